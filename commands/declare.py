@@ -1,0 +1,182 @@
+"""How a command is declared: flags, key positions, and the manual page in its docstring.
+
+Everything that other parts want to know of a command (arity errors, COMMAND, ACL categories, MULTI,
+the docs pages) comes from the declaration beside its handler.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+
+class Flag(enum.Flag):
+    """What kind of command it is. Those up to ALLOW_BUSY are shown by COMMAND, the rest are ours."""
+
+    WRITE = enum.auto()
+    READONLY = enum.auto()
+    DENYOOM = enum.auto()
+    ADMIN = enum.auto()
+    PUBSUB = enum.auto()
+    NOSCRIPT = enum.auto()
+    BLOCKING = enum.auto()
+    LOADING = enum.auto()
+    STALE = enum.auto()
+    SKIP_MONITOR = enum.auto()
+    SKIP_SLOWLOG = enum.auto()
+    FAST = enum.auto()
+    NO_AUTH = enum.auto()
+    MAY_REPLICATE = enum.auto()
+    NO_MANDATORY_KEYS = enum.auto()
+    MOVABLEKEYS = enum.auto()
+    NO_MULTI = enum.auto()
+    PROTECTED = enum.auto()
+    TOUCHES_ARBITRARY_KEYS = enum.auto()
+    NO_ASYNC_LOADING = enum.auto()
+    ALLOW_BUSY = enum.auto()
+
+    NO_QUEUE = enum.auto()  # runs at once inside MULTI: EXEC, DISCARD, WATCH ...
+    SUBSCRIBED = enum.auto()  # allowed for a RESP2 client that has subscribed
+    QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed one by one
+    NONE = 0
+
+
+SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value)
+_OUR_FLAGS = Flag.NO_QUEUE | Flag.SUBSCRIBED | Flag.QUICK
+
+
+class DeclarationError(Exception):
+    """A command is declared wrongly; raised while the table is built, so the server does not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """Where a command's keys stand among its arguments, and what it does to them (Redis' key specs).
+
+    Begin: the index ``begin``, or ``keyword`` searched from index ``begin`` on (from the end if negative).
+    Range: up to ``last`` (relative to the first key; negative: from the end) in steps of ``step``,
+    divided by ``limit`` (0 and 1: all). With ``numkeys`` the first argument of the range is the number of keys.
+    """
+
+    begin: int = 1
+    last: int = 0
+    step: int = 1
+    limit: int = 0
+    keyword: str | None = None
+    numkeys: bool = False
+    flags: tuple[str, ...] = ("RW",)
+    incomplete: bool = False
+
+    def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
+        """Yield the indexes of the keys in a command line. Raises ValueError where it has no such form."""
+        size = len(argv)
+        first = self.begin
+        if self.keyword is not None:
+            found = self._find_keyword(argv)
+            if found is None:
+                return
+            first = found + 1
+        if self.numkeys:
+            if first >= size:
+                raise ValueError("no number of keys")
+            count = int(argv[first])
+            if count < 0 or first + count * self.step >= size:
+                raise ValueError("number of keys")
+            yield from range(first + 1, first + 1 + count * self.step, self.step)
+            return
+        if first >= size:
+            return
+        end = first + self.last if self.last >= 0 else size + self.last
+        if self.last == -1 and self.limit > 1:
+            end = first + (size - first) // self.limit - 1
+        if end >= size:
+            raise ValueError("missing key")
+        yield from range(first, end + 1, self.step)
+
+    def _find_keyword(self, argv: Sequence[bytes]) -> int | None:
+        assert self.keyword is not None
+        word = self.keyword.encode()
+        if self.begin >= 0:
+            indexes: Iterator[int] = iter(range(self.begin, len(argv)))
+        else:
+            indexes = iter(range(len(argv) + self.begin, 0, -1))
+        return next((i for i in indexes if argv[i].upper() == word), None)
+
+
+def key(*flags: str, begin: int = 1, last: int = 0, step: int = 1, limit: int = 0) -> KeySpec:
+    """A key spec by index: ``key("RO", "ACCESS")`` is one key as first argument."""
+    return KeySpec(begin=begin, last=last, step=step, limit=limit, flags=flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """The manual page of a command, from its handler's docstring.
+
+    The first paragraph is the usage line, the second begins with the summary (one sentence); a line
+    ``Cost: ...`` gives the complexity, a line ``Differs: ...`` how ours differs from the original.
+    """
+
+    usage: str
+    summary: str
+    cost: str
+    differs: str
+    text: str
+
+
+def read_manual(name: str, run: Callable[..., object]) -> Manual:
+    """Take the docstring apart. Raises DeclarationError where it has no usage line or no summary."""
+    doc = inspect.getdoc(run)
+    if not doc:
+        raise DeclarationError(f"{name}: a handler needs a docstring")
+    paragraphs = [re.sub(r"\s*\n\s*", " ", part).strip() for part in re.split(r"\n\s*\n", doc)]
+    if len(paragraphs) < 2:
+        raise DeclarationError(f"{name}: the docstring needs a usage line, a blank line and a summary")
+    usage, summary = paragraphs[0], paragraphs[1].split(". ")[0].rstrip(".") + "."
+    if usage.split(" ")[0].strip('{"') != name.split("|")[0] and not usage.startswith("{"):
+        raise DeclarationError(f"{name}: the usage line begins with {usage.split(' ')[0]!r}")
+    return Manual(usage, summary, _labelled("Cost", doc), _labelled("Differs", doc), "\n\n".join(paragraphs[1:]))
+
+
+def _labelled(label: str, doc: str) -> str:
+    found = re.search(rf"^\s*{label}: (.*?)(?=\n\s*\n|\n\s*[A-Z][a-z]+: |\Z)", doc, re.S | re.M)
+    return re.sub(r"\s*\n\s*", " ", found[1]).strip() if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a native command: its JSON type, and whether it must be there.
+
+    ``kind`` is one of the names in params.KINDS; ``any`` accepts every type.
+    """
+
+    name: str
+    kind: str
+    required: bool = True
+
+
+@dataclass(slots=True)
+class Options:
+    """What a declaration says besides name, arity and handler."""
+
+    flags: Flag = Flag.NONE
+    keys: tuple[KeySpec, ...] = ()
+    group: str = "generic"
+    since: str = "1.0.0"
+    categories: tuple[str, ...] = ()
+    params: tuple[Param, ...] | None = None
+    hints: tuple[str, ...] = ()
+    deprecated: tuple[str, str] | None = None  # since which version, what replaces it
+    hidden: bool = field(default=False)
+
+    def check(self, name: str) -> None:
+        """Raise DeclarationError where two parts of the declaration contradict each other."""
+        if Flag.WRITE in self.flags and Flag.READONLY in self.flags:
+            raise DeclarationError(f"{name}: WRITE and READONLY exclude each other")
+        if self.keys and not self.flags & (Flag.WRITE | Flag.READONLY | Flag.NOSCRIPT | Flag.ADMIN | Flag.FAST):
+            raise DeclarationError(f"{name}: a command with keys is WRITE or READONLY")
+        for spec in self.keys:
+            if not spec.flags or spec.flags[0] not in ("RO", "RW", "OW", "RM"):
+                raise DeclarationError(f"{name}: a key spec begins with RO, RW, OW or RM")

@@ -1,0 +1,206 @@
+"""The command table: every command of every face, by name.
+
+A family (one module of handlers) lists its commands; the table puts the families together and
+refuses double names. Names are upper case; a subcommand is called ``CLIENT|LIST``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, read_manual
+
+# (context, command line) -> reply value; a native handler takes (context, parsed body).
+Handler = Callable[..., object]
+
+_NO_LIMIT = 1 << 30
+
+
+class Command:
+    """One command: its declaration, its handler and its counters.
+
+    ``run(ctx, argv)`` gives the reply value. A native command has ``handle(ctx, body)`` and
+    ``params`` besides. ``timed`` ones are timed one by one, the others share their batch's time.
+    """
+
+    __slots__ = (
+        "calls",
+        "failed",
+        "handle",
+        "max_args",
+        "min_args",
+        "name",
+        "options",
+        "manual",
+        "rejected",
+        "run",
+        "subcommands",
+        "timed",
+        "usec",
+    )
+
+    def __init__(self, name: str, arity: int, run: Handler, options: Options, manual: Manual) -> None:
+        self.name: str = name
+        self.run: Handler = run
+        self.handle: Handler | None = None
+        self.min_args: int = abs(arity)
+        self.max_args: int = arity if arity > 0 else _NO_LIMIT
+        self.options: Options = options
+        self.manual: Manual = manual
+        self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK)
+        self.subcommands: dict[bytes, Command] | None = None
+        self.calls: int = 0
+        self.usec: float = 0.0
+        self.rejected: int = 0
+        self.failed: int = 0
+
+    @property
+    def arity(self) -> int:
+        """The number of words including the name; negative: at least so many."""
+        return self.max_args if self.max_args < _NO_LIMIT else -self.min_args
+
+    @property
+    def flags(self) -> Flag:
+        return self.options.flags
+
+    @property
+    def params(self) -> tuple[Param, ...] | None:
+        """Parameters of a native command; None for Redis verbs."""
+        return self.options.params
+
+    @property
+    def text_name(self) -> str:
+        """The name as error texts and statistics show it: ``client|list``."""
+        return self.name.lower()
+
+    def reset_counters(self) -> None:
+        """Begin the statistics anew (CONFIG RESETSTAT)."""
+        self.calls = self.rejected = self.failed = 0
+        self.usec = 0.0
+
+    def key_positions(self, argv: Sequence[bytes]) -> list[int]:
+        """Indexes of all keys in a command line. Raises ValueError where it has no valid form."""
+        return [index for spec in self.options.keys for index in spec.positions(argv)]
+
+
+class Family:
+    """The commands of one module. ``verb`` declares Redis verbs, ``native`` JSON commands."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self.commands: list[Command] = []
+
+    def verb(
+        self,
+        name: str,
+        *,
+        arity: int,
+        flags: Flag = Flag.NONE,
+        keys: KeySpec | tuple[KeySpec, ...] = (),
+        since: str = "1.0.0",
+        categories: tuple[str, ...] = (),
+        group: str | None = None,
+        hints: tuple[str, ...] = (),
+        deprecated: tuple[str, str] | None = None,
+        aliases: tuple[str, ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as a verb (``CLIENT|LIST``: as a subcommand)."""
+        options = Options(
+            flags=flags,
+            keys=keys if isinstance(keys, tuple) else (keys,),
+            group=group or self.group,
+            since=since,
+            categories=categories,
+            hints=hints,
+            deprecated=deprecated,
+        )
+
+        def declare(run: Handler) -> Handler:
+            manual = read_manual(name, run)
+            for each in (name, *aliases):
+                self._add(Command(each, arity, run, options, manual))
+            return run
+
+        return declare
+
+    def native(
+        self, name: str, *, params: tuple[Param, ...] = (), flags: Flag = Flag.NONE, since: str = "0.1.0"
+    ) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as a native JSON command; params are checked before it runs."""
+        options = Options(flags=flags, group=self.group, since=since, params=params)
+
+        def declare(handle: Handler) -> Handler:
+            command = Command(name, -1, handle, options, read_manual(name, handle))
+            command.handle = handle
+            self._add(command)
+            return handle
+
+        return declare
+
+    def _add(self, command: Command) -> None:
+        if command.name != command.name.upper():
+            raise DeclarationError(f"{command.name}: names are declared in upper case")
+        command.options.check(command.name)
+        self.commands.append(command)
+
+
+class CommandTable:
+    """All commands by name. Raises DeclarationError for a double name or an orphaned subcommand."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self.commands: dict[bytes, Command] = {}
+        self.native: dict[str, Command] = {}
+        declared = [command for family in families for command in family.commands]
+        for command in declared:
+            if "|" not in command.name:
+                self._enter(self.commands, command.name.encode(), command)
+                if command.handle is not None:
+                    self.native[command.name] = command
+        for command in declared:
+            container, _, sub = command.name.partition("|")
+            if sub:
+                owner = self.commands.get(container.encode())
+                if owner is None:
+                    raise DeclarationError(f"{command.name}: {container} is not declared")
+                owner.subcommands = owner.subcommands or {}
+                self._enter(owner.subcommands, sub.encode(), command)
+
+    @staticmethod
+    def _enter(names: dict[bytes, Command], name: bytes, command: Command) -> None:
+        if name in names:
+            raise DeclarationError(f"{command.name}: declared twice")
+        names[name] = command
+
+    def __iter__(self) -> Iterator[Command]:
+        """Top-level commands; their subcommands are in ``subcommands``."""
+        return iter(self.commands.values())
+
+    def everything(self) -> Iterator[Command]:
+        """Commands and subcommands."""
+        for command in self.commands.values():
+            yield command
+            if command.subcommands:
+                yield from command.subcommands.values()
+
+    def find(self, argv: Sequence[bytes]) -> Command | None:
+        """The command (or subcommand) that a line calls, in any letter case; None if there is none.
+
+        A container that is called alone, or with an unknown subcommand, gives None unless it runs by itself.
+        """
+        command = self.commands.get(argv[0].upper())
+        if command is None or command.subcommands is None:
+            return command
+        if len(argv) > 1:
+            sub = command.subcommands.get(argv[1].upper())
+            if sub is not None:
+                return sub
+        return command
+
+    def by_name(self, name: str) -> Command | None:
+        """The command of a name such as ``get`` or ``client|list``, in any letter case."""
+        return self.find(name.upper().encode().split(b"|", 1))
+
+    def hot(self) -> dict[bytes, Command]:
+        """Names in upper and lower case of the commands that the read loop may call without a further look."""
+        plain = {name: command for name, command in self.commands.items() if command.subcommands is None}
+        return plain | {name.lower(): command for name, command in plain.items()}

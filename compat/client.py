@@ -1,0 +1,181 @@
+"""What the server knows of one client connection, apart from its socket."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, cast
+
+from januskv.storage.feed import Feed
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.sessions import Session
+
+if TYPE_CHECKING:
+    from januskv.commands.table import Command
+
+    from .connection import Connection
+
+
+def format_address(address: Any) -> str:
+    """``127.0.0.1:6379`` or ``[::1]:6379``; empty for no address."""
+    if not isinstance(address, tuple):
+        return ""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Client:
+    """State of a connection that commands read and change.
+
+    A client is *plain* while its commands can go straight from the table to the handler; in every
+    other state (MULTI, not authenticated, replies off, ...) they take the long way through
+    ``dispatch``. Whoever changes such a state calls ``refresh``.
+    """
+
+    __slots__ = (
+        "active_ms",
+        "address",
+        "authenticated",
+        "commands_run",
+        "connection",
+        "created_ms",
+        "id",
+        "last_command",
+        "lib_name",
+        "lib_ver",
+        "local_address",
+        "monitoring",
+        "name",
+        "no_evict",
+        "no_touch",
+        "protocol",
+        "queue",
+        "queue_failed",
+        "reply_mode",
+        "session",
+        "unix_socket",
+        "user",
+        "watch_broken",
+        "watched",
+    )
+
+    def __init__(self, number: int, now_ms: int, connection: Connection) -> None:
+        self.id = number
+        self.connection = connection
+        self.created_ms = now_ms
+        self.active_ms = now_ms
+        self.address = ""
+        self.local_address = ""
+        self.unix_socket = False
+        self.name = b""
+        self.lib_name = b""
+        self.lib_ver = b""
+        self.user = "default"
+        self.authenticated = True
+        self.protocol = 2
+        self.session: Session | None = None
+        self.last_command = "NULL"
+        self.commands_run = 0
+        self.no_evict = False
+        self.no_touch = False
+        self.monitoring = False
+        self.reply_mode = "on"  # on, off, skip (the next reply), skipping (this one)
+        self.queue: list[tuple[Command, list[bytes]]] | None = None  # commands since MULTI
+        self.queue_failed = False
+        self.watched: set[tuple[Keyspace, bytes]] = set()
+        self.watch_broken = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether commands may run without the checks of ``dispatch``."""
+        return (
+            self.authenticated
+            and self.queue is None
+            and self.reply_mode == "on"
+            and not self.monitoring
+            and (self.session is None or not self.session.ended)
+        )
+
+    def refresh(self) -> None:
+        """Let the connection choose its way again after a change of state."""
+        self.connection.refresh()
+
+    def describe(self, transport: Any) -> None:
+        """Note where the connection comes from."""
+        sock = transport.get_extra_info("socket")
+        self.unix_socket = sock is not None and sock.family == socket.AF_UNIX
+        if self.unix_socket:
+            self.address = self.local_address = f"{transport.get_extra_info('sockname') or ''}:0"
+            return
+        self.address = format_address(transport.get_extra_info("peername"))
+        self.local_address = format_address(transport.get_extra_info("sockname"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client runs on this machine, as far as its address tells."""
+        if self.unix_socket:
+            return True
+        host = self.address.rpartition(":")[0].strip("[]")
+        return host == "::1" or host.startswith(("127.", "::ffff:127."))
+
+    @property
+    def keyspace(self) -> Keyspace:
+        """The database or session that is selected."""
+        return self.connection.context.keyspace
+
+    def select(self, keyspace: Keyspace, session: Session | None = None) -> None:
+        """Enter a database, or a session's keyspace."""
+        self.connection.context.keyspace = keyspace
+        self.session = session
+        self.refresh()
+
+    def push(self, message: Any) -> None:
+        """Send a reply value out of turn (MONITOR lines, push messages)."""
+        self.connection.push(message)
+
+    def close(self) -> None:
+        """Close the connection after what has been answered so far is sent."""
+        self.connection.close()
+
+
+class Watches:
+    """Who watches which key. Listens to the feed while there is any watch."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.by_key: dict[tuple[Keyspace, bytes], set[Client]] = {}
+
+    def add(self, client: Client, keyspace: Keyspace, key: bytes) -> None:
+        """Let the client's next EXEC fail if the key changes before."""
+        place = (keyspace, key)
+        self.by_key.setdefault(place, set()).add(client)
+        client.watched.add(place)
+        self.feed.subscribe(self.on_change)
+
+    def forget(self, client: Client) -> None:
+        """Drop all watches of the client and what they have seen."""
+        for place in client.watched:
+            watchers = self.by_key[place]
+            watchers.discard(client)
+            if not watchers:
+                del self.by_key[place]
+        client.watched = set()
+        client.watch_broken = False
+        if not self.by_key:
+            self.feed.unsubscribe(self.on_change)
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Break the watches that a change touches; emptying or swapping touches the keys that exist(ed)."""
+        if event == "flushdb":
+            self._break_existing(keyspace, cast("dict[bytes, object]", detail[0]))
+        elif event == "swapdb":
+            self._break_existing(keyspace, keyspace.data)
+            self._break_existing(keyspace, cast(Keyspace, detail[0]).data)
+        else:
+            for client in self.by_key.get((keyspace, key), ()):
+                client.watch_broken = True
+
+    def _break_existing(self, keyspace: Keyspace, data: dict[bytes, object]) -> None:
+        for (place, key), watchers in self.by_key.items():
+            if place is keyspace and key in data:
+                for client in watchers:
+                    client.watch_broken = True

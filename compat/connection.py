@@ -1,0 +1,233 @@
+"""One connection of the data port: bytes in, replies out, one write per read.
+
+It has the methods of an asyncio protocol but imports no event loop, so tests drive it with a fake
+transport. The module is compiled where possible; keep the loop in ``process`` free of anything
+that plain commands do not need.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter_ns
+from typing import Any
+
+from januskv.commands.context import Context
+from januskv.commands.table import Command
+from januskv.resp.encoder import Encoder
+from januskv.resp.parser import HttpRequest, Parser, ProtocolError
+from januskv.resp.replies import ErrorReply
+from januskv.storage.clock import Clock
+
+from .client import Client
+from .dispatch import Dispatcher
+from .native import NativeFace
+from .server import Server
+
+log = logging.getLogger("januskv")
+
+# A batch's replies are handed to the transport in pieces of about this size, so that the output
+# limits are looked at while a batch of big answers runs and not after it.
+_FLUSH_BYTES = 1 << 20
+
+_NO_COMMANDS: dict[bytes, Command] = {}
+
+
+class Connection:
+    """Reads requests, runs them in order and writes the replies.
+
+    ``hot`` is the server's table of commands that may run straight away, or an empty one while the
+    client is in a special state; then every request goes through the dispatcher.
+    """
+
+    def __init__(self, server: Server, dispatcher: Dispatcher, native: NativeFace) -> None:
+        self.server: Server = server
+        self.dispatcher: Dispatcher = dispatcher
+        self.native: NativeFace = native
+        self.clock: Clock = server.store.clock
+        self.parser: Parser = Parser()
+        self.encoder: Encoder = Encoder()
+        self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
+        self.context: Context = Context(server.store, server.store.databases[0], self.client, server)
+        self.hot: dict[bytes, Command] = _NO_COMMANDS
+        self.transport: Any = None
+        self.closing: bool = False
+        self.halted: bool = False  # requests wait (CLIENT PAUSE, a blocking command)
+        self.running: bool = False
+        self.apply_limits()
+
+    def apply_limits(self) -> None:
+        """Take the limits of the configuration over; after CONFIG SET and AUTH too."""
+        config, parser = self.server.config, self.parser
+        parser.max_bulk = config.proto_max_bulk_len
+        parser.max_json = config.json_max_payload
+        parser.authenticated = self.client.authenticated
+        self.encoder.protocol = self.client.protocol
+
+    def refresh(self) -> None:
+        """Choose between the straight and the long way, after the client's state has changed."""
+        self.hot = self.server.hot if self.client.plain else _NO_COMMANDS
+        self.apply_limits()
+
+    # ------------------------------------------------------------ transport events
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        self.transport = transport
+        self.server.accept(self)
+        self.refresh()
+
+    def data_received(self, data: bytes) -> None:
+        """Take received bytes and run the requests that they complete."""
+        if self.closing:
+            return
+        self.server.stats.total_net_input_bytes += len(data)
+        self.parser.feed(data)
+        if not self.halted:
+            self.process()
+        if self.parser.pending > self.server.config.client_query_buffer_limit:
+            self.server.stats.client_query_buffer_limit_disconnections += 1
+            log.warning("client %s closed: query buffer limit", self.client.address)
+            self.abort()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what it asked is answered, then the connection closes."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.transport = None
+        self.server.remove_client(self.client)
+
+    def pause_writing(self) -> None:
+        """Replies pile up: see whether there are too many."""
+        self.check_output()
+
+    def resume_writing(self) -> None:
+        """The client has read most of its replies."""
+
+    # ------------------------------------------------------------ the loop
+
+    def process(self) -> None:
+        """Run all complete requests that have arrived, then write their replies at once."""
+        if self.running:  # a handler of ours made more input available; the outer loop goes on
+            return
+        self.running = True
+        try:
+            self.run_batch()
+        except ProtocolError as error:
+            self.refuse_input(error)
+        finally:
+            self.running = False
+        self.flush()
+
+    def run_batch(self) -> None:
+        """Run requests until there is no whole one left. Raises ProtocolError."""
+        parser = self.parser
+        encoder = self.encoder
+        context = self.context
+        dispatcher = self.dispatcher
+        client = self.client
+        clock = self.clock
+        client.active_ms = clock.tick()
+        if client.session is not None:
+            client.session.renew(clock.now_ms)
+        started = perf_counter_ns()
+        timed_before = self.server.timed_ns
+        quick: list[Any] = []  # (command, number of calls) of those that share the batch's time
+        last: Command | None = None
+        last_request: list[bytes] = []
+        served = 0
+        count = 0
+        while True:
+            request = parser.next()
+            if request is None:
+                break
+            if type(request) is not list:
+                encoder.write_raw(self.native.answer_line(context, request))
+            else:
+                command = self.hot.get(request[0])
+                if command is None or command.timed or not command.min_args <= len(request) <= command.max_args:
+                    encoder.write(dispatcher.route(context, request))
+                else:
+                    if command is not last:
+                        if count:
+                            quick.append((last, count))
+                        last = command
+                        count = 0
+                    count += 1
+                    last_request = request
+                    try:
+                        reply = command.run(context, request)
+                    except Exception as error:
+                        reply = dispatcher.failure(command, request, error)
+                    encoder.write(reply)
+            if self.closing or self.halted:
+                break
+            served += 1
+            if not served & 63 and encoder.size > _FLUSH_BYTES:
+                self.flush()
+        if count:
+            quick.append((last, count))
+            client.last_command = last.text_name  # type: ignore[union-attr]
+        if quick:
+            spent_ns = perf_counter_ns() - started - (self.server.timed_ns - timed_before)
+            self.server.account(quick, spent_ns, last_request, client)
+
+    def refuse_input(self, error: ProtocolError) -> None:
+        """Answer input that is no request, and close: what follows cannot be told apart any more."""
+        self.server.stats.protocol_errors += 1
+        if isinstance(error, HttpRequest):
+            log.warning("possible attack: an HTTP request from %s on the data port, closed", self.client.address)
+        elif error.json:
+            self.encoder.write_raw(self.native.refuse_line(str(error)))
+        else:
+            self.encoder.write(ErrorReply(f"ERR {error}"))
+        self.close()
+
+    # ------------------------------------------------------------ output
+
+    def push(self, message: Any) -> None:
+        """Send a reply value out of turn; at once unless a batch of this connection is running."""
+        self.encoder.write(message)
+        if not self.running:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the encoded replies to the transport."""
+        if self.encoder.size and self.transport is not None:
+            data = self.encoder.take()
+            self.server.stats.total_net_output_bytes += len(data)
+            self.transport.write(data)
+            if len(data) > 65536:
+                self.check_output()
+        if self.closing and self.transport is not None:
+            self.transport.close()
+
+    def check_output(self) -> None:
+        """Close a client that leaves more replies unread than its class is allowed."""
+        if self.transport is None:
+            return
+        limit = self.server.config.output_limit(self.client)
+        if limit and self.transport.get_write_buffer_size() > limit:
+            self.server.stats.client_output_buffer_limit_disconnections += 1
+            log.warning("client %s closed: output buffer limit", self.client.address)
+            self.abort()
+
+    def close(self) -> None:
+        """Take no more requests; close when the replies so far have been sent."""
+        self.closing = True
+        if not self.running:
+            self.flush()
+
+    def abort(self) -> None:
+        """Close without sending what is left."""
+        self.closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def resume(self) -> None:
+        """Go on with the requests that waited."""
+        self.halted = False
+        if not self.closing:
+            self.process()

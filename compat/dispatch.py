@@ -1,0 +1,152 @@
+"""The long way from a command line to its reply: all checks that plain commands can do without.
+
+A connection's read loop calls handlers straight from ``Server.hot``. What is not in there, or has a
+wrong number of arguments, or comes while the client or the server is in a special state, comes here.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter_ns
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag
+from januskv.commands.table import Command
+from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
+
+from .client import Client
+from .faults import INTERNAL, RespError, fault_of
+from .server import Server
+
+log = logging.getLogger("januskv")
+
+_SHOWN_ARGS = 128  # bytes of the arguments that "unknown command" repeats
+
+
+class Dispatcher:
+    """Runs commands for all connections of a server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    # ------------------------------------------------------------ one request
+
+    def route(self, context: Context, argv: list[bytes]) -> Reply:
+        """Check one request in the order in which Redis does, then run or queue it; gives the reply."""
+        client: Client = context.client
+        client.last_command = argv[0].decode(errors="replace").lower()
+        command = self.server.table.find(argv)
+        refusal = self.refusal(client, command, argv)
+        if refusal is not None:
+            return self.muted(client, self.refuse(client, command, refusal))
+        assert command is not None
+        client.last_command = command.text_name
+        if client.queue is not None and Flag.NO_QUEUE not in command.flags:
+            if Flag.NO_MULTI in command.flags:
+                return self.muted(
+                    client, self.refuse(client, command, "ERR Command not allowed inside a transaction")
+                )
+            client.queue.append((command, argv))
+            return self.muted(client, QUEUED)
+        return self.muted(client, self.execute(context, command, argv))
+
+    def refusal(self, client: Client, command: Command | None, argv: list[bytes]) -> str | None:
+        """Why the command may not run now, as the text of a RESP error; None if it may."""
+        server = self.server
+        if command is None:
+            return unknown_command(argv)
+        if command.subcommands is not None and len(argv) > 1 and argv[1].upper() not in command.subcommands:
+            return unknown_subcommand(command, argv[1])
+        if not command.min_args <= len(argv) <= command.max_args:
+            return f"ERR wrong number of arguments for '{command.text_name}' command"
+        if not client.authenticated and Flag.NO_AUTH not in command.flags:
+            return "NOAUTH Authentication required."
+        if Flag.PROTECTED in command.flags and not server.allows_protected(client, command):
+            return (
+                f"ERR {command.name.split('|')[0]} command not allowed. If the enable-{command.text_name.split('|')[0]}"
+                '-command option is set to "local", you can run it from a local connection, otherwise you need to set'
+                " this option in the configuration file, and then restart the server."
+            )
+        if server.loading and Flag.LOADING not in command.flags:
+            return "LOADING Redis is loading the dataset in memory"
+        session = client.session
+        if session is not None and session.ended and not command.flags & (Flag.NO_AUTH | Flag.NOSCRIPT):
+            return "ERR the selected session has ended, SELECT another one or a database"
+        return None
+
+    def refuse(self, client: Client, command: Command | None, text: str) -> ErrorReply:
+        """Count a refusal before the command ran; inside MULTI it fails the whole transaction."""
+        if command is not None:
+            command.rejected += 1
+        if client.queue is not None:
+            client.queue_failed = True
+        self.server.count_error(text)
+        return ErrorReply(text)
+
+    def muted(self, client: Client, reply: Reply) -> Reply:
+        """Apply CLIENT REPLY: nothing is answered while it is off, and nothing to the command after SKIP."""
+        mode = client.reply_mode
+        if mode == "on":
+            return reply
+        if mode == "skip":  # set by this very command; the next one is the skipped one
+            client.reply_mode = "skipping"
+        elif mode == "skipping":
+            client.reply_mode = "on"
+            client.refresh()
+        return NO_REPLY
+
+    # ------------------------------------------------------------ running
+
+    def execute(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
+        """Run one command, timed and counted; errors become replies."""
+        server = self.server
+        if server.monitors and Flag.SKIP_MONITOR not in command.flags:
+            server.feed_monitors(context.client, argv)
+        started = perf_counter_ns()
+        try:
+            reply: Reply = command.run(context, argv)  # type: ignore[assignment]
+        except Exception as error:
+            reply = self.failure(command, argv, error)
+        spent_ns = perf_counter_ns() - started
+        server.timed_ns += spent_ns
+        usec = spent_ns // 1000
+        command.calls += 1
+        command.usec += usec
+        server.stats.total_commands_processed += 1
+        if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
+            server.note_slow(argv, usec, context.client)
+        return reply
+
+    def failure(self, command: Command, argv: list[bytes], error: Exception) -> ErrorReply:
+        """Word an error that a handler raised. An unexpected one is logged and answered without details."""
+        command.failed += 1
+        text = self.error_text(command.name, error)
+        self.server.count_error(text)
+        return ErrorReply(text)
+
+    @staticmethod
+    def error_text(name: str, error: Exception) -> str:
+        """The RESP error of an exception; logs the traceback of an unexpected one."""
+        if isinstance(error, RespError):
+            return error.text
+        fault = fault_of(error)
+        if fault is not None:
+            return fault.resp
+        log.error("unexpected error in %s", name, exc_info=error)
+        return INTERNAL.resp
+
+
+def unknown_command(argv: list[bytes]) -> str:
+    """Redis' text for a name that is no command, with the first arguments."""
+    shown = ""
+    for arg in argv[1:]:
+        if len(shown) >= _SHOWN_ARGS:
+            break
+        shown += f"'{arg[: _SHOWN_ARGS - len(shown)].decode(errors='replace')}' "
+    name = argv[0][:_SHOWN_ARGS].decode(errors="replace")
+    return f"ERR unknown command '{name}', with args beginning with: {shown}"
+
+
+def unknown_subcommand(command: Command, word: bytes) -> str:
+    """Redis' text for a container that does not know the subcommand."""
+    return f"ERR unknown subcommand '{word[:128].decode(errors='replace')}'. Try {command.name} HELP."

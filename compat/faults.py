@@ -1,0 +1,58 @@
+"""What the engine's facts and the requests' faults are called on the wire.
+
+``FAULTS`` maps each error class to the native status, the RESP error and the HTTP status. A verb
+whose original words it differently raises ``RespError`` with its own text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from januskv.commands.status import Status
+from januskv.storage import errors
+
+
+class RespError(Exception):
+    """A refusal with its RESP error text, code word included: ``RespError("ERR syntax error")``."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The three outer forms of one error class."""
+
+    status: int
+    resp: str
+    http: int
+
+
+FAULTS: dict[type[Exception], Fault] = {
+    errors.WrongType: Fault(
+        Status.VALUE_TYPE, "WRONGTYPE Operation against a key holding the wrong kind of value", 409
+    ),
+    errors.NotAnInteger: Fault(Status.VALUE_TYPE, "ERR value is not an integer or out of range", 400),
+    errors.NotAFloat: Fault(Status.VALUE_TYPE, "ERR value is not a valid float", 400),
+    errors.IncrementOverflow: Fault(Status.VALUE_TYPE, "ERR increment or decrement would overflow", 400),
+    errors.IncrementNotFinite: Fault(Status.VALUE_TYPE, "ERR increment would produce NaN or Infinity", 400),
+    errors.StringTooLong: Fault(
+        Status.VALUE_SIZE, "ERR string exceeds maximum allowed size (proto-max-bulk-len)", 413
+    ),
+    errors.NoSuchKey: Fault(Status.KEY_NOT_EXIST, "ERR no such key", 404),
+    errors.NoSuchSession: Fault(Status.SESSION_NOT_EXIST, "ERR no such session", 404),
+    errors.SessionExists: Fault(Status.SESSION_NEW_FAIL, "ERR session exists", 409),
+    errors.HeldBySeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
+}
+
+INTERNAL = Fault(Status.UNKNOWN, "ERR internal error", 500)
+
+
+def fault_of(error: Exception) -> Fault | None:
+    """The outer forms of an expected error; None for an unexpected one, which is a bug to be logged."""
+    for kind in type(error).__mro__:
+        fault = FAULTS.get(kind)
+        if fault is not None:
+            return fault
+    return None

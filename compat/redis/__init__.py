@@ -1,0 +1,1 @@
+"""The Redis face: verbs over the engine, with Redis' replies and error texts."""

@@ -1,0 +1,110 @@
+"""Reading a verb's arguments: numbers with Redis' strictness, options in any order.
+
+Numbers follow Redis' string2ll: no leading zeros, blanks or plus signs.
+"""
+
+from __future__ import annotations
+
+from januskv.compat.faults import RespError
+from januskv.storage.errors import NotAFloat, NotAnInteger
+
+INT64_MIN = -(1 << 63)
+INT64_MAX = (1 << 63) - 1
+
+SYNTAX_ERROR = "ERR syntax error"
+
+
+def parse_int(text: bytes) -> int:
+    """A 64-bit signed integer in its only spelling. Raises NotAnInteger."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise NotAnInteger from None
+    if len(text) > 20 or b"%d" % value != text or not INT64_MIN <= value <= INT64_MAX:
+        raise NotAnInteger
+    return value
+
+
+def parse_float(text: bytes) -> float:
+    """A double as C's strtod reads it, but for NaN and surrounding blanks. Raises NotAFloat."""
+    if not text or len(text) > 5000 or b"_" in text or text[:1].isspace() or text[-1:].isspace():
+        raise NotAFloat
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            value = float.fromhex(text.decode("ascii")) if b"x" in text.lower() else float("nan")
+        except (ValueError, OverflowError):
+            raise NotAFloat from None
+    if value != value:
+        raise NotAFloat
+    return value
+
+
+class Args:
+    """A cursor over a verb's arguments with typed takes. ``end`` refuses what nobody took."""
+
+    __slots__ = ("argv", "at")
+
+    def __init__(self, argv: list[bytes], at: int = 1) -> None:
+        self.argv = argv
+        self.at = at
+
+    def more(self) -> bool:
+        """Whether an argument is left."""
+        return self.at < len(self.argv)
+
+    def left(self) -> int:
+        """How many arguments are left."""
+        return len(self.argv) - self.at
+
+    def take(self) -> bytes:
+        """The next argument. A syntax error where there is none."""
+        if self.at >= len(self.argv):
+            raise RespError(SYNTAX_ERROR)
+        self.at += 1
+        return self.argv[self.at - 1]
+
+    def word(self) -> bytes:
+        """The next argument in upper case, for option names."""
+        return self.take().upper()
+
+    def peek(self) -> bytes:
+        """The next argument in upper case without taking it; b"" at the end."""
+        return self.argv[self.at].upper() if self.at < len(self.argv) else b""
+
+    def flag(self, name: bytes) -> bool:
+        """Take the next argument if it is this word."""
+        if self.peek() == name:
+            self.at += 1
+            return True
+        return False
+
+    def integer(self, error: str | None = None) -> int:
+        """The next argument as a 64-bit integer; ``error`` replaces the usual text."""
+        try:
+            return parse_int(self.take())
+        except NotAnInteger:
+            if error is None:
+                raise
+            raise RespError(error) from None
+
+    def number(self, error: str | None = None) -> float:
+        """The next argument as a double; ``error`` replaces the usual text."""
+        try:
+            return parse_float(self.take())
+        except NotAFloat:
+            if error is None:
+                raise
+            raise RespError(error) from None
+
+    def rest(self) -> list[bytes]:
+        """All arguments that are left."""
+        taken = self.argv[self.at :]
+        self.at = len(self.argv)
+        return taken
+
+    def end(self) -> None:
+        """Refuse left-over arguments."""
+        if self.at < len(self.argv):
+            raise RespError(SYNTAX_ERROR)

@@ -1,0 +1,248 @@
+"""The state that all connections share: table, store, clients, configuration, statistics. No sockets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from januskv.commands.table import Command, CommandTable
+from januskv.storage.store import Store
+
+from januskv.resp.replies import ErrorReply, Simple
+
+from .client import Client, Watches
+from .config import Config
+
+if TYPE_CHECKING:
+    from januskv.storage.sessions import Session
+
+    from .connection import Connection
+
+log = logging.getLogger("januskv")
+
+# What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
+REDIS_VERSION = "7.4.0"
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters since start or CONFIG RESETSTAT, named as INFO shows them."""
+
+    total_connections_received: int = 0
+    rejected_connections: int = 0
+    total_commands_processed: int = 0
+    total_net_input_bytes: int = 0
+    total_net_output_bytes: int = 0
+    total_error_replies: int = 0
+    client_query_buffer_limit_disconnections: int = 0
+    client_output_buffer_limit_disconnections: int = 0
+    protocol_errors: int = 0
+    errors: dict[str, int] = field(default_factory=dict)  # code word -> count
+
+
+@dataclass(frozen=True, slots=True)
+class SlowEntry:
+    """One line of the slow log."""
+
+    number: int
+    time_s: int
+    usec: int
+    argv: list[bytes]
+    address: str
+    client_name: bytes
+
+
+class SlowLog:
+    """The newest slow commands, newest first."""
+
+    # Arguments beyond these are cut, so that the log cannot hold on to big values (as Redis).
+    MOST_ARGS = 32
+    MOST_BYTES = 128
+
+    def __init__(self) -> None:
+        self.entries: deque[SlowEntry] = deque()
+        self.next_number = 0
+
+    def add(self, argv: list[bytes], usec: int, time_s: int, client: Client | None, most: int) -> None:
+        """Note a command, keeping at most ``most`` entries."""
+        address, name = (client.address, client.name) if client is not None else ("", b"")
+        self.entries.appendleft(SlowEntry(self.next_number, time_s, usec, self._cut(argv), address, name))
+        self.next_number += 1
+        self.trim(most)
+
+    def trim(self, most: int) -> None:
+        """Drop the oldest entries beyond ``most``."""
+        while len(self.entries) > max(most, 0):
+            self.entries.pop()
+
+    def _cut(self, argv: list[bytes]) -> list[bytes]:
+        shown = argv if len(argv) <= self.MOST_ARGS else argv[: self.MOST_ARGS - 1]
+        cut = [
+            arg if len(arg) <= self.MOST_BYTES else arg[: self.MOST_BYTES] + b"... (%d more bytes)" % (len(arg) - 128)
+            for arg in shown
+        ]
+        if len(argv) > self.MOST_ARGS:
+            cut.append(b"... (%d more arguments)" % (len(argv) - self.MOST_ARGS + 1))
+        return cut
+
+
+class Server:
+    """One running server. The composition root (``januskv.app``) makes one and hangs listeners on it."""
+
+    def __init__(self, store: Store, table: CommandTable, config: Config) -> None:
+        self.store = store
+        self.table = table
+        self.config = config
+        self.hot: dict[bytes, Command] = table.hot()
+        self.clients: dict[int, Client] = {}
+        self.monitors: set[Client] = set()
+        self.watches = Watches(store.feed)
+        self.stats = Stats()
+        self.slowlog = SlowLog()
+        self.latency: dict[str, deque[tuple[int, int]]] = {}  # event -> (second, ms), newest last
+        self.started_ms = store.clock.now_ms
+        self.run_id = secrets.token_hex(20)
+        self.process_id = os.getpid()
+        self.tcp_port = 0
+        self.http_port = 0
+        self.unix_socket = ""
+        self.loading = False
+        self.paused_until_ms = 0
+        self.paused_writes_only = False
+        self.time_all = False  # time every command by itself, quick ones too
+        self.timed_ns = 0  # spent in commands that were timed one by one
+        self.peak_clients = 0
+        self.next_client_id = 0
+        self.stop: Callable[[bool], None] = lambda save: None  # set by the composition root
+        self.later: Callable[[float, Callable[[], None]], object] = lambda delay_s, call: None  # call_later of the loop
+        store.sessions.on_end = self.session_ended
+
+    # ------------------------------------------------------------ clients
+
+    def new_client_id(self) -> int:
+        self.next_client_id += 1
+        return self.next_client_id
+
+    def add_client(self, client: Client) -> None:
+        """Register a connection that has been accepted."""
+        self.clients[client.id] = client
+        self.stats.total_connections_received += 1
+        self.peak_clients = max(self.peak_clients, len(self.clients))
+
+    def accept(self, connection: Connection) -> None:
+        """Take a new connection in, or refuse it: too many clients, or protected mode."""
+        client, transport = connection.client, connection.transport
+        client.describe(transport)
+        refusal = self.accept_refusal(client)
+        if refusal is not None:
+            self.stats.rejected_connections += 1
+            connection.push(ErrorReply(refusal))
+            connection.close()
+            return
+        client.authenticated = not self.config.requirepass
+        self.add_client(client)
+
+    def accept_refusal(self, client: Client) -> str | None:
+        """Why a new connection cannot be served, as the text of a RESP error; None if it can."""
+        if len(self.clients) >= self.config.maxclients:
+            return "ERR max number of clients reached"
+        if self.config.protected_mode and not self.config.requirepass and not client.is_local:
+            return (
+                "DENIED JanusKV is running in protected mode because protected mode is enabled and no password is "
+                "set for the default user. In this mode connections are only accepted from the loopback interface. "
+                "To serve other machines set a password (requirepass), or set protected-mode to no."
+            )
+        return None
+
+    def remove_client(self, client: Client) -> None:
+        """Forget a connection that is gone."""
+        self.clients.pop(client.id, None)
+        self.monitors.discard(client)
+        self.watches.forget(client)
+        self.refresh_hot()
+
+    def allows_protected(self, client: Client, command: Command) -> bool:
+        """Whether DEBUG or MODULE may be used by this client."""
+        setting = getattr(self.config, f"enable_{command.text_name.partition('|')[0]}_command")
+        return bool(setting == "yes" or (setting == "local" and client.is_local))
+
+    def feed_monitors(self, client: Client, argv: list[bytes]) -> None:
+        """Show a command to the clients that watch with MONITOR."""
+        line = monitor_line(client, argv)
+        for monitor in self.monitors:
+            monitor.push(Simple(line))
+
+    def session_ended(self, session: Session) -> None:
+        """Tell the connections inside a session that it is no more."""
+        for client in self.clients.values():
+            if client.session is session:
+                client.refresh()
+
+    def refresh_hot(self) -> None:
+        """Choose anew whether plain commands may go straight to their handlers.
+
+        The one dict is emptied and filled, so every connection that holds it follows at once.
+        """
+        straight = not (self.monitors or self.loading or self.paused_until_ms or self.time_all)
+        if straight and not self.hot:
+            self.hot.update(self.table.hot())
+        elif not straight and self.hot:
+            self.hot.clear()
+
+    # ------------------------------------------------------------ statistics
+
+    def account(self, quick: list[tuple[Command, int]], spent_ns: int, argv: list[bytes], client: Client) -> None:
+        """Count the calls of a batch's quick commands and share the time that they took together."""
+        total = sum(count for _, count in quick)
+        usec = spent_ns / 1000 / total
+        for command, count in quick:
+            command.calls += count
+            command.usec += usec * count
+        self.stats.total_commands_processed += total
+        if usec >= self.config.slow_threshold_us and total == 1:
+            self.note_slow(argv, int(usec), client)
+
+    def count_error(self, text: str) -> None:
+        """Count an error reply by its code word."""
+        code = text.partition(" ")[0]
+        stats = self.stats
+        stats.total_error_replies += 1
+        if code in stats.errors or len(stats.errors) < 128:  # user scripts can make words up
+            stats.errors[code] = stats.errors.get(code, 0) + 1
+
+    def note_slow(self, argv: list[bytes], usec: int, client: Client | None) -> None:
+        """Log a command that took long, by the thresholds that CONFIG sets."""
+        config = self.config
+        if 0 <= config.slowlog_log_slower_than <= usec:
+            self.slowlog.add(argv, usec, int(time.time()), client, config.slowlog_max_len)
+        threshold_ms = config.latency_monitor_threshold
+        if threshold_ms and usec >= threshold_ms * 1000:
+            self.latency.setdefault("command", deque(maxlen=160)).append((int(time.time()), usec // 1000))
+
+
+def quoted(data: bytes) -> bytes:
+    """Bytes in Redis' quotes, as MONITOR and the logs show them."""
+    shown = bytearray(b'"')
+    for byte in data:
+        shown += _QUOTED[byte]
+    return bytes(shown + b'"')
+
+
+_ESCAPES = {ord("\\"): b"\\\\", ord('"'): b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 7: b"\\a", 8: b"\\b"}
+_QUOTED = [
+    _ESCAPES.get(byte, bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)
+]
+
+
+def monitor_line(client: Client, argv: list[bytes]) -> bytes:
+    """One line of MONITOR: time, database, address, arguments."""
+    now = time.time_ns() // 1000
+    place = b"%d" % client.keyspace.index if client.session is None else b"session:%d" % client.session.token
+    words = b" ".join(map(quoted, argv))
+    return b"%d.%06d [%s %s] %s" % (now // 10**6, now % 10**6, place, client.address.encode(), words)

@@ -1,0 +1,149 @@
+"""One WebSocket connection: every text message is one native command, every reply one text message."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from januskv.commands.context import Context
+from januskv.resp import websocket as ws
+from januskv.resp.replies import Reply
+
+from .client import Client
+from .native import NativeFace
+from .server import Server
+
+log = logging.getLogger("januskv")
+
+
+class WebSocketConnection:
+    """Reads messages, runs them in order and writes the replies of one read at once.
+
+    Has the methods of an asyncio protocol, and those of ``Connection`` that a ``Client`` calls.
+    """
+
+    def __init__(self, server: Server, native: NativeFace) -> None:
+        self.server = server
+        self.native = native
+        self.reader = ws.FrameReader(server.config.json_max_payload)
+        self.client = Client(server.new_client_id(), server.store.clock.now_ms, self)
+        self.context = Context(server.store, server.store.databases[0], self.client, server)
+        self.transport: Any = None
+        self.closing = False
+        self.halted = False
+        self.out: list[bytes] = []
+
+    # ------------------------------------------------------------ transport events
+
+    def connection_made(self, transport: Any) -> None:
+        """The handshake is done."""
+        self.transport = transport
+        self.client.describe(transport)
+        refusal = self.server.accept_refusal(self.client)
+        if refusal is not None:
+            self.server.stats.rejected_connections += 1
+            self.end(ws.POLICY, refusal)
+            return
+        self.server.add_client(self.client)
+
+    def data_received(self, data: bytes) -> None:
+        """Take received bytes and run the commands that they complete."""
+        if self.closing:
+            return
+        self.server.stats.total_net_input_bytes += len(data)
+        self.reader.feed(data)
+        if not self.halted:
+            self.process()
+
+    def process(self) -> None:
+        """Answer all whole messages, then write the replies at once."""
+        client = self.client
+        client.active_ms = self.server.store.clock.tick()
+        if client.session is not None:
+            client.session.renew(client.active_ms)
+        try:
+            while not self.closing and (message := self.reader.next()) is not None:
+                self.take(*message)
+        except ws.FrameError as error:
+            self.server.stats.protocol_errors += 1
+            self.end(error.code, str(error))
+        self.flush()
+
+    def take(self, opcode: int, payload: bytes) -> None:
+        """Answer one message or control frame."""
+        if opcode == ws.TEXT:
+            answer = self.native.answer(self.context, payload)
+            if answer is not None:
+                self.out.append(ws.frame(ws.TEXT, answer))
+        elif opcode == ws.BINARY:
+            self.out.append(ws.frame(ws.TEXT, self.native.binary_refusal()))
+        elif opcode == ws.PING:
+            self.out.append(ws.frame(ws.PONG, payload))
+        elif opcode == ws.CLOSE:
+            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else ws.NORMAL
+            self.end(code if code in range(1000, 5000) and code not in (1004, 1005, 1006) else ws.PROTOCOL)
+
+    def eof_received(self) -> bool:
+        """The client sends no more."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.transport = None
+        self.server.remove_client(self.client)
+
+    def pause_writing(self) -> None:
+        """Replies pile up: see whether there are too many."""
+        limit = self.server.config.output_limit(self.client)
+        if self.transport is not None and limit and self.transport.get_write_buffer_size() > limit:
+            self.server.stats.client_output_buffer_limit_disconnections += 1
+            log.warning("client %s closed: output buffer limit", self.client.address)
+            self.abort()
+
+    def resume_writing(self) -> None:
+        """The client has read most of its replies."""
+
+    # ------------------------------------------------------------ output
+
+    def flush(self) -> None:
+        """Hand what has been collected to the transport; it is closed after that if it is to be."""
+        if self.transport is None:
+            return
+        if self.out:
+            data = b"".join(self.out)
+            self.out = []
+            self.server.stats.total_net_output_bytes += len(data)
+            self.transport.write(data)
+        if self.closing:
+            self.transport.close()
+
+    def push(self, message: Reply) -> None:
+        """Messages out of turn are RESP's; native clients have none yet."""
+        raise TypeError("a WebSocket takes no RESP push messages")
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Send a close frame and take no more messages."""
+        if not self.closing:
+            self.closing = True
+            self.out.append(ws.close_frame(code, reason))
+
+    def close(self) -> None:
+        """Close in order, from outside (CLIENT KILL, end of the server)."""
+        self.end(ws.NORMAL)
+        self.flush()
+
+    def abort(self) -> None:
+        """Close without sending what is left."""
+        self.closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def refresh(self) -> None:
+        """Nothing depends on the client's state here; ``NativeFace`` looks at it each time."""
+
+    def resume(self) -> None:
+        """Go on with the messages that waited."""
+        self.halted = False
+        if not self.closing:
+            self.process()

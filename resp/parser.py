@@ -1,0 +1,335 @@
+"""Requests from bytes: RESP arrays, inline commands and JSON lines, in any mixture and any pieces.
+
+At a command border the first byte decides: ``*`` begins an array of bulk strings; a line whose
+first non-blank byte is ``{`` is a JSON line; every other line is an inline command.
+
+The compiled twin (``parser.pyx``) parses in C. This module leaves a chunk that holds whole arrays
+to hiredis, whose result is taken only if the chunk is exactly what a client's encoder produces;
+everything else (pieces, inline, JSON, errors) goes through the careful parser below, which knows
+Redis' limits and error texts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain
+
+import hiredis
+
+_INT32_MAX = (1 << 31) - 1
+
+
+class ProtocolError(Exception):
+    """The input is no request; the text is Redis'. What follows cannot be told apart any more."""
+
+    def __init__(self, text: str, *, json: bool = False) -> None:
+        super().__init__(f"Protocol error: {text}")
+        self.json = json
+
+
+class HttpRequest(ProtocolError):
+    """An HTTP request line: a browser was made to talk to this port, nothing must be executed."""
+
+    def __init__(self) -> None:
+        super().__init__("HTTP request")
+
+
+class Parser:
+    """Incremental parser of one connection's requests.
+
+    The limits are attributes; ``authenticated`` False applies Redis' smaller ones for strangers.
+    """
+
+    __slots__ = (
+        "_argv",
+        "_at",
+        "_bulk_left",
+        "_error",
+        "_missing",
+        "_pieces",
+        "_ready",
+        "_buffer",
+        "_scanned",
+        "_collected",
+        "authenticated",
+        "max_args",
+        "max_bulk",
+        "max_inline",
+        "max_json",
+    )
+
+    def __init__(self) -> None:
+        self.max_bulk: int = 512 << 20
+        self.max_args: int = 1 << 20
+        self.max_inline: int = 64 << 10
+        self.max_json: int = 64 << 20
+        self.authenticated: bool = True
+        self._buffer = bytearray()
+        self._at = 0  # start of what is not parsed yet
+        self._scanned = 0  # no line feed between _at and here
+        self._argv: list[bytes] = []  # of the array that is being collected
+        self._missing = 0  # arguments that it still lacks
+        self._bulk_left = -1  # size of the bulk string that is being collected; -1: its header comes next
+        self._collected = 0
+        self._ready: deque[list[bytes]] = deque()
+        self._error: ProtocolError | None = None
+
+    @property
+    def pending(self) -> int:
+        """Bytes received and not yet returned as requests, about."""
+        return len(self._buffer) - self._at + self._collected
+
+    def feed(self, data: bytes) -> None:
+        """Take received bytes."""
+        if data[:1] == b"*" and not self._buffer and not self._missing and not self._ready and self.authenticated:
+            if self._take_whole(data):
+                return
+        if self._at:
+            del self._buffer[: self._at]
+            self._scanned -= self._at
+            self._at = 0
+        self._buffer += data
+
+    def _take_whole(self, data: bytes) -> bool:
+        """Let hiredis parse a chunk of whole arrays; False if it is anything else."""
+        reader = hiredis.Reader()
+        reader.feed(data)
+        commands: list[list[bytes]] = []
+        try:
+            while (command := reader.gets()) is not False:
+                if type(command) is not list or not command:
+                    return False
+                commands.append(command)
+            args = sum(map(len, commands))
+            # The only encoding of these arguments has so many of these bytes, unless arguments hold some.
+            if data.count(b"$") != args or data.count(b"*") != len(commands):
+                return False
+            if data.count(b"\r\n") != len(commands) + 2 * args or reader.has_data():
+                return False
+            size = len(b"".join(chain.from_iterable(commands)))
+        except (hiredis.ProtocolError, hiredis.ReplyError, TypeError, MemoryError):
+            return False
+        if size > self.max_bulk or args > self.max_args:
+            return False  # perhaps a limit is broken
+        self._ready.extend(commands)
+        return True
+
+    def next(self) -> list[bytes] | bytes | None:
+        """The next request: an argument list, a JSON line, or None if more bytes are needed.
+
+        Raises ProtocolError, and again whenever it is called after that.
+        """
+        if self._ready:
+            return self._ready.popleft()
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._next()
+        except ProtocolError as error:
+            self._error = error
+            raise
+
+    def _next(self) -> list[bytes] | bytes | None:
+        while True:
+            if self._missing:
+                return self._collect()
+            buffer = self._buffer
+            if self._at >= len(buffer):
+                if buffer:
+                    self._buffer = bytearray()
+                    self._at = self._scanned = 0
+                return None
+            if buffer[self._at] == 42:  # *
+                count = self._array_header()
+                if count is None:
+                    return None
+                if count > 0:
+                    self._missing = count
+                continue
+            line = self._line()
+            if line is None:
+                return None
+            stripped = line.strip()
+            if stripped[:1] == b"{":
+                if len(stripped) > self._json_limit():
+                    raise ProtocolError("too big JSON request", json=True)
+                return stripped
+            if _is_http(stripped):
+                raise HttpRequest
+            argv = split_words(line)
+            if argv is None:
+                raise ProtocolError("unbalanced quotes in request")
+            if argv:
+                return argv
+
+    # ------------------------------------------------------------ lines
+
+    def _json_limit(self) -> int:
+        return self.max_json if self.authenticated else min(self.max_json, 16384)
+
+    def _line(self) -> bytes | None:
+        """The next line without its end, or None."""
+        buffer, at = self._buffer, self._at
+        end = buffer.find(b"\n", max(self._scanned, at))
+        if end < 0:
+            self._scanned = len(buffer)
+            waiting = len(buffer) - at
+            if waiting > self.max_inline:
+                if not _begins_json(buffer, at):
+                    raise ProtocolError("too big inline request")
+                if waiting > self._json_limit():
+                    raise ProtocolError("too big JSON request", json=True)
+            return None
+        line = bytes(buffer[at:end])
+        self._at = self._scanned = end + 1
+        if len(line) > self.max_inline and line.lstrip(b" \t")[:1] != b"{":
+            raise ProtocolError("too big inline request")
+        return line[:-1] if line.endswith(b"\r") else line
+
+    def _header(self, too_big: str) -> bytes | None:
+        """The rest of a header line after its first byte, or None. A header has no business being long."""
+        buffer, at = self._buffer, self._at
+        end = buffer.find(b"\r", at, at + self.max_inline + 2)
+        if end < 0:
+            if len(buffer) - at > self.max_inline:
+                raise ProtocolError(too_big)
+            return None
+        if end + 1 >= len(buffer):
+            return None
+        header = bytes(buffer[at + 1 : end])
+        self._at = self._scanned = end + 2
+        return header
+
+    # ------------------------------------------------------------ arrays
+
+    def _array_header(self) -> int | None:
+        header = self._header("too big mbulk count string")
+        if header is None:
+            return None
+        count = strict_int(header)
+        if count is None or count > self.max_args:
+            raise ProtocolError("invalid multibulk length")
+        if count > 10 and not self.authenticated:
+            raise ProtocolError("unauthenticated multibulk length")
+        return count
+
+    def _collect(self) -> list[bytes] | None:
+        """Go on with the array; the whole of it once the last argument is there, else None."""
+        while self._missing:
+            if self._bulk_left < 0 and not self._bulk_header():
+                return None
+            buffer, at, size = self._buffer, self._at, self._bulk_left
+            if len(buffer) - at < size + 2:
+                return None
+            self._argv.append(bytes(buffer[at : at + size]))
+            self._collected += size
+            self._at = self._scanned = at + size + 2
+            self._bulk_left = -1
+            self._missing -= 1
+        argv = self._argv
+        self._argv = []
+        self._collected = 0
+        return argv
+
+    def _bulk_header(self) -> bool:
+        buffer, at = self._buffer, self._at
+        if at >= len(buffer):
+            return False
+        if self._find_header_end() and buffer[at] != 36:  # $
+            raise ProtocolError(f"expected '$', got '{chr(buffer[at])}'")
+        header = self._header("too big bulk count string")
+        if header is None:
+            return False
+        size = strict_int(header)
+        if size is None or size < 0 or size > self.max_bulk:
+            raise ProtocolError("invalid bulk length")
+        if size > 16384 and not self.authenticated:
+            raise ProtocolError("unauthenticated bulk length")
+        self._bulk_left = size
+        return True
+
+    def _find_header_end(self) -> bool:
+        end = self._buffer.find(b"\r", self._at, self._at + self.max_inline + 2)
+        return 0 <= end < len(self._buffer) - 1
+
+
+def strict_int(text: bytes) -> int | None:
+    """A 64-bit integer in its only spelling (Redis' string2ll), or None."""
+    try:
+        value = int(text)
+    except ValueError:
+        return None
+    return value if b"%d" % value == text and -(1 << 63) <= value < 1 << 63 else None
+
+
+def _begins_json(buffer: bytearray, at: int) -> bool:
+    return bytes(buffer[at : at + 64]).lstrip(b" \t")[:1] == b"{"
+
+
+def _is_http(line: bytes) -> bool:
+    first = line[:6].lower()
+    return line.endswith((b" HTTP/1.1", b" HTTP/1.0")) or first.startswith((b"post ", b"host: ", b"host:"))
+
+
+# ---------------------------------------------------------------- inline commands
+
+_BLANKS = b" \n\r\t\v\f\0"
+_ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}
+
+
+def split_words(line: bytes) -> list[bytes] | None:
+    """Split an inline command as Redis does; None where a quote is not closed or not followed by a blank."""
+    if b'"' not in line and b"'" not in line:
+        return line.replace(b"\0", b" ").split() if b"\0" in line else line.split()
+    words: list[bytes] = []
+    at, size = 0, len(line)
+    while True:
+        while at < size and line[at] in _BLANKS:
+            at += 1
+        if at >= size:
+            return words
+        found = _word(line, at)
+        if found is None:
+            return None
+        word, at = found
+        words.append(word)
+
+
+def _word(line: bytes, at: int) -> tuple[bytes, int] | None:
+    word = bytearray()
+    size = len(line)
+    while at < size and line[at] not in _BLANKS:
+        byte = line[at]
+        if byte in b"\"'":
+            closed = _quoted(line, at + 1, byte, word)
+            if closed is None or (closed < size and line[closed] not in _BLANKS):
+                return None
+            return bytes(word), closed
+        word.append(byte)
+        at += 1
+    return bytes(word), at
+
+
+def _quoted(line: bytes, at: int, quote: int, word: bytearray) -> int | None:
+    """Collect a quoted part; the index behind its closing quote, or None if there is none."""
+    size = len(line)
+    while at < size:
+        byte = line[at]
+        if byte == quote:
+            return at + 1
+        if byte == 92 and at + 1 < size:
+            follower = line[at + 1]
+            if quote == 39:
+                if follower == 39:
+                    byte, at = 39, at + 1
+            elif follower == 120 and _is_hex(line[at + 2 : at + 4]):
+                byte, at = int(line[at + 2 : at + 4], 16), at + 3
+            else:
+                byte, at = _ESCAPES.get(follower, follower), at + 1
+        word.append(byte)
+        at += 1
+    return None
+
+
+def _is_hex(text: bytes) -> bool:
+    return len(text) == 2 and all(chr(byte) in "0123456789abcdefABCDEF" for byte in text)

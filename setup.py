@@ -1,0 +1,48 @@
+"""Build the compiled twins: every module with a ``.pyx`` or an augmenting ``.pxd`` beside it.
+
+A machine without a C compiler gets the plain modules (each extension is optional), and so does
+``JANUSKV_NO_COMPILE=1``. The rest of the build is declared in pyproject.toml.
+"""
+
+import os
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+PACKAGE = Path("src/januskv")
+SUFFIXES = (".pyx", ".py")
+
+
+def sources() -> dict[str, str]:
+    """Map module name -> source file: a ``.pyx`` twin where there is one, else the ``.py`` that a ``.pxd`` types."""
+    found: dict[str, str] = {}
+    for here, _, names in os.walk(PACKAGE, followlinks=True):
+        for name in sorted(names):
+            path = Path(here) / name
+            if path.suffix not in (".pyx", ".pxd"):
+                continue
+            module = ".".join(path.with_suffix("").relative_to("src").parts)
+            found.setdefault(module, next(str(p) for s in SUFFIXES if (p := path.with_suffix(s)).exists()))
+    return found
+
+
+def extensions() -> list[Extension]:
+    if os.environ.get("JANUSKV_NO_COMPILE"):
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    modules = [
+        Extension(name, [source], optional=True, extra_compile_args=["-O3", "-fno-strict-aliasing"])
+        for name, source in sorted(sources().items())
+    ]
+    return cythonize(
+        modules,
+        compiler_directives={"language_level": "3", "binding": True, "annotation_typing": False},
+        build_dir="build",
+        quiet=True,
+    )
+
+
+setup(ext_modules=extensions())

@@ -1,0 +1,38 @@
+"""JanusKV: one data server, two faces (RESP and native JSON) over one engine.
+
+Some modules have a compiled twin: an extension of the same name beside the ``.py`` file. Python
+prefers the extension; with ``JANUSKV_PURE=1`` in the environment the plain modules are used.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+
+
+class _PlainModules(importlib.abc.MetaPathFinder):
+    """Finds ``januskv.*`` as source files only, passing over compiled twins."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if path is None or not fullname.startswith("januskv."):
+            return None
+        for folder in path:
+            source = (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES)
+            spec = importlib.machinery.FileFinder(folder, source).find_spec(fullname)
+            if spec is not None and spec.loader is not None:
+                return spec
+        return None
+
+
+if os.environ.get("JANUSKV_PURE", "") not in ("", "0"):
+    sys.meta_path.insert(0, _PlainModules())
+
+try:
+    __version__ = version("januskv")
+except PackageNotFoundError:  # running from a source tree that was never installed
+    __version__ = "0+unknown"

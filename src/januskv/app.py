@@ -1,0 +1,272 @@
+"""The composition root: builds the server, opens its listeners, tends it, and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+from . import __version__
+from .compat.commands import build_table
+from .compat.config import Config, Parameter
+from .compat.connection import Connection
+from .compat.dispatch import Dispatcher
+from .compat.native import NativeFace
+from .compat.server import Server
+from .http import HttpListener
+from .storage.clock import ShiftedClock
+from .storage.store import Store
+
+log = logging.getLogger("januskv")
+
+# A connection that has nothing more to say at the end gets this long to read its replies.
+_GRACE_S = 1.0
+_FREEZE_EVERY_S = 30.0
+# Below so many objects a full collection costs a few milliseconds at most.
+_SMALL_HEAP = 100_000
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why."""
+
+
+class App:
+    """One running server process, or one of several servers in a test."""
+
+    def __init__(self, config: Config, store: Store | None = None) -> None:
+        if store is None:
+            clock = ShiftedClock() if config.enable_debug_command != "no" else None
+            store = Store(config.databases, clock)
+        self.config = config
+        self.server = Server(store, build_table(), config)
+        self.dispatcher = Dispatcher(self.server)
+        self.native = NativeFace(self.server)
+        self.http = HttpListener(self.server, self.native)
+        self.listeners: list[asyncio.Server] = []
+        self.ended = asyncio.Event()
+        self.ending = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._unix_path = ""
+
+    # ------------------------------------------------------------ start
+
+    async def start(self) -> None:
+        """Open all listeners. Raises StartError; nothing stays open then."""
+        loop = asyncio.get_running_loop()
+        self.server.later = loop.call_later
+        self.server.stop = self.stop
+        self.server.tune_socket = self.tune_socket
+        self.config.on_change = self.config_changed
+        try:
+            self.server.tcp_port = await self.listen(self.config.port, self.connect)
+            self.server.http_port = await self.listen(self.config.http_port, await self.http.start())
+            await self.listen_unix()
+        except OSError as error:
+            await self.close()
+            raise StartError(error.strerror or str(error)) from error
+        self.config_changed(None)
+        self.tend()
+        self.freeze()
+        log.log(NOTICE, "%s", self.ready_line())
+
+    def connect(self) -> Connection:
+        """Make the protocol of a new connection to the data port."""
+        return Connection(self.server, self.dispatcher, self.native)
+
+    async def listen(self, port: int, factory: Callable[[], Any]) -> int:
+        """Bind every configured address on one port (0 in the configuration: no listener at all); give the port.
+
+        The port -1 asks the kernel for one, which all addresses then share.
+        """
+        if port == 0:
+            return 0
+        port = max(port, 0)
+        loop = asyncio.get_running_loop()
+        for word in self.config.bind.split():
+            address, optional = word.lstrip("-"), word.startswith("-")
+            host = {"*": "0.0.0.0", "::*": "::"}.get(address, address)
+            try:
+                listener = await loop.create_server(
+                    factory, host, port, backlog=self.config.tcp_backlog, reuse_address=True
+                )
+            except OSError as error:
+                if optional:
+                    continue
+                raise OSError(error.errno, f"cannot bind {host}:{port}: {error.strerror or error}") from error
+            self.listeners.append(listener)
+            port = listener.sockets[0].getsockname()[1]
+        return port
+
+    async def listen_unix(self) -> None:
+        """Bind the unix socket, if one is configured; a stale one of an earlier run is replaced."""
+        path = self.config.unixsocket
+        if not path:
+            return
+        loop = asyncio.get_running_loop()
+        if os.path.exists(path) and _is_served(path):
+            raise OSError(98, f"cannot bind {path}: another server listens there")
+        if os.path.exists(path):
+            os.unlink(path)
+        try:
+            self.listeners.append(await loop.create_unix_server(self.connect, path))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot bind {path}: {error.strerror or error}") from error
+        self._unix_path = self.server.unix_socket = path
+        permissions = int(self.config.unixsocketperm, 8)
+        if permissions:
+            os.chmod(path, permissions)
+
+    def ready_line(self) -> str:
+        """What is served where, for the log."""
+        host = self.config.bind.split()[0].lstrip("-")
+        parts = []
+        if self.server.tcp_port:
+            parts.append(f"RESP and JSON lines on {host}:{self.server.tcp_port}")
+        if self.server.http_port:
+            parts.append(f"HTTP and WebSocket on {host}:{self.server.http_port}")
+        if self._unix_path:
+            parts.append(f"unix socket {self._unix_path}")
+        return f"JanusKV {__version__} ({self.server.build}, pid {os.getpid()}) ready: {', '.join(parts)}"
+
+    # ------------------------------------------------------------ while it runs
+
+    def tend(self) -> None:
+        """Do what time brings: expiry, idle clients, statistics; then call itself again."""
+        if self.ending:
+            return
+        loop = asyncio.get_running_loop()
+        more = self.server.tend()
+        delay_s = 0.005 if more else 1 / self.config.hz
+        self._timers = [loop.call_later(delay_s, self.tend)]
+
+    def freeze(self) -> None:
+        """Take long-lived objects out of the collector's sight: walking over them would stall the loop.
+
+        A full collection costs 30 to 270 ms for each million containers, so it is done only while
+        there are few; later only young objects are looked at.
+        """
+        if self.ending:
+            return
+        gc.set_threshold(50_000, 20, 1_000)
+        if gc.get_freeze_count() < _SMALL_HEAP:
+            gc.unfreeze()
+            gc.collect()
+        else:
+            gc.collect(1)
+        gc.freeze()
+        asyncio.get_running_loop().call_later(_FREEZE_EVERY_S, self.freeze)
+
+    def config_changed(self, parameter: Parameter | None) -> None:
+        """Apply a changed parameter (None: all) to what does not read the configuration each time."""
+        logging.getLogger("januskv").setLevel(LOG_LEVELS[self.config.loglevel])
+        self.server.config_changed()
+
+    def tune_socket(self, sock: socket.socket) -> None:
+        """Set a new connection's options; unix sockets have none of them."""
+        seconds = self.config.tcp_keepalive
+        if sock.family == socket.AF_UNIX or not seconds:
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(seconds // 3, 1))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+    # ------------------------------------------------------------ end
+
+    def stop(self, save: bool = True) -> None:
+        """End the server in order; the second call ends the process at once."""
+        if self.ending:
+            log.warning("forced to exit")
+            os._exit(1)
+        self.ending = True
+        log.log(NOTICE, "ending: closing %d connections", len(self.server.clients))
+        asyncio.get_running_loop().create_task(self._end())
+
+    async def _end(self) -> None:
+        await self.close()
+        self.ended.set()
+
+    async def close(self) -> None:
+        """Close listeners and connections, giving clients a moment to read their replies."""
+        self.ending = True
+        for timer in self._timers:
+            timer.cancel()
+        for listener in self.listeners:
+            listener.close()
+        for client in list(self.server.clients.values()):
+            client.close()
+        await self.http.stop()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _GRACE_S
+        while self.server.clients and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for client in list(self.server.clients.values()):
+            client.connection.abort()
+        if self._unix_path and os.path.exists(self._unix_path):
+            os.unlink(self._unix_path)
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+# ---------------------------------------------------------------- logging
+
+NOTICE = 25
+LOG_LEVELS = {"debug": logging.DEBUG, "verbose": logging.INFO, "notice": NOTICE, "warning": logging.WARNING, "nothing": 100}
+_MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
+
+
+class LogLine(logging.Formatter):
+    """Lines as Redis writes them: ``pid:M day month year time mark text``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = self.formatTime(record, "%d %b %Y %H:%M:%S")
+        mark = _MARKS.get(record.levelno, "#")
+        text = f"{record.process}:M {when}.{int(record.msecs):03d} {mark} {record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def set_up_logging(config: Config) -> None:
+    """Send log lines to standard output."""
+    logging.addLevelName(NOTICE, "NOTICE")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LogLine())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(LOG_LEVELS[config.loglevel])
+
+
+# ---------------------------------------------------------------- the process
+
+
+async def serve(config: Config) -> None:
+    """Run a server until a signal or SHUTDOWN ends it. Raises StartError."""
+    app = App(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop)
+    await app.start()
+    await app.ended.wait()
+    log.log(NOTICE, "JanusKV has ended, bye")
+
+
+def run(config: Config) -> int:
+    """Run a server as a process; gives the exit status."""
+    set_up_logging(config)
+    try:
+        uvloop.run(serve(config))
+    except StartError as error:
+        log.error("cannot start: %s", error)
+        return 1
+    return 0

@@ -1,0 +1,53 @@
+"""What can go wrong in the engine, as facts. The faces word them (``compat/faults.py``)."""
+
+
+class StorageError(Exception):
+    """Base of the engine's refusals; nothing has been changed when one is raised."""
+
+
+class WrongType(StorageError):
+    """The key holds a value of another kind than the operation works on."""
+
+
+class NotAnInteger(StorageError):
+    """A stored value or an operand is no integer of 64 bits."""
+
+
+class NotAFloat(StorageError):
+    """A stored value or an operand is no number."""
+
+
+class IncrementOverflow(StorageError):
+    """Adding would leave the range of 64-bit signed integers."""
+
+
+class IncrementNotFinite(StorageError):
+    """Adding would give NaN or infinity."""
+
+
+class StringTooLong(StorageError):
+    """The string would grow beyond the largest allowed size."""
+
+
+class NoSuchKey(StorageError):
+    """The key does not exist."""
+
+
+class NoSuchSession(StorageError):
+    """No session has this token, or it has ended."""
+
+
+class SessionExists(StorageError):
+    """A shared session of this name is open."""
+
+    def __init__(self, token: int) -> None:
+        super().__init__(token)
+        self.token = token
+
+
+class HeldBySeries(StorageError):
+    """A key-value was to be written under the name of a series."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        self.key = key

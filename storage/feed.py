@@ -1,0 +1,46 @@
+"""The change feed: every change of every key is reported here once.
+
+WATCH, statistics, keyspace notifications, client tracking, blocked clients, subscriptions and the
+log are listeners. No command remembers to tell them: the engine's own write operations do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .keyspace import Keyspace
+
+# (keyspace, event, key, detail). The event has the name that Redis' keyspace notifications use
+# ("set", "del", "expired", ...) or one of ours; the key is b"" where all keys of the keyspace are
+# meant (flushdb, swapdb). The detail holds what a log needs beyond the state of the key afterwards.
+Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
+
+
+class Feed:
+    """Counts changes and hands them to listeners, in the order in which they subscribed.
+
+    ``changes`` counts since start and never goes back; a listener must not raise.
+    """
+
+    __slots__ = ("changes", "listeners", "wanted")
+
+    def __init__(self) -> None:
+        self.changes: int = 0
+        self.listeners: list[Listener] = []
+        self.wanted: set[str] = set()  # of the events that change nothing ("keymiss", "new"): those to publish
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call the listener for every change from now on; a second subscription changes nothing."""
+        if listener not in self.listeners:
+            self.listeners = [*self.listeners, listener]
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """Stop calling the listener; no error if it was not subscribed."""
+        self.listeners = [each for each in self.listeners if each != listener]
+
+    def publish(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Hand one change to all listeners."""
+        for listener in self.listeners:
+            listener(keyspace, event, key, detail)

@@ -1,0 +1,20 @@
+from januskv.storage.clock cimport Clock
+from januskv.storage.feed cimport Feed
+
+cdef class Keyspace:
+    cdef public long long index, hits, misses, expired, series_count, due_from
+    cdef public Clock clock
+    cdef public Feed feed
+    cdef public dict data, deadlines, due
+    cdef public list overdue, sample
+    cdef public object scans
+    cpdef object get(self, bytes key)
+    cpdef object read(self, bytes key)
+    cpdef drop_if_due(self, bytes key)
+    cpdef changed(self, str event, bytes key, tuple detail=*)
+    cpdef put(self, bytes key, object value, str event=*)
+    cpdef replace(self, bytes key, object value, str event)
+    cpdef store(self, bytes key, object value, str event)
+    cpdef store_watched(self, bytes key, object value, str event)
+    cpdef forget(self, bytes key)
+    cpdef file_deadline(self, bytes key, long long deadline)

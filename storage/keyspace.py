@@ -1,0 +1,350 @@
+"""A keyspace: keys (bytes) with values and deadlines. Databases and sessions are keyspaces.
+
+    data       key -> bare value (see values.py); no wrapper object per key
+    deadlines  key -> ms since the epoch after which the key is gone; most keys have none
+    due        second -> keys whose deadline may lie in it; drives active expiry
+
+A key with a deadline has at least one entry in ``due`` at or before its deadline, so a deadline
+that moves later costs nothing: the old entry fires, finds the key alive and files it again.
+
+Writes go through ``put``, ``replace``, ``delete``, ``expire_at`` ..., which report to the change
+feed. A command that changes a collection in place calls ``changed`` itself, once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+
+from .clock import Clock
+from .errors import NoSuchKey
+from .feed import Feed
+from .scan import Scans
+from .values import is_series
+
+
+
+class Keyspace:
+    """One map of keys. Not thread-safe: the event loop's thread owns it.
+
+    ``index`` is the database number, or -1 for a session. ``hits`` and ``misses`` count look-ups by
+    reading commands; ``expired`` counts keys that were removed because their time had come.
+    """
+
+    __slots__ = (
+        "clock",
+        "data",
+        "deadlines",
+        "due",
+        "due_from",
+        "expired",
+        "feed",
+        "hits",
+        "index",
+        "misses",
+        "overdue",
+        "sample",
+        "scans",
+        "series_count",
+    )
+
+    def __init__(self, index: int, clock: Clock, feed: Feed) -> None:
+        self.index: int = index
+        self.clock: Clock = clock
+        self.feed: Feed = feed
+        self.data: dict[bytes, object] = {}
+        self.deadlines: dict[bytes, int] = {}
+        self.due: dict[int, list[bytes]] = {}
+        self.due_from: int = 0  # no entry of `due` is for an earlier second
+        self.overdue: list[bytes] = []
+        self.hits: int = 0
+        self.misses: int = 0
+        self.expired: int = 0
+        self.series_count: int = 0
+        self.scans: Scans = Scans()
+        self.sample: list[bytes] = []
+
+    # ------------------------------------------------------------ looking up
+
+    def get(self, key: bytes) -> object:
+        """The value of a key for a command that will write or only looks at metadata; None if absent."""
+        if self.deadlines:
+            self.drop_if_due(key)
+        return self.data.get(key)
+
+    def read(self, key: bytes) -> object:
+        """The value of a key for a reading command; counts a hit or a miss. None if absent."""
+        if self.deadlines:
+            self.drop_if_due(key)
+        value = self.data.get(key)
+        if value is None:
+            self.misses += 1
+            if "keymiss" in self.feed.wanted:
+                self.feed.publish(self, "keymiss", key, ())
+        else:
+            self.hits += 1
+        return value
+
+    def drop_if_due(self, key: bytes) -> None:
+        """Remove the key if its deadline has passed. A key lives through its deadline's own ms."""
+        deadline = self.deadlines.get(key)
+        if deadline is not None and deadline < self.clock.now_ms:
+            self.expire_now(key)
+
+    def __contains__(self, key: bytes) -> bool:
+        return self.get(key) is not None
+
+    def __len__(self) -> int:
+        """Number of keys, series included; keys past their deadline count until they are removed."""
+        return len(self.data)
+
+    def live_keys(self) -> Iterator[bytes]:
+        """All keys that have not expired, in insertion order. The keyspace must not change meanwhile."""
+        if not self.deadlines:
+            yield from self.data
+            return
+        now_ms, deadlines = self.clock.now_ms, self.deadlines
+        for key in self.data:
+            deadline = deadlines.get(key)
+            if deadline is None or deadline >= now_ms:
+                yield key
+
+    def key_values(self) -> Iterator[tuple[bytes, object]]:
+        """Keys and values without series and expired keys: what the KV_ commands act on."""
+        data = self.data
+        for key in self.live_keys():
+            value = data[key]
+            if not self.series_count or not is_series(value):
+                yield key, value
+
+    def deadline_of(self, key: bytes) -> int | None:
+        """When the (live) key expires, in ms since the epoch; None if never."""
+        return self.deadlines.get(key)
+
+    def random_key(self) -> bytes | None:
+        """A live key, every one about as likely; None if there is none. O(1) on average.
+
+        Draws from a copy of the keys that is renewed once a tenth of them has changed.
+        """
+        while self.data:
+            for _ in range(20):
+                if self.sample and abs(len(self.sample) - len(self.data)) * 10 <= len(self.data):
+                    key = random.choice(self.sample)
+                    if self.get(key) is not None:
+                        return key
+                else:
+                    break
+            self.sample = list(self.data)
+            if len(self.deadlines) == len(self.data):
+                self.sample = list(self.live_keys())
+                if not self.sample:
+                    return None
+        return None
+
+    # ------------------------------------------------------------ writing
+
+    def changed(self, event: str, key: bytes, detail: tuple[object, ...] = ()) -> None:
+        """Report one change that has been made to a key."""
+        feed = self.feed
+        feed.changes += 1
+        if feed.listeners:
+            feed.publish(self, event, key, detail)
+
+    def put(self, key: bytes, value: object, event: str = "set") -> None:
+        """Set a key to a value, whatever it held; it no longer expires."""
+        if self.deadlines:
+            self.deadlines.pop(key, None)
+        self.store(key, value, event)
+
+    def replace(self, key: bytes, value: object, event: str) -> None:
+        """Set a key to a value and keep its deadline."""
+        self.store(key, value, event)
+
+    def store(self, key: bytes, value: object, event: str) -> None:
+        """Write the map and report it; callers have dealt with the deadline."""
+        feed = self.feed
+        if feed.listeners or self.series_count:
+            self.store_watched(key, value, event)
+            return
+        self.data[key] = value
+        feed.changes += 1
+
+    def store_watched(self, key: bytes, value: object, event: str) -> None:
+        """``store`` where somebody listens to the feed or series have to be counted."""
+        data = self.data
+        old = data.get(key)
+        if self.series_count and old is not None and is_series(old):
+            self.series_count -= 1
+        data[key] = value
+        feed = self.feed
+        feed.changes += 1
+        if old is None and "new" in feed.wanted:
+            feed.publish(self, "new", key, ())
+        if feed.listeners:
+            feed.publish(self, event, key, ())
+
+    def delete(self, key: bytes, event: str = "del") -> bool:
+        """Remove a key and report it; False if there was no (live) key."""
+        if self.get(key) is None:
+            return False
+        self.forget(key)
+        self.changed(event, key)
+        return True
+
+    def forget(self, key: bytes) -> None:
+        """Take an existing key and its deadline out of the maps, without a report."""
+        value = self.data.pop(key)
+        if self.deadlines:
+            self.deadlines.pop(key, None)
+        if self.series_count and is_series(value):
+            self.series_count -= 1
+
+    def rename(self, source: bytes, target: bytes) -> None:
+        """Move a value with its deadline to another name, over whatever that held.
+
+        Raises NoSuchKey. A key renamed to itself is left as it is.
+        """
+        value = self.get(source)
+        if value is None:
+            raise NoSuchKey(source)
+        if source == target:
+            return
+        deadline = self.deadlines.get(source)
+        if self.get(target) is not None:
+            self.forget(target)
+        self.forget(source)
+        self.restore(target, value, deadline)
+        self.changed("rename_from", source, (target,))
+        self.changed("rename_to", target, (source,))
+
+    def restore(self, key: bytes, value: object, deadline: int | None) -> None:
+        """Put a value with its deadline under a free name, without a report."""
+        self.data[key] = value
+        if is_series(value):
+            self.series_count += 1
+        if deadline is not None:
+            self.file_deadline(key, deadline)
+
+    def clear(self, event: str = "flushdb") -> int:
+        """Remove everything, series too; give the number of keys there were."""
+        old = self.data
+        count = len(old)
+        # New maps: whoever holds the old ones (a SCAN's list) is not surprised, and freeing them is one step.
+        self.data = {}
+        self.deadlines = {}
+        self.due = {}
+        self.overdue = []
+        self.sample = []
+        self.series_count = 0
+        if count:
+            self.changed(event, b"", (old,))
+            self.feed.changes += count - 1
+        return count
+
+    def swap(self, other: Keyspace) -> None:
+        """Exchange all contents with another keyspace."""
+        self.data, other.data = other.data, self.data
+        self.deadlines, other.deadlines = other.deadlines, self.deadlines
+        self.due, other.due = other.due, self.due
+        self.due_from, other.due_from = other.due_from, self.due_from
+        self.overdue, other.overdue = other.overdue, self.overdue
+        self.sample, other.sample = other.sample, self.sample
+        self.scans, other.scans = other.scans, self.scans
+        self.series_count, other.series_count = other.series_count, self.series_count
+        self.changed("swapdb", b"", (other,))
+        other.changed("swapdb", b"", (self,))
+
+    # ------------------------------------------------------------ deadlines
+
+    def expire_at(self, key: bytes, deadline: int, event: str = "expire") -> None:
+        """Let an existing key expire after ``deadline`` (ms since the epoch). Past ones remove it at once."""
+        if deadline <= self.clock.now_ms:
+            self.forget(key)
+            self.changed("del", key)
+            return
+        self.file_deadline(key, deadline)
+        self.changed(event, key, (deadline,))
+
+    def put_until(self, key: bytes, value: object, deadline: int) -> None:
+        """Set a key to a value that expires; one that has already passed removes the key."""
+        if deadline <= self.clock.now_ms:
+            if not self.delete(key):
+                self.changed("set", key)
+            return
+        self.store(key, value, "set")
+        self.file_deadline(key, deadline)
+        self.changed("expire", key, (deadline,))
+
+    def persist(self, key: bytes) -> bool:
+        """Take an existing key's deadline away; False if it had none."""
+        if self.deadlines.pop(key, None) is None:
+            return False
+        self.changed("persist", key)
+        return True
+
+    def file_deadline(self, key: bytes, deadline: int) -> None:
+        """Note a deadline for the key, without a report."""
+        old = self.deadlines.get(key)
+        self.deadlines[key] = deadline
+        if old is not None and old <= deadline:
+            return  # the entry for the old one fires first and files the key again
+        second = deadline // 1000
+        bucket = self.due.get(second)
+        if bucket is None:
+            self.due[second] = [key]
+            if second < self.due_from:
+                self.due_from = second
+        else:
+            bucket.append(key)
+
+    def expire_now(self, key: bytes) -> None:
+        """Remove a key whose deadline has passed."""
+        self.forget(key)
+        self.expired += 1
+        self.changed("expired", key)
+
+    def expire_some(self, most: int) -> int:
+        """Remove up to ``most`` keys whose time has come; give how many entries are still to be looked at."""
+        if not self.overdue:
+            self.collect_overdue()
+        overdue, deadlines, now_ms = self.overdue, self.deadlines, self.clock.now_ms
+        for _ in range(min(most, len(overdue))):
+            key = overdue.pop()
+            deadline = deadlines.get(key)
+            if deadline is None:
+                continue
+            if deadline < now_ms:
+                self.expire_now(key)
+            else:
+                del deadlines[key]  # so that it is filed again
+                self.file_deadline(key, deadline)
+        return len(overdue)
+
+    def collect_overdue(self) -> None:
+        """Move the entries of all seconds that are over to ``overdue``."""
+        second = self.clock.now_ms // 1000
+        if not self.due or self.due_from >= second:
+            return
+        if second - self.due_from > len(self.due):
+            over = [each for each in self.due if each < second]
+        else:
+            over = [each for each in range(self.due_from, second) if each in self.due]
+        for each in over:
+            self.overdue += self.due.pop(each)
+        self.due_from = second
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        assert self.deadlines.keys() <= self.data.keys()
+        filed: dict[bytes, int] = {}
+        for second, keys in self.due.items():
+            assert second >= self.due_from
+            for key in keys:
+                filed[key] = min(filed.get(key, second), second)
+        for key in self.overdue:
+            filed[key] = 0
+        for key, deadline in self.deadlines.items():
+            assert filed[key] <= deadline // 1000
+        assert self.series_count == sum(map(is_series, self.data.values()))
+        assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))

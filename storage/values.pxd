@@ -1,0 +1,5 @@
+cpdef object element_from_json(object value)
+cpdef object from_json(object value)
+cpdef object element_to_json(object value)
+cpdef object to_json(object value)
+cpdef bytes text_of(object value)

@@ -1,0 +1,133 @@
+"""The values of a keyspace, one set for all faces, and their two outer forms: JSON and Redis text.
+
+| held as                       | kind   | meaning                                                      |
+|-------------------------------|--------|--------------------------------------------------------------|
+| bytes                         | string | byte string; also a JSON string, as its UTF-8                |
+| int, float, True/False, NULL  | string | JSON number, boolean, null (``NULL``: None would mean absent)|
+| dict: bytes -> element        | hash   | hash and JSON object                                         |
+| list of elements              | list   | list and JSON array                                          |
+
+An *element* is a value of the first two rows, or a nested JSON object or array as the JSON parser
+made it (``dict`` with str keys, ``list``). Only the outer level is converted, so that hash and
+list verbs work on bytes, whichever face wrote them.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import orjson
+
+
+class Null:
+    """The JSON null inside a keyspace; there is one instance, ``NULL``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NULL"
+
+    def __copy__(self) -> Null:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Null:
+        return self
+
+
+NULL: Final = Null()
+
+KINDS: dict[type, str] = {
+    bytes: "string",
+    int: "string",
+    float: "string",
+    bool: "string",
+    Null: "string",
+    dict: "hash",
+    list: "list",
+}
+
+
+def kind_of(value: object) -> str:
+    """Name the kind as Redis' TYPE does: string, hash, list, set, zset, stream, TSDB-TYPE, ts-events."""
+    kind = KINDS.get(type(value))
+    return type(value).kind if kind is None else kind  # type: ignore[attr-defined,no-any-return]
+
+
+def is_series(value: object) -> bool:
+    """Tell whether the value is a series, which key-value commands pass over."""
+    return getattr(type(value), "is_series", False)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def element_from_json(value: Any) -> object:
+    """Take one parsed JSON value as a hash field's or list's element."""
+    if type(value) is str:
+        return value.encode()
+    return NULL if value is None else value
+
+
+def from_json(value: Any) -> object:
+    """Take a parsed JSON value as the value of a key. O(members of the outer level)."""
+    kind = type(value)
+    if kind is str:
+        return value.encode()
+    if kind is int or kind is float or kind is bool:
+        return value
+    if value is None:
+        return NULL
+    if kind is dict:
+        return {name.encode(): element_from_json(item) for name, item in value.items()}
+    return [element_from_json(item) for item in value]
+
+
+def _text_from_bytes(value: bytes) -> Any:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"$base64": base64.b64encode(value).decode()}
+
+
+def element_to_json(value: Any) -> Any:
+    """Give an element as JSON; bytes that are no UTF-8 become ``{"$base64": ...}``."""
+    if type(value) is bytes:
+        return _text_from_bytes(value)
+    return None if value is NULL else value
+
+
+def name_to_json(name: bytes) -> str:
+    """Give a key's or field's name as JSON text; what is no UTF-8 is shown as U+FFFD."""
+    return name.decode(errors="replace")
+
+
+def to_json(value: Any) -> Any:
+    """Give a key's value as JSON; the inverse of ``from_json``. O(members of the outer level)."""
+    kind = type(value)
+    if kind is bytes:
+        return _text_from_bytes(value)
+    if kind is int or kind is float or kind is bool:
+        return value
+    if value is NULL:
+        return None
+    if kind is dict:
+        return {name_to_json(name): element_to_json(item) for name, item in value.items()}
+    if kind is list:
+        return [element_to_json(item) for item in value]
+    return value.to_json()
+
+
+# ---------------------------------------------------------------- Redis text
+
+
+def text_of(value: Any) -> bytes:
+    """Give a scalar or an element as the bytes that a Redis verb sees: 26, 0.5, true, null, JSON text."""
+    kind = type(value)
+    if kind is bytes:
+        return value  # type: ignore[no-any-return]
+    if kind is int:
+        return b"%d" % value
+    if value is NULL:
+        return b"null"
+    return orjson.dumps(value)
