@@ -32,14 +32,11 @@ class Client:
     """
 
     __slots__ = (
-        "active_ms",
         "address",
         "authenticated",
-        "commands_run",
         "connection",
         "created_ms",
         "id",
-        "last_command",
         "lib_name",
         "lib_ver",
         "local_address",
@@ -62,7 +59,6 @@ class Client:
         self.id = number
         self.connection = connection
         self.created_ms = now_ms
-        self.active_ms = now_ms
         self.address = ""
         self.local_address = ""
         self.unix_socket = False
@@ -73,8 +69,6 @@ class Client:
         self.authenticated = True
         self.protocol = 2
         self.session: Session | None = None
-        self.last_command = "NULL"
-        self.commands_run = 0
         self.no_evict = False
         self.no_touch = False
         self.monitoring = False
@@ -83,6 +77,17 @@ class Client:
         self.queue_failed = False
         self.watched: set[tuple[Keyspace, bytes]] = set()
         self.watch_broken = False
+
+    @property
+    def active_ms(self) -> int:
+        """When the client last sent something."""
+        return self.connection.active_ms
+
+    @property
+    def last_command(self) -> str:
+        """The command that was run last, as CLIENT LIST shows it."""
+        command = self.connection.last_command
+        return "NULL" if command is None else command.text_name
 
     @property
     def plain(self) -> bool:

@@ -13,8 +13,11 @@ cdef class Connection:
     cdef public Encoder encoder
     cdef public Context context
     cdef public dict hot
+    cdef public object session
+    cdef public Command last_command
+    cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
     cdef public bint closing, halted, running
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, command=Command, last=Command, count=long)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
     cpdef run_batch(self)
     cpdef flush(self)
     cpdef process(self)

@@ -17,6 +17,7 @@ from januskv.resp.encoder import Encoder
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
 from januskv.resp.replies import ErrorReply
 from januskv.storage.clock import Clock
+from januskv.storage.sessions import Session
 
 from .client import Client
 from .dispatch import Dispatcher
@@ -53,6 +54,13 @@ class Connection:
         self.closing: bool = False
         self.halted: bool = False  # requests wait (CLIENT PAUSE, a blocking command)
         self.running: bool = False
+        self.session: Session | None = None  # the client's, if it has a deadline to renew
+        self.last_command: Command | None = None
+        self.active_ms: int = self.clock.now_ms
+        self.timed_ns: int = 0  # of this batch, spent in commands that were timed one by one
+        self.bytes_in: int = 0
+        self.bytes_out: int = 0
+        self.query_limit: int = 0
         self.apply_limits()
 
     def apply_limits(self) -> None:
@@ -60,12 +68,14 @@ class Connection:
         config, parser = self.server.config, self.parser
         parser.max_bulk = config.proto_max_bulk_len
         parser.max_json = config.json_max_payload
+        self.query_limit = config.client_query_buffer_limit
         parser.authenticated = self.client.authenticated
         self.encoder.protocol = self.client.protocol
 
     def refresh(self) -> None:
         """Choose between the straight and the long way, after the client's state has changed."""
         self.hot = self.server.hot if self.client.plain else _NO_COMMANDS
+        self.session = self.client.session
         self.apply_limits()
 
     # ------------------------------------------------------------ transport events
@@ -80,11 +90,11 @@ class Connection:
         """Take received bytes and run the requests that they complete."""
         if self.closing:
             return
-        self.server.stats.total_net_input_bytes += len(data)
+        self.bytes_in += len(data)
         self.parser.feed(data)
         if not self.halted:
             self.process()
-        if self.parser.pending > self.server.config.client_query_buffer_limit:
+        if self.parser.pending > self.query_limit:
             self.server.stats.client_query_buffer_limit_disconnections += 1
             log.warning("client %s closed: query buffer limit", self.client.address)
             self.abort()
@@ -122,23 +132,24 @@ class Connection:
         self.flush()
 
     def run_batch(self) -> None:
-        """Run requests until there is no whole one left. Raises ProtocolError."""
+        """Run requests until there is no whole one left. Raises ProtocolError.
+
+        Commands that are not timed one by one share the time of the batch: ``last`` was called
+        ``count`` times in a row, ``earlier`` holds the runs before it.
+        """
         parser = self.parser
         encoder = self.encoder
         context = self.context
-        dispatcher = self.dispatcher
-        client = self.client
-        clock = self.clock
-        client.active_ms = clock.tick()
-        if client.session is not None:
-            client.session.renew(clock.now_ms)
+        self.active_ms = self.clock.tick()
+        if self.session is not None:
+            self.session.renew(self.active_ms)
         started = perf_counter_ns()
-        timed_before = self.server.timed_ns
-        quick: list[Any] = []  # (command, number of calls) of those that share the batch's time
+        self.timed_ns = 0
+        earlier: list[tuple[Command, int]] | None = None
         last: Command | None = None
-        last_request: list[bytes] = []
-        served = 0
+        last_request: list[bytes] | None = None
         count = 0
+        served = 0
         while True:
             request = parser.next()
             if request is None:
@@ -148,31 +159,33 @@ class Connection:
             else:
                 command = self.hot.get(request[0])
                 if command is None or command.timed or not command.min_args <= len(request) <= command.max_args:
-                    encoder.write(dispatcher.route(context, request))
+                    encoder.write(self.dispatcher.route(context, request))
                 else:
                     if command is not last:
-                        if count:
-                            quick.append((last, count))
+                        if last is not None:
+                            earlier = earlier or []
+                            earlier.append((last, count))
                         last = command
                         count = 0
                     count += 1
                     last_request = request
                     try:
-                        reply = command.run(context, request)
+                        encoder.write(command.run(context, request))
                     except Exception as error:
-                        reply = dispatcher.failure(command, request, error)
-                    encoder.write(reply)
+                        encoder.write(self.dispatcher.failure(command, request, error))
             if self.closing or self.halted:
                 break
             served += 1
             if not served & 63 and encoder.size > _FLUSH_BYTES:
                 self.flush()
-        if count:
-            quick.append((last, count))
-            client.last_command = last.text_name  # type: ignore[union-attr]
-        if quick:
-            spent_ns = perf_counter_ns() - started - (self.server.timed_ns - timed_before)
-            self.server.account(quick, spent_ns, last_request, client)
+        if last is not None:
+            self.last_command = last
+            spent_us = (perf_counter_ns() - started - self.timed_ns) / 1000
+            if earlier is None and (count > 1 or spent_us < self.server.config.slow_threshold_us):
+                last.calls += count
+                last.usec += spent_us
+            else:
+                self.server.account([*(earlier or ()), (last, count)], spent_us, last_request, self.client)
 
     def refuse_input(self, error: ProtocolError) -> None:
         """Answer input that is no request, and close: what follows cannot be told apart any more."""
@@ -197,7 +210,7 @@ class Connection:
         """Hand the encoded replies to the transport."""
         if self.encoder.size and self.transport is not None:
             data = self.encoder.take()
-            self.server.stats.total_net_output_bytes += len(data)
+            self.bytes_out += len(data)
             self.transport.write(data)
             if len(data) > 65536:
                 self.check_output()

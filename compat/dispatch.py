@@ -34,13 +34,12 @@ class Dispatcher:
     def route(self, context: Context, argv: list[bytes]) -> Reply:
         """Check one request in the order in which Redis does, then run or queue it; gives the reply."""
         client: Client = context.client
-        client.last_command = argv[0].decode(errors="replace").lower()
         command = self.server.table.find(argv)
         refusal = self.refusal(client, command, argv)
         if refusal is not None:
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
-        client.last_command = command.text_name
+        client.connection.last_command = command
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
             if Flag.NO_MULTI in command.flags:
                 return self.muted(
@@ -108,11 +107,10 @@ class Dispatcher:
         except Exception as error:
             reply = self.failure(command, argv, error)
         spent_ns = perf_counter_ns() - started
-        server.timed_ns += spent_ns
+        context.client.connection.timed_ns += spent_ns
         usec = spent_ns // 1000
         command.calls += 1
         command.usec += usec
-        server.stats.total_commands_processed += 1
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
             server.note_slow(argv, usec, context.client)
         return reply

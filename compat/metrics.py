@@ -31,13 +31,14 @@ def resident_bytes() -> int:
 def exposition(server: Server) -> bytes:
     """All metrics of a server."""
     stats, store = server.stats, server.store
+    received, sent = server.net_bytes()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     counters: list[tuple[str, str, float]] = [
         ("connections_received", "Connections accepted since start.", stats.total_connections_received),
         ("connections_rejected", "Connections refused since start.", stats.rejected_connections),
-        ("commands_processed", "Commands run since start.", stats.total_commands_processed),
-        ("net_input_bytes", "Bytes received.", stats.total_net_input_bytes),
-        ("net_output_bytes", "Bytes sent.", stats.total_net_output_bytes),
+        ("commands_processed", "Commands run since start.", server.commands_processed),
+        ("net_input_bytes", "Bytes received.", received),
+        ("net_output_bytes", "Bytes sent.", sent),
         ("error_replies", "Error replies sent.", stats.total_error_replies),
         ("protocol_errors", "Connections closed for input that is no request.", stats.protocol_errors),
         ("changes", "Changes of the data set.", store.feed.changes),

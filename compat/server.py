@@ -36,9 +36,8 @@ class Stats:
 
     total_connections_received: int = 0
     rejected_connections: int = 0
-    total_commands_processed: int = 0
-    total_net_input_bytes: int = 0
-    total_net_output_bytes: int = 0
+    closed_net_input_bytes: int = 0  # of connections that are closed; see Server.net_bytes
+    closed_net_output_bytes: int = 0
     total_error_replies: int = 0
     client_query_buffer_limit_disconnections: int = 0
     client_output_buffer_limit_disconnections: int = 0
@@ -116,7 +115,6 @@ class Server:
         self.paused_until_ms = 0
         self.paused_writes_only = False
         self.time_all = False  # time every command by itself, quick ones too
-        self.timed_ns = 0  # spent in commands that were timed one by one
         self.peak_clients = 0
         self.next_client_id = 0
         self.stop: Callable[[bool], None] = lambda save: None  # set by the composition root
@@ -162,7 +160,9 @@ class Server:
 
     def remove_client(self, client: Client) -> None:
         """Forget a connection that is gone."""
-        self.clients.pop(client.id, None)
+        if self.clients.pop(client.id, None) is not None:
+            self.stats.closed_net_input_bytes += client.connection.bytes_in
+            self.stats.closed_net_output_bytes += client.connection.bytes_out
         self.monitors.discard(client)
         self.watches.forget(client)
         self.refresh_hot()
@@ -197,16 +197,30 @@ class Server:
 
     # ------------------------------------------------------------ statistics
 
-    def account(self, quick: list[tuple[Command, int]], spent_ns: int, argv: list[bytes], client: Client) -> None:
+    @property
+    def commands_processed(self) -> int:
+        """Commands run since start or CONFIG RESETSTAT."""
+        return sum(command.calls for command in self.table.everything())
+
+    def net_bytes(self) -> tuple[int, int]:
+        """Bytes received and sent by all connections since start or CONFIG RESETSTAT."""
+        received, sent = self.stats.closed_net_input_bytes, self.stats.closed_net_output_bytes
+        for client in self.clients.values():
+            received += client.connection.bytes_in
+            sent += client.connection.bytes_out
+        return received, sent
+
+    def account(
+        self, runs: list[tuple[Command, int]], spent_us: float, argv: list[bytes] | None, client: Client
+    ) -> None:
         """Count the calls of a batch's quick commands and share the time that they took together."""
-        total = sum(count for _, count in quick)
-        usec = spent_ns / 1000 / total
-        for command, count in quick:
+        total = sum(count for _, count in runs)
+        share_us = spent_us / total
+        for command, count in runs:
             command.calls += count
-            command.usec += usec * count
-        self.stats.total_commands_processed += total
-        if usec >= self.config.slow_threshold_us and total == 1:
-            self.note_slow(argv, int(usec), client)
+            command.usec += share_us * count
+        if total == 1 and argv is not None and spent_us >= self.config.slow_threshold_us:
+            self.note_slow(argv, int(spent_us), client)
 
     def count_error(self, text: str) -> None:
         """Count an error reply by its code word."""

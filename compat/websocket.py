@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from januskv.commands.context import Context
+from januskv.commands.table import Command
 from januskv.resp import websocket as ws
 from januskv.resp.replies import Reply
 
@@ -32,6 +33,11 @@ class WebSocketConnection:
         self.closing = False
         self.halted = False
         self.out: list[bytes] = []
+        self.last_command: Command | None = None
+        self.active_ms = server.store.clock.now_ms
+        self.timed_ns = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
 
     # ------------------------------------------------------------ transport events
 
@@ -50,7 +56,7 @@ class WebSocketConnection:
         """Take received bytes and run the commands that they complete."""
         if self.closing:
             return
-        self.server.stats.total_net_input_bytes += len(data)
+        self.bytes_in += len(data)
         self.reader.feed(data)
         if not self.halted:
             self.process()
@@ -58,9 +64,9 @@ class WebSocketConnection:
     def process(self) -> None:
         """Answer all whole messages, then write the replies at once."""
         client = self.client
-        client.active_ms = self.server.store.clock.tick()
+        self.active_ms = self.server.store.clock.tick()
         if client.session is not None:
-            client.session.renew(client.active_ms)
+            client.session.renew(self.active_ms)
         try:
             while not self.closing and (message := self.reader.next()) is not None:
                 self.take(*message)
@@ -113,7 +119,7 @@ class WebSocketConnection:
         if self.out:
             data = b"".join(self.out)
             self.out = []
-            self.server.stats.total_net_output_bytes += len(data)
+            self.bytes_out += len(data)
             self.transport.write(data)
         if self.closing:
             self.transport.close()

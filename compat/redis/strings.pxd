@@ -1,5 +1,5 @@
 from januskv.commands.context cimport Context
+from januskv.storage.keyspace cimport Keyspace
 
+# Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
 cpdef bytes string_text(object value)
-cpdef get(Context ctx, list argv)
-cpdef set_(Context ctx, list argv)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """String verbs. A string is bytes; JSON numbers, booleans and null are strings to these verbs too.
 
 Verbs that read see the JSON text (26, 0.5, true, null). INCR on a JSON integer keeps it one; any
