@@ -1,5 +1,6 @@
 from januskv.commands.context cimport Context
 from januskv.commands.table cimport Command
+from januskv.compat.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
 from januskv.resp.parser cimport Parser
 from januskv.storage.clock cimport Clock
@@ -7,6 +8,8 @@ from januskv.storage.clock cimport Clock
 cimport cython
 
 cdef class Connection:
+    cdef public Outbox outbox
+    cdef public bint queued
     cdef public object server, dispatcher, native, client, transport
     cdef public Clock clock
     cdef public Parser parser
@@ -19,5 +22,6 @@ cdef class Connection:
     cdef public bint closing, halted, running
     @cython.locals(parser=Parser, encoder=Encoder, context=Context, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
     cpdef run_batch(self)
+    cpdef flush_soon(self)
     cpdef flush(self)
     cpdef process(self)

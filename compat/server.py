@@ -18,6 +18,7 @@ from januskv.resp.replies import ErrorReply, Simple
 
 from .client import Client, Watches
 from .config import Config
+from .outbox import Outbox
 
 if TYPE_CHECKING:
     from januskv.storage.sessions import Session
@@ -103,6 +104,7 @@ class Server:
         self.monitors: set[Client] = set()
         self.watches = Watches(store.feed)
         self.stats = Stats()
+        self.outbox = Outbox()
         self.slowlog = SlowLog()
         self.latency: dict[str, deque[tuple[int, int]]] = {}  # event -> (second, ms), newest last
         self.started_ms = store.clock.now_ms

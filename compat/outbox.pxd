@@ -1,0 +1,4 @@
+cdef class Outbox:
+    cdef public list waiting
+    cdef public object soon
+    cpdef flush(self)

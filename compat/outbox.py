@@ -1,0 +1,25 @@
+"""Replies of all connections, written together at the end of the event loop's round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Outbox:
+    """The connections whose replies wait for the end of the loop's round.
+
+    ``soon`` is ``call_soon`` of the event loop; None (in tests) lets every connection write at once.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        self.soon: Callable[[Callable[[], None]], object] | None = None
+
+    def flush(self) -> None:
+        """Write the replies of all waiting connections."""
+        waiting = self.waiting
+        self.waiting = []
+        for connection in waiting:
+            connection.queued = False
+            connection.flush()
