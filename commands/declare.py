@@ -10,7 +10,7 @@ import enum
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 class Flag(enum.Flag):
@@ -149,12 +149,14 @@ def _labelled(label: str, doc: str) -> str:
 class Param:
     """A parameter of a native command: its JSON type, and whether it must be there.
 
-    ``kind`` is one of the names in params.KINDS; ``any`` accepts every type.
+    ``kind`` is one of the names in params.KINDS; ``any`` accepts every type. With ``empty_text`` the
+    value must not be empty, and this is what the refusal says.
     """
 
     name: str
     kind: str
     required: bool = True
+    empty_text: str | None = None
 
 
 @dataclass(slots=True)
@@ -167,9 +169,9 @@ class Options:
     since: str = "1.0.0"
     categories: tuple[str, ...] = ()
     params: tuple[Param, ...] | None = None
+    in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()
     deprecated: tuple[str, str] | None = None  # since which version, what replaces it
-    hidden: bool = field(default=False)
 
     def check(self, name: str) -> None:
         """Raise DeclarationError where two parts of the declaration contradict each other."""

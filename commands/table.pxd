@@ -1,6 +1,6 @@
 cdef class Command:
     cdef public str name
-    cdef public object run, handle, options, manual
+    cdef public object run, handle, check, options, manual
     cdef public dict subcommands
     cdef public int min_args, max_args
     cdef public bint timed

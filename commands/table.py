@@ -6,9 +6,11 @@ refuses double names. Names are upper case; a subcommand is called ``CLIENT|LIST
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, read_manual
+from .params import compile_params
 
 # (context, command line) -> reply value; a native handler takes (context, parsed body).
 Handler = Callable[..., object]
@@ -16,15 +18,28 @@ Handler = Callable[..., object]
 _NO_LIMIT = 1 << 30
 
 
+def _no_check(body: Mapping[str, Any]) -> None:
+    """What a command without parameters checks."""
+
+
+def _no_document(ctx: Any, argv: list[bytes]) -> object:
+    """{"NAME": {...}}
+
+    Runs one native command. The native face replaces this handler when the server is put together.
+    """
+    raise NotImplementedError("the server has no native face")
+
+
 class Command:
     """One command: its declaration, its handler and its counters.
 
-    ``run(ctx, argv)`` gives the reply value. A native command has ``handle(ctx, body)`` and
-    ``params`` besides. ``timed`` ones are timed one by one, the others share their batch's time.
+    ``run(ctx, argv)`` gives the reply value. A native command has ``check(body)`` and
+    ``handle(ctx, body)`` besides, and its ``run`` is set by the native face. ``timed`` ones are timed one by one, the others share their batch's time.
     """
 
     __slots__ = (
         "calls",
+        "check",
         "failed",
         "handle",
         "max_args",
@@ -43,6 +58,7 @@ class Command:
         self.name: str = name
         self.run: Handler = run
         self.handle: Handler | None = None
+        self.check: Callable[[Mapping[str, Any]], None] = _no_check
         self.min_args: int = abs(arity)
         self.max_args: int = arity if arity > 0 else _NO_LIMIT
         self.options: Options = options
@@ -124,14 +140,32 @@ class Family:
         return declare
 
     def native(
-        self, name: str, *, params: tuple[Param, ...] = (), flags: Flag = Flag.NONE, since: str = "0.1.0"
+        self,
+        name: str,
+        *,
+        params: tuple[Param, ...] = (),
+        check: Callable[[Mapping[str, Any]], None] | None = None,
+        in_keyspace: bool = False,
+        flags: Flag = Flag.NONE,
+        since: str = "0.1.0",
     ) -> Callable[[Handler], Handler]:
-        """Declare the decorated function as a native JSON command; params are checked before it runs."""
-        options = Options(flags=flags, group=self.group, since=since, params=params)
+        """Declare the decorated function as a native JSON command.
+
+        ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
+        """
+        options = Options(flags=flags, group=self.group, since=since, params=params, in_keyspace=in_keyspace)
+        check_params = compile_params(params)
+
+        def check_all(body: Mapping[str, Any]) -> None:
+            check_params(body)
+            if check is not None:
+                check(body)
 
         def declare(handle: Handler) -> Handler:
             command = Command(name, -1, handle, options, read_manual(name, handle))
+            command.max_args = 2  # over RESP: the name and the body as JSON text
             command.handle = handle
+            command.check = check_all if check is not None else check_params
             self._add(command)
             return handle
 
@@ -150,6 +184,8 @@ class CommandTable:
     def __init__(self, families: Iterable[Family]) -> None:
         self.commands: dict[bytes, Command] = {}
         self.native: dict[str, Command] = {}
+        # What a line of one word that begins with a brace calls: a native request as JSON text.
+        self.document = Command("{", -1, _no_document, Options(group="native"), read_manual("{", _no_document))
         declared = [command for family in families for command in family.commands]
         for command in declared:
             if "|" not in command.name:
@@ -187,6 +223,8 @@ class CommandTable:
 
         A container that is called alone, or with an unknown subcommand, gives None unless it runs by itself.
         """
+        if len(argv) == 1 and argv[0].startswith(b"{"):
+            return self.document
         command = self.commands.get(argv[0].upper())
         if command is None or command.subcommands is None:
             return command

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from januskv.commands import keyvalues, saving, sessions
 from januskv.commands.table import CommandTable, Family
 
-from .redis import strings
+from . import service
+from .redis import (
+    client_verbs,
+    command_verbs,
+    connection_verbs,
+    debug_verbs,
+    info,
+    keys,
+    server_verbs,
+    strings,
+    transactions,
+)
 
-FAMILIES: tuple[Family, ...] = (strings.verbs,)
+FAMILIES: tuple[Family, ...] = (
+    connection_verbs.verbs,
+    client_verbs.verbs,
+    keys.verbs,
+    strings.verbs,
+    transactions.verbs,
+    server_verbs.verbs,
+    info.verbs,
+    command_verbs.verbs,
+    debug_verbs.verbs,
+    keyvalues.commands,
+    sessions.commands,
+    saving.commands,
+    service.commands,
+)
 
 
 def build_table() -> CommandTable:

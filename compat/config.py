@@ -6,8 +6,12 @@ GET, SET and REWRITE, the command line, redis.conf files and TOML files all read
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shlex
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -132,8 +136,8 @@ class Parameter:
 PARAMETERS: tuple[Parameter, ...] = (
     # listeners
     Parameter("bind", TEXT, "127.0.0.1 -::1", "Addresses that both listeners bind; '-' before one: no error if absent.", fixed=True),
-    Parameter("port", integer(0, 65535), 6379, "TCP port of the data listener; 0: none.", fixed=True),
-    Parameter("http-port", integer(0, 65535), 8379, "TCP port of the HTTP and WebSocket listener; 0: none.", fixed=True),
+    Parameter("port", integer(-1, 65535), 6379, "TCP port of the data listener; 0: none, -1: one that the kernel chooses.", fixed=True),
+    Parameter("http-port", integer(-1, 65535), 8379, "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.", fixed=True),
     Parameter("unixsocket", TEXT, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
     Parameter("unixsocketperm", TEXT, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True),
     Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
@@ -141,6 +145,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that is idle for so many seconds; 0: never."),
     Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
     Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
+    Parameter("http-allowed-origins", TEXT, "", "Origins whose pages may open a WebSocket besides the server's own; '*': any."),
     # limits
     Parameter("proto-max-bulk-len", memory(1 << 20), 512 << 20, "Largest argument, and largest string value, in bytes."),
     Parameter("client-query-buffer-limit", memory(1 << 20), 1 << 30, "Most unparsed input of a client, in bytes."),
@@ -159,6 +164,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("maxmemory", choice("0"), "0", "No limit: eviction is not built yet."),
     Parameter("maxmemory-policy", choice("noeviction"), "noeviction", "Nothing is evicted: eviction is not built yet."),
     Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
+    # thresholds of OBJECT ENCODING
+    Parameter("hash-max-listpack-entries", integer(0), 128, "Most fields of a hash that is called a listpack.", alias="hash-max-ziplist-entries"),
+    Parameter("hash-max-listpack-value", integer(0), 64, "Longest field or value in such a hash, in bytes.", alias="hash-max-ziplist-value"),
+    Parameter("list-max-listpack-size", integer(-5, 2**31 - 1), -2, "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.", alias="list-max-ziplist-size"),
     # observation
     Parameter("loglevel", choice("debug", "verbose", "notice", "warning", "nothing"), "notice", "Least important log lines that are written."),
     Parameter("slowlog-log-slower-than", integer(-1), 10000, "Microseconds from which a command is logged as slow; -1: never."),
@@ -167,7 +176,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),
 )
 
-BY_NAME: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
+BY_NAME: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS} | {
+    parameter.alias: parameter for parameter in PARAMETERS if parameter.alias is not None
+}
 
 
 class Config:
@@ -214,7 +225,113 @@ class Config:
         self.derive()
         return parameter
 
+    def update(self, values: dict[str, Any]) -> None:
+        """Set parsed values by attribute while the server runs, and tell ``on_change`` of each."""
+        for attribute, value in values.items():
+            setattr(self, attribute, value)
+        self.derive()
+        for attribute in values:
+            self.on_change(BY_NAME[attribute.replace("_", "-")])
+
+    # ------------------------------------------------------------ files
+
+    def apply_file(self, path: str) -> None:
+        """Set what a configuration file says: TOML if it ends in .toml, else in the style of redis.conf.
+
+        Raises ConfigError, with the line where there is one.
+        """
+        self.path = os.path.abspath(path)
+        try:
+            with open(path, "rb") as file:
+                text = file.read().decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from None
+        if path.endswith(".toml"):
+            self._apply_toml(text, path)
+        else:
+            for number, name, value in read_directives(text, path):
+                self._apply(name, value, f"{path}:{number}")
+
+    def _apply_toml(self, text: str, path: str) -> None:
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        for name, value in table.items():
+            if isinstance(value, list):
+                value = " ".join(map(str, value))
+            elif isinstance(value, bool):
+                value = "yes" if value else "no"
+            elif isinstance(value, dict):
+                raise ConfigError(f"{path}: {name} is no table")
+            self._apply(name, str(value), path)
+
+    def _apply(self, name: str, value: str, where: str) -> None:
+        try:
+            self.set_text(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {name}: {error}") from None
+
+    def rewrite(self) -> None:
+        """Write the values in force into the file the server was started with, which is replaced as a whole.
+
+        Lines of redis.conf style keep their place and comments; a TOML file is written anew. Raises OSError.
+        """
+        assert self.path is not None
+        with open(self.path, encoding="utf-8") as file:
+            old = file.read()
+        new = self._as_toml() if self.path.endswith(".toml") else self._as_directives(old)
+        temporary = f"{self.path}.{os.getpid()}.tmp"
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(new)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, os.stat(self.path).st_mode & 0o7777)
+        os.replace(temporary, self.path)
+
+    def _changed(self) -> dict[str, Parameter]:
+        return {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}
+
+    def _as_toml(self) -> str:
+        return "".join(f"{name} = {json.dumps(self.shown(each))}\n" for name, each in self._changed().items())
+
+    def _as_directives(self, old: str) -> str:
+        lines: list[str] = []
+        written: set[str] = set()
+        for line in old.splitlines():
+            parameter = BY_NAME.get(line.split(" ", 1)[0].strip().lower())
+            if parameter is None:
+                lines.append(line)
+            elif parameter.name not in written:
+                lines.append(f"{parameter.name} {quoted(self.shown(parameter))}")
+                written.add(parameter.name)
+        missing = [each for name, each in self._changed().items() if name not in written]
+        if missing:
+            lines += ["# Generated by CONFIG REWRITE"]
+            lines += [f"{each.name} {quoted(self.shown(each))}" for each in missing]
+        return "\n".join(lines) + "\n"
+
     def output_limit(self, client: Any) -> int:
         """Most bytes of replies that this client may leave unread; 0: any number."""
         limits: dict[str, tuple[int, int, int]] = self.client_output_buffer_limit
         return limits["pubsub" if client.monitoring else "normal"][0]
+
+
+def quoted(value: str) -> str:
+    """A value as redis.conf style writes it: in quotes where it is empty or could be misread."""
+    if value and re.fullmatch(r"[^\s\"'#\\]+( [^\s\"'#\\]+)*", value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def read_directives(text: str, path: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, name and value of each directive of a file in the style of redis.conf."""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise ConfigError(f"{path}:{number}: {error}") from None
+        yield number, words[0].lower(), " ".join(words[1:])

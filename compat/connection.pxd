@@ -16,7 +16,7 @@ cdef class Connection:
     cdef public Encoder encoder
     cdef public Context context
     cdef public dict hot
-    cdef public object session
+    cdef public object session, held
     cdef public Command last_command
     cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
     cdef public bint closing, halted, running

@@ -60,6 +60,7 @@ class Connection:
         self.session: Session | None = None  # the client's, if it has a deadline to renew
         self.last_command: Command | None = None
         self.active_ms: int = self.clock.now_ms
+        self.held: list[bytes] | bytes | None = None  # a request that waits for the end of a pause
         self.timed_ns: int = 0  # of this batch, spent in commands that were timed one by one
         self.bytes_in: int = 0
         self.bytes_out: int = 0
@@ -154,10 +155,17 @@ class Connection:
         count = 0
         served = 0
         while True:
-            request = parser.next()
-            if request is None:
-                break
+            if self.held is None:
+                request = parser.next()
+                if request is None:
+                    break
+            else:
+                request = self.held
+                self.held = None
             if type(request) is not list:
+                if self.server.paused_until_ms:
+                    self.hold(request)
+                    break
                 encoder.write_raw(self.native.answer_line(context, request))
             else:
                 command = self.hot.get(request[0])
@@ -256,6 +264,16 @@ class Connection:
         self.closing = True
         if self.transport is not None:
             self.transport.abort()
+
+    @property
+    def pending_input(self) -> int:
+        """Bytes received that are no whole request yet."""
+        return int(self.parser.pending)
+
+    def hold(self, argv: list[bytes] | bytes) -> None:
+        """Keep a request that cannot run now; it is the first one when the connection goes on."""
+        self.held = argv
+        self.halted = True
 
     def resume(self) -> None:
         """Go on with the requests that waited."""

@@ -28,6 +28,7 @@ class Dispatcher:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        server.dispatcher = self
 
     # ------------------------------------------------------------ one request
 
@@ -40,6 +41,9 @@ class Dispatcher:
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
         client.connection.last_command = command
+        if self.server.holds(command, client):
+            client.connection.hold(argv)
+            return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
             if Flag.NO_MULTI in command.flags:
                 return self.muted(

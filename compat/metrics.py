@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from collections.abc import Iterable, Iterator
 
-from .server import Server
+from .server import Server, resident_bytes
 
 Sample = tuple[str, float]  # labels in braces or "", value
 
@@ -20,12 +19,6 @@ def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
     yield f"# TYPE {name} {kind}"
     for labels, value in samples:
         yield f"{name}{labels} {value:.15g}"
-
-
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def exposition(server: Server) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from januskv.commands.declare import Flag
 from januskv.commands.table import Command, CommandTable
 from januskv.storage.store import Store
 
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 log = logging.getLogger("januskv")
+
+# Modules with a compiled twin that carry the hot path.
+_COMPILED = (
+    "januskv.resp.parser",
+    "januskv.resp.encoder",
+    "januskv.compat.connection",
+    "januskv.compat.redis.strings",
+    "januskv.storage.keyspace",
+)
 
 # What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
 REDIS_VERSION = "7.4.0"
@@ -56,6 +67,12 @@ class SlowEntry:
     argv: list[bytes]
     address: str
     client_name: bytes
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class SlowLog:
@@ -92,6 +109,30 @@ class SlowLog:
         return cut
 
 
+class Rates:
+    """How fast counters grow, over the last 16 samples."""
+
+    _SAMPLES = 16
+
+    def __init__(self) -> None:
+        self.samples: dict[str, deque[tuple[int, int]]] = {}
+
+    def add(self, name: str, time_ms: int, total: int) -> None:
+        """Note what a counter has reached."""
+        self.samples.setdefault(name, deque(maxlen=self._SAMPLES)).append((time_ms, total))
+
+    def per_second(self, name: str) -> float:
+        """The growth of a counter in a second; 0 as long as it is not known."""
+        samples = self.samples.get(name)
+        if not samples or samples[-1][0] <= samples[0][0]:
+            return 0.0
+        return max(samples[-1][1] - samples[0][1], 0) * 1000 / (samples[-1][0] - samples[0][0])
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self.samples.clear()
+
+
 class Server:
     """One running server. The composition root (``januskv.app``) makes one and hangs listeners on it."""
 
@@ -105,6 +146,9 @@ class Server:
         self.watches = Watches(store.feed)
         self.stats = Stats()
         self.outbox = Outbox()
+        self.rates = Rates()
+        self.startup_memory = resident_bytes()
+        self._sampled_ms = 0
         self.slowlog = SlowLog()
         self.latency: dict[str, deque[tuple[int, int]]] = {}  # event -> (second, ms), newest last
         self.started_ms = store.clock.now_ms
@@ -122,6 +166,10 @@ class Server:
         self.stop: Callable[[bool], None] = lambda save: None  # set by the composition root
         self.later: Callable[[float, Callable[[], None]], object] = lambda delay_s, call: None  # call_later of the loop
         store.sessions.on_end = self.session_ended
+        self.slow_threshold_ns = 0
+        self.dispatcher: Any = None  # set by the Dispatcher
+        self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
+        self.config_changed()
 
     # ------------------------------------------------------------ clients
 
@@ -139,6 +187,9 @@ class Server:
         """Take a new connection in, or refuse it: too many clients, or protected mode."""
         client, transport = connection.client, connection.transport
         client.describe(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self.tune_socket(sock)
         refusal = self.accept_refusal(client)
         if refusal is not None:
             self.stats.rejected_connections += 1
@@ -169,6 +220,16 @@ class Server:
         self.watches.forget(client)
         self.refresh_hot()
 
+    def config_changed(self) -> None:
+        """Take over what is computed from the configuration, after CONFIG SET and at start."""
+        self.slow_threshold_ns = min(self.config.slow_threshold_us * 1000, sys.maxsize)
+        self.store.max_string_bytes = self.config.proto_max_bulk_len
+        # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
+        self.time_all = self.config.slow_threshold_us < 1000
+        self.refresh_hot()
+        for client in self.clients.values():
+            client.refresh()
+
     def allows_protected(self, client: Client, command: Command) -> bool:
         """Whether DEBUG or MODULE may be used by this client."""
         setting = getattr(self.config, f"enable_{command.text_name.partition('|')[0]}_command")
@@ -179,6 +240,75 @@ class Server:
         line = monitor_line(client, argv)
         for monitor in self.monitors:
             monitor.push(Simple(line))
+
+    def tend(self) -> bool:
+        """Do what time brings, ten times a second; True if there is more to do right now."""
+        more = False if self.paused_until_ms else self.store.tend()
+        now_ms = self.store.clock.now_ms
+        if now_ms - self._sampled_ms >= 100:
+            self._sampled_ms = now_ms
+            received, sent = self.net_bytes()
+            self.rates.add("commands", now_ms, self.commands_processed)
+            self.rates.add("input", now_ms, received)
+            self.rates.add("output", now_ms, sent)
+        idle_ms = self.config.timeout * 1000
+        if idle_ms:
+            for client in list(self.clients.values()):
+                if now_ms - client.active_ms > idle_ms and not client.monitoring:
+                    client.close()
+        return more
+
+    @property
+    def build(self) -> str:
+        """Whether the hot path is compiled: ``compiled`` or ``plain``."""
+        modules = [sys.modules[name] for name in _COMPILED if name in sys.modules]
+        return "plain" if any(str(module.__file__).endswith(".py") for module in modules) else "compiled"
+
+    def set_monitor(self, client: Client, watching: bool) -> None:
+        """Let a client watch all commands, or no longer."""
+        if client.monitoring != watching:
+            client.monitoring = watching
+            (self.monitors.add if watching else self.monitors.discard)(client)
+            client.refresh()
+            self.refresh_hot()
+
+    # ------------------------------------------------------------ CLIENT PAUSE
+
+    def pause(self, timeout_ms: int, *, writes_only: bool) -> None:
+        """Hold commands for a while. A longer pause that is in force is not shortened, nor a stricter one relaxed."""
+        until_ms = self.store.clock.now_ms + timeout_ms
+        self.paused_writes_only = writes_only and (self.paused_writes_only or not self.paused_until_ms)
+        self.paused_until_ms = max(until_ms, self.paused_until_ms)
+        self.refresh_hot()
+        self.later(timeout_ms / 1000, self.end_pause)
+
+    def holds(self, command: Command, client: Client) -> bool:
+        """Whether a command has to wait until a pause ends."""
+        if not self.paused_until_ms:
+            return False
+        if not self.paused_writes_only:
+            return not command.name.startswith("CLIENT|")
+        writes = Flag.WRITE | Flag.MAY_REPLICATE
+        if command.name == "EXEC" and client.queue is not None:
+            return any(queued.flags & writes for queued, _ in client.queue)
+        return bool(command.flags & writes) and client.queue is None
+
+    def end_pause(self) -> None:
+        """The timer of a pause: end it, unless it was prolonged meanwhile."""
+        left_ms = self.paused_until_ms - self.store.clock.tick()
+        if self.paused_until_ms and left_ms > 0:
+            self.later(left_ms / 1000, self.end_pause)
+        elif self.paused_until_ms:
+            self.unpause()
+
+    def unpause(self) -> None:
+        """Let held commands run, in the order in which their clients connected."""
+        self.paused_until_ms = 0
+        self.paused_writes_only = False
+        self.refresh_hot()
+        for client in list(self.clients.values()):
+            if client.connection.halted:
+                self.later(0, client.connection.resume)
 
     def session_ended(self, session: Session) -> None:
         """Tell the connections inside a session that it is no more."""

@@ -145,6 +145,11 @@ class WebSocketConnection:
         if self.transport is not None:
             self.transport.abort()
 
+    @property
+    def pending_input(self) -> int:
+        """Bytes received that are no whole message yet."""
+        return self.reader.pending
+
     def refresh(self) -> None:
         """Nothing depends on the client's state here; ``NativeFace`` looks at it each time."""
 

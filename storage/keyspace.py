@@ -157,6 +157,15 @@ class Keyspace:
             self.deadlines.pop(key, None)
         self.store(key, value, event)
 
+    def put_many(self, values: dict[bytes, object]) -> None:
+        """Set many keys; they no longer expire. One step where nobody has to be told of each."""
+        if self.deadlines or self.series_count or self.feed.listeners:
+            for key, value in values.items():
+                self.put(key, value)
+        else:
+            self.data.update(values)
+            self.feed.changes += len(values)
+
     def replace(self, key: bytes, value: object, event: str) -> None:
         """Set a key to a value and keep its deadline."""
         self.store(key, value, event)

@@ -23,6 +23,8 @@ class Store:
         self.feed = Feed()
         self.databases = [Keyspace(index, self.clock, self.feed) for index in range(databases)]
         self.sessions = Sessions(self.clock, self.feed)
+        self.max_string_bytes = 512 << 20
+        self.active_expiry = True  # False: keys expire only when they are looked at
         self._swept_ms = self.clock.now_ms
         self._next_keyspace = 0
 
@@ -48,6 +50,8 @@ class Store:
             self.sessions.sweep()
             for keyspace in self.keyspaces():
                 keyspace.scans.drop_idle(now_ms)
+        if not self.active_expiry:
+            return False
         deadline = time.perf_counter() + budget_s
         waiting = [keyspace for keyspace in self.keyspaces() if keyspace.due or keyspace.overdue]
         while waiting:

@@ -1,8 +1,8 @@
 # cython: annotation_typing=True
 """String verbs. A string is bytes; JSON numbers, booleans and null are strings to these verbs too.
 
-Verbs that read see the JSON text (26, 0.5, true, null). INCR on a JSON integer keeps it one; any
-other verb that changes a value leaves bytes.
+Verbs that read see the JSON text (26, 0.5, true, null). INCR on a JSON integer keeps it one, and a
+counter that INCR creates is one; every other verb that changes a value leaves bytes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,19 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
+from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply
-from januskv.storage.errors import WrongType
+from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
+from januskv.storage.numbers import add_as_text
 from januskv.storage.values import kind_of, text_of
 
+from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .lcs import longest_common_subsequence
+
 verbs = Family("string")
+
+_READ_FAST = Flag.READONLY | Flag.FAST
+_WRITE = Flag.WRITE | Flag.DENYOOM
 
 
 def string_text(value: object) -> bytes:
@@ -26,11 +34,26 @@ def string_text(value: object) -> bytes:
     return text_of(value)
 
 
-@verbs.verb("GET", arity=2, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "ACCESS"), since="1.0.0")
+def old_text(ctx: Context, name: bytes) -> bytes:
+    """The bytes of a key that is about to be changed; b"" if absent. Raises WrongType."""
+    value = ctx.keyspace.get(name)
+    return b"" if value is None else string_text(value)
+
+
+def check_size(ctx: Context, size: int) -> None:
+    """Raise StringTooLong for a string beyond proto-max-bulk-len."""
+    if size > ctx.store.max_string_bytes:
+        raise StringTooLong
+
+
+# ---------------------------------------------------------------- plain reads and writes
+
+
+@verbs.verb("GET", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"))
 def get(ctx: Context, argv: list[bytes]) -> Reply:
     """GET key
 
-    Returns the string value of a key.
+    Returns the string value of a key, null if there is none.
 
     Cost: O(1)
     """
@@ -40,20 +63,454 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     return string_text(value)
 
 
-@verbs.verb(
-    "SET",
-    arity=-3,
-    flags=Flag.WRITE | Flag.DENYOOM | Flag.QUICK,
-    keys=key("RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"),
-)
+@verbs.verb("SET", arity=-3, flags=_WRITE | Flag.QUICK, keys=key("RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"))
 def set_(ctx: Context, argv: list[bytes]) -> Reply:
-    """SET key value
+    """SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
 
-    Sets the string value of a key, whatever it held.
+    Sets a key to a string, whatever it held. NX sets only a new key, XX only an existing one; GET
+    answers the value that was there before.
 
     Cost: O(1)
     """
     if len(argv) == 3:
         ctx.keyspace.put(argv[1], argv[2])
         return OK
-    raise NotImplementedError
+    return set_with_options(ctx, argv)
+
+
+_EXPIRE_WORDS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
+
+
+def deadline_from(ctx: Context, amount: bytes, unit: int, relative: bool, verb: str) -> int:
+    """The deadline (ms since the epoch) that a positive amount of time means."""
+    number = parse_int(amount)
+    error = f"ERR invalid expire time in '{verb}' command"
+    if number <= 0 or (unit == 1000 and number > INT64_MAX // 1000):
+        raise RespError(error)
+    deadline = number * unit + (ctx.store.clock.now_ms if relative else 0)
+    if deadline > INT64_MAX:
+        raise RespError(error)
+    return deadline
+
+
+def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
+    """SET with at least one option."""
+    args = Args(argv, 3)
+    keyspace, name = ctx.keyspace, argv[1]
+    only_new = only_old = give_old = keep = False
+    expiry: tuple[bytes, int, bool] | None = None
+    while args.more():
+        word = args.word()
+        if word == b"NX" and not only_old:
+            only_new = True
+        elif word == b"XX" and not only_new:
+            only_old = True
+        elif word == b"GET":
+            give_old = True
+        elif word == b"KEEPTTL" and expiry is None:
+            keep = True
+        elif word in _EXPIRE_WORDS and not keep and expiry is None and args.more():
+            unit, relative = _EXPIRE_WORDS[word]
+            expiry = (args.take(), unit, relative)
+        else:
+            raise RespError(SYNTAX_ERROR)
+    deadline = deadline_from(ctx, *expiry, "set") if expiry is not None else None
+    old: Reply = None
+    if give_old:
+        held = keyspace.read(name)
+        old = None if held is None else string_text(held)
+    if only_new or only_old:
+        exists = keyspace.get(name) is not None
+        if (only_new and exists) or (only_old and not exists):
+            return old
+    if deadline is not None:
+        keyspace.put_until(name, argv[2], deadline)
+    elif keep:
+        keyspace.get(name)  # a deadline that has passed is not kept
+        keyspace.replace(name, argv[2], "set")
+    else:
+        keyspace.put(name, argv[2])
+    return old if give_old else OK
+
+
+@verbs.verb("SETNX", arity=3, flags=_WRITE | Flag.FAST, keys=key("OW", "INSERT"), deprecated=("2.6.12", "SET with NX"))
+def setnx(ctx: Context, argv: list[bytes]) -> Reply:
+    """SETNX key value
+
+    Sets a key to a string if it does not exist; tells whether it did.
+
+    Cost: O(1)
+    """
+    if ctx.keyspace.get(argv[1]) is not None:
+        return 0
+    ctx.keyspace.put(argv[1], argv[2])
+    return 1
+
+
+@verbs.verb("SETEX", arity=4, flags=_WRITE, keys=key("OW", "UPDATE"), since="2.0.0", deprecated=("2.6.12", "SET with EX"))
+def setex(ctx: Context, argv: list[bytes]) -> Reply:
+    """SETEX key seconds value
+
+    Sets a key to a string that expires.
+
+    Cost: O(1)
+    """
+    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, argv[2], 1000, True, "setex"))
+    return OK
+
+
+@verbs.verb("PSETEX", arity=4, flags=_WRITE, keys=key("OW", "UPDATE"), since="2.6.0", deprecated=("2.6.12", "SET with PX"))
+def psetex(ctx: Context, argv: list[bytes]) -> Reply:
+    """PSETEX key milliseconds value
+
+    Sets a key to a string that expires after some milliseconds.
+
+    Cost: O(1)
+    """
+    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, argv[2], 1, True, "psetex"))
+    return OK
+
+
+@verbs.verb("GETSET", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), deprecated=("6.2.0", "SET with GET"))
+def getset(ctx: Context, argv: list[bytes]) -> Reply:
+    """GETSET key value
+
+    Sets a key to a string and returns the one it held before.
+
+    Cost: O(1)
+    """
+    value = ctx.keyspace.read(argv[1])
+    old = None if value is None else string_text(value)
+    ctx.keyspace.put(argv[1], argv[2])
+    return old
+
+
+@verbs.verb("GETDEL", arity=2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "ACCESS", "DELETE"), since="6.2.0")
+def getdel(ctx: Context, argv: list[bytes]) -> Reply:
+    """GETDEL key
+
+    Returns the string value of a key and removes the key.
+
+    Cost: O(1)
+    """
+    value = ctx.keyspace.read(argv[1])
+    if value is None:
+        return None
+    text = string_text(value)
+    ctx.keyspace.delete(argv[1])
+    return text
+
+
+@verbs.verb("GETEX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), since="6.2.0")
+def getex(ctx: Context, argv: list[bytes]) -> Reply:
+    """GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
+
+    Returns the string value of a key, and sets or removes the time when it expires.
+
+    Cost: O(1)
+    """
+    args = Args(argv, 2)
+    persist = False
+    expiry: tuple[bytes, int, bool] | None = None
+    while args.more():
+        word = args.word()
+        if word == b"PERSIST" and expiry is None:
+            persist = True
+        elif word in _EXPIRE_WORDS and not persist and expiry is None and args.more():
+            unit, relative = _EXPIRE_WORDS[word]
+            expiry = (args.take(), unit, relative)
+        else:
+            raise RespError(SYNTAX_ERROR)
+    value = ctx.keyspace.read(argv[1])
+    if value is None:
+        return None
+    text = string_text(value)
+    if expiry is not None:
+        ctx.keyspace.expire_at(argv[1], deadline_from(ctx, *expiry, "getex"))
+    elif persist:
+        ctx.keyspace.persist(argv[1])
+    return text
+
+
+# ---------------------------------------------------------------- several keys
+
+
+@verbs.verb("MGET", arity=-2, flags=_READ_FAST, keys=key("RO", "ACCESS", last=-1), hints=("request_policy:multi_shard",))
+def mget(ctx: Context, argv: list[bytes]) -> Reply:
+    """MGET key [key ...]
+
+    Returns the string values of several keys, null for those that hold none.
+
+    Cost: O(N) with N keys
+    """
+    keyspace = ctx.keyspace
+    found: list[object] = []
+    for i in range(1, len(argv)):
+        value = keyspace.read(argv[i])
+        if value is None or type(value) is bytes:
+            found.append(value)
+        else:
+            found.append(text_of(value) if kind_of(value) == "string" else None)
+    return found
+
+
+@verbs.verb(
+    "MSET",
+    arity=-3,
+    flags=_WRITE,
+    keys=key("OW", "UPDATE", last=-1, step=2),
+    since="1.0.1",
+    hints=("request_policy:multi_shard", "response_policy:all_succeeded"),
+)
+def mset(ctx: Context, argv: list[bytes]) -> Reply:
+    """MSET key value [key value ...]
+
+    Sets several keys to strings, all at once.
+
+    Cost: O(N) with N keys
+    """
+    if not len(argv) & 1:
+        raise RespError("ERR wrong number of arguments for 'mset' command")
+    keyspace = ctx.keyspace
+    for i in range(1, len(argv), 2):
+        keyspace.put(argv[i], argv[i + 1])
+    return OK
+
+
+@verbs.verb("MSETNX", arity=-3, flags=_WRITE, keys=key("OW", "INSERT", last=-1, step=2), since="1.0.1")
+def msetnx(ctx: Context, argv: list[bytes]) -> Reply:
+    """MSETNX key value [key value ...]
+
+    Sets several keys to strings if none of them exists; tells whether it did.
+
+    Cost: O(N) with N keys
+    """
+    if not len(argv) & 1:
+        raise RespError("ERR wrong number of arguments for 'msetnx' command")
+    keyspace = ctx.keyspace
+    if any(keyspace.get(name) is not None for name in argv[1::2]):
+        return 0
+    for i in range(1, len(argv), 2):
+        keyspace.put(argv[i], argv[i + 1])
+    return 1
+
+
+# ---------------------------------------------------------------- parts of a string
+
+
+@verbs.verb("STRLEN", arity=2, flags=_READ_FAST, keys=key("RO"), since="2.2.0")
+def strlen(ctx: Context, argv: list[bytes]) -> Reply:
+    """STRLEN key
+
+    Returns the length of a string in bytes, 0 if there is none.
+
+    Cost: O(1)
+    """
+    value = ctx.keyspace.read(argv[1])
+    return 0 if value is None else len(string_text(value))
+
+
+@verbs.verb("APPEND", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "INSERT"), since="2.0.0")
+def append(ctx: Context, argv: list[bytes]) -> Reply:
+    """APPEND key value
+
+    Adds bytes to the end of a string, which is created if it does not exist; returns its length.
+
+    Cost: O(N) with N the length of the string
+    """
+    text = old_text(ctx, argv[1])
+    check_size(ctx, len(text) + len(argv[2]))
+    text += argv[2]
+    ctx.keyspace.replace(argv[1], text, "append")
+    return len(text)
+
+
+def cut(ctx: Context, argv: list[bytes]) -> bytes:
+    """The part of a string between two positions, both included; negative ones count from the end."""
+    start, end = parse_int(argv[2]), parse_int(argv[3])
+    value = ctx.keyspace.read(argv[1])
+    if value is None:
+        return b""
+    text = string_text(value)
+    size = len(text)
+    if start < 0 and end < 0 and start > end:
+        return b""
+    start = max(start + size, 0) if start < 0 else start
+    end = max(end + size, 0) if end < 0 else end
+    return text[start : end + 1]
+
+
+@verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "ACCESS"), since="2.4.0")
+def getrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """GETRANGE key start end
+
+    Returns the part of a string between two positions, both included.
+
+    Cost: O(N) with N the length of the answer
+    """
+    return cut(ctx, argv)
+
+
+@verbs.verb("SUBSTR", arity=4, flags=Flag.READONLY, keys=key("RO", "ACCESS"), deprecated=("2.0.0", "GETRANGE"))
+def substr(ctx: Context, argv: list[bytes]) -> Reply:
+    """SUBSTR key start end
+
+    Returns the part of a string between two positions, both included.
+
+    Cost: O(N) with N the length of the answer
+    """
+    return cut(ctx, argv)
+
+
+@verbs.verb("SETRANGE", arity=4, flags=_WRITE, keys=key("RW", "UPDATE"), since="2.2.0")
+def setrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """SETRANGE key offset value
+
+    Overwrites a part of a string, which is filled up with zero bytes where it is shorter; returns its length.
+
+    Cost: O(N) with N the length of the string
+    """
+    offset = parse_int(argv[2])
+    if offset < 0:
+        raise RespError("ERR offset is out of range")
+    part = argv[3]
+    text = old_text(ctx, argv[1])
+    if not part:
+        return len(text)
+    check_size(ctx, offset + len(part))
+    text = text[:offset].ljust(offset, b"\0") + part + text[offset + len(part) :]
+    ctx.keyspace.replace(argv[1], text, "setrange")
+    return len(text)
+
+
+# ---------------------------------------------------------------- counters
+
+
+def add(ctx: Context, name: bytes, increment: int) -> int:
+    """Add to a counter; the sum. Raises WrongType, NotAnInteger, IncrementOverflow."""
+    keyspace = ctx.keyspace
+    value = keyspace.get(name)
+    if value is None:
+        total = increment
+    elif type(value) is int:
+        if value > INT64_MAX:
+            raise NotAnInteger
+        total = value + increment
+    else:
+        total = parse_int(string_text(value)) + increment
+    if not INT64_MIN <= total <= INT64_MAX:
+        raise IncrementOverflow
+    if value is None:
+        keyspace.put(name, total, "incrby")
+    else:
+        keyspace.replace(name, total if type(value) is int else b"%d" % total, "incrby")
+    return total
+
+
+@verbs.verb("INCR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+def incr(ctx: Context, argv: list[bytes]) -> Reply:
+    """INCR key
+
+    Adds one to a counter, which begins at 0; returns the sum.
+
+    Cost: O(1)
+    """
+    return add(ctx, argv[1], 1)
+
+
+@verbs.verb("DECR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+def decr(ctx: Context, argv: list[bytes]) -> Reply:
+    """DECR key
+
+    Takes one from a counter, which begins at 0; returns what is left.
+
+    Cost: O(1)
+    """
+    return add(ctx, argv[1], -1)
+
+
+@verbs.verb("INCRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+def incrby(ctx: Context, argv: list[bytes]) -> Reply:
+    """INCRBY key increment
+
+    Adds an integer to a counter, which begins at 0; returns the sum.
+
+    Cost: O(1)
+    """
+    return add(ctx, argv[1], parse_int(argv[2]))
+
+
+@verbs.verb("DECRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+def decrby(ctx: Context, argv: list[bytes]) -> Reply:
+    """DECRBY key decrement
+
+    Takes an integer from a counter, which begins at 0; returns what is left.
+
+    Cost: O(1)
+    """
+    amount = parse_int(argv[2])
+    if amount == INT64_MIN:
+        raise RespError("ERR decrement would overflow")
+    return add(ctx, argv[1], -amount)
+
+
+@verbs.verb("INCRBYFLOAT", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), since="2.6.0")
+def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
+    """INCRBYFLOAT key increment
+
+    Adds a decimal number to the number in a string, which begins at 0; returns the sum.
+
+    Cost: O(1)
+    """
+    value = ctx.keyspace.get(argv[1])
+    total = add_as_text(b"0" if value is None else string_text(value), argv[2])
+    ctx.keyspace.replace(argv[1], total, "incrbyfloat")
+    return total
+
+
+# ---------------------------------------------------------------- comparison
+
+
+@verbs.verb("LCS", arity=-3, flags=Flag.READONLY, keys=key("RO", "ACCESS", last=1), since="7.0.0")
+def lcs(ctx: Context, argv: list[bytes]) -> Reply:
+    """LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]
+
+    Finds the longest common subsequence of two strings.
+
+    Cost: O(N*M) with N and M the lengths of the strings
+    """
+    args = Args(argv, 3)
+    length_only = positions = with_lengths = False
+    least = 0
+    while args.more():
+        word = args.word()
+        if word == b"LEN":
+            length_only = True
+        elif word == b"IDX":
+            positions = True
+        elif word == b"WITHMATCHLEN":
+            with_lengths = True
+        elif word == b"MINMATCHLEN" and args.more():
+            least = max(args.integer(), 0)
+        else:
+            raise RespError(SYNTAX_ERROR)
+    if length_only and positions:
+        raise RespError("ERR If you want both the length and indexes, please just use IDX.")
+    texts: list[bytes] = []
+    for name in argv[1:3]:
+        value = ctx.keyspace.read(name)
+        if value is not None and kind_of(value) != "string":
+            raise RespError("ERR The specified keys must contain string values")
+        texts.append(b"" if value is None else text_of(value))
+    if len(texts[0]) * len(texts[1]) > ctx.store.max_string_bytes:
+        raise RespError("ERR String too long for LCS")
+    common, matches = longest_common_subsequence(texts[0], texts[1])
+    if length_only:
+        return len(common)
+    if not positions:
+        return common
+    shown: list[object] = []
+    for (a, b), (c, d) in matches:
+        if b - a + 1 >= least:
+            shown.append([[a, b], [c, d], b - a + 1] if with_lengths else [[a, b], [c, d]])
+    return {b"matches": shown, b"len": len(common)}

@@ -62,6 +62,7 @@ class App:
         """Open all listeners. Raises StartError; nothing stays open then."""
         loop = asyncio.get_running_loop()
         self.server.later = loop.call_later
+        self.server.outbox.soon = loop.call_soon
         self.server.stop = self.stop
         self.server.tune_socket = self.tune_socket
         self.config.on_change = self.config_changed

@@ -78,7 +78,7 @@ class FrontDoor(asyncio.Protocol):
             transport.close()
             return
         connection = WebSocketConnection(server, self.listener.native)
-        connection.client.authenticated = basic_or_bearer(server, connection.client, upgrade.authorization)
+        connection.client.authenticated = basic_or_bearer(server, upgrade.authorization)
         transport.set_protocol(connection)  # type: ignore[arg-type]
         transport.write(answer)
         connection.connection_made(transport)
@@ -135,6 +135,6 @@ class HttpListener:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Statistics as Prometheus reads them; needs the password where one is set."""
-        if not basic_or_bearer(self.server, None, request.headers.get("Authorization")):
+        if not basic_or_bearer(self.server, request.headers.get("Authorization")):
             return web.Response(status=401, text="password needed\n", headers={"WWW-Authenticate": "Basic"})
         return web.Response(body=exposition(self.server), headers={"Content-Type": "text/plain; version=0.0.4"})

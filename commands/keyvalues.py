@@ -1,0 +1,362 @@
+"""Native key-value commands, KV_: JSON values under string keys (specs: nemesis.md, section 6).
+
+They act in the keyspace of ``ctx``, a session's or a database. Series are not key-values: these
+commands pass over them, and writing under a series' name is refused whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from januskv.storage.errors import HeldBySeries
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.values import (
+    NULL,
+    element_from_json,
+    from_json,
+    is_series,
+    name_to_json,
+    to_json,
+)
+
+from .context import Context
+from .declare import Flag, Param
+from .jsonpath import PathError, compile, normalised
+from .params import NativeError
+from .status import Status
+from .table import Family
+
+commands = Family("native")
+
+Body = dict[str, Any]
+
+_EMPTY_KEYS = "Keys empty"
+KEYS_OBJECT = Param("keys", "object")
+KEYS_OBJECT_FILLED = Param("keys", "object", empty_text=_EMPTY_KEYS)
+KEYS_ARRAY = Param("keys", "array")
+
+OK: Body = {"st": Status.OK.value}
+
+
+def value_of(keyspace: Keyspace, name: str) -> object:
+    """The key-value of a name; None where there is none, or a series."""
+    value = keyspace.read(name.encode())
+    return None if keyspace.series_count and is_series(value) else value
+
+
+def store(keyspace: Keyspace, keys: Body) -> None:
+    """Set keys to JSON values. Raises HeldBySeries before anything is changed."""
+    values = {name.encode(): from_json(value) for name, value in keys.items()}
+    if keyspace.series_count:
+        for key in values:
+            if is_series(keyspace.get(key)):
+                raise HeldBySeries(key)
+    keyspace.put_many(values)
+
+
+def add(keyspace: Keyspace, keys: Body) -> None:
+    """Set those of the keys that do not exist. A series is something that exists."""
+    for name, value in keys.items():
+        key = name.encode()
+        if keyspace.get(key) is None:
+            keyspace.put(key, from_json(value))
+
+
+def clear(keyspace: Keyspace) -> int:
+    """Remove all key-values; give how many there were."""
+    if not keyspace.series_count:
+        return keyspace.clear()
+    names = [name for name, _ in keyspace.key_values()]
+    return sum([keyspace.delete(name) for name in names])
+
+
+# ---------------------------------------------------------------- writing
+
+
+@commands.native("KV_SET", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+def kv_set(ctx: Context, body: Body) -> Body:
+    """{"KV_SET": {"keys": {name: value, ...}, "tkn"?: token}}
+
+    Sets keys to JSON values, whatever they held. Status 27, and nothing is set, where a series holds one of the names.
+
+    Cost: O(N) with N keys
+    """
+    store(ctx.keyspace, body["keys"])
+    return OK
+
+
+@commands.native("KV_SETQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+def kv_setq(ctx: Context, body: Body) -> None:
+    """{"KV_SETQ": {"keys": {name: value, ...}, "tkn"?: token}}
+
+    Sets keys like KV_SET and answers nothing, unless it is refused.
+
+    Cost: O(N) with N keys
+    """
+    store(ctx.keyspace, body["keys"])
+
+
+@commands.native("KV_ADD", params=(KEYS_OBJECT,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+def kv_add(ctx: Context, body: Body) -> Body:
+    """{"KV_ADD": {"keys": {name: value, ...}, "tkn"?: token}}
+
+    Sets those of the keys that do not exist yet; the others keep their values, without a word.
+
+    Cost: O(N) with N keys
+    """
+    add(ctx.keyspace, body["keys"])
+    return OK
+
+
+@commands.native("KV_ADDQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+def kv_addq(ctx: Context, body: Body) -> None:
+    """{"KV_ADDQ": {"keys": {name: value, ...}, "tkn"?: token}}
+
+    Sets new keys like KV_ADD and answers nothing, unless it is refused.
+
+    Cost: O(N) with N keys
+    """
+    add(ctx.keyspace, body["keys"])
+
+
+@commands.native("KV_RMV", params=(Param("keys", "array", empty_text=_EMPTY_KEYS),), in_keyspace=True, flags=Flag.WRITE)
+def kv_rmv(ctx: Context, body: Body) -> Body:
+    """{"KV_RMV": {"keys": [name, ...], "tkn"?: token}}
+
+    Removes keys; missing ones and items that are no strings are passed over.
+
+    Cost: O(N) with N keys
+    """
+    keyspace = ctx.keyspace
+    for name in body["keys"]:
+        if type(name) is str and not is_series(keyspace.get(name.encode())):
+            keyspace.delete(name.encode())
+    return OK
+
+
+@commands.native("KV_CLEAR", in_keyspace=True, flags=Flag.WRITE)
+def kv_clear(ctx: Context, body: Body) -> Body:
+    """{"KV_CLEAR": {"tkn"?: token}}
+
+    Removes all key-values; ``cnt`` says how many there were. Series stay.
+
+    Cost: O(N) with N keys
+    """
+    return {"st": 1, "cnt": clear(ctx.keyspace)}
+
+
+@commands.native("KV_CLEAR_SET", params=(KEYS_OBJECT,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+def kv_clear_set(ctx: Context, body: Body) -> Body:
+    """{"KV_CLEAR_SET": {"keys": {name: value, ...}, "tkn"?: token}}
+
+    Removes all key-values, then sets the given ones; ``cnt`` says how many were removed.
+
+    Cost: O(N) with N keys removed and set
+    """
+    keyspace = ctx.keyspace
+    if keyspace.series_count:
+        for name in body["keys"]:
+            if is_series(keyspace.get(name.encode())):
+                raise HeldBySeries(name.encode())
+    removed = clear(keyspace)
+    store(keyspace, body["keys"])
+    return {"st": 1, "cnt": removed}
+
+
+# ---------------------------------------------------------------- reading
+
+
+@commands.native("KV_GET", params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
+def kv_get(ctx: Context, body: Body) -> Body:
+    """{"KV_GET": {"keys": [name, ...], "tkn"?: token}}
+
+    Returns the values of keys; missing ones are left out, items that are no strings passed over.
+
+    Cost: O(N) with N keys
+    """
+    keyspace = ctx.keyspace
+    found: Body = {}
+    for name in body["keys"]:
+        if type(name) is str:
+            value = value_of(keyspace, name)
+            if value is not None:
+                found[name] = to_json(value)
+    return {"st": 1, "keys": found}
+
+
+@commands.native("KV_CONTAINS", params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
+def kv_contains(ctx: Context, body: Body) -> Body:
+    """{"KV_CONTAINS": {"keys": [name, ...], "tkn"?: token}}
+
+    Returns those of the names that are keys, in the order in which they were asked for.
+
+    Cost: O(N) with N keys
+    """
+    keyspace = ctx.keyspace
+    there = [name for name in body["keys"] if type(name) is str and value_of(keyspace, name) is not None]
+    return {"st": 1, "contains": there}
+
+
+@commands.native("KV_COUNT", in_keyspace=True, flags=Flag.READONLY)
+def kv_count(ctx: Context, body: Body) -> Body:
+    """{"KV_COUNT": {"tkn"?: token}}
+
+    Counts the key-values. Like DBSIZE it counts a key whose time has come until that is noticed.
+
+    Cost: O(1)
+    """
+    return {"st": 1, "cnt": len(ctx.keyspace.data) - ctx.keyspace.series_count}
+
+
+@commands.native("KV_KEYS", in_keyspace=True, flags=Flag.READONLY)
+def kv_keys(ctx: Context, body: Body) -> Body:
+    """{"KV_KEYS": {"tkn"?: token}}
+
+    Returns the names of all key-values, in the order in which they were first set.
+
+    Cost: O(N) with N keys
+    """
+    return {"st": 1, "keys": [name_to_json(name) for name, _ in ctx.keyspace.key_values()]}
+
+
+# ---------------------------------------------------------------- searching
+
+
+def check_find(body: Mapping[str, Any]) -> None:
+    """KV_FIND's own checks: the form of the answer, then the path."""
+    if body["rsp"] not in ("keys", "paths", "kv"):
+        raise NativeError(Status.COMMAND_SYNTAX, "'rsp' must be keys, paths or kv")
+    if not body["path"]:
+        raise NativeError(Status.VALUE_SIZE, "Path empty")
+
+
+def examined(keyspace: Keyspace, names: list[Any] | None) -> Iterator[tuple[str, Any]]:
+    """Names and JSON values of the keys to search: the listed ones, or all."""
+    if not names:
+        for key, value in keyspace.key_values():
+            yield name_to_json(key), to_json(value)
+        return
+    for name in names:
+        if type(name) is str:
+            value = value_of(keyspace, name)
+            if value is not None:
+                yield name, to_json(value)
+
+
+@commands.native(
+    "KV_FIND",
+    params=(Param("keys", "array", required=False), Param("path", "string"), Param("rsp", "string")),
+    check=check_find,
+    in_keyspace=True,
+    flags=Flag.READONLY,
+)
+def kv_find(ctx: Context, body: Body) -> Body:
+    """{"KV_FIND": {"rsp": "keys" | "paths" | "kv", "path": jsonpath, "keys"?: [name, ...], "tkn"?: token}}
+
+    Finds the keys in whose values a JSONPath selects something; ``$`` is the value of the key.
+
+    ``rsp`` chooses the answer: names of the keys, normalised paths of all hits, or the keys with their
+    whole values. An invalid path is status 4, if any key is looked at.
+
+    Cost: O(N) with N elements in the values
+    """
+    keys: list[str] = []
+    paths: list[str] = []
+    values: Body = {}
+    form = body["rsp"]
+    try:
+        for name, value in examined(ctx.keyspace, body.get("keys")):
+            path = compile(body["path"])
+            if form == "paths":
+                paths += [normalised(location) for location, _ in path.find(value)]
+            elif path.matches(value):
+                keys.append(name)
+                values[name] = value
+    except PathError:
+        return {"st": Status.PATH_INVALID.value}
+    if form == "paths":
+        return {"st": 1, "paths": paths}
+    return {"st": 1, "keys": keys if form == "keys" else values}
+
+
+# ---------------------------------------------------------------- changing parts of a value
+
+
+def merged(old: object, old_json: Any, new_json: Any) -> object:
+    """The value to store for a changed JSON form; elements that did not change stay as they were held."""
+    if type(old) is dict and type(new_json) is dict:
+        kept = {name_to_json(name): element for name, element in old.items()}
+        return {
+            name.encode(): kept[name] if name in kept and old_json.get(name) is item else element_from_json(item)
+            for name, item in new_json.items()
+        }
+    if type(old) is list and type(new_json) is list and len(old) == len(new_json):
+        return [
+            held if was is item else element_from_json(item)
+            for held, was, item in zip(old, old_json, new_json, strict=True)
+        ]
+    return from_json(new_json)
+
+
+@commands.native(
+    "KV_UPDATE",
+    params=(Param("key", "string"), Param("path", "string"), Param("value", "any")),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
+def kv_update(ctx: Context, body: Body) -> Body:
+    """{"KV_UPDATE": {"key": name, "path": jsonpath, "value": value, "tkn"?: token}}
+
+    Replaces every element that a JSONPath selects in a key's value; ``cnt`` says how many. Nothing is created.
+
+    Status 22 for a missing key, 1000 for an invalid path.
+
+    Cost: O(N) with N elements in the value
+    """
+    keyspace = ctx.keyspace
+    held = value_of(keyspace, body["key"])
+    if held is None:
+        return {"st": Status.KEY_NOT_EXIST.value, "cnt": 0}
+    before = to_json(held)
+    try:
+        after, count = compile(body["path"]).replace(before, body["value"])
+    except PathError as error:
+        raise NativeError(Status.UNKNOWN, f"Invalid path: {error}") from None
+    if count:
+        keyspace.replace(body["key"].encode(), merged(held, before, after), "set")
+    return {"st": 1, "cnt": count}
+
+
+@commands.native(
+    "KV_ARR_APPEND",
+    params=(Param("items", "array"), Param("key", "string"), Param("name", "string", required=False)),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
+def kv_arr_append(ctx: Context, body: Body) -> Body:
+    """{"KV_ARR_APPEND": {"key": name, "name"?: member, "items": [item, ...], "tkn"?: token}}
+
+    Adds items to the end of an array: the key's value, or with ``name`` that member of the object in the key.
+
+    Status 22 for a missing key, 1000 where there is no such array.
+
+    Cost: O(N) with N items
+    """
+    keyspace = ctx.keyspace
+    key, items, member = body["key"].encode(), body["items"], body.get("name")
+    held = value_of(keyspace, body["key"])
+    if held is None:
+        raise NativeError(Status.KEY_NOT_EXIST)
+    if member is None:
+        if type(held) is not list:
+            raise NativeError(Status.UNKNOWN, "Not an array")
+        held += [element_from_json(item) for item in items]
+    else:
+        array = held.get(member.encode(), NULL) if type(held) is dict else NULL
+        if type(array) is not list:
+            raise NativeError(Status.UNKNOWN, "No such array in the object")
+        array += items
+    if items:
+        keyspace.changed("rpush" if member is None else "hset", key, (member, items))
+    return OK

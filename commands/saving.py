@@ -1,0 +1,58 @@
+"""Native commands that save and load. Until persistence is built they answer that it is disabled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .context import Context
+from .declare import Flag
+from .params import NativeError
+from .status import Status
+from .table import Family
+
+commands = Family("native")
+
+Body = dict[str, Any]
+
+
+class SavingDisabled(NativeError):
+    """Saving is off; the one refusal whose reply has no ``tkn``."""
+
+    def __init__(self) -> None:
+        super().__init__(Status.COMMAND_DISABLED)
+
+
+@commands.native("KV_SAVE", flags=Flag.ADMIN)
+def kv_save(ctx: Context, body: Body) -> Body:
+    """{"KV_SAVE": {"name": name}}
+
+    Refused with status 14: saving is not built yet.
+    """
+    raise SavingDisabled
+
+
+@commands.native("KV_LOAD", flags=Flag.ADMIN)
+def kv_load(ctx: Context, body: Body) -> Body:
+    """{"KV_LOAD": {"name": name}}
+
+    Refused with status 14: loading is not built yet.
+    """
+    raise SavingDisabled
+
+
+@commands.native("SH_SAVE", flags=Flag.ADMIN)
+def sh_save(ctx: Context, body: Body) -> Body:
+    """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
+
+    Refused with status 14: saving is not built yet.
+    """
+    raise SavingDisabled
+
+
+@commands.native("SH_LOAD", flags=Flag.ADMIN)
+def sh_load(ctx: Context, body: Body) -> Body:
+    """{"SH_LOAD": {"name": name}}
+
+    Refused with status 14: loading is not built yet.
+    """
+    raise SavingDisabled

@@ -1,0 +1,160 @@
+"""Native session commands, SH_ (specs: nemesis.md, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from januskv.storage.errors import SessionExists
+from januskv.storage.sessions import Session
+
+from .context import Context
+from .declare import Flag, Param
+from .params import NativeError, compile_params, is_uint
+from .status import Status
+from .table import Family
+
+commands = Family("native")
+
+Body = dict[str, Any]
+
+_NAME = Param("name", "string", empty_text="Session name empty")
+_check_expiry = compile_params((Param("deleteSession", "bool"), Param("duration", "uint")))
+
+
+def check_new(body: Mapping[str, Any]) -> None:
+    """SH_NEW's own check: the members of ``expiry``."""
+    if "expiry" in body:
+        _check_expiry(body["expiry"])
+
+
+@commands.native(
+    "SH_NEW",
+    params=(_NAME, Param("expiry", "object", required=False), Param("shared", "bool", required=False)),
+    check=check_new,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
+def sh_new(ctx: Context, body: Body) -> Body:
+    """{"SH_NEW": {"name": name, "shared"?: bool, "expiry"?: {"duration": seconds, "deleteSession": bool}}}
+
+    Opens a session and returns its token. A shared one can be found again by its name, a private one only by its token.
+
+    Without ``expiry``, or with duration 0, it never expires. When its time is up, it ends or (``deleteSession`` false)
+    is emptied. Status 103 if the shared session is open already.
+
+    Cost: O(1)
+    """
+    expiry = body.get("expiry", {})
+    name = body["name"]
+    try:
+        session = ctx.store.sessions.open_new(
+            name,
+            shared=body.get("shared", False),
+            duration_s=expiry.get("duration", 0),
+            delete_on_expiry=expiry.get("deleteSession", False),
+        )
+    except SessionExists as clash:
+        return {"tkn": clash.token, "name": name, "st": Status.SESSION_NEW_FAIL.value}
+    return {"tkn": session.token, "name": name, "st": 1}
+
+
+@commands.native("SH_OPEN", params=(_NAME,), flags=Flag.READONLY)
+def sh_open(ctx: Context, body: Body) -> Body:
+    """{"SH_OPEN": {"name": name}}
+
+    Returns the token of the shared session of a name; status 102 if there is none.
+
+    Cost: O(1)
+    """
+    session = ctx.store.sessions.shared_by_name(body["name"])
+    if session is None:
+        return {"tkn": None, "st": Status.SESSION_OPEN_FAIL.value}
+    return {"tkn": session.token, "st": 1}
+
+
+def token_of(body: Mapping[str, Any]) -> int:
+    """The token in ``tkn``. Raises NativeError 101 where there is no unsigned integer of 64 bits."""
+    token = body.get("tkn")
+    if not is_uint(token):
+        raise NativeError(Status.SESSION_TOKEN_INVALID)
+    return int(body["tkn"])
+
+
+@commands.native("SH_END", flags=Flag.WRITE)
+def sh_end(ctx: Context, body: Body) -> Body:
+    """{"SH_END": {"tkn": token}}
+
+    Ends a session with all its data, at once.
+
+    Cost: O(N) with N keys
+    """
+    token = token_of(body)
+    if token not in ctx.store.sessions.by_token:
+        return {"st": Status.SESSION_NOT_EXIST.value, "tkn": token}
+    ctx.store.sessions.end(token)
+    return {"st": 1, "tkn": token}
+
+
+@commands.native("SH_END_ALL", flags=Flag.WRITE)
+def sh_end_all(ctx: Context, body: Body) -> Body:
+    """{"SH_END_ALL": {}}
+
+    Ends all sessions; ``cnt`` says how many.
+
+    Cost: O(N) with N keys in all sessions
+    """
+    return {"st": 1, "cnt": ctx.store.sessions.end_all()}
+
+
+def check_info(body: Mapping[str, Any]) -> None:
+    """SH_INFO's own check: it takes one member and no other."""
+    if len(body) != 1:
+        raise NativeError(Status.COMMAND_SYNTAX)
+
+
+def _expiry_of(session: Session, now_ms: int) -> Body:
+    if not session.duration_s:
+        return {"expires": False}
+    remaining = (session.deadline_ms - now_ms) // 1000
+    settings = {"duration": session.duration_s, "remaining": remaining, "deleteSession": session.delete_on_expiry}
+    return {"expires": True, "expiry": settings}
+
+
+@commands.native("SH_INFO", check=check_info, flags=Flag.READONLY)
+def sh_info(ctx: Context, body: Body) -> Body:
+    """{"SH_INFO": {"tkn": token}}
+
+    Describes a session: shared or not, number of keys, expiry. It does not renew it.
+
+    Cost: O(1)
+    """
+    token = token_of(body)
+    session = ctx.store.sessions.by_token.get(token)
+    if session is None:
+        return {"tkn": token, "shared": None, "keyCnt": None, "st": Status.SESSION_NOT_EXIST.value}
+    about = {"tkn": token, "shared": session.shared, "keyCnt": len(session.keyspace), "st": 1}
+    return about | _expiry_of(session, ctx.store.clock.now_ms)
+
+
+@commands.native("SH_INFO_ALL", flags=Flag.READONLY)
+def sh_info_all(ctx: Context, body: Body) -> Body:
+    """{"SH_INFO_ALL": {}}
+
+    Counts the sessions, and their keys together.
+
+    Cost: O(N) with N sessions
+    """
+    sessions = ctx.store.sessions.by_token.values()
+    return {"st": 1, "totalSessions": len(sessions), "totalKeys": sum(len(session.keyspace) for session in sessions)}
+
+
+@commands.native("SH_EXISTS", params=(Param("tkns", "array"),), flags=Flag.READONLY)
+def sh_exists(ctx: Context, body: Body) -> Body:
+    """{"SH_EXISTS": {"tkns": [token, ...]}}
+
+    Returns those of the tokens whose sessions are open, in the order in which they were asked for.
+
+    Cost: O(N) with N tokens
+    """
+    by_token = ctx.store.sessions.by_token
+    return {"st": 1, "exist": [token for token in body["tkns"] if is_uint(token) and token in by_token]}

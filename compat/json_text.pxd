@@ -1,0 +1,5 @@
+cimport cython
+
+cpdef object loads(bytes text)
+@cython.locals(total=cython.Py_ssize_t, inner=cython.Py_ssize_t)
+cpdef Py_ssize_t count_members(object value) except? -2

@@ -1,0 +1,136 @@
+"""JSON text to values and back, with the rules of the native face (specs: nemesis.md 3.5, DESIGN 4).
+
+orjson parses; what it does otherwise than those rules is noticed afterwards by a cheap look at the
+result, and only then the text is parsed again, exactly and slowly:
+
+- a name that stands twice in an object: the first one counts (orjson: the last)
+- integers beyond 64 bits are refused (orjson: turned into floats)
+- numbers too big for a double become null (orjson: refused)
+- nesting is limited to 128 (orjson: 1024, but it writes only 254)
+- a byte order mark at the beginning is passed over (orjson: refused)
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from typing import Any
+
+import orjson
+
+MOST_DEPTH = 128
+_LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
+# A float of this size may have been an integer that did not fit; none below can.
+_SUSPICIOUS = float(1 << 63)
+
+
+class JsonError(Exception):
+    """The text is not JSON, or not JSON that the native face takes."""
+
+
+def loads(text: bytes) -> Any:
+    """The value of a JSON text. Raises JsonError."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return _second_look(text, error)
+    if text.count(b"{") + text.count(b"[") > MOST_DEPTH and deeper_than(value, MOST_DEPTH):
+        raise JsonError(f"nested deeper than {MOST_DEPTH}")
+    members = count_members(value)
+    if members < 0 or members != text.count(b":"):
+        return _exact(text)
+    return value
+
+
+def count_members(value: Any) -> int:
+    """Members of all objects in a parsed value; -1 where a number may not be what the text said."""
+    kind = type(value)
+    if kind is dict:
+        total = len(value)
+        items = value.values()
+    elif kind is list:
+        total = 0
+        items = value
+    else:
+        return -1 if kind is float and abs(value) >= _SUSPICIOUS else 0
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is int:
+            continue
+        inner = count_members(item)
+        if inner < 0:
+            return -1
+        total += inner
+    return total
+
+
+def deeper_than(value: Any, limit: int) -> bool:
+    """Whether arrays and objects are nested deeper than a limit. Does not recurse."""
+    level = [value]
+    depth = 0
+    while level:
+        level = [each for each in level if type(each) in (dict, list)]
+        if not level:
+            return False
+        depth += 1
+        if depth > limit:
+            return True
+        level = [item for each in level for item in (each.values() if type(each) is dict else each)]
+    return False
+
+
+def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
+    """What orjson refused: a byte order mark, or a number beyond doubles; else it is no JSON."""
+    if text.startswith(codecs.BOM_UTF8):
+        return loads(text[len(codecs.BOM_UTF8) :])
+    if "infinity" in str(error):
+        if text.count(b"{") + text.count(b"[") > MOST_DEPTH:
+            # Only strings can hold so many brackets in a shallow text; the exact parser must not recurse too deep.
+            raise JsonError(str(error)) from None
+        return _exact(text)
+    raise JsonError(str(error)) from None
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        members.setdefault(name, value)
+    return members
+
+
+def _exact_int(text: str) -> int:
+    value = int(text) if len(text) <= 20 else _MOST_INT + 1
+    if not _LEAST_INT <= value <= _MOST_INT:
+        raise JsonError("an integer does not fit into 64 bits")
+    return value
+
+
+def _exact_float(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _no_constant(text: str) -> Any:
+    raise JsonError(f"{text} is not JSON")
+
+
+def _exact(text: bytes) -> Any:
+    """Parse slowly, with all rules."""
+    try:
+        value = json.loads(
+            text.decode(),
+            object_pairs_hook=_first_of_each,
+            parse_int=_exact_int,
+            parse_float=_exact_float,
+            parse_constant=_no_constant,
+        )
+        orjson.dumps(value)  # a lone surrogate, which the exact parser lets pass, fails here
+    except (ValueError, RecursionError, TypeError) as error:
+        raise JsonError(str(error)) from None
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """A value as compact JSON text in UTF-8. Integers up to 64 bits, signed or not, are exact."""
+    return orjson.dumps(value)

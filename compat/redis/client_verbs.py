@@ -1,0 +1,450 @@
+"""CLIENT: the connections, this one and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag
+from januskv.commands.table import Family
+from januskv.compat.client import Client
+from januskv.compat.faults import RespError
+from januskv.compat.server import Server
+from januskv.resp.replies import NO_REPLY, OK, Reply, Verbatim
+from januskv.storage.errors import NotAnInteger
+
+from .args import SYNTAX_ERROR, Args, parse_int
+from .help import help_lines
+
+verbs = Family("connection")
+
+_ANY = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE
+_ADMIN = _ANY | Flag.ADMIN
+_TYPES = (b"NORMAL", b"MASTER", b"REPLICA", b"SLAVE", b"PUBSUB")
+
+
+@verbs.verb("CLIENT", arity=-2, since="2.4.0")
+def client_(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT
+
+    A container for commands about connections.
+    """
+    raise AssertionError("a container is never run")
+
+
+# ---------------------------------------------------------------- this connection
+
+
+@verbs.verb("CLIENT|ID", arity=2, flags=_ANY, since="5.0.0")
+def client_id(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT ID
+
+    Returns the number of this connection; numbers grow and are not used again.
+
+    Cost: O(1)
+    """
+    return int(ctx.client.id)
+
+
+@verbs.verb("CLIENT|INFO", arity=2, flags=_ANY, since="6.2.0", hints=("nondeterministic_output",))
+def client_info(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT INFO
+
+    Describes this connection, in the form of CLIENT LIST.
+
+    Cost: O(1)
+    """
+    return Verbatim(b"txt", describe(ctx.server, ctx.client) + b"\n")
+
+
+@verbs.verb("CLIENT|GETNAME", arity=2, flags=_ANY, since="2.6.9")
+def client_getname(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT GETNAME
+
+    Returns the name of this connection, null if it has none.
+
+    Cost: O(1)
+    """
+    return ctx.client.name or None
+
+
+def check_name(name: bytes, what: str = "Client names") -> None:
+    """Refuse what would break the lines of CLIENT LIST."""
+    if any(not 33 <= byte <= 126 for byte in name):
+        raise RespError(f"ERR {what} cannot contain spaces, newlines or special characters.")
+
+
+@verbs.verb("CLIENT|SETNAME", arity=3, flags=_ANY, since="2.6.9", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT SETNAME connection-name
+
+    Names this connection; an empty name takes it away.
+
+    Cost: O(1)
+    """
+    check_name(argv[2])
+    ctx.client.name = argv[2]
+    return OK
+
+
+@verbs.verb("CLIENT|SETINFO", arity=4, flags=_ANY, since="7.2.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
+
+    Notes the name or version of the client's library.
+
+    Cost: O(1)
+    """
+    attribute = argv[2].lower()
+    if attribute not in (b"lib-name", b"lib-ver"):
+        raise RespError(f"ERR Unrecognized option '{argv[2].decode(errors='replace')}'")
+    check_name(argv[3], attribute.decode())
+    if attribute == b"lib-name":
+        ctx.client.lib_name = argv[3]
+    else:
+        ctx.client.lib_ver = argv[3]
+    return OK
+
+
+@verbs.verb("CLIENT|REPLY", arity=3, flags=_ANY, since="3.2.0")
+def client_reply(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT REPLY <ON | OFF | SKIP>
+
+    Turns the replies of this connection off and on, or leaves the next one out.
+
+    Cost: O(1)
+    """
+    client: Client = ctx.client
+    mode = argv[2].upper()
+    if mode == b"ON":
+        client.reply_mode = "on"
+    elif mode == b"OFF":
+        client.reply_mode = "off"
+    elif mode == b"SKIP":
+        if client.reply_mode != "off":
+            client.reply_mode = "skip"
+    else:
+        raise RespError(SYNTAX_ERROR)
+    client.refresh()
+    return OK if mode == b"ON" else NO_REPLY
+
+
+def _on_off(argv: list[bytes]) -> bool:
+    word = argv[2].upper()
+    if word not in (b"ON", b"OFF"):
+        raise RespError(SYNTAX_ERROR)
+    return word == b"ON"
+
+
+@verbs.verb("CLIENT|NO-EVICT", arity=3, flags=_ADMIN, since="7.0.0")
+def client_no_evict(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT NO-EVICT <ON | OFF>
+
+    Keeps this connection from being closed to save memory. No connection is closed for that here.
+
+    Cost: O(1)
+    """
+    ctx.client.no_evict = _on_off(argv)
+    return OK
+
+
+@verbs.verb("CLIENT|NO-TOUCH", arity=3, flags=_ANY, since="7.2.0")
+def client_no_touch(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT NO-TOUCH <ON | OFF>
+
+    Keeps this connection's commands from renewing keys' times of access. None are kept here.
+
+    Cost: O(1)
+    """
+    ctx.client.no_touch = _on_off(argv)
+    return OK
+
+
+@verbs.verb("CLIENT|MAINT_NOTIFICATIONS", arity=-2, flags=_ANY, since="8.0.0")
+def client_maint_notifications(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT MAINT_NOTIFICATIONS [option ...]
+
+    Accepted, since client libraries ask for it: there is no maintenance that would be announced.
+
+    Cost: O(1)
+    """
+    return OK
+
+
+# ---------------------------------------------------------------- client-side caching, not built
+
+
+@verbs.verb("CLIENT|TRACKING", arity=-3, flags=_ANY, since="6.0.0")
+def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT TRACKING <ON | OFF>
+
+    Client-side caching is not built yet: OFF is accepted, ON is refused.
+
+    Cost: O(1)
+
+    Differs: ON is refused.
+    """
+    if argv[2].upper() == b"OFF" and len(argv) == 3:
+        return OK
+    if argv[2].upper() == b"ON":
+        raise RespError("ERR client-side caching is not supported by this server yet")
+    raise RespError(SYNTAX_ERROR)
+
+
+@verbs.verb("CLIENT|CACHING", arity=3, flags=_ANY, since="6.0.0")
+def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT CACHING <YES | NO>
+
+    Refused, since client-side caching cannot be on.
+
+    Cost: O(1)
+    """
+    raise RespError(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+    )
+
+
+@verbs.verb("CLIENT|TRACKINGINFO", arity=2, flags=_ANY, since="6.2.0")
+def client_trackinginfo(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT TRACKINGINFO
+
+    Describes client-side caching, which is off.
+
+    Cost: O(1)
+    """
+    return {"flags": ["off"], "redirect": -1, "prefixes": []}
+
+
+@verbs.verb("CLIENT|GETREDIR", arity=2, flags=_ANY, since="6.0.0")
+def client_getredir(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT GETREDIR
+
+    Returns the connection that invalidations go to: -1, client-side caching is off.
+
+    Cost: O(1)
+    """
+    return -1
+
+
+# ---------------------------------------------------------------- all connections
+
+
+def flags_of(client: Client) -> str:
+    """The letters of CLIENT LIST's flags; N for none."""
+    letters = [
+        ("O", client.monitoring),
+        ("x", client.queue is not None),
+        ("d", client.watch_broken),
+        ("U", client.unix_socket),
+        ("e", client.no_evict),
+        ("T", client.no_touch),
+    ]
+    return "".join(letter for letter, is_set in letters if is_set) or "N"
+
+
+def describe(server: Server, client: Client) -> bytes:
+    """The line of one connection, in the fields of Redis 7.2."""
+    now_ms = server.store.clock.now_ms
+    connection = client.connection
+    transport = connection.transport
+    pending = connection.pending_input
+    unread = transport.get_write_buffer_size() if transport is not None else 0
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    fields: list[tuple[str, object]] = [
+        ("id", client.id),
+        ("addr", client.address),
+        ("laddr", client.local_address),
+        ("fd", sock.fileno() if sock is not None else -1),
+        ("name", client.name.decode()),
+        ("age", (now_ms - client.created_ms) // 1000),
+        ("idle", (now_ms - client.active_ms) // 1000),
+        ("flags", flags_of(client)),
+        ("db", client.keyspace.index if client.session is None else client.session.token),
+        ("sub", 0),
+        ("psub", 0),
+        ("ssub", 0),
+        ("multi", -1 if client.queue is None else len(client.queue)),
+        ("watch", len(client.watched)),
+        ("qbuf", pending),
+        ("qbuf-free", 0),
+        ("argv-mem", 0),
+        ("multi-mem", sum(sum(map(len, argv)) for _, argv in client.queue or ())),
+        ("rbs", 0),
+        ("rbp", 0),
+        ("obl", 0),
+        ("oll", 0),
+        ("omem", unread),
+        ("tot-mem", pending + unread),
+        ("events", "rw" if unread else "r"),
+        ("cmd", client.last_command),
+        ("user", client.user),
+        ("redir", -1),
+        ("resp", client.protocol),
+        ("lib-name", client.lib_name.decode()),
+        ("lib-ver", client.lib_ver.decode()),
+    ]
+    return " ".join(f"{name}={value}" for name, value in fields).encode()
+
+
+def _client_id(text: bytes) -> int:
+    try:
+        number = parse_int(text)
+    except NotAnInteger:
+        number = 0
+    if number <= 0:
+        raise RespError("ERR Invalid client ID")
+    return number
+
+
+def _is_type(client: Client, kind: bytes) -> bool:
+    return kind == b"NORMAL"  # there are no replicas, and no subscribers yet
+
+
+def _take_type(args: Args) -> bytes:
+    word = args.take()
+    if word.upper() not in _TYPES:
+        raise RespError(f"ERR Unknown client type '{word.decode(errors='replace')}'")
+    return word.upper()
+
+
+@verbs.verb("CLIENT|LIST", arity=-2, flags=_ADMIN, since="2.4.0", hints=("nondeterministic_output",))
+def client_list(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]
+
+    Describes the connections, one a line.
+
+    Cost: O(N) with N connections
+    """
+    args = Args(argv, 2)
+    clients = list(ctx.server.clients.values())
+    if args.flag(b"TYPE"):
+        kind = _take_type(args)
+        clients = [client for client in clients if _is_type(client, kind)]
+    elif args.peek() == b"ID" and args.left() > 1:
+        args.take()
+        wanted = {_client_id(text) for text in args.rest()}
+        clients = [client for client in clients if client.id in wanted]
+    args.end()
+    return Verbatim(b"txt", b"".join(describe(ctx.server, client) + b"\n" for client in clients))
+
+
+Test = Callable[[Client], bool]
+
+
+def _kill_tests(ctx: Context, args: Args) -> tuple[list[Test], bool]:
+    """What a connection must be to be killed, and whether this one is spared."""
+    tests: list[Test] = []
+    spare_me = True
+    while args.more():
+        word = args.word()
+        if not args.more():
+            raise RespError(SYNTAX_ERROR)
+        if word == b"ID":
+            number = args.integer("ERR client-id should be greater than 0")
+            if number <= 0:
+                raise RespError("ERR client-id should be greater than 0")
+            tests.append(lambda client, number=number: client.id == number)  # type: ignore[misc]
+        elif word == b"TYPE":
+            kind = _take_type(args)
+            tests.append(lambda client, kind=kind: _is_type(client, kind))  # type: ignore[misc]
+        elif word in (b"ADDR", b"LADDR"):
+            address = args.take().decode(errors="replace")
+            local = word == b"LADDR"
+            tests.append(lambda c, a=address, local=local: (c.local_address if local else c.address) == a)  # type: ignore[misc]
+        elif word == b"USER":
+            user = args.take().decode(errors="replace")
+            if user != "default":
+                raise RespError(f"ERR No such user '{user}'")
+            tests.append(lambda client, user=user: client.user == user)  # type: ignore[misc]
+        elif word == b"MAXAGE":
+            seconds = args.integer("ERR maxage is not an integer or out of range")
+            if seconds <= 0:
+                raise RespError("ERR maxage should be greater than 0")
+            now_ms = ctx.store.clock.now_ms
+            tests.append(lambda c, s=seconds, now_ms=now_ms: now_ms - c.created_ms >= s * 1000)  # type: ignore[misc]
+        elif word == b"SKIPME":
+            answer = args.word()
+            if answer not in (b"YES", b"NO"):
+                raise RespError(SYNTAX_ERROR)
+            spare_me = answer == b"YES"
+        else:
+            raise RespError(SYNTAX_ERROR)
+    return tests, spare_me
+
+
+@verbs.verb("CLIENT|KILL", arity=-3, flags=_ADMIN, since="2.4.0")
+def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT KILL <ip:port | [ID client-id] [TYPE type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage]>
+
+    Closes the connection of an address, or all that meet the conditions, and returns their number.
+
+    Cost: O(N) with N connections
+    """
+    me: Client = ctx.client
+    if len(argv) == 3:
+        address = argv[2].decode(errors="replace")
+        for client in ctx.server.clients.values():
+            if client.address == address:
+                client.close()
+                return OK
+        raise RespError("ERR No such client")
+    tests, spare_me = _kill_tests(ctx, Args(argv, 2))
+    doomed = [c for c in ctx.server.clients.values() if all(test(c) for test in tests) and not (spare_me and c is me)]
+    for client in doomed:
+        client.close()
+    return len(doomed)
+
+
+@verbs.verb("CLIENT|PAUSE", arity=-3, flags=_ADMIN, since="3.0.0")
+def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT PAUSE timeout [WRITE | ALL]
+
+    Holds the commands of all clients, or those that write, for some milliseconds.
+
+    Cost: O(1)
+    """
+    timeout = Args(argv, 2).integer("ERR timeout is not an integer or out of range")
+    if timeout < 0:
+        raise RespError("ERR timeout is negative")
+    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
+    if len(argv) > 4 or mode not in (b"ALL", b"WRITE"):
+        raise RespError(SYNTAX_ERROR)
+    ctx.server.pause(timeout, writes_only=mode == b"WRITE")
+    return OK
+
+
+@verbs.verb("CLIENT|UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0")
+def client_unpause(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT UNPAUSE
+
+    Lets held commands run.
+
+    Cost: O(N) with N connections
+    """
+    ctx.server.unpause()
+    return OK
+
+
+@verbs.verb("CLIENT|UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0")
+def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+
+    Wakes a client that waits in a blocking command; tells whether one did. None can, until blocking verbs are built.
+
+    Cost: O(1)
+    """
+    args = Args(argv, 2)
+    args.integer()
+    if args.more() and args.word() not in (b"TIMEOUT", b"ERROR"):
+        raise RespError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    args.end()
+    return 0
+
+
+@verbs.verb("CLIENT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")
+def client_help(ctx: Context, argv: list[bytes]) -> Reply:
+    """CLIENT HELP
+
+    Lists the subcommands.
+    """
+    return help_lines(ctx.server.table, "CLIENT")

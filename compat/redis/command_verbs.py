@@ -1,0 +1,257 @@
+"""COMMAND: the command table, as clients ask for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from januskv.commands.context import Context
+from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
+from januskv.commands.table import Command, CommandTable, Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import NULL_ARRAY, Reply, SetReply, Simple
+from januskv.storage.glob import matcher
+
+from .args import SYNTAX_ERROR, Args
+from .help import help_lines
+from .usage import arguments_of
+
+verbs = Family("server")
+
+_FLAGS = Flag.LOADING | Flag.STALE
+
+_GROUP_CATEGORIES = {
+    "generic": "keyspace",
+    "string": "string",
+    "connection": "connection",
+    "transactions": "transaction",
+    "hash": "hash",
+    "list": "list",
+    "set": "set",
+    "sorted_set": "sortedset",
+    "stream": "stream",
+    "bitmap": "bitmap",
+    "hyperloglog": "hyperloglog",
+    "geo": "geo",
+    "pubsub": "pubsub",
+    "scripting": "scripting",
+}
+
+
+def categories_of(command: Command) -> list[str]:
+    """ACL categories: those that follow from group and flags (as in Redis), and the declared ones."""
+    flags = command.flags
+    found = list(command.options.categories)
+    group = _GROUP_CATEGORIES.get(command.options.group)
+    if group is not None:
+        found.append(group)
+    if Flag.WRITE in flags:
+        found.append("write")
+    if Flag.READONLY in flags and group not in ("scripting",):
+        found.append("read")
+    if Flag.ADMIN in flags:
+        found += ["admin", "dangerous"]
+    if Flag.PUBSUB in flags:
+        found.append("pubsub")
+    if Flag.BLOCKING in flags:
+        found.append("blocking")
+    found.append("fast" if Flag.FAST in flags else "slow")
+    return list(dict.fromkeys(found))
+
+
+def _shown_flags(command: Command) -> SetReply:
+    return SetReply([Simple((flag.name or "").lower().encode()) for flag in SHOWN_FLAGS if flag in command.flags])
+
+
+def _key_range(command: Command) -> tuple[int, int, int]:
+    """First key, last key and step, in the old form that clients still use."""
+    specs = [spec for spec in command.options.keys if spec.keyword is None and not spec.numkeys]
+    if not specs:
+        return 0, 0, 0
+    first = min(spec.begin for spec in specs)
+    last = max((spec.begin + spec.last for spec in specs if spec.last >= 0), default=0)
+    open_ended = [spec.last for spec in specs if spec.last < 0]
+    return first, max(open_ended) if open_ended else last, max(spec.step for spec in specs)
+
+
+def _key_spec(spec: KeySpec) -> dict[str, Any]:
+    begin: dict[str, Any] = {"type": "index", "spec": {"index": spec.begin}}
+    if spec.keyword is not None:
+        begin = {"type": "keyword", "spec": {"keyword": spec.keyword, "startfrom": spec.begin}}
+    find: dict[str, Any] = {"type": "range", "spec": {"lastkey": spec.last, "keystep": spec.step, "limit": spec.limit}}
+    if spec.numkeys:
+        find = {"type": "keynum", "spec": {"keynumidx": 0, "firstkey": 1, "keystep": spec.step}}
+    flags = SetReply([Simple(flag.encode()) for flag in spec.flags])
+    return {"flags": flags, "begin_search": begin, "find_keys": find}
+
+
+def describe(command: Command) -> list[Any]:
+    """The ten elements of COMMAND and COMMAND INFO."""
+    subcommands = (command.subcommands or {}).values()
+    return [
+        command.text_name,
+        command.arity,
+        _shown_flags(command),
+        *_key_range(command),
+        SetReply([Simple(b"@" + name.encode()) for name in categories_of(command)]),
+        list(command.options.hints),
+        [_key_spec(spec) for spec in command.options.keys],
+        [describe(sub) for sub in subcommands],
+    ]
+
+
+def documentation(command: Command) -> dict[str, Any]:
+    """The map of COMMAND DOCS."""
+    options, manual = command.options, command.manual
+    shown: dict[str, Any] = {"summary": manual.summary, "since": options.since, "group": _doc_group(options.group)}
+    if manual.cost:
+        shown["complexity"] = manual.cost
+    if options.deprecated is not None:
+        since, replacement = options.deprecated
+        shown["doc_flags"] = SetReply([Simple(b"deprecated")])
+        shown["deprecated_since"] = since
+        shown["replaced_by"] = replacement
+    if command.params is None:
+        arguments = arguments_of(manual.usage)
+        if arguments:
+            shown["arguments"] = [argument.as_reply() for argument in arguments]
+    elif command.max_args == 2:
+        shown["arguments"] = [{"name": "json", "type": "string", "display_text": "json-object", "flags": ["optional"]}]
+    if command.subcommands:
+        shown["subcommands"] = {sub.text_name: documentation(sub) for sub in command.subcommands.values()}
+    return shown
+
+
+def _doc_group(group: str) -> str:
+    return "module" if group == "native" else group.replace("_", "-")
+
+
+@verbs.verb("COMMAND", arity=-1, flags=_FLAGS, since="2.8.13", categories=("connection",), hints=("nondeterministic_output_order",))
+def command_(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND
+
+    Describes all commands: arity, flags, keys, categories.
+
+    Cost: O(N) with N commands
+    """
+    return [describe(command) for command in ctx.server.table]
+
+
+@verbs.verb("COMMAND|COUNT", arity=2, flags=_FLAGS, since="2.8.13", categories=("connection",))
+def command_count(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND COUNT
+
+    Counts the commands.
+
+    Cost: O(1)
+    """
+    return len(ctx.server.table.commands)
+
+
+@verbs.verb("COMMAND|INFO", arity=-2, flags=_FLAGS, since="2.8.13", categories=("connection",), hints=("nondeterministic_output_order",))
+def command_info(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND INFO [command-name [command-name ...]]
+
+    Describes some commands, or all; null for what is no command.
+
+    Cost: O(N) with N commands
+    """
+    table: CommandTable = ctx.server.table
+    if len(argv) == 2:
+        return [describe(command) for command in table]
+    found = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
+    return [NULL_ARRAY if command is None else describe(command) for command in found]
+
+
+@verbs.verb("COMMAND|DOCS", arity=-2, flags=_FLAGS, since="7.0.0", categories=("connection",), hints=("nondeterministic_output_order",))
+def command_docs(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND DOCS [command-name [command-name ...]]
+
+    Documents some commands, or all.
+
+    Cost: O(N) with N commands
+    """
+    table: CommandTable = ctx.server.table
+    commands = list(table)
+    if len(argv) > 2:
+        named = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
+        commands = [command for command in named if command is not None]
+    return {command.text_name: documentation(command) for command in commands}
+
+
+@verbs.verb("COMMAND|LIST", arity=-2, flags=_FLAGS, since="7.0.0", categories=("connection",), hints=("nondeterministic_output_order",))
+def command_list(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]
+
+    Lists the names of all commands, or of those in an ACL category or matching a pattern.
+
+    Cost: O(N) with N commands
+    """
+    commands = list(ctx.server.table.everything())
+    if len(argv) > 2:
+        args = Args(argv, 2)
+        if not args.flag(b"FILTERBY") or args.left() != 2:
+            raise RespError(SYNTAX_ERROR)
+        kind, text = args.word(), args.take()
+        if kind == b"MODULE":
+            commands = []
+        elif kind == b"ACLCAT":
+            commands = [command for command in commands if text.decode(errors="replace") in categories_of(command)]
+        elif kind == b"PATTERN":
+            matches = matcher(text.lower())
+            commands = [command for command in commands if matches(command.text_name.encode())]
+        else:
+            raise RespError(SYNTAX_ERROR)
+        return [command.text_name for command in commands]
+    return [command.text_name for command in commands]
+
+
+def _keys_of(ctx: Context, line: list[bytes]) -> tuple[Command, list[int]]:
+    command = ctx.server.table.find(line)
+    if command is None or (command.subcommands and len(line) > 1):
+        raise RespError("ERR Invalid command specified")
+    if not command.options.keys:
+        raise RespError("ERR The command has no key arguments")
+    if not command.min_args <= len(line) <= command.max_args:
+        raise RespError("ERR Invalid number of arguments specified for command")
+    try:
+        return command, command.key_positions(line)
+    except ValueError:
+        raise RespError("ERR Invalid arguments specified for command") from None
+
+
+@verbs.verb("COMMAND|GETKEYS", arity=-3, flags=_FLAGS, since="2.8.13", categories=("connection",))
+def command_getkeys(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND GETKEYS command [arg ...]
+
+    Returns the keys in a command line.
+
+    Cost: O(N) with N arguments
+    """
+    line = argv[2:]
+    return [line[index] for index in _keys_of(ctx, line)[1]]
+
+
+@verbs.verb("COMMAND|GETKEYSANDFLAGS", arity=-3, flags=_FLAGS, since="7.0.0", categories=("connection",))
+def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND GETKEYSANDFLAGS command [arg ...]
+
+    Returns the keys in a command line, each with what the command does to it.
+
+    Cost: O(N) with N arguments
+    """
+    line = argv[2:]
+    command, _ = _keys_of(ctx, line)
+    return [
+        [line[index], SetReply([Simple(flag.encode()) for flag in spec.flags])]
+        for spec in command.options.keys
+        for index in spec.positions(line)
+    ]
+
+
+@verbs.verb("COMMAND|HELP", arity=2, flags=_FLAGS, since="5.0.0", categories=("connection",))
+def command_help(ctx: Context, argv: list[bytes]) -> Reply:
+    """COMMAND HELP
+
+    Lists the subcommands.
+    """
+    return help_lines(ctx.server.table, "COMMAND")

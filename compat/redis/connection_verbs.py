@@ -1,0 +1,185 @@
+"""Verbs about the connection itself: protocol, login, selection."""
+
+from __future__ import annotations
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag
+from januskv.commands.table import Family
+from januskv.compat.access import DEFAULT_USER, authenticate
+from januskv.compat.client import Client
+from januskv.compat.faults import RespError
+from januskv.compat.server import REDIS_VERSION
+from januskv.resp.replies import OK, PONG, Reply, Simple
+
+from .client_verbs import check_name
+from .keys import find_keyspace
+
+verbs = Family("connection")
+
+_ANYTIME = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.FAST
+_WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled."
+
+
+def _text(word: bytes) -> str:
+    return word.decode(errors="surrogateescape")
+
+
+def log_in(ctx: Context, user: bytes, password: bytes) -> None:
+    """Authenticate the client. Raises RespError for a wrong name or password."""
+    if not authenticate(ctx.server, ctx.client, _text(user), _text(password)):
+        raise RespError(_WRONG_PASSWORD)
+
+
+@verbs.verb("PING", arity=-1, flags=Flag.FAST, hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+def ping(ctx: Context, argv: list[bytes]) -> Reply:
+    """PING [message]
+
+    Answers PONG, or the message.
+
+    Cost: O(1)
+    """
+    if len(argv) > 2:
+        raise RespError("ERR wrong number of arguments for 'ping' command")
+    return PONG if len(argv) == 1 else argv[1]
+
+
+@verbs.verb("ECHO", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
+def echo(ctx: Context, argv: list[bytes]) -> Reply:
+    """ECHO message
+
+    Answers the message.
+
+    Cost: O(1)
+    """
+    return argv[1]
+
+
+@verbs.verb("AUTH", arity=-2, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY)
+def auth(ctx: Context, argv: list[bytes]) -> Reply:
+    """AUTH [username] password
+
+    Logs the connection in.
+
+    Cost: O(1)
+
+    Differs: there is one user, default; ACL users are not built yet.
+    """
+    if len(argv) > 3:
+        raise RespError("ERR syntax error")
+    if len(argv) == 2 and not ctx.server.config.requirepass:
+        raise RespError(
+            "ERR AUTH <password> called without any password configured for the default user."
+            " Are you sure your configuration is correct?"
+        )
+    log_in(ctx, argv[1] if len(argv) == 3 else DEFAULT_USER.encode(), argv[-1])
+    return OK
+
+
+@verbs.verb("HELLO", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, since="6.0.0")
+def hello(ctx: Context, argv: list[bytes]) -> Reply:
+    """HELLO [protover [AUTH username password] [SETNAME clientname]]
+
+    Switches the protocol, logs in and names the connection, and describes the server.
+
+    Cost: O(1)
+    """
+    client: Client = ctx.client
+    protocol, name, login = _hello_options(argv)
+    if login is not None:
+        log_in(ctx, *login)
+    if not client.authenticated:
+        raise RespError(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH"
+            " <user> <pass> option can be used to authenticate the client and select the RESP protocol version at"
+            " the same time"
+        )
+    if name is not None:
+        check_name(name)
+        client.name = name
+    if protocol is not None:
+        client.protocol = protocol
+        client.refresh()
+    return {
+        "server": "redis",
+        "version": REDIS_VERSION,
+        "proto": client.protocol,
+        "id": client.id,
+        "mode": "standalone",
+        "role": "master",
+        "modules": [],
+    }
+
+
+def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[bytes, bytes] | None]:
+    """Protocol, name and login that HELLO was given."""
+    if len(argv) == 1:
+        return None, None, None
+    if not argv[1].isdigit() or len(argv[1]) > 18:
+        raise RespError("ERR Protocol version is not an integer or out of range")
+    if argv[1] not in (b"2", b"3"):
+        raise RespError("NOPROTO unsupported protocol version")
+    name: bytes | None = None
+    login: tuple[bytes, bytes] | None = None
+    at = 2
+    while at < len(argv):
+        word = argv[at].upper()
+        if word == b"AUTH" and at + 2 < len(argv):
+            login = (argv[at + 1], argv[at + 2])
+            at += 3
+        elif word == b"SETNAME" and at + 1 < len(argv):
+            name = argv[at + 1]
+            at += 2
+        else:
+            raise RespError(f"ERR Syntax error in HELLO option '{argv[at].decode(errors='replace')}'")
+    return int(argv[1]), name, login
+
+
+@verbs.verb("SELECT", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
+def select(ctx: Context, argv: list[bytes]) -> Reply:
+    """SELECT index
+
+    Chooses the database that the connection works in, or enters the session of a token.
+
+    Cost: O(1)
+
+    Differs: a number beyond the databases can be a session's token.
+    """
+    keyspace, session = find_keyspace(ctx, argv[1], "ERR value is not an integer or out of range")
+    ctx.client.select(keyspace, session)
+    return OK
+
+
+@verbs.verb("QUIT", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE, deprecated=("7.2.0", "just closing the connection"))
+def quit_(ctx: Context, argv: list[bytes]) -> Reply:
+    """QUIT
+
+    Closes the connection when this has been answered.
+
+    Cost: O(1)
+    """
+    ctx.client.close()
+    return OK
+
+
+@verbs.verb("RESET", arity=1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE, since="6.2.0")
+def reset(ctx: Context, argv: list[bytes]) -> Reply:
+    """RESET
+
+    Puts the connection back to the state in which it began.
+
+    Cost: O(1)
+    """
+    client: Client = ctx.client
+    server = ctx.server
+    server.watches.forget(client)
+    server.set_monitor(client, False)
+    client.queue = None
+    client.queue_failed = False
+    client.reply_mode = "on"
+    client.protocol = 2
+    client.name = b""
+    client.no_evict = client.no_touch = False
+    client.user = DEFAULT_USER
+    client.authenticated = not server.config.requirepass
+    client.select(ctx.store.databases[0])
+    return Simple(b"RESET")

@@ -1,0 +1,295 @@
+"""INFO: the server's state and statistics, section by section."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from januskv import __version__
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag
+from januskv.commands.table import Family
+from januskv.compat.server import REDIS_VERSION, Server, resident_bytes
+from januskv.resp.replies import Reply, Verbatim
+
+verbs = Family("server")
+
+Fields = dict[str, Any]
+
+
+def human(size: float) -> str:
+    """A size in bytes as Redis shows it: 1.50M."""
+    for unit in "BKMGT":
+        if size < 1024 or unit == "T":
+            return f"{int(size)}B" if unit == "B" else f"{size:.2f}{unit}"
+        size /= 1024
+    raise AssertionError("the loop returns")
+
+
+def server_section(server: Server) -> Fields:
+    now_ms = server.store.clock.now_ms
+    uptime_s = (now_ms - server.started_ms) // 1000
+    return {
+        "redis_version": REDIS_VERSION,
+        "redis_git_sha1": "00000000",
+        "redis_git_dirty": 0,
+        "redis_build_id": "0",
+        "redis_mode": "standalone",
+        "server_name": server.config.server_name,
+        "januskv_version": __version__,
+        "januskv_build": server.build,
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "arch_bits": 64 if sys.maxsize > 1 << 32 else 32,
+        "monotonic_clock": "POSIX clock_gettime",
+        "multiplexing_api": "libuv",
+        "python_version": platform.python_version(),
+        "process_id": server.process_id,
+        "process_supervised": "no",
+        "run_id": server.run_id,
+        "tcp_port": server.tcp_port,
+        "http_port": server.http_port,
+        "server_time_usec": time.time_ns() // 1000,
+        "uptime_in_seconds": uptime_s,
+        "uptime_in_days": uptime_s // 86400,
+        "hz": server.config.hz,
+        "configured_hz": server.config.hz,
+        "executable": sys.executable,
+        "config_file": server.config.path or "",
+        "io_threads_active": 0,
+        "listener0": f"name=tcp,bind={server.config.bind.replace(' ', ',')},port={server.tcp_port}",
+    }
+
+
+def clients_section(server: Server) -> Fields:
+    clients = server.clients.values()
+    return {
+        "connected_clients": len(clients),
+        "cluster_connections": 0,
+        "maxclients": server.config.maxclients,
+        "client_recent_max_input_buffer": max((c.connection.pending_input for c in clients), default=0),
+        "client_recent_max_output_buffer": 0,
+        "blocked_clients": 0,
+        "tracking_clients": 0,
+        "pubsub_clients": 0,
+        "watching_clients": sum(bool(client.watched) for client in clients),
+        "clients_in_timeout_table": 0,
+        "total_watched_keys": len(server.watches.by_key),
+        "total_blocking_keys": 0,
+    }
+
+
+def memory_section(server: Server) -> Fields:
+    used = resident_bytes()
+    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, used)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "used_memory": used,
+        "used_memory_human": human(used),
+        "used_memory_rss": used,
+        "used_memory_rss_human": human(used),
+        "used_memory_peak": peak,
+        "used_memory_peak_human": human(peak),
+        "used_memory_peak_perc": f"{100 * used / peak:.2f}%",
+        "used_memory_startup": server.startup_memory,
+        "used_memory_dataset": max(used - server.startup_memory, 0),
+        "used_memory_dataset_perc": f"{100 * max(used - server.startup_memory, 0) / used:.2f}%",
+        "used_memory_lua": 0,
+        "used_memory_lua_human": "0B",
+        "used_memory_scripts": 0,
+        "number_of_cached_scripts": 0,
+        "total_system_memory": total,
+        "total_system_memory_human": human(total),
+        "maxmemory": server.config.maxmemory,
+        "maxmemory_human": "0B",
+        "maxmemory_policy": server.config.maxmemory_policy,
+        "mem_fragmentation_ratio": "1.00",
+        "mem_allocator": "pymalloc",
+        "active_defrag_running": 0,
+        "lazyfree_pending_objects": 0,
+    }
+
+
+def persistence_section(server: Server) -> Fields:
+    return {
+        "loading": int(server.loading),
+        "async_loading": 0,
+        "rdb_changes_since_last_save": server.store.feed.changes,
+        "rdb_bgsave_in_progress": 0,
+        "rdb_last_save_time": server.started_ms // 1000,
+        "rdb_last_bgsave_status": "ok",
+        "aof_enabled": 0,
+        "aof_rewrite_in_progress": 0,
+        "aof_last_bgrewrite_status": "ok",
+        "aof_last_write_status": "ok",
+    }
+
+
+def stats_section(server: Server) -> Fields:
+    stats = server.stats
+    received, sent = server.net_bytes()
+    spaces = list(server.store.keyspaces())
+    return {
+        "total_connections_received": stats.total_connections_received,
+        "total_commands_processed": server.commands_processed,
+        "instantaneous_ops_per_sec": round(server.rates.per_second("commands")),
+        "total_net_input_bytes": received,
+        "total_net_output_bytes": sent,
+        "instantaneous_input_kbps": f"{server.rates.per_second('input') / 1024:.2f}",
+        "instantaneous_output_kbps": f"{server.rates.per_second('output') / 1024:.2f}",
+        "rejected_connections": stats.rejected_connections,
+        "expired_keys": sum(each.expired for each in spaces),
+        "evicted_keys": 0,
+        "keyspace_hits": sum(each.hits for each in spaces),
+        "keyspace_misses": sum(each.misses for each in spaces),
+        "pubsub_channels": 0,
+        "pubsub_patterns": 0,
+        "latest_fork_usec": 0,
+        "total_forks": 0,
+        "tracking_total_keys": 0,
+        "unexpected_error_replies": 0,
+        "total_error_replies": stats.total_error_replies,
+        "total_changes": server.store.feed.changes,
+        "protocol_errors": stats.protocol_errors,
+        "client_query_buffer_limit_disconnections": stats.client_query_buffer_limit_disconnections,
+        "client_output_buffer_limit_disconnections": stats.client_output_buffer_limit_disconnections,
+    }
+
+
+def replication_section(server: Server) -> Fields:
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": server.run_id,
+        "master_replid2": "0" * 40,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 1048576,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
+
+
+def cpu_section(server: Server) -> Fields:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "used_cpu_sys": f"{own.ru_stime:.6f}",
+        "used_cpu_user": f"{own.ru_utime:.6f}",
+        "used_cpu_sys_children": f"{children.ru_stime:.6f}",
+        "used_cpu_user_children": f"{children.ru_utime:.6f}",
+    }
+
+
+def modules_section(server: Server) -> Fields:
+    return {}
+
+
+def commandstats_section(server: Server) -> Fields:
+    return {
+        f"cmdstat_{command.text_name}": (
+            f"calls={command.calls},usec={int(command.usec)},usec_per_call={command.usec / max(command.calls, 1):.2f},"
+            f"rejected_calls={command.rejected},failed_calls={command.failed}"
+        )
+        for command in server.table.everything()
+        if command.calls or command.rejected or command.failed
+    }
+
+
+def errorstats_section(server: Server) -> Fields:
+    return {f"errorstat_{code}": f"count={count}" for code, count in sorted(server.stats.errors.items())}
+
+
+def latencystats_section(server: Server) -> Fields:
+    return {}  # no percentiles are kept: quick commands are timed by batch
+
+
+def cluster_section(server: Server) -> Fields:
+    return {"cluster_enabled": 0}
+
+
+def keyspace_section(server: Server) -> Fields:
+    now_ms = server.store.clock.now_ms
+    fields: Fields = {}
+    for keyspace in server.store.databases:
+        if len(keyspace):
+            deadlines = keyspace.deadlines
+            sample = list(deadlines.values()) if len(deadlines) <= 1000 else []
+            average = sum(max(each - now_ms, 0) for each in sample) // len(sample) if sample else 0
+            fields[f"db{keyspace.index}"] = f"keys={len(keyspace)},expires={len(deadlines)},avg_ttl={average},subexpiry=0"
+    return fields
+
+
+def sessions_section(server: Server) -> Fields:
+    sessions = server.store.sessions.by_token.values()
+    return {
+        "sessions": len(sessions),
+        "session_keys": sum(len(session.keyspace) for session in sessions),
+        "sessions_shared": sum(session.shared for session in sessions),
+        "sessions_expiring": sum(session.duration_s > 0 for session in sessions),
+    }
+
+
+# Name -> (heading, maker, shown by default).
+SECTIONS: dict[str, tuple[str, Callable[[Server], Fields], bool]] = {
+    "server": ("Server", server_section, True),
+    "clients": ("Clients", clients_section, True),
+    "memory": ("Memory", memory_section, True),
+    "persistence": ("Persistence", persistence_section, True),
+    "stats": ("Stats", stats_section, True),
+    "replication": ("Replication", replication_section, True),
+    "cpu": ("CPU", cpu_section, True),
+    "modules": ("Modules", modules_section, True),
+    "commandstats": ("Commandstats", commandstats_section, False),
+    "errorstats": ("Errorstats", errorstats_section, True),
+    "latencystats": ("Latencystats", latencystats_section, False),
+    "cluster": ("Cluster", cluster_section, True),
+    "keyspace": ("Keyspace", keyspace_section, True),
+    "sessions": ("Sessions", sessions_section, True),
+}
+
+
+def chosen_sections(words: list[str]) -> list[str]:
+    """The sections that INFO's arguments ask for, each once, in the usual order; unknown ones are passed over."""
+    chosen: set[str] = set()
+    for word in words or ["default"]:
+        if word in ("all", "everything"):
+            chosen.update(SECTIONS)
+        elif word == "default":
+            chosen.update(name for name, (_, _, default) in SECTIONS.items() if default)
+        elif word in SECTIONS:
+            chosen.add(word)
+    return [name for name in SECTIONS if name in chosen]
+
+
+def render(server: Server, words: list[str]) -> str:
+    """The text of INFO."""
+    parts = []
+    for name in chosen_sections(words):
+        heading, make, _ = SECTIONS[name]
+        lines = [f"# {heading}", *(f"{field}:{value}" for field, value in make(server).items())]
+        parts.append("".join(f"{line}\r\n" for line in lines))
+    return "\r\n".join(parts)
+
+
+@verbs.verb(
+    "INFO",
+    arity=-1,
+    flags=Flag.LOADING | Flag.STALE,
+    categories=("dangerous",),
+    hints=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"),
+)
+def info(ctx: Context, argv: list[bytes]) -> Reply:
+    """INFO [section [section ...]]
+
+    Describes the server: its state and its statistics.
+
+    Cost: O(1), with commandstats O(N) with N commands
+    """
+    words = [word.decode(errors="replace").lower() for word in argv[1:]]
+    return Verbatim(b"txt", render(ctx.server, words).encode())

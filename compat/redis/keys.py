@@ -1,0 +1,587 @@
+"""Key verbs: what works on every key, whatever it holds, and on whole databases."""
+
+from __future__ import annotations
+
+import copy as copying
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import OK, Reply, Simple
+from januskv.storage.errors import NoSuchKey, NotAnInteger
+from januskv.storage.glob import matcher
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.sessions import Session
+from januskv.storage.values import kind_of
+
+from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .encoding import encoding_of
+from .help import help_lines
+
+verbs = Family("generic")
+
+_READ_FAST = Flag.READONLY | Flag.FAST
+_WRITE_FAST = Flag.WRITE | Flag.FAST
+_OUT_OF_RANGE = "ERR DB index is out of range"
+
+
+# ---------------------------------------------------------------- existence, names, types
+
+
+def remove(ctx: Context, argv: list[bytes]) -> int:
+    """Remove keys; how many there were."""
+    keyspace = ctx.keyspace
+    return sum([keyspace.delete(name) for name in argv[1:]])
+
+
+@verbs.verb("DEL", arity=-2, flags=Flag.WRITE, keys=key("RM", "DELETE", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+def del_(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEL key [key ...]
+
+    Removes keys; returns how many there were.
+
+    Cost: O(N) with N keys
+    """
+    return remove(ctx, argv)
+
+
+@verbs.verb("UNLINK", arity=-2, flags=_WRITE_FAST, keys=key("RM", "DELETE", last=-1), since="4.0.0", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+def unlink(ctx: Context, argv: list[bytes]) -> Reply:
+    """UNLINK key [key ...]
+
+    Removes keys; returns how many there were.
+
+    Cost: O(N) with N keys
+
+    Differs: memory is freed at once, as by DEL.
+    """
+    return remove(ctx, argv)
+
+
+@verbs.verb("EXISTS", arity=-2, flags=_READ_FAST, keys=key("RO", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+def exists(ctx: Context, argv: list[bytes]) -> Reply:
+    """EXISTS key [key ...]
+
+    Counts those of the keys that exist; a key named twice counts twice.
+
+    Cost: O(N) with N keys
+    """
+    keyspace = ctx.keyspace
+    return sum([keyspace.read(name) is not None for name in argv[1:]])
+
+
+@verbs.verb("TOUCH", arity=-2, flags=_READ_FAST, keys=key("RO", last=-1), since="3.2.1", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+def touch(ctx: Context, argv: list[bytes]) -> Reply:
+    """TOUCH key [key ...]
+
+    Counts those of the keys that exist.
+
+    Cost: O(N) with N keys
+
+    Differs: no time of access is kept for a key, so nothing is renewed.
+    """
+    keyspace = ctx.keyspace
+    return sum([keyspace.read(name) is not None for name in argv[1:]])
+
+
+@verbs.verb("TYPE", arity=2, flags=_READ_FAST, keys=key("RO"))
+def type_(ctx: Context, argv: list[bytes]) -> Reply:
+    """TYPE key
+
+    Names the kind of value that a key holds, or none.
+
+    Cost: O(1)
+    """
+    value = ctx.keyspace.get(argv[1])
+    return Simple(b"none" if value is None else kind_of(value).encode())
+
+
+@verbs.verb("RANDOMKEY", arity=1, flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS, hints=("request_policy:all_shards", "nondeterministic_output"))
+def randomkey(ctx: Context, argv: list[bytes]) -> Reply:
+    """RANDOMKEY
+
+    Returns a key at random, null if there is none.
+
+    Cost: O(1), now and then O(N) with N keys
+    """
+    return ctx.keyspace.random_key()
+
+
+@verbs.verb("KEYS", arity=2, flags=Flag.READONLY, categories=("dangerous",), hints=("request_policy:all_shards", "nondeterministic_output_order"))
+def keys_(ctx: Context, argv: list[bytes]) -> Reply:
+    """KEYS pattern
+
+    Returns all keys that match a glob pattern.
+
+    Cost: O(N) with N keys in the database
+    """
+    matches = matcher(argv[1])
+    return [name for name in ctx.keyspace.live_keys() if matches(name)]
+
+
+@verbs.verb("SCAN", arity=-2, flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS, since="2.8.0", hints=("nondeterministic_output", "request_policy:special", "response_policy:special"))
+def scan(ctx: Context, argv: list[bytes]) -> Reply:
+    """SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+
+    Returns some of the keys and a cursor to go on with, 0 at the end.
+
+    Every key that is there during the whole iteration is returned.
+
+    Cost: O(COUNT) a call; the first call copies the list of keys, 8 ns each
+    """
+    cursor = parse_cursor(argv[1])
+    args = Args(argv, 2)
+    count = 10
+    pattern: bytes | None = None
+    kind: str | None = None
+    while args.more():
+        word = args.word()
+        if word == b"MATCH" and args.more():
+            pattern = args.take()
+        elif word == b"COUNT" and args.more():
+            count = args.integer()
+            if count < 1:
+                raise RespError(SYNTAX_ERROR)
+        elif word == b"TYPE" and args.more():
+            kind = args.take().decode(errors="replace").lower()
+        else:
+            raise RespError(SYNTAX_ERROR)
+    keyspace = ctx.keyspace
+    cursor, names = keyspace.scans.step(
+        cursor, count, keyspace.data, keyspace.feed.changes, keyspace.clock.now_ms
+    )
+    matches = None if pattern is None or pattern == b"*" else matcher(pattern)
+    found: list[bytes] = []
+    for name in names:
+        if matches is None or matches(name):
+            value = keyspace.get(name)
+            if value is not None and (kind is None or kind_of(value).lower() == kind):
+                found.append(name)
+    return [b"%d" % cursor, found]
+
+
+def parse_cursor(text: bytes) -> int:
+    """A SCAN cursor, an unsigned 64-bit integer."""
+    if not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
+        raise RespError("ERR invalid cursor")
+    return int(text)
+
+
+# ---------------------------------------------------------------- other names, other places
+
+
+@verbs.verb("RENAME", arity=3, flags=Flag.WRITE, keys=(key("RW", "ACCESS", "DELETE"), key("OW", "UPDATE", begin=2)))
+def rename(ctx: Context, argv: list[bytes]) -> Reply:
+    """RENAME key newkey
+
+    Gives a key another name, over whatever that held.
+
+    Cost: O(1)
+    """
+    ctx.keyspace.rename(argv[1], argv[2])
+    return OK
+
+
+@verbs.verb("RENAMENX", arity=3, flags=_WRITE_FAST, keys=(key("RW", "ACCESS", "DELETE"), key("OW", "INSERT", begin=2)))
+def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
+    """RENAMENX key newkey
+
+    Gives a key another name if that is free; tells whether it was.
+
+    Cost: O(1)
+    """
+    keyspace = ctx.keyspace
+    if keyspace.get(argv[1]) is None:
+        raise NoSuchKey(argv[1])
+    if keyspace.get(argv[2]) is not None:
+        return 0
+    keyspace.rename(argv[1], argv[2])
+    return 1
+
+
+def find_keyspace(ctx: Context, text: bytes, error: str) -> tuple[Keyspace, Session | None]:
+    """The database of a number, or the session of a token. ``error`` for what is no number at all."""
+    try:
+        number = parse_int(text) if len(text) < 19 else int(text)
+    except (NotAnInteger, ValueError):
+        raise RespError(error) from None
+    if 0 <= number < len(ctx.store.databases):
+        return ctx.store.databases[number], None
+    if number < 1 << 32:
+        raise RespError(_OUT_OF_RANGE)
+    session = ctx.store.sessions.enter(number)
+    return session.keyspace, session
+
+
+@verbs.verb("COPY", arity=-3, flags=Flag.WRITE | Flag.DENYOOM, keys=(key("RO", "ACCESS"), key("OW", "UPDATE", begin=2)), since="6.2.0")
+def copy(ctx: Context, argv: list[bytes]) -> Reply:
+    """COPY source destination [DB destination-db] [REPLACE]
+
+    Copies a value with its deadline to another key; tells whether it did.
+
+    DB takes the number of a database or the token of a session.
+
+    Cost: O(N) with N members of the value
+    """
+    args = Args(argv, 3)
+    target = ctx.keyspace
+    replace = False
+    while args.more():
+        word = args.word()
+        if word == b"REPLACE":
+            replace = True
+        elif word == b"DB" and args.more():
+            target = find_keyspace(ctx, args.take(), "ERR value is not an integer or out of range")[0]
+        else:
+            raise RespError(SYNTAX_ERROR)
+    keyspace = ctx.keyspace
+    source, name = argv[1], argv[2]
+    if target is keyspace and source == name:
+        raise RespError("ERR source and destination objects are the same")
+    value = keyspace.get(source)
+    if value is None:
+        return 0
+    if target.get(name) is not None:
+        if not replace:
+            return 0
+        target.forget(name)
+    target.restore(name, value if type(value) is bytes else copying.deepcopy(value), keyspace.deadline_of(source))
+    target.changed("copy_to", name, (source,))
+    return 1
+
+
+@verbs.verb("MOVE", arity=3, flags=_WRITE_FAST, keys=key("RW", "ACCESS", "DELETE"))
+def move(ctx: Context, argv: list[bytes]) -> Reply:
+    """MOVE key db
+
+    Moves a key to another database, if it is free there; tells whether it did.
+
+    The place can be a session's token too.
+
+    Cost: O(1)
+    """
+    source, name = ctx.keyspace, argv[1]
+    target, _ = find_keyspace(ctx, argv[2], "ERR value is not an integer or out of range")
+    if target is source:
+        raise RespError("ERR source and destination objects are the same")
+    value = source.get(name)
+    if value is None or target.get(name) is not None:
+        return 0
+    deadline = source.deadline_of(name)
+    source.forget(name)
+    target.restore(name, value, deadline)
+    source.changed("move_from", name, (target,))
+    target.changed("move_to", name, (source,))
+    return 1
+
+
+# ---------------------------------------------------------------- deadlines
+
+
+def set_deadline(ctx: Context, argv: list[bytes], unit: int, relative: bool, verb: str) -> int:
+    """EXPIRE and its sisters; 1 if the deadline was set."""
+    amount = parse_int(argv[2])
+    only = _expire_condition(Args(argv, 3))
+    error = f"ERR invalid expire time in '{verb}' command"
+    if unit == 1000 and not INT64_MIN // 1000 <= amount <= INT64_MAX // 1000:
+        raise RespError(error)
+    deadline = amount * unit + (ctx.store.clock.now_ms if relative else 0)
+    if deadline > INT64_MAX:
+        raise RespError(error)
+    keyspace, name = ctx.keyspace, argv[1]
+    if keyspace.get(name) is None:
+        return 0
+    held = keyspace.deadline_of(name)
+    if only and not _meets(only, held, deadline):
+        return 0
+    keyspace.expire_at(name, deadline)
+    return 1
+
+
+def _expire_condition(args: Args) -> set[bytes]:
+    only: set[bytes] = set()
+    while args.more():
+        word = args.take()
+        if word.upper() not in (b"NX", b"XX", b"GT", b"LT"):
+            raise RespError(f"ERR Unsupported option {word.decode(errors='replace')}")
+        only.add(word.upper())
+    if b"NX" in only and len(only) > 1:
+        raise RespError("ERR NX and XX, GT or LT options at the same time are not compatible")
+    if b"GT" in only and b"LT" in only:
+        raise RespError("ERR GT and LT options at the same time are not compatible")
+    return only
+
+
+def _meets(only: set[bytes], held: int | None, deadline: int) -> bool:
+    """Whether the conditions allow the new deadline; without one a key counts as living forever."""
+    if b"NX" in only and held is not None:
+        return False
+    if b"XX" in only and held is None:
+        return False
+    if b"GT" in only and (held is None or deadline <= held):
+        return False
+    return not (b"LT" in only and held is not None and deadline >= held)
+
+
+_EXPIRE_KEYS = key("RW", "UPDATE")
+
+
+@verbs.verb("EXPIRE", arity=-3, flags=_WRITE_FAST, keys=_EXPIRE_KEYS)
+def expire(ctx: Context, argv: list[bytes]) -> Reply:
+    """EXPIRE key seconds [NX | XX | GT | LT]
+
+    Lets a key expire after some seconds; tells whether it did.
+
+    Cost: O(1)
+    """
+    return set_deadline(ctx, argv, 1000, True, "expire")
+
+
+@verbs.verb("PEXPIRE", arity=-3, flags=_WRITE_FAST, keys=_EXPIRE_KEYS, since="2.6.0")
+def pexpire(ctx: Context, argv: list[bytes]) -> Reply:
+    """PEXPIRE key milliseconds [NX | XX | GT | LT]
+
+    Lets a key expire after some milliseconds; tells whether it did.
+
+    Cost: O(1)
+    """
+    return set_deadline(ctx, argv, 1, True, "pexpire")
+
+
+@verbs.verb("EXPIREAT", arity=-3, flags=_WRITE_FAST, keys=_EXPIRE_KEYS, since="1.2.0")
+def expireat(ctx: Context, argv: list[bytes]) -> Reply:
+    """EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
+
+    Lets a key expire at a time in seconds; tells whether it did.
+
+    Cost: O(1)
+    """
+    return set_deadline(ctx, argv, 1000, False, "expireat")
+
+
+@verbs.verb("PEXPIREAT", arity=-3, flags=_WRITE_FAST, keys=_EXPIRE_KEYS, since="2.6.0")
+def pexpireat(ctx: Context, argv: list[bytes]) -> Reply:
+    """PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
+
+    Lets a key expire at a time in milliseconds; tells whether it did.
+
+    Cost: O(1)
+    """
+    return set_deadline(ctx, argv, 1, False, "pexpireat")
+
+
+@verbs.verb("PERSIST", arity=2, flags=_WRITE_FAST, keys=key("RW", "UPDATE"), since="2.2.0")
+def persist(ctx: Context, argv: list[bytes]) -> Reply:
+    """PERSIST key
+
+    Lets a key live forever; tells whether it had a deadline.
+
+    Cost: O(1)
+    """
+    keyspace = ctx.keyspace
+    return int(keyspace.get(argv[1]) is not None and keyspace.persist(argv[1]))
+
+
+def deadline_or(ctx: Context, name: bytes) -> int:
+    """A key's deadline; -2 if there is no key, -1 if it has none."""
+    if ctx.keyspace.get(name) is None:
+        return -2
+    deadline = ctx.keyspace.deadline_of(name)
+    return -1 if deadline is None else deadline
+
+
+@verbs.verb("TTL", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), hints=("nondeterministic_output",))
+def ttl(ctx: Context, argv: list[bytes]) -> Reply:
+    """TTL key
+
+    Returns the seconds that a key has left, -1 without a deadline, -2 without a key.
+
+    Cost: O(1)
+    """
+    deadline = deadline_or(ctx, argv[1])
+    return deadline if deadline < 0 else (max(deadline - ctx.store.clock.now_ms, 0) + 500) // 1000
+
+
+@verbs.verb("PTTL", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="2.6.0", hints=("nondeterministic_output",))
+def pttl(ctx: Context, argv: list[bytes]) -> Reply:
+    """PTTL key
+
+    Returns the milliseconds that a key has left, -1 without a deadline, -2 without a key.
+
+    Cost: O(1)
+    """
+    deadline = deadline_or(ctx, argv[1])
+    return deadline if deadline < 0 else max(deadline - ctx.store.clock.now_ms, 0)
+
+
+@verbs.verb("EXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="7.0.0")
+def expiretime(ctx: Context, argv: list[bytes]) -> Reply:
+    """EXPIRETIME key
+
+    Returns when a key expires in seconds since the epoch, -1 without a deadline, -2 without a key.
+
+    Cost: O(1)
+    """
+    deadline = deadline_or(ctx, argv[1])
+    return deadline if deadline < 0 else (deadline + 500) // 1000
+
+
+@verbs.verb("PEXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="7.0.0")
+def pexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
+    """PEXPIRETIME key
+
+    Returns when a key expires in milliseconds since the epoch, -1 without a deadline, -2 without a key.
+
+    Cost: O(1)
+    """
+    return deadline_or(ctx, argv[1])
+
+
+# ---------------------------------------------------------------- OBJECT
+
+
+@verbs.verb("OBJECT", arity=-2, since="2.2.3")
+def object_(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT
+
+    A container for commands about how a value is held.
+    """
+    raise AssertionError("a container is never run")
+
+
+def _object_of(ctx: Context, name: bytes) -> object:
+    """The value of a key without counting a hit; None if there is none."""
+    return ctx.keyspace.get(name)
+
+
+@verbs.verb("OBJECT|ENCODING", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT ENCODING key
+
+    Names the representation that Redis would hold the value in, by its configured thresholds.
+
+    Cost: O(1), for hashes and lists O(N) up to the threshold
+    """
+    value = _object_of(ctx, argv[2])
+    return None if value is None else encoding_of(value, ctx.server.config)
+
+
+@verbs.verb("OBJECT|REFCOUNT", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT REFCOUNT key
+
+    Counts the references to a value: always one, values are not shared.
+
+    Cost: O(1)
+    """
+    return None if _object_of(ctx, argv[2]) is None else 1
+
+
+@verbs.verb("OBJECT|IDLETIME", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT IDLETIME key
+
+    Refused: the time of a key's last access is not kept.
+
+    Cost: O(1)
+
+    Differs: answers an error for a key that exists, since no time of access is kept.
+    """
+    if _object_of(ctx, argv[2]) is None:
+        return None
+    raise RespError("ERR the time of a key's last access is not kept by this server")
+
+
+@verbs.verb("OBJECT|FREQ", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="4.0.0", hints=("nondeterministic_output",))
+def object_freq(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT FREQ key
+
+    Refused unless the eviction policy counts accesses, which none here does yet.
+
+    Cost: O(1)
+    """
+    if _object_of(ctx, argv[2]) is None:
+        return None
+    raise RespError(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching"
+        " between policies at runtime LRU and LFU data will take some time to adjust."
+    )
+
+
+@verbs.verb("OBJECT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="6.2.0")
+def object_help(ctx: Context, argv: list[bytes]) -> Reply:
+    """OBJECT HELP
+
+    Lists the subcommands.
+    """
+    return help_lines(ctx.server.table, "OBJECT")
+
+
+# ---------------------------------------------------------------- whole databases
+
+
+@verbs.verb("DBSIZE", arity=1, flags=_READ_FAST, group="server", categories=("keyspace",), hints=("request_policy:all_shards", "response_policy:agg_sum"))
+def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
+    """DBSIZE
+
+    Counts the keys of the database or session that is selected.
+
+    Cost: O(1)
+    """
+    return len(ctx.keyspace)
+
+
+def _check_flush_option(argv: list[bytes]) -> None:
+    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"ASYNC", b"SYNC")):
+        raise RespError(SYNTAX_ERROR)
+
+
+@verbs.verb("FLUSHDB", arity=-1, flags=Flag.WRITE, group="server", categories=("keyspace", "dangerous"), hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
+    """FLUSHDB [ASYNC | SYNC]
+
+    Removes all keys of the database or session that is selected.
+
+    Cost: O(N) with N keys
+    """
+    _check_flush_option(argv)
+    ctx.keyspace.clear()
+    return OK
+
+
+@verbs.verb("FLUSHALL", arity=-1, flags=Flag.WRITE, group="server", categories=("keyspace", "dangerous"), hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+def flushall(ctx: Context, argv: list[bytes]) -> Reply:
+    """FLUSHALL [ASYNC | SYNC]
+
+    Removes all keys of all numbered databases. Sessions stay; SH_END_ALL ends those.
+
+    Cost: O(N) with N keys
+
+    Differs: the keys of sessions stay.
+    """
+    _check_flush_option(argv)
+    ctx.store.flush_all()
+    return OK
+
+
+@verbs.verb("SWAPDB", arity=3, flags=_WRITE_FAST, group="server", since="4.0.0", categories=("keyspace", "dangerous"))
+def swapdb(ctx: Context, argv: list[bytes]) -> Reply:
+    """SWAPDB index1 index2
+
+    Exchanges the contents of two databases.
+
+    Cost: O(1)
+    """
+    numbers: list[int] = []
+    for text, which in ((argv[1], "first"), (argv[2], "second")):
+        try:
+            numbers.append(parse_int(text))
+        except NotAnInteger:
+            raise RespError(f"ERR invalid {which} DB index") from None
+    if not all(0 <= number < len(ctx.store.databases) for number in numbers):
+        raise RespError(_OUT_OF_RANGE)
+    first, second = (ctx.store.databases[number] for number in numbers)
+    if first is not second:
+        first.swap(second)
+    return OK

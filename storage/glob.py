@@ -1,0 +1,105 @@
+"""Glob patterns on bytes, as KEYS, SCAN, CONFIG GET and PSUBSCRIBE take them.
+
+``*`` any bytes, ``?`` one byte, ``[abc]`` ``[^a-z]`` classes, backslash takes the next byte literally.
+Matching backtracks to the last star only, so its cost is at most pattern times text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+_STAR, _ANY, _BYTE, _CLASS = range(4)
+_ALL = frozenset(range(256))
+
+# (kind, byte or members)
+Token = tuple[int, int | frozenset[int]]
+
+
+def _read_class(pattern: bytes, at: int) -> tuple[frozenset[int], int]:
+    """The members of a class whose ``[`` stands before ``at``, and the index behind it.
+
+    An unclosed class ends with the pattern, and a range may be written backwards (as in Redis).
+    """
+    size = len(pattern)
+    negated = at < size and pattern[at] == 94  # ^
+    at += negated
+    members: set[int] = set()
+    while at < size and pattern[at] != 93:  # ]
+        if pattern[at] == 92 and at + 1 < size:
+            at += 1
+            members.add(pattern[at])
+        elif at + 2 < size and pattern[at + 1] == 45:  # -
+            first, last = sorted((pattern[at], pattern[at + 2]))
+            members.update(range(first, last + 1))
+            at += 2
+        else:
+            members.add(pattern[at])
+        at += 1
+    return (_ALL - members if negated else frozenset(members)), at + 1
+
+
+def _read(pattern: bytes) -> list[Token]:
+    tokens: list[Token] = []
+    at, size = 0, len(pattern)
+    while at < size:
+        byte = pattern[at]
+        at += 1
+        if byte == 42:  # *
+            if not tokens or tokens[-1][0] != _STAR:
+                tokens.append((_STAR, 0))
+        elif byte == 63:  # ?
+            tokens.append((_ANY, 0))
+        elif byte == 91:  # [
+            members, at = _read_class(pattern, at)
+            tokens.append((_CLASS, members))
+        elif byte == 92 and at < size:
+            tokens.append((_BYTE, pattern[at]))
+            at += 1
+        else:
+            tokens.append((_BYTE, byte))
+    return tokens
+
+
+def _fits(token: Token, byte: int) -> bool:
+    kind, wanted = token
+    if kind == _BYTE:
+        return byte == wanted
+    return kind == _ANY or (kind == _CLASS and byte in wanted)  # type: ignore[operator]
+
+
+def _match(tokens: list[Token], text: bytes) -> bool:
+    at = i = 0
+    star, resume = -1, 0
+    count, size = len(tokens), len(text)
+    while at < size:
+        if i < count and tokens[i][0] == _STAR:
+            star, resume = i, at
+            i += 1
+        elif i < count and _fits(tokens[i], text[at]):
+            i += 1
+            at += 1
+        elif star >= 0:
+            resume += 1
+            i, at = star + 1, resume
+        else:
+            return False
+    return i == count or (i == count - 1 and tokens[i][0] == _STAR)
+
+
+@lru_cache(maxsize=512)
+def matcher(pattern: bytes, *, ignore_case: bool = False) -> Callable[[bytes], bool]:
+    """A function that tells whether a text matches the pattern."""
+    tokens = _read(pattern.lower() if ignore_case else pattern)
+    if ignore_case:
+        return lambda text: _match(tokens, text.lower())
+    kinds = [kind for kind, _ in tokens]
+    if kinds == [_STAR]:
+        return lambda text: True
+    if all(kind == _BYTE for kind in kinds):
+        literal = bytes(byte for _, byte in tokens)  # type: ignore[arg-type]
+        return lambda text: text == literal
+    if kinds[-1] == _STAR and all(kind == _BYTE for kind in kinds[:-1]):
+        prefix = bytes(byte for _, byte in tokens[:-1])  # type: ignore[arg-type]
+        return lambda text: text.startswith(prefix)
+    return lambda text: _match(tokens, text)
