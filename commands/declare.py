@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class Flag(enum.Flag):
@@ -39,13 +40,18 @@ class Flag(enum.Flag):
     ALLOW_BUSY = enum.auto()
 
     NO_QUEUE = enum.auto()  # runs at once inside MULTI: EXEC, DISCARD, WATCH ...
+    COMMITS = enum.auto()  # EXEC: what it runs was queued before
     SUBSCRIBED = enum.auto()  # allowed for a RESP2 client that has subscribed
     QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed one by one
     NONE = 0
 
 
 SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value)
-_OUR_FLAGS = Flag.NO_QUEUE | Flag.SUBSCRIBED | Flag.QUICK
+
+
+# A command line without the secrets in it.
+Redact = Callable[[Sequence[bytes]], list[bytes]]
+REDACTED = b"(redacted)"
 
 
 class DeclarationError(Exception):
@@ -68,7 +74,9 @@ class KeySpec:
     keyword: str | None = None
     numkeys: bool = False
     flags: tuple[str, ...] = ("RW",)
-    incomplete: bool = False
+    notes: str = ""
+    # Where the flags depend on the arguments: what they are for a command line.
+    flags_of: Callable[[Sequence[bytes]], tuple[str, ...]] | None = None
 
     def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
         """Yield the indexes of the keys in a command line. Raises ValueError where it has no such form."""
@@ -106,9 +114,9 @@ class KeySpec:
         return next((i for i in indexes if argv[i].upper() == word), None)
 
 
-def key(*flags: str, begin: int = 1, last: int = 0, step: int = 1, limit: int = 0) -> KeySpec:
-    """A key spec by index: ``key("RO", "ACCESS")`` is one key as first argument."""
-    return KeySpec(begin=begin, last=last, step=step, limit=limit, flags=flags)
+def key(*flags: str, begin: int = 1, last: int = 0, step: int = 1, limit: int = 0, **more: Any) -> KeySpec:
+    """A key spec by index: ``key("RO", "access")`` is one key as first argument."""
+    return KeySpec(begin=begin, last=last, step=step, limit=limit, flags=flags, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,7 @@ class Options:
     in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()
     deprecated: tuple[str, str] | None = None  # since which version, what replaces it
+    redact: Redact | None = None  # hides secrets in a command line before MONITOR or the slow log show it
 
     def check(self, name: str) -> None:
         """Raise DeclarationError where two parts of the declaration contradict each other."""

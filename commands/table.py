@@ -94,6 +94,11 @@ class Command:
         self.calls = self.rejected = self.failed = 0
         self.usec = 0.0
 
+    def without_secrets(self, argv: list[bytes]) -> list[bytes]:
+        """A command line as others may see it, in MONITOR and in the slow log."""
+        redact = self.options.redact
+        return argv if redact is None else redact(argv)
+
     def key_positions(self, argv: Sequence[bytes]) -> list[int]:
         """Indexes of all keys in a command line. Raises ValueError where it has no valid form."""
         return [index for spec in self.options.keys for index in spec.positions(argv)]
@@ -118,6 +123,7 @@ class Family:
         group: str | None = None,
         hints: tuple[str, ...] = (),
         deprecated: tuple[str, str] | None = None,
+        redact: Redact | None = None,
         aliases: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as a verb (``CLIENT|LIST``: as a subcommand)."""
@@ -129,6 +135,7 @@ class Family:
             categories=categories,
             hints=hints,
             deprecated=deprecated,
+            redact=redact,
         )
 
         def declare(run: Handler) -> Handler:

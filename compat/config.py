@@ -165,7 +165,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("maxmemory-policy", choice("noeviction"), "noeviction", "Nothing is evicted: eviction is not built yet."),
     Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
     # thresholds of OBJECT ENCODING
-    Parameter("hash-max-listpack-entries", integer(0), 128, "Most fields of a hash that is called a listpack.", alias="hash-max-ziplist-entries"),
+    Parameter("hash-max-listpack-entries", integer(0), 512, "Most fields of a hash that is called a listpack.", alias="hash-max-ziplist-entries"),
     Parameter("hash-max-listpack-value", integer(0), 64, "Longest field or value in such a hash, in bytes.", alias="hash-max-ziplist-value"),
     Parameter("list-max-listpack-size", integer(-5, 2**31 - 1), -2, "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.", alias="list-max-ziplist-size"),
     # observation

@@ -83,6 +83,11 @@ class Dispatcher:
             command.rejected += 1
         if client.queue is not None:
             client.queue_failed = True
+        if command is not None and Flag.COMMITS in command.flags:
+            self.server.watches.forget(client)
+            client.queue = None
+            client.refresh()
+            text = f"EXECABORT Transaction discarded because of: {text.removeprefix('ERR ')}"
         self.server.count_error(text)
         return ErrorReply(text)
 

@@ -289,7 +289,7 @@ class Server:
         if not self.paused_writes_only:
             return not command.name.startswith("CLIENT|")
         writes = Flag.WRITE | Flag.MAY_REPLICATE
-        if command.name == "EXEC" and client.queue is not None:
+        if Flag.COMMITS in command.flags and client.queue is not None:
             return any(queued.flags & writes for queued, _ in client.queue)
         return bool(command.flags & writes) and client.queue is None
 

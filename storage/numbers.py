@@ -17,6 +17,8 @@ def parse_long_double(text: bytes) -> np.longdouble:
         value = np.longdouble(text.decode("ascii"))
     except ValueError:
         try:
+            if b"x" not in text.lower():
+                raise NotAFloat
             value = np.longdouble(float.fromhex(text.decode("ascii")))
         except (ValueError, OverflowError):
             raise NotAFloat from None

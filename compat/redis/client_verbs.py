@@ -10,7 +10,7 @@ from januskv.commands.table import Family
 from januskv.compat.client import Client
 from januskv.compat.faults import RespError
 from januskv.compat.server import Server
-from januskv.resp.replies import NO_REPLY, OK, Reply, Verbatim
+from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
 
 from .args import SYNTAX_ERROR, Args, parse_int
@@ -212,7 +212,7 @@ def client_trackinginfo(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return {"flags": ["off"], "redirect": -1, "prefixes": []}
+    return {"flags": SetReply(["off"]), "redirect": -1, "prefixes": []}
 
 
 @verbs.verb("CLIENT|GETREDIR", arity=2, flags=_ANY, since="6.0.0")
@@ -407,8 +407,10 @@ def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
     if timeout < 0:
         raise RespError("ERR timeout is negative")
     mode = argv[3].upper() if len(argv) == 4 else b"ALL"
-    if len(argv) > 4 or mode not in (b"ALL", b"WRITE"):
+    if len(argv) > 4:
         raise RespError(SYNTAX_ERROR)
+    if mode not in (b"ALL", b"WRITE"):
+        raise RespError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     ctx.server.pause(timeout, writes_only=mode == b"WRITE")
     return OK
 

@@ -8,7 +8,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
 from januskv.commands.table import Command, CommandTable, Family
 from januskv.compat.faults import RespError
-from januskv.resp.replies import NULL_ARRAY, Reply, SetReply, Simple
+from januskv.resp.replies import Reply, SetReply, Simple
 from januskv.storage.glob import matcher
 
 from .args import SYNTAX_ERROR, Args
@@ -81,7 +81,8 @@ def _key_spec(spec: KeySpec) -> dict[str, Any]:
     if spec.numkeys:
         find = {"type": "keynum", "spec": {"keynumidx": 0, "firstkey": 1, "keystep": spec.step}}
     flags = SetReply([Simple(flag.encode()) for flag in spec.flags])
-    return {"flags": flags, "begin_search": begin, "find_keys": find}
+    notes = {"notes": spec.notes} if spec.notes else {}
+    return {**notes, "flags": flags, "begin_search": begin, "find_keys": find}
 
 
 def describe(command: Command) -> list[Any]:
@@ -93,9 +94,9 @@ def describe(command: Command) -> list[Any]:
         _shown_flags(command),
         *_key_range(command),
         SetReply([Simple(b"@" + name.encode()) for name in categories_of(command)]),
-        list(command.options.hints),
-        [_key_spec(spec) for spec in command.options.keys],
-        [describe(sub) for sub in subcommands],
+        SetReply(command.options.hints),
+        SetReply([_key_spec(spec) for spec in command.options.keys]),
+        SetReply([describe(sub) for sub in subcommands]),
     ]
 
 
@@ -159,7 +160,7 @@ def command_info(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) == 2:
         return [describe(command) for command in table]
     found = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
-    return [NULL_ARRAY if command is None else describe(command) for command in found]
+    return [None if command is None else describe(command) for command in found]
 
 
 @verbs.verb("COMMAND|DOCS", arity=-2, flags=_FLAGS, since="7.0.0", categories=("connection",), hints=("nondeterministic_output_order",))
@@ -231,6 +232,10 @@ def command_getkeys(ctx: Context, argv: list[bytes]) -> Reply:
     return [line[index] for index in _keys_of(ctx, line)[1]]
 
 
+def _flags_of(spec: KeySpec, line: list[bytes]) -> tuple[str, ...]:
+    return spec.flags if spec.flags_of is None else spec.flags_of(line)
+
+
 @verbs.verb("COMMAND|GETKEYSANDFLAGS", arity=-3, flags=_FLAGS, since="7.0.0", categories=("connection",))
 def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
     """COMMAND GETKEYSANDFLAGS command [arg ...]
@@ -242,7 +247,7 @@ def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
     line = argv[2:]
     command, _ = _keys_of(ctx, line)
     return [
-        [line[index], SetReply([Simple(flag.encode()) for flag in spec.flags])]
+        [line[index], SetReply([Simple(flag.encode()) for flag in _flags_of(spec, line)])]
         for spec in command.options.keys
         for index in spec.positions(line)
     ]

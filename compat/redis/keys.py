@@ -35,7 +35,7 @@ def remove(ctx: Context, argv: list[bytes]) -> int:
     return sum([keyspace.delete(name) for name in argv[1:]])
 
 
-@verbs.verb("DEL", arity=-2, flags=Flag.WRITE, keys=key("RM", "DELETE", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb("DEL", arity=-2, flags=Flag.WRITE, keys=key("RM", "delete", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
 def del_(ctx: Context, argv: list[bytes]) -> Reply:
     """DEL key [key ...]
 
@@ -46,7 +46,7 @@ def del_(ctx: Context, argv: list[bytes]) -> Reply:
     return remove(ctx, argv)
 
 
-@verbs.verb("UNLINK", arity=-2, flags=_WRITE_FAST, keys=key("RM", "DELETE", last=-1), since="4.0.0", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb("UNLINK", arity=-2, flags=_WRITE_FAST, keys=key("RM", "delete", last=-1), since="4.0.0", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
 def unlink(ctx: Context, argv: list[bytes]) -> Reply:
     """UNLINK key [key ...]
 
@@ -171,7 +171,7 @@ def parse_cursor(text: bytes) -> int:
 # ---------------------------------------------------------------- other names, other places
 
 
-@verbs.verb("RENAME", arity=3, flags=Flag.WRITE, keys=(key("RW", "ACCESS", "DELETE"), key("OW", "UPDATE", begin=2)))
+@verbs.verb("RENAME", arity=3, flags=Flag.WRITE, keys=(key("RW", "access", "delete"), key("OW", "update", begin=2)))
 def rename(ctx: Context, argv: list[bytes]) -> Reply:
     """RENAME key newkey
 
@@ -183,7 +183,7 @@ def rename(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("RENAMENX", arity=3, flags=_WRITE_FAST, keys=(key("RW", "ACCESS", "DELETE"), key("OW", "INSERT", begin=2)))
+@verbs.verb("RENAMENX", arity=3, flags=_WRITE_FAST, keys=(key("RW", "access", "delete"), key("OW", "insert", begin=2)))
 def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
     """RENAMENX key newkey
 
@@ -214,7 +214,7 @@ def find_keyspace(ctx: Context, text: bytes, error: str) -> tuple[Keyspace, Sess
     return session.keyspace, session
 
 
-@verbs.verb("COPY", arity=-3, flags=Flag.WRITE | Flag.DENYOOM, keys=(key("RO", "ACCESS"), key("OW", "UPDATE", begin=2)), since="6.2.0")
+@verbs.verb("COPY", arity=-3, flags=Flag.WRITE | Flag.DENYOOM, keys=(key("RO", "access"), key("OW", "update", begin=2)), since="6.2.0")
 def copy(ctx: Context, argv: list[bytes]) -> Reply:
     """COPY source destination [DB destination-db] [REPLACE]
 
@@ -251,7 +251,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
-@verbs.verb("MOVE", arity=3, flags=_WRITE_FAST, keys=key("RW", "ACCESS", "DELETE"))
+@verbs.verb("MOVE", arity=3, flags=_WRITE_FAST, keys=key("RW", "access", "delete"))
 def move(ctx: Context, argv: list[bytes]) -> Reply:
     """MOVE key db
 
@@ -324,7 +324,7 @@ def _meets(only: set[bytes], held: int | None, deadline: int) -> bool:
     return not (b"LT" in only and held is not None and deadline >= held)
 
 
-_EXPIRE_KEYS = key("RW", "UPDATE")
+_EXPIRE_KEYS = key("RW", "update")
 
 
 @verbs.verb("EXPIRE", arity=-3, flags=_WRITE_FAST, keys=_EXPIRE_KEYS)
@@ -371,7 +371,7 @@ def pexpireat(ctx: Context, argv: list[bytes]) -> Reply:
     return set_deadline(ctx, argv, 1, False, "pexpireat")
 
 
-@verbs.verb("PERSIST", arity=2, flags=_WRITE_FAST, keys=key("RW", "UPDATE"), since="2.2.0")
+@verbs.verb("PERSIST", arity=2, flags=_WRITE_FAST, keys=key("RW", "update"), since="2.2.0")
 def persist(ctx: Context, argv: list[bytes]) -> Reply:
     """PERSIST key
 
@@ -391,7 +391,7 @@ def deadline_or(ctx: Context, name: bytes) -> int:
     return -1 if deadline is None else deadline
 
 
-@verbs.verb("TTL", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), hints=("nondeterministic_output",))
+@verbs.verb("TTL", arity=2, flags=_READ_FAST, keys=key("RO", "access"), hints=("nondeterministic_output",))
 def ttl(ctx: Context, argv: list[bytes]) -> Reply:
     """TTL key
 
@@ -403,7 +403,7 @@ def ttl(ctx: Context, argv: list[bytes]) -> Reply:
     return deadline if deadline < 0 else (max(deadline - ctx.store.clock.now_ms, 0) + 500) // 1000
 
 
-@verbs.verb("PTTL", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="2.6.0", hints=("nondeterministic_output",))
+@verbs.verb("PTTL", arity=2, flags=_READ_FAST, keys=key("RO", "access"), since="2.6.0", hints=("nondeterministic_output",))
 def pttl(ctx: Context, argv: list[bytes]) -> Reply:
     """PTTL key
 
@@ -415,7 +415,7 @@ def pttl(ctx: Context, argv: list[bytes]) -> Reply:
     return deadline if deadline < 0 else max(deadline - ctx.store.clock.now_ms, 0)
 
 
-@verbs.verb("EXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="7.0.0")
+@verbs.verb("EXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "access"), since="7.0.0")
 def expiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """EXPIRETIME key
 
@@ -427,7 +427,7 @@ def expiretime(ctx: Context, argv: list[bytes]) -> Reply:
     return deadline if deadline < 0 else (deadline + 500) // 1000
 
 
-@verbs.verb("PEXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"), since="7.0.0")
+@verbs.verb("PEXPIRETIME", arity=2, flags=_READ_FAST, keys=key("RO", "access"), since="7.0.0")
 def pexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """PEXPIRETIME key
 

@@ -8,7 +8,7 @@ from januskv import __version__
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.config import BY_NAME, PARAMETERS, ConfigError
+from januskv.compat.config import BY_NAME, ConfigError
 from januskv.compat.faults import RespError
 from januskv.compat.server import REDIS_VERSION, Server, Stats
 from januskv.resp.replies import OK, Reply, Simple, Verbatim
@@ -45,12 +45,15 @@ def config_get(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N patterns
     """
     config = ctx.server.config
-    tests = [matcher(pattern.lower()) for pattern in argv[2:]]
     found: dict[str, str] = {}
-    for parameter in PARAMETERS:
-        for name in filter(None, (parameter.name, parameter.alias)):
-            if any(test(name.encode()) for test in tests):
-                found[name] = config.shown(parameter)
+    for text in argv[2:]:
+        pattern = text.decode(errors="replace")
+        parameter = BY_NAME.get(pattern.lower())
+        if parameter is not None:
+            found[pattern] = config.shown(parameter)  # under the name as it was written
+            continue
+        matches = matcher(text.lower())
+        found |= {name: config.shown(each) for name, each in BY_NAME.items() if matches(name.encode())}
     return found
 
 
@@ -154,7 +157,7 @@ def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
     """
     count = 10
     if len(argv) > 3:
-        raise RespError("ERR wrong number of arguments for 'slowlog|get' command")
+        raise RespError("ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
     if len(argv) == 3:
         count = Args(argv, 2).integer("ERR count should be greater than or equal to -1")
         if count < -1:

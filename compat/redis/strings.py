@@ -49,7 +49,7 @@ def check_size(ctx: Context, size: int) -> None:
 # ---------------------------------------------------------------- plain reads and writes
 
 
-@verbs.verb("GET", arity=2, flags=_READ_FAST, keys=key("RO", "ACCESS"))
+@verbs.verb("GET", arity=2, flags=_READ_FAST, keys=key("RO", "access"))
 def get(ctx: Context, argv: list[bytes]) -> Reply:
     """GET key
 
@@ -63,7 +63,23 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     return string_text(value)
 
 
-@verbs.verb("SET", arity=-3, flags=_WRITE | Flag.QUICK, keys=key("RW", "ACCESS", "UPDATE", "VARIABLE_FLAGS"))
+def _set_key_flags(argv: list[bytes]) -> tuple[str, ...]:
+    """What SET does to its key: with GET it reads it too."""
+    reads = any(word.upper() == b"GET" for word in argv[3:])
+    return ("RW", "access", "update") if reads else ("OW", "update")
+
+
+_SET_KEY = key(
+    "RW",
+    "access",
+    "update",
+    "variable_flags",
+    notes="RW and ACCESS due to the optional `GET` argument",
+    flags_of=_set_key_flags,
+)
+
+
+@verbs.verb("SET", arity=-3, flags=_WRITE | Flag.QUICK, keys=_SET_KEY)
 def set_(ctx: Context, argv: list[bytes]) -> Reply:
     """SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
 
@@ -133,7 +149,7 @@ def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     return old if give_old else OK
 
 
-@verbs.verb("SETNX", arity=3, flags=_WRITE | Flag.FAST, keys=key("OW", "INSERT"), deprecated=("2.6.12", "SET with NX"))
+@verbs.verb("SETNX", arity=3, flags=_WRITE | Flag.FAST, keys=key("OW", "insert"), deprecated=("2.6.12", "SET with NX"))
 def setnx(ctx: Context, argv: list[bytes]) -> Reply:
     """SETNX key value
 
@@ -147,7 +163,7 @@ def setnx(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
-@verbs.verb("SETEX", arity=4, flags=_WRITE, keys=key("OW", "UPDATE"), since="2.0.0", deprecated=("2.6.12", "SET with EX"))
+@verbs.verb("SETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.0.0", deprecated=("2.6.12", "SET with EX"))
 def setex(ctx: Context, argv: list[bytes]) -> Reply:
     """SETEX key seconds value
 
@@ -159,7 +175,7 @@ def setex(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("PSETEX", arity=4, flags=_WRITE, keys=key("OW", "UPDATE"), since="2.6.0", deprecated=("2.6.12", "SET with PX"))
+@verbs.verb("PSETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.6.0", deprecated=("2.6.12", "SET with PX"))
 def psetex(ctx: Context, argv: list[bytes]) -> Reply:
     """PSETEX key milliseconds value
 
@@ -171,7 +187,7 @@ def psetex(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("GETSET", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), deprecated=("6.2.0", "SET with GET"))
+@verbs.verb("GETSET", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"), deprecated=("6.2.0", "SET with GET"))
 def getset(ctx: Context, argv: list[bytes]) -> Reply:
     """GETSET key value
 
@@ -185,7 +201,7 @@ def getset(ctx: Context, argv: list[bytes]) -> Reply:
     return old
 
 
-@verbs.verb("GETDEL", arity=2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "ACCESS", "DELETE"), since="6.2.0")
+@verbs.verb("GETDEL", arity=2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "access", "delete"), since="6.2.0")
 def getdel(ctx: Context, argv: list[bytes]) -> Reply:
     """GETDEL key
 
@@ -201,7 +217,7 @@ def getdel(ctx: Context, argv: list[bytes]) -> Reply:
     return text
 
 
-@verbs.verb("GETEX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), since="6.2.0")
+@verbs.verb("GETEX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "access", "update"), since="6.2.0")
 def getex(ctx: Context, argv: list[bytes]) -> Reply:
     """GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
 
@@ -235,7 +251,7 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- several keys
 
 
-@verbs.verb("MGET", arity=-2, flags=_READ_FAST, keys=key("RO", "ACCESS", last=-1), hints=("request_policy:multi_shard",))
+@verbs.verb("MGET", arity=-2, flags=_READ_FAST, keys=key("RO", "access", last=-1), hints=("request_policy:multi_shard",))
 def mget(ctx: Context, argv: list[bytes]) -> Reply:
     """MGET key [key ...]
 
@@ -258,7 +274,7 @@ def mget(ctx: Context, argv: list[bytes]) -> Reply:
     "MSET",
     arity=-3,
     flags=_WRITE,
-    keys=key("OW", "UPDATE", last=-1, step=2),
+    keys=key("OW", "update", last=-1, step=2),
     since="1.0.1",
     hints=("request_policy:multi_shard", "response_policy:all_succeeded"),
 )
@@ -277,7 +293,7 @@ def mset(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("MSETNX", arity=-3, flags=_WRITE, keys=key("OW", "INSERT", last=-1, step=2), since="1.0.1")
+@verbs.verb("MSETNX", arity=-3, flags=_WRITE, keys=key("OW", "insert", last=-1, step=2), since="1.0.1")
 def msetnx(ctx: Context, argv: list[bytes]) -> Reply:
     """MSETNX key value [key value ...]
 
@@ -310,7 +326,7 @@ def strlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if value is None else len(string_text(value))
 
 
-@verbs.verb("APPEND", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "INSERT"), since="2.0.0")
+@verbs.verb("APPEND", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.0.0")
 def append(ctx: Context, argv: list[bytes]) -> Reply:
     """APPEND key value
 
@@ -337,10 +353,10 @@ def cut(ctx: Context, argv: list[bytes]) -> bytes:
         return b""
     start = max(start + size, 0) if start < 0 else start
     end = max(end + size, 0) if end < 0 else end
-    return text[start : end + 1]
+    return text[start : min(end, size - 1) + 1]
 
 
-@verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "ACCESS"), since="2.4.0")
+@verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), since="2.4.0")
 def getrange(ctx: Context, argv: list[bytes]) -> Reply:
     """GETRANGE key start end
 
@@ -351,7 +367,7 @@ def getrange(ctx: Context, argv: list[bytes]) -> Reply:
     return cut(ctx, argv)
 
 
-@verbs.verb("SUBSTR", arity=4, flags=Flag.READONLY, keys=key("RO", "ACCESS"), deprecated=("2.0.0", "GETRANGE"))
+@verbs.verb("SUBSTR", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), deprecated=("2.0.0", "GETRANGE"))
 def substr(ctx: Context, argv: list[bytes]) -> Reply:
     """SUBSTR key start end
 
@@ -362,7 +378,7 @@ def substr(ctx: Context, argv: list[bytes]) -> Reply:
     return cut(ctx, argv)
 
 
-@verbs.verb("SETRANGE", arity=4, flags=_WRITE, keys=key("RW", "UPDATE"), since="2.2.0")
+@verbs.verb("SETRANGE", arity=4, flags=_WRITE, keys=key("RW", "update"), since="2.2.0")
 def setrange(ctx: Context, argv: list[bytes]) -> Reply:
     """SETRANGE key offset value
 
@@ -407,7 +423,7 @@ def add(ctx: Context, name: bytes, increment: int) -> int:
     return total
 
 
-@verbs.verb("INCR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+@verbs.verb("INCR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
 def incr(ctx: Context, argv: list[bytes]) -> Reply:
     """INCR key
 
@@ -418,7 +434,7 @@ def incr(ctx: Context, argv: list[bytes]) -> Reply:
     return add(ctx, argv[1], 1)
 
 
-@verbs.verb("DECR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+@verbs.verb("DECR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
 def decr(ctx: Context, argv: list[bytes]) -> Reply:
     """DECR key
 
@@ -429,7 +445,7 @@ def decr(ctx: Context, argv: list[bytes]) -> Reply:
     return add(ctx, argv[1], -1)
 
 
-@verbs.verb("INCRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+@verbs.verb("INCRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
 def incrby(ctx: Context, argv: list[bytes]) -> Reply:
     """INCRBY key increment
 
@@ -440,7 +456,7 @@ def incrby(ctx: Context, argv: list[bytes]) -> Reply:
     return add(ctx, argv[1], parse_int(argv[2]))
 
 
-@verbs.verb("DECRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"))
+@verbs.verb("DECRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
 def decrby(ctx: Context, argv: list[bytes]) -> Reply:
     """DECRBY key decrement
 
@@ -454,7 +470,7 @@ def decrby(ctx: Context, argv: list[bytes]) -> Reply:
     return add(ctx, argv[1], -amount)
 
 
-@verbs.verb("INCRBYFLOAT", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "ACCESS", "UPDATE"), since="2.6.0")
+@verbs.verb("INCRBYFLOAT", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"), since="2.6.0")
 def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
     """INCRBYFLOAT key increment
 
@@ -471,7 +487,7 @@ def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- comparison
 
 
-@verbs.verb("LCS", arity=-3, flags=Flag.READONLY, keys=key("RO", "ACCESS", last=1), since="7.0.0")
+@verbs.verb("LCS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access", last=1), since="7.0.0")
 def lcs(ctx: Context, argv: list[bytes]) -> Reply:
     """LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]
 

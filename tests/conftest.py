@@ -1,0 +1,256 @@
+"""What all tests share: a server without sockets, servers with sockets, and their clocks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from januskv.compat.commands import build_table
+from januskv.compat.config import Config
+from januskv.compat.connection import Connection
+from januskv.compat.dispatch import Dispatcher
+from januskv.compat.native import NativeFace
+from januskv.compat.server import Server
+from januskv.resp.decoder import ReplyReader
+from januskv.resp.inline import split_words
+from januskv.storage.clock import ManualClock
+from januskv.storage.store import Store
+
+
+def words(command: str | bytes) -> list[bytes]:
+    """A command line in redis-cli's quoting, as arguments."""
+    found = split_words(command.encode() if isinstance(command, str) else command)
+    assert found, command
+    return found
+
+
+def encoded(*argv: bytes | str | int) -> bytes:
+    """A command as RESP."""
+    parts = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in argv]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+class FakeTransport:
+    """Collects what a connection writes."""
+
+    def __init__(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+        self.written = b""
+        self.closed = self.aborted = False
+        self.peer = peer
+        self.unread = 0
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "written after close"
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"peername": self.peer, "sockname": ("127.0.0.1", 6379)}.get(name)
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+
+class Wire:
+    """A client of a server without sockets: bytes in, bytes out."""
+
+    def __init__(self, house: House, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> None:
+        self.transport = FakeTransport(peer)
+        self.connection = Connection(house.server, house.server.dispatcher, house.native)
+        self.connection.connection_made(self.transport)
+
+    def send(self, data: bytes) -> bytes:
+        """Send bytes; the bytes that came back."""
+        self.transport.written = b""
+        self.connection.data_received(data)
+        return self.transport.written
+
+    def __call__(self, *argv: bytes | str | int) -> Any:
+        """Run one command; its reply as a tagged value."""
+        found = self.replies(encoded(*argv))
+        assert len(found) == 1, found
+        return found[0]
+
+    def line(self, command: str) -> Any:
+        """Run one command line in redis-cli's quoting."""
+        return self(*words(command))
+
+    def replies(self, data: bytes) -> list[Any]:
+        """Send bytes; the replies that came back."""
+        reader = ReplyReader()
+        reader.feed(self.send(data))
+        found = []
+        while (reply := reader.gets()) is not None:
+            found.append(reply[1])
+        assert not reader.buffer
+        return found
+
+
+class House:
+    """A whole server without sockets, with a clock that stands still."""
+
+    def __init__(self, **config: Any) -> None:
+        self.clock = ManualClock()
+        self.store = Store(clock=self.clock)
+        self.server = Server(self.store, build_table(), Config(**config))
+        Dispatcher(self.server)
+        self.native = NativeFace(self.server)
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.server.later = lambda delay_s, call: self.timers.append((delay_s, call))
+
+    def connect(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> Wire:
+        return Wire(self, peer)
+
+    def advance(self, ms: int) -> None:
+        """Move the clock and do what time brings."""
+        self.clock.advance(ms)
+        while self.server.tend():
+            pass
+        for keyspace in self.store.keyspaces():
+            keyspace.check()
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def make_house() -> Callable[..., House]:
+    return House
+
+
+@pytest.fixture
+def wire(house: House) -> Wire:
+    return house.connect()
+
+
+# ---------------------------------------------------------------- processes
+
+
+class Process:
+    """A server process on ports of the kernel's choice, ended by its pid."""
+
+    def __init__(self, argv: list[str], port: int, http_port: int, folder: str, process: subprocess.Popen[bytes]) -> None:
+        self.argv, self.port, self.http_port, self.folder, self.process = argv, port, http_port, folder, process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def check_identity(self) -> None:
+        """Refuse to go on unless the server on the port is the process that was started here."""
+        with self.connect() as sock:
+            sock.sendall(b"INFO server\r\n")
+            text = b""
+            while b"process_id:" not in text or not text.split(b"process_id:")[1].count(b"\n"):
+                text += sock.recv(65536)
+        assert int(text.split(b"process_id:")[1].split(b"\r\n")[0]) == self.pid
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def januskv_process(*options: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
+    """A januskv process with kernel-given ports; its start-up line tells which."""
+    folder = tempfile.mkdtemp(prefix="januskv-test-")
+    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", *options]
+    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, env=os.environ | (environment or {}))
+    assert process.stdout is not None
+    line = ""
+    while " ready: " not in line:
+        line = process.stdout.readline().decode()
+        assert line, "the server ended before it was ready"
+    ports = [int(part.split(",")[0].split()[0]) for part in line.split("127.0.0.1:")[1:]]
+    server = Process(argv, ports[0], ports[1], folder, process)
+    try:
+        server.check_identity()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def redis_process(*options: str) -> Iterator[Process]:
+    """A redis-server process, the oracle."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    folder = tempfile.mkdtemp(prefix="januskv-redis-")
+    port = free_port()
+    argv = [binary, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder, *options]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    line = b""
+    while b"Ready to accept" not in line:
+        line = process.stdout.readline()
+        assert line, "redis-server ended before it was ready"
+    server = Process(argv, port, 0, folder, process)
+    try:
+        server.check_identity()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def janus() -> Iterator[Process]:
+    with januskv_process("--enable-debug-command", "yes") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Process]:
+    with redis_process("--enable-debug-command", "yes") as server:
+        yield server
+
+
+@pytest.fixture
+def start_januskv() -> Iterator[Callable[..., Process]]:
+    """Starts januskv processes with options of the test's own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *options, **more: stack.enter_context(januskv_process(*options, **more))
+
+
+@pytest.fixture(scope="session")
+def split_line() -> Callable[[str | bytes], list[bytes]]:
+    return words
+
+
+@pytest.fixture(scope="session")
+def encode_command() -> Callable[..., bytes]:
+    return encoded
