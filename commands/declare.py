@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Flag(enum.Flag):
-    """What kind of command it is. Those up to ALLOW_BUSY are shown by COMMAND, the rest are ours."""
+    """What kind of command it is. COMMAND shows those in SHOWN_FLAGS; those after ALLOW_BUSY are ours."""
 
     WRITE = enum.auto()
     READONLY = enum.auto()
@@ -46,7 +46,8 @@ class Flag(enum.Flag):
     NONE = 0
 
 
-SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value)
+_HIDDEN = Flag.PROTECTED | Flag.TOUCHES_ARBITRARY_KEYS
+SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value and flag not in _HIDDEN)
 
 
 # A command line without the secrets in it.

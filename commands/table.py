@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, read_manual
+from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, Redact, read_manual
 from .params import compile_params
 
 # (context, command line) -> reply value; a native handler takes (context, parsed body).
@@ -155,12 +155,15 @@ class Family:
         in_keyspace: bool = False,
         flags: Flag = Flag.NONE,
         since: str = "0.1.0",
+        redact: Redact | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as a native JSON command.
 
         ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
         """
-        options = Options(flags=flags, group=self.group, since=since, params=params, in_keyspace=in_keyspace)
+        options = Options(
+            flags=flags, group=self.group, since=since, params=params, in_keyspace=in_keyspace, redact=redact
+        )
         check_params = compile_params(params)
 
         def check_all(body: Mapping[str, Any]) -> None:
@@ -192,7 +195,9 @@ class CommandTable:
         self.commands: dict[bytes, Command] = {}
         self.native: dict[str, Command] = {}
         # What a line of one word that begins with a brace calls: a native request as JSON text.
-        self.document = Command("{", -1, _no_document, Options(group="native"), read_manual("{", _no_document))
+        # MONITOR and the slow log show the command in it, so not the document as such.
+        unseen = Options(group="native", flags=Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG)
+        self.document = Command("{", -1, _no_document, unseen, read_manual("{", _no_document))
         declared = [command for family in families for command in family.commands]
         for command in declared:
             if "|" not in command.name:

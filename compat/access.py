@@ -17,8 +17,9 @@ DEFAULT_USER = "default"
 
 def password_fits(server: Server, user: str, password: str) -> bool:
     """Whether a user of this name has this password. Takes as long for a wrong one as for a right one."""
-    wanted = server.config.requirepass.encode()
-    same = hmac.compare_digest(wanted, password.encode())
+    # Passwords are bytes to Redis clients: what is no UTF-8 is carried through str by surrogateescape.
+    wanted = server.config.requirepass.encode(errors="surrogateescape")
+    same = hmac.compare_digest(wanted, password.encode(errors="surrogateescape"))
     return user == DEFAULT_USER and (same or not wanted)
 
 

@@ -44,6 +44,7 @@ class Client:
         "name",
         "no_evict",
         "no_touch",
+        "over_soft_limit_ms",
         "protocol",
         "queue",
         "queue_failed",
@@ -72,6 +73,7 @@ class Client:
         self.no_evict = False
         self.no_touch = False
         self.monitoring = False
+        self.over_soft_limit_ms: int | None = None  # since when it leaves more unread than the soft limit
         self.reply_mode = "on"  # on, off, skip (the next reply), skipping (this one)
         self.queue: list[tuple[Command, list[bytes]]] | None = None  # commands since MULTI
         self.queue_failed = False

@@ -6,15 +6,17 @@ GET, SET and REWRITE, the command line, redis.conf files and TOML files all read
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
-import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from januskv.resp.inline import split_words
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
 
@@ -83,11 +85,32 @@ BOOL = Kind(_parse_bool, lambda value: "yes" if value else "no")
 TEXT = Kind(str, str)
 
 
+def _parse_permissions(text: str) -> str:
+    if not re.fullmatch(r"[0-7]{1,4}", text) or int(text, 8) > 0o777:
+        raise ConfigError("argument must be an octal number between 0 and 777")
+    return text
+
+
+PERMISSIONS = Kind(_parse_permissions, str)
+
+
+def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
+    """A parameter that is shown, but whose other values mean something that is not there."""
+
+    def parse(text: str) -> Any:
+        if kind.parse(text) != value:
+            raise ConfigError(f"only '{kind.show(value)}' works: {reason}")
+        return value
+
+    return Kind(parse, kind.show)
+
+
 def _parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
+    """The limits of the classes in the text; the other classes keep theirs."""
     words = text.split()
     if not words or len(words) % 4:
         raise ConfigError("Wrong number of arguments in buffer limit configuration.")
-    limits = dict(OUTPUT_LIMITS)
+    limits: dict[str, tuple[int, int, int]] = {}
     size = memory()
     for i in range(0, len(words), 4):
         name = {"slave": "replica"}.get(words[i].lower(), words[i].lower())
@@ -133,13 +156,27 @@ class Parameter:
         return self.name.replace("-", "_")
 
 
+_NO_PERSISTENCE = "persistence is not built yet"
+_NO_EVICTION = "eviction is not built yet"
+_NO_REPLICATION = "replication is not built yet"
+_NO_CLUSTER = "cluster mode is not built yet"
+_NO_SCRIPTS = "scripts are not built yet"
+_NO_STREAMS = "streams are not built yet"
+
+
+def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None) -> Parameter:
+    """A parameter that clients read, or set to its default, although nothing depends on it yet."""
+    about = f"Only '{kind.show(value)}': {reason}."
+    return Parameter(name, fixed_at(kind, value, reason), value, about, alias=alias)
+
+
 PARAMETERS: tuple[Parameter, ...] = (
     # listeners
     Parameter("bind", TEXT, "127.0.0.1 -::1", "Addresses that both listeners bind; '-' before one: no error if absent.", fixed=True),
     Parameter("port", integer(-1, 65535), 6379, "TCP port of the data listener; 0: none, -1: one that the kernel chooses.", fixed=True),
     Parameter("http-port", integer(-1, 65535), 8379, "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.", fixed=True),
     Parameter("unixsocket", TEXT, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
-    Parameter("unixsocketperm", TEXT, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True),
+    Parameter("unixsocketperm", PERMISSIONS, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True),
     Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
     Parameter("protected-mode", BOOL, True, "Without a password, serve only clients of this machine."),
     Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that is idle for so many seconds; 0: never."),
@@ -154,21 +191,48 @@ PARAMETERS: tuple[Parameter, ...] = (
     # access
     Parameter("requirepass", TEXT, "", "Password of the default user; empty: none.", secret=True),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
-    Parameter("enable-protected-configs", choice("no", "yes", "local"), "no", "Whether protected parameters may be set.", fixed=True),
-    Parameter("enable-module-command", choice("no", "yes", "local"), "no", "Always refused: there are no modules.", fixed=True),
+    Parameter("enable-protected-configs", fixed_at(choice("no", "yes", "local"), "no", "no parameter is protected yet"), "no", "Only 'no': no parameter is protected yet.", fixed=True),
+    Parameter("enable-module-command", fixed_at(choice("no", "yes", "local"), "no", "there are no modules"), "no", "Only 'no': there are no modules.", fixed=True),
     # engine
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
-    Parameter("save", TEXT, "", "Save points; only '' works until persistence is built."),
-    Parameter("appendonly", choice("no", "yes"), "no", "Only 'no' works until persistence is built.", fixed=True),
-    Parameter("maxmemory", choice("0"), "0", "No limit: eviction is not built yet."),
-    Parameter("maxmemory-policy", choice("noeviction"), "noeviction", "Nothing is evicted: eviction is not built yet."),
+    _only("save", TEXT, "", _NO_PERSISTENCE),
+    _only("appendonly", BOOL, False, _NO_PERSISTENCE),
+    _only("appendfsync", choice("everysec", "always", "no"), "everysec", _NO_PERSISTENCE),
+    _only("maxmemory", memory(), 0, _NO_EVICTION),
+    _only("maxmemory-policy", choice("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"), "noeviction", _NO_EVICTION),
+    _only("maxmemory-samples", integer(1), 5, _NO_EVICTION),
+    _only("maxmemory-eviction-tenacity", integer(0, 100), 10, _NO_EVICTION),
+    _only("maxmemory-clients", TEXT, "0", _NO_EVICTION),
+    _only("replicaof", TEXT, "", _NO_REPLICATION, alias="slaveof"),
+    _only("replica-serve-stale-data", BOOL, True, _NO_REPLICATION, alias="slave-serve-stale-data"),
+    _only("replica-read-only", BOOL, True, _NO_REPLICATION, alias="slave-read-only"),
+    _only("min-replicas-to-write", integer(), 0, _NO_REPLICATION, alias="min-slaves-to-write"),
+    _only("min-replicas-max-lag", integer(), 10, _NO_REPLICATION, alias="min-slaves-max-lag"),
+    _only("cluster-enabled", BOOL, False, _NO_CLUSTER),
+    _only("tls-port", integer(0, 65535), 0, "TLS is not built yet"),
+    _only("busy-reply-threshold", integer(), 5000, _NO_SCRIPTS, alias="lua-time-limit"),
+    _only("notify-keyspace-events", TEXT, "", "keyspace notifications are not built yet"),
+    _only("tracking-table-max-keys", integer(), 1_000_000, "client-side caching is not built yet"),
+    _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
+    _only("daemonize", BOOL, False, "the server runs in the foreground; let a service manager start it"),
+    _only("logfile", TEXT, "", "the log goes to standard output"),
     Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
     # thresholds of OBJECT ENCODING
     Parameter("hash-max-listpack-entries", integer(0), 512, "Most fields of a hash that is called a listpack.", alias="hash-max-ziplist-entries"),
     Parameter("hash-max-listpack-value", integer(0), 64, "Longest field or value in such a hash, in bytes.", alias="hash-max-ziplist-value"),
     Parameter("list-max-listpack-size", integer(-5, 2**31 - 1), -2, "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.", alias="list-max-ziplist-size"),
+    Parameter("set-max-intset-entries", integer(), 512, "Most members of a set that is called an intset."),
+    Parameter("set-max-listpack-entries", integer(), 128, "Most members of a set that is called a listpack."),
+    Parameter("set-max-listpack-value", integer(), 64, "Longest member of such a set, in bytes."),
+    Parameter("zset-max-listpack-entries", integer(), 128, "Most members of a sorted set that is called a listpack.", alias="zset-max-ziplist-entries"),
+    Parameter("zset-max-listpack-value", integer(), 64, "Longest member of such a sorted set, in bytes.", alias="zset-max-ziplist-value"),
+    _only("list-compress-depth", integer(), 0, "lists are not compressed"),
+    _only("hll-sparse-max-bytes", memory(), 3000, "HyperLogLogs are not built yet"),
+    _only("stream-node-max-entries", integer(), 100, _NO_STREAMS),
+    _only("stream-node-max-bytes", memory(), 4096, _NO_STREAMS),
     # observation
+    _only("latency-tracking", BOOL, False, "no latency histograms are kept"),
     Parameter("loglevel", choice("debug", "verbose", "notice", "warning", "nothing"), "notice", "Least important log lines that are written."),
     Parameter("slowlog-log-slower-than", integer(-1), 10000, "Microseconds from which a command is logged as slow; -1: never."),
     Parameter("slowlog-max-len", integer(0), 128, "Entries of the slow log."),
@@ -221,14 +285,18 @@ class Config:
         parameter = BY_NAME.get(name.lower())
         if parameter is None:
             raise ConfigError(f"no parameter is called {name!r}")
-        setattr(self, parameter.attribute, parameter.kind.parse(text))
+        self._store(parameter.attribute, parameter.kind.parse(text))
         self.derive()
         return parameter
+
+    def _store(self, attribute: str, value: Any) -> None:
+        """Set a parsed value; one with parts (output limits by class) keeps the parts that are not given."""
+        setattr(self, attribute, {**getattr(self, attribute), **value} if isinstance(value, dict) else value)
 
     def update(self, values: dict[str, Any]) -> None:
         """Set parsed values by attribute while the server runs, and tell ``on_change`` of each."""
         for attribute, value in values.items():
-            setattr(self, attribute, value)
+            self._store(attribute, value)
         self.derive()
         for attribute in values:
             self.on_change(BY_NAME[attribute.replace("_", "-")])
@@ -249,8 +317,8 @@ class Config:
         if path.endswith(".toml"):
             self._apply_toml(text, path)
         else:
-            for number, name, value in read_directives(text, path):
-                self._apply(name, value, f"{path}:{number}")
+            for where, name, value in read_directives(text, path):
+                self._apply(name, value, where)
 
     def _apply_toml(self, text: str, path: str) -> None:
         try:
@@ -275,15 +343,17 @@ class Config:
     def rewrite(self) -> None:
         """Write the values in force into the file the server was started with, which is replaced as a whole.
 
-        Lines of redis.conf style keep their place and comments; a TOML file is written anew. Raises OSError.
+        Lines of redis.conf style keep their place and comments; a TOML file is written anew.
+        Raises OSError, and ConfigError for a value that TOML cannot hold.
         """
         assert self.path is not None
-        with open(self.path, encoding="utf-8") as file:
-            old = file.read()
+        with open(self.path, "rb") as source:
+            old = source.read().decode()
         new = self._as_toml() if self.path.endswith(".toml") else self._as_directives(old)
         temporary = f"{self.path}.{os.getpid()}.tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(new)
+        # It may hold a password: nobody else reads it before it has the old file's permissions.
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(new.encode())
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, os.stat(self.path).st_mode & 0o7777)
@@ -293,13 +363,13 @@ class Config:
         return {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}
 
     def _as_toml(self) -> str:
-        return "".join(f"{name} = {json.dumps(self.shown(each))}\n" for name, each in self._changed().items())
+        return "".join(f"{name} = {_toml_text(self.shown(each))}\n" for name, each in self._changed().items())
 
     def _as_directives(self, old: str) -> str:
         lines: list[str] = []
         written: set[str] = set()
         for line in old.splitlines():
-            parameter = BY_NAME.get(line.split(" ", 1)[0].strip().lower())
+            parameter = BY_NAME.get((line.split(maxsplit=1) or [""])[0].lower())
             if parameter is None:
                 lines.append(line)
             elif parameter.name not in written:
@@ -311,27 +381,66 @@ class Config:
             lines += [f"{each.name} {quoted(self.shown(each))}" for each in missing]
         return "\n".join(lines) + "\n"
 
-    def output_limit(self, client: Any) -> int:
-        """Most bytes of replies that this client may leave unread; 0: any number."""
+    def output_limits(self, client: Any) -> tuple[int, int, int]:
+        """How many bytes of replies this client may leave unread: never more than the first number, not more
+        than the second for longer than the third in seconds; 0: any number."""
         limits: dict[str, tuple[int, int, int]] = self.client_output_buffer_limit
-        return limits["pubsub" if client.monitoring else "normal"][0]
+        return limits["pubsub" if client.monitoring else "normal"]
+
+    def output_limit(self, client: Any) -> int:
+        """Most bytes of replies that this client may ever leave unread; 0: any number."""
+        return self.output_limits(client)[0]
 
 
 def quoted(value: str) -> str:
     """A value as redis.conf style writes it: in quotes where it is empty or could be misread."""
-    if value and re.fullmatch(r"[^\s\"'#\\]+( [^\s\"'#\\]+)*", value):
+    if value and re.fullmatch(r"[!-~]+( [!-~]+)*", value) and not re.search(r"[\"'#\\]", value):
         return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    data = value.encode(errors="surrogateescape")
+    return '"' + "".join(_ESCAPED.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in data) + '"'
 
 
-def read_directives(text: str, path: str) -> Iterator[tuple[int, str, str]]:
-    """Yield line number, name and value of each directive of a file in the style of redis.conf."""
+_ESCAPED = {ord("\\"): "\\\\", ord('"'): '\\"', 10: "\\n", 13: "\\r", 9: "\\t"}
+
+
+def _toml_text(value: str) -> str:
+    if any("\udc80" <= letter <= "\udcff" for letter in value):
+        raise ConfigError("TOML holds UTF-8 only")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# Files that include each other would be read for ever.
+_DEEPEST_INCLUDE = 10
+
+
+def read_directives(text: str, path: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    """Yield place (file:line), name and value of each directive of a file in the style of redis.conf.
+
+    ``include`` reads other files (a glob pattern names several) in its place. Raises ConfigError.
+    """
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
+        words = split_words(line.encode(errors="surrogateescape"))
+        if not words:
+            raise ConfigError(f"{path}:{number}: unbalanced quotes")
+        name, *values = [word.decode(errors="surrogateescape") for word in words]
+        if name.lower() == "include":
+            for pattern in values:
+                yield from _included(pattern, f"{path}:{number}", depth)
+        else:
+            yield f"{path}:{number}", name.lower(), " ".join(values)
+
+
+def _included(pattern: str, where: str, depth: int) -> Iterator[tuple[str, str, str]]:
+    if depth >= _DEEPEST_INCLUDE:
+        raise ConfigError(f"{where}: files include each other too deeply")
+    paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+    for path in paths:
         try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise ConfigError(f"{path}:{number}: {error}") from None
-        yield number, words[0].lower(), " ".join(words[1:])
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                text = file.read()
+        except OSError as error:
+            raise ConfigError(f"{where}: cannot read {path}: {error.strerror}") from None
+        yield from read_directives(text, path, depth + 1)

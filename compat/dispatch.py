@@ -108,8 +108,6 @@ class Dispatcher:
     def execute(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
         """Run one command, timed and counted; errors become replies."""
         server = self.server
-        if server.monitors and Flag.SKIP_MONITOR not in command.flags:
-            server.feed_monitors(context.client, argv)
         started = perf_counter_ns()
         try:
             reply: Reply = command.run(context, argv)  # type: ignore[assignment]
@@ -120,8 +118,10 @@ class Dispatcher:
         usec = spent_ns // 1000
         command.calls += 1
         command.usec += usec
+        if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
+            server.feed_monitors(context.client, command.without_secrets(argv))
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
-            server.note_slow(argv, usec, context.client)
+            server.note_slow(command, argv, usec, context.client)
         return reply
 
     def failure(self, command: Command, argv: list[bytes], error: Exception) -> ErrorReply:

@@ -124,8 +124,6 @@ class NativeFace:
         if not client.authenticated and Flag.NO_AUTH not in command.options.flags:
             return refusal(name, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
         server = self.server
-        if server.monitors:
-            server.feed_monitors(client, [name.encode(), dumps(body)])
         started = perf_counter_ns()
         answer = self.perform(context, command, body)
         spent_ns = perf_counter_ns() - started
@@ -133,8 +131,10 @@ class NativeFace:
         command.usec += spent_ns / 1000
         client.connection.timed_ns += spent_ns
         client.connection.last_command = command
+        if server.monitors:
+            server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
         if spent_ns >= server.slow_threshold_ns:
-            server.note_slow([name.encode(), dumps(body)], spent_ns // 1000, client)
+            server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, client)
         return answer
 
     def perform(self, context: Context, command: Command, body: Any) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import secrets
 import sys
 import time
@@ -70,9 +71,18 @@ class SlowEntry:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Memory of this process that is in RAM; where the system does not tell, the most there has been."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process has had in RAM."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 class SlowLog:
@@ -107,6 +117,31 @@ class SlowLog:
         if len(argv) > self.MOST_ARGS:
             cut.append(b"... (%d more arguments)" % (len(argv) - self.MOST_ARGS + 1))
         return cut
+
+
+class LatencyEvent:
+    """What one kind of event took: the newest samples, and the longest since LATENCY RESET."""
+
+    __slots__ = ("longest_ms", "samples")
+
+    def __init__(self) -> None:
+        self.samples: deque[tuple[int, int]] = deque(maxlen=160)  # (second, ms), one a second, newest last
+        self.longest_ms = 0
+
+
+class LatencyEvents:
+    """Events that took latency-monitor-threshold or longer, by kind."""
+
+    def __init__(self) -> None:
+        self.by_kind: dict[str, LatencyEvent] = {}
+
+    def add(self, kind: str, time_s: int, ms: int) -> None:
+        """Note an event; of those within one second the longest is kept."""
+        event = self.by_kind.setdefault(kind, LatencyEvent())
+        event.longest_ms = max(event.longest_ms, ms)
+        if event.samples and event.samples[-1][0] == time_s:
+            ms = max(ms, event.samples.pop()[1])
+        event.samples.append((time_s, ms))
 
 
 class Rates:
@@ -150,7 +185,7 @@ class Server:
         self.startup_memory = resident_bytes()
         self._sampled_ms = 0
         self.slowlog = SlowLog()
-        self.latency: dict[str, deque[tuple[int, int]]] = {}  # event -> (second, ms), newest last
+        self.latency = LatencyEvents()
         self.started_ms = store.clock.now_ms
         self.run_id = secrets.token_hex(20)
         self.process_id = os.getpid()
@@ -251,12 +286,28 @@ class Server:
             self.rates.add("commands", now_ms, self.commands_processed)
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
+        self.close_slow_readers(now_ms)
         idle_ms = self.config.timeout * 1000
-        if idle_ms:
+        if idle_ms and not self.paused_until_ms:
             for client in list(self.clients.values()):
                 if now_ms - client.active_ms > idle_ms and not client.monitoring:
                     client.close()
         return more
+
+    def close_slow_readers(self, now_ms: int) -> None:
+        """Close the clients that have left more unread than the soft limit of their class, for too long."""
+        watched = self.clients.values() if self.config.client_output_buffer_limit["normal"][1] else self.monitors
+        for client in list(watched):
+            _, soft, seconds = self.config.output_limits(client)
+            transport = client.connection.transport
+            if transport is None or not soft or transport.get_write_buffer_size() <= soft:
+                client.over_soft_limit_ms = None
+            elif client.over_soft_limit_ms is None:
+                client.over_soft_limit_ms = now_ms
+            elif now_ms - client.over_soft_limit_ms > seconds * 1000:
+                self.stats.client_output_buffer_limit_disconnections += 1
+                log.warning("client %s closed: soft output buffer limit", client.address)
+                client.connection.abort()
 
     @property
     def build(self) -> str:
@@ -352,7 +403,7 @@ class Server:
             command.calls += count
             command.usec += share_us * count
         if total == 1 and argv is not None and spent_us >= self.config.slow_threshold_us:
-            self.note_slow(argv, int(spent_us), client)
+            self.note_slow(runs[0][0], argv, int(spent_us), client)
 
     def count_error(self, text: str) -> None:
         """Count an error reply by its code word."""
@@ -362,14 +413,16 @@ class Server:
         if code in stats.errors or len(stats.errors) < 128:  # user scripts can make words up
             stats.errors[code] = stats.errors.get(code, 0) + 1
 
-    def note_slow(self, argv: list[bytes], usec: int, client: Client | None) -> None:
+    def note_slow(self, command: Command, argv: list[bytes], usec: int, client: Client | None) -> None:
         """Log a command that took long, by the thresholds that CONFIG sets."""
         config = self.config
+        now_s = self.store.clock.now_ms // 1000
         if 0 <= config.slowlog_log_slower_than <= usec:
-            self.slowlog.add(argv, usec, int(time.time()), client, config.slowlog_max_len)
+            shown = command.without_secrets(argv)
+            self.slowlog.add(shown, usec, now_s, client, config.slowlog_max_len)
         threshold_ms = config.latency_monitor_threshold
         if threshold_ms and usec >= threshold_ms * 1000:
-            self.latency.setdefault("command", deque(maxlen=160)).append((int(time.time()), usec // 1000))
+            self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
 
 
 def quoted(data: bytes) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from januskv import __version__
 from januskv.commands.context import Context
-from januskv.commands.declare import Flag, Param
+from januskv.commands.declare import REDACTED, Flag, Param
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
 from januskv.commands.table import Family
@@ -14,6 +15,10 @@ from januskv.commands.table import Family
 from .access import DEFAULT_USER, authenticate
 
 commands = Family("native")
+
+
+def _hide_body(argv: Sequence[bytes]) -> list[bytes]:
+    return [argv[0], *[REDACTED] * (len(argv) - 1)]
 
 Body = dict[str, Any]
 
@@ -41,7 +46,7 @@ def sv_info(ctx: Context, body: Body) -> Body:
     }
 
 
-@commands.native("SV_AUTH", params=(Param("password", "string"), Param("user", "string", required=False)), flags=Flag.NO_AUTH)
+@commands.native("SV_AUTH", params=(Param("password", "string"), Param("user", "string", required=False)), flags=Flag.NO_AUTH, redact=_hide_body)
 def sv_auth(ctx: Context, body: Body) -> Body:
     """{"SV_AUTH": {"password": password, "user"?: name}}
 

@@ -21,6 +21,10 @@ class Clock:
         self.now_ms = time.time_ns() // 1_000_000
         return self.now_ms
 
+    def now_us(self) -> int:
+        """Microseconds since the epoch, read anew."""
+        return time.time_ns() // 1000
+
 
 class ManualClock(Clock):
     """A clock that stands still until it is moved. For tests, and for DEBUG FASTFORWARD."""
@@ -33,6 +37,9 @@ class ManualClock(Clock):
 
     def tick(self) -> int:
         return self.now_ms
+
+    def now_us(self) -> int:
+        return self.now_ms * 1000
 
     def advance(self, ms: int) -> None:
         """Move the time by ``ms``, which may be negative."""
@@ -51,3 +58,6 @@ class ShiftedClock(Clock):
     def tick(self) -> int:
         self.now_ms = time.time_ns() // 1_000_000 + self.offset_ms
         return self.now_ms
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000 + self.offset_ms * 1000

@@ -40,6 +40,8 @@ _GROUP_CATEGORIES = {
 def categories_of(command: Command) -> list[str]:
     """ACL categories: those that follow from group and flags (as in Redis), and the declared ones."""
     flags = command.flags
+    if command.subcommands and not flags:
+        return ["slow"]  # a container does nothing by itself; its subcommands have the categories
     found = list(command.options.categories)
     group = _GROUP_CATEGORIES.get(command.options.group)
     if group is not None:
@@ -116,7 +118,7 @@ def documentation(command: Command) -> dict[str, Any]:
         if arguments:
             shown["arguments"] = [argument.as_reply() for argument in arguments]
     elif command.max_args == 2:
-        shown["arguments"] = [{"name": "json", "type": "string", "display_text": "json-object", "flags": ["optional"]}]
+        shown["arguments"] = [{"name": "json", "type": "string", "display_text": "json-object", "flags": SetReply([Simple(b"optional")])}]
     if command.subcommands:
         shown["subcommands"] = {sub.text_name: documentation(sub) for sub in command.subcommands.values()}
     return shown

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from januskv.commands.context import Context
-from januskv.commands.declare import Flag
+from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
 from januskv.compat.access import DEFAULT_USER, authenticate
 from januskv.compat.client import Client
@@ -22,6 +24,18 @@ _WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.
 
 def _text(word: bytes) -> str:
     return word.decode(errors="surrogateescape")
+
+
+def _hide_login(argv: Sequence[bytes]) -> list[bytes]:
+    return [argv[0], *[REDACTED] * (len(argv) - 1)]
+
+
+def _hide_hello_login(argv: Sequence[bytes]) -> list[bytes]:
+    shown = list(argv)
+    for at, word in enumerate(argv):
+        if word.upper() == b"AUTH":
+            shown[at + 1 : at + 3] = [REDACTED] * len(argv[at + 1 : at + 3])
+    return shown
 
 
 def log_in(ctx: Context, user: bytes, password: bytes) -> None:
@@ -54,7 +68,7 @@ def echo(ctx: Context, argv: list[bytes]) -> Reply:
     return argv[1]
 
 
-@verbs.verb("AUTH", arity=-2, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY)
+@verbs.verb("AUTH", arity=-2, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, redact=_hide_login)
 def auth(ctx: Context, argv: list[bytes]) -> Reply:
     """AUTH [username] password
 
@@ -75,7 +89,7 @@ def auth(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("HELLO", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, since="6.0.0")
+@verbs.verb("HELLO", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, since="6.0.0", redact=_hide_hello_login)
 def hello(ctx: Context, argv: list[bytes]) -> Reply:
     """HELLO [protover [AUTH username password] [SETNAME clientname]]
 

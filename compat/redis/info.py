@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import sys
-import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from januskv import __version__
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.server import REDIS_VERSION, Server, resident_bytes
+from januskv.compat.client import Client
+from januskv.compat.server import REDIS_VERSION, Server, peak_resident_bytes, resident_bytes
 from januskv.resp.replies import Reply, Verbatim
 
 verbs = Family("server")
 
 Fields = dict[str, Any]
+
+# avg_ttl looks at so many deadlines of a database.
+_TTL_SAMPLES = 1000
+
+
+def zeros(*names: str) -> Fields:
+    """Counters of what this server does not do (replicas, forks, eviction ...): it has happened 0 times."""
+    return dict.fromkeys(names, 0)
 
 
 def human(size: float) -> str:
@@ -53,16 +63,23 @@ def server_section(server: Server) -> Fields:
         "run_id": server.run_id,
         "tcp_port": server.tcp_port,
         "http_port": server.http_port,
-        "server_time_usec": time.time_ns() // 1000,
+        "server_time_usec": server.store.clock.now_us(),
         "uptime_in_seconds": uptime_s,
         "uptime_in_days": uptime_s // 86400,
         "hz": server.config.hz,
         "configured_hz": server.config.hz,
+        "lru_clock": now_ms // 1000 & 0xFFFFFF,
         "executable": sys.executable,
         "config_file": server.config.path or "",
         "io_threads_active": 0,
         "listener0": f"name=tcp,bind={server.config.bind.replace(' ', ',')},port={server.tcp_port}",
     }
+
+
+def unread_bytes(client: Client) -> int:
+    """Replies that the client has not read yet."""
+    transport = client.connection.transport
+    return 0 if transport is None else int(transport.get_write_buffer_size())
 
 
 def clients_section(server: Server) -> Fields:
@@ -72,7 +89,7 @@ def clients_section(server: Server) -> Fields:
         "cluster_connections": 0,
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input for c in clients), default=0),
-        "client_recent_max_output_buffer": 0,
+        "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
         "blocked_clients": 0,
         "tracking_clients": 0,
         "pubsub_clients": 0,
@@ -80,12 +97,17 @@ def clients_section(server: Server) -> Fields:
         "clients_in_timeout_table": 0,
         "total_watched_keys": len(server.watches.by_key),
         "total_blocking_keys": 0,
+        "total_blocking_keys_on_nokey": 0,
     }
 
 
 def memory_section(server: Server) -> Fields:
     used = resident_bytes()
-    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, used)
+    peak = max(peak_resident_bytes(), used)
+    clients = sum(client.connection.pending_input + unread_bytes(client) for client in server.clients.values())
+    tables = sum(sys.getsizeof(each.data) + sys.getsizeof(each.deadlines) for each in server.store.keyspaces())
+    overhead = min(server.startup_memory + tables + clients, used)
+    dataset = used - overhead
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "used_memory": used,
@@ -95,37 +117,52 @@ def memory_section(server: Server) -> Fields:
         "used_memory_peak": peak,
         "used_memory_peak_human": human(peak),
         "used_memory_peak_perc": f"{100 * used / peak:.2f}%",
+        "used_memory_overhead": overhead,
         "used_memory_startup": server.startup_memory,
-        "used_memory_dataset": max(used - server.startup_memory, 0),
-        "used_memory_dataset_perc": f"{100 * max(used - server.startup_memory, 0) / used:.2f}%",
-        "used_memory_lua": 0,
-        "used_memory_lua_human": "0B",
-        "used_memory_scripts": 0,
-        "number_of_cached_scripts": 0,
+        "used_memory_dataset": dataset,
+        "used_memory_dataset_perc": f"{100 * dataset / max(used - server.startup_memory, 1):.2f}%",
         "total_system_memory": total,
         "total_system_memory_human": human(total),
+        **zeros("used_memory_lua", "used_memory_vm_eval"),
+        "used_memory_lua_human": "0B",
+        **zeros("used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries"),
+        **zeros("used_memory_vm_functions", "used_memory_vm_total"),
+        "used_memory_vm_total_human": "0B",
+        **zeros("used_memory_functions", "used_memory_scripts"),
+        "used_memory_scripts_human": "0B",
         "maxmemory": server.config.maxmemory,
-        "maxmemory_human": "0B",
+        "maxmemory_human": human(server.config.maxmemory),
         "maxmemory_policy": server.config.maxmemory_policy,
         "mem_fragmentation_ratio": "1.00",
+        **zeros("mem_fragmentation_bytes", "mem_not_counted_for_evict", "mem_replication_backlog"),
+        **zeros("mem_total_replication_buffers", "mem_clients_slaves"),
+        "mem_clients_normal": clients,
+        **zeros("mem_cluster_links", "mem_aof_buffer"),
         "mem_allocator": "pymalloc",
-        "active_defrag_running": 0,
-        "lazyfree_pending_objects": 0,
+        **zeros("active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"),
     }
 
 
 def persistence_section(server: Server) -> Fields:
     return {
         "loading": int(server.loading),
-        "async_loading": 0,
+        **zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"),
+        "current_fork_perc": "0.00",
+        **zeros("current_save_keys_processed", "current_save_keys_total"),
         "rdb_changes_since_last_save": server.store.feed.changes,
         "rdb_bgsave_in_progress": 0,
         "rdb_last_save_time": server.started_ms // 1000,
         "rdb_last_bgsave_status": "ok",
-        "aof_enabled": 0,
-        "aof_rewrite_in_progress": 0,
+        "rdb_last_bgsave_time_sec": -1,
+        "rdb_current_bgsave_time_sec": -1,
+        **zeros("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"),
+        **zeros("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"),
+        "aof_last_rewrite_time_sec": -1,
+        "aof_current_rewrite_time_sec": -1,
         "aof_last_bgrewrite_status": "ok",
+        **zeros("aof_rewrites", "aof_rewrites_consecutive_failures"),
         "aof_last_write_status": "ok",
+        **zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"),
     }
 
 
@@ -139,19 +176,21 @@ def stats_section(server: Server) -> Fields:
         "instantaneous_ops_per_sec": round(server.rates.per_second("commands")),
         "total_net_input_bytes": received,
         "total_net_output_bytes": sent,
+        **zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes"),
         "instantaneous_input_kbps": f"{server.rates.per_second('input') / 1024:.2f}",
         "instantaneous_output_kbps": f"{server.rates.per_second('output') / 1024:.2f}",
+        "instantaneous_input_repl_kbps": "0.00",
+        "instantaneous_output_repl_kbps": "0.00",
         "rejected_connections": stats.rejected_connections,
+        **zeros("sync_full", "sync_partial_ok", "sync_partial_err"),
         "expired_keys": sum(each.expired for each in spaces),
-        "evicted_keys": 0,
+        **zeros("evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"),
         "keyspace_hits": sum(each.hits for each in spaces),
         "keyspace_misses": sum(each.misses for each in spaces),
-        "pubsub_channels": 0,
-        "pubsub_patterns": 0,
-        "latest_fork_usec": 0,
-        "total_forks": 0,
-        "tracking_total_keys": 0,
-        "unexpected_error_replies": 0,
+        **zeros("pubsub_channels", "pubsub_patterns", "pubsubshard_channels"),
+        **zeros("latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"),
+        **zeros("active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"),
+        **zeros("tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies"),
         "total_error_replies": stats.total_error_replies,
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
@@ -202,7 +241,8 @@ def commandstats_section(server: Server) -> Fields:
 
 
 def errorstats_section(server: Server) -> Fields:
-    return {f"errorstat_{code}": f"count={count}" for code, count in sorted(server.stats.errors.items())}
+    errors = sorted(server.stats.errors.items())
+    return {f"errorstat_{re.sub('[^!-9;-~]', '_', code)}": f"count={count}" for code, count in errors}
 
 
 def latencystats_section(server: Server) -> Fields:
@@ -219,7 +259,7 @@ def keyspace_section(server: Server) -> Fields:
     for keyspace in server.store.databases:
         if len(keyspace):
             deadlines = keyspace.deadlines
-            sample = list(deadlines.values()) if len(deadlines) <= 1000 else []
+            sample = list(islice(deadlines.values(), _TTL_SAMPLES))
             average = sum(max(each - now_ms, 0) for each in sample) // len(sample) if sample else 0
             fields[f"db{keyspace.index}"] = f"keys={len(keyspace)},expires={len(deadlines)},avg_ttl={average},subexpiry=0"
     return fields

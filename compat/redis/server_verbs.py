@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
 from januskv import __version__
 from januskv.commands.context import Context
-from januskv.commands.declare import Flag, key
+from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.config import BY_NAME, ConfigError
+from januskv.compat.config import BY_NAME, Config, ConfigError, Parameter
 from januskv.compat.faults import RespError
 from januskv.compat.server import REDIS_VERSION, Server, Stats
-from januskv.resp.replies import OK, Reply, Simple, Verbatim
+from januskv.resp.replies import NO_REPLY, OK, Reply, Verbatim
 from januskv.storage.glob import matcher
 
 from .args import SYNTAX_ERROR, Args
 from .help import help_lines
-from .sizes import size_of
 
 verbs = Family("server")
 
 _ANY = Flag.LOADING | Flag.STALE
 _ADMIN = _ANY | Flag.ADMIN | Flag.NOSCRIPT
+_SAVING = Flag.ADMIN | Flag.NOSCRIPT | Flag.NO_ASYNC_LOADING
+_REPLICATION = _SAVING | Flag.STALE
+_MODULES = _SAVING | Flag.PROTECTED
+
+NO_PERSISTENCE = "ERR this server cannot save yet"
 
 
 # ---------------------------------------------------------------- CONFIG
@@ -45,19 +49,32 @@ def config_get(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N patterns
     """
     config = ctx.server.config
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     for text in argv[2:]:
         pattern = text.decode(errors="replace")
         parameter = BY_NAME.get(pattern.lower())
         if parameter is not None:
-            found[pattern] = config.shown(parameter)  # under the name as it was written
+            found[pattern] = _shown(config, parameter)  # under the name as it was written
             continue
         matches = matcher(text.lower())
-        found |= {name: config.shown(each) for name, each in BY_NAME.items() if matches(name.encode())}
+        found |= {name: _shown(config, each) for name, each in BY_NAME.items() if matches(name.encode())}
     return found
 
 
-@verbs.verb("CONFIG|SET", arity=-4, flags=_ADMIN, since="2.0.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+def _shown(config: Config, parameter: Parameter) -> bytes:
+    return config.shown(parameter).encode(errors="surrogateescape")
+
+
+def _hide_secret_values(argv: Sequence[bytes]) -> list[bytes]:
+    shown = list(argv)
+    for at in range(3, len(argv), 2):
+        parameter = BY_NAME.get(argv[at - 1].decode(errors="replace").lower())
+        if parameter is not None and parameter.secret:
+            shown[at] = REDACTED
+    return shown
+
+
+@verbs.verb("CONFIG|SET", arity=-4, flags=_ADMIN, since="2.0.0", redact=_hide_secret_values, hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
 def config_set(ctx: Context, argv: list[bytes]) -> Reply:
     """CONFIG SET parameter value [parameter value ...]
 
@@ -66,26 +83,30 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N parameters
     """
     if len(argv) % 2:
-        raise RespError("ERR wrong number of arguments for 'config|set' command")
-    config = ctx.server.config
-    names = [name.decode(errors="replace").lower() for name in argv[2::2]]
-    values = [value.decode(errors="surrogateescape") for value in argv[3::2]]
-    new: dict[str, object] = {}
-    for name, value in zip(names, values, strict=True):
-        parameter = BY_NAME.get(name)
+        raise RespError(SYNTAX_ERROR)
+    given: dict[str, tuple[str, Parameter]] = {}
+    for word in argv[2::2]:
+        name = word.decode(errors="replace")
+        parameter = BY_NAME.get(name.lower())
         if parameter is None:
             raise RespError(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
-        failed = f"ERR CONFIG SET failed (possibly related to argument '{name}') - "
         if parameter.fixed:
-            raise RespError(f"{failed}can't set immutable config")
-        if parameter.attribute in new:
-            raise RespError(f"{failed}duplicate parameter")
+            raise _config_set_failed(name, "can't set immutable config")
+        if name.lower() in given:
+            raise _config_set_failed(name, "duplicate parameter")
+        given[name.lower()] = (name, parameter)
+    new: dict[str, object] = {}
+    for (name, parameter), value in zip(given.values(), argv[3::2], strict=True):
         try:
-            new[parameter.attribute] = parameter.kind.parse(value)
+            new[parameter.attribute] = parameter.kind.parse(value.decode(errors="surrogateescape"))
         except ConfigError as error:
-            raise RespError(f"{failed}{error}") from None
-    config.update(new)
+            raise _config_set_failed(name, str(error)) from None
+    ctx.server.config.update(new)
     return OK
+
+
+def _config_set_failed(name: str, reason: str) -> RespError:
+    return RespError(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")
 
 
 @verbs.verb("CONFIG|RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
@@ -123,6 +144,8 @@ def config_rewrite(ctx: Context, argv: list[bytes]) -> Reply:
         config.rewrite()
     except OSError as error:
         raise RespError(f"ERR Rewriting config file: {error.strerror}") from error
+    except ConfigError as error:
+        raise RespError(f"ERR Rewriting config file: {error}") from error
     return OK
 
 
@@ -201,204 +224,6 @@ def slowlog_help(ctx: Context, argv: list[bytes]) -> Reply:
     return help_lines(ctx.server.table, "SLOWLOG")
 
 
-# ---------------------------------------------------------------- LATENCY
-
-
-@verbs.verb("LATENCY", arity=-2, since="2.8.13")
-def latency_(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY
-
-    A container for commands about events that took long.
-    """
-    raise AssertionError("a container is never run")
-
-
-@verbs.verb("LATENCY|LATEST", arity=2, flags=_ADMIN, since="2.8.13", hints=("nondeterministic_output", "request_policy:all_nodes", "response_policy:special"))
-def latency_latest(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY LATEST
-
-    Returns the latest and the worst time of every kind of event.
-
-    Cost: O(1)
-    """
-    return [
-        [event, samples[-1][0], samples[-1][1], max(ms for _, ms in samples)]
-        for event, samples in ctx.server.latency.items()
-        if samples
-    ]
-
-
-@verbs.verb("LATENCY|HISTORY", arity=3, flags=_ADMIN, since="2.8.13", hints=("nondeterministic_output", "request_policy:all_nodes", "response_policy:special"))
-def latency_history(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY HISTORY event
-
-    Returns times and durations of one kind of event.
-
-    Cost: O(1)
-    """
-    return [[second, ms] for second, ms in ctx.server.latency.get(argv[2].decode(errors="replace"), ())]
-
-
-@verbs.verb("LATENCY|RESET", arity=-2, flags=_ADMIN, since="2.8.13", hints=("request_policy:all_nodes", "response_policy:agg_sum"))
-def latency_reset(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY RESET [event [event ...]]
-
-    Forgets some or all kinds of events; returns how many there were.
-
-    Cost: O(1)
-    """
-    latency = ctx.server.latency
-    names = [name.decode(errors="replace") for name in argv[2:]] or list(latency)
-    return sum(latency.pop(name, None) is not None for name in names)
-
-
-@verbs.verb("LATENCY|DOCTOR", arity=2, flags=_ADMIN, since="2.8.13", hints=("nondeterministic_output", "request_policy:all_nodes", "response_policy:special"))
-def latency_doctor(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY DOCTOR
-
-    Says in words what the events show.
-
-    Cost: O(1)
-    """
-    server = ctx.server
-    threshold = server.config.latency_monitor_threshold
-    if not threshold:
-        text = "Events are not noted: set latency-monitor-threshold to the milliseconds from which they should be."
-    elif not server.latency:
-        text = f"No event has taken {threshold} ms or more."
-    else:
-        text = "\n".join(
-            f"{event}: {len(samples)} noted, worst {max(ms for _, ms in samples)} ms."
-            + (" SLOWLOG GET names the slow commands." if event == "command" else "")
-            for event, samples in server.latency.items()
-        )
-    return Verbatim(b"txt", text.encode())
-
-
-@verbs.verb("LATENCY|HELP", arity=2, flags=_ANY, since="2.8.13")
-def latency_help(ctx: Context, argv: list[bytes]) -> Reply:
-    """LATENCY HELP
-
-    Lists the subcommands.
-    """
-    return help_lines(ctx.server.table, "LATENCY")
-
-
-# ---------------------------------------------------------------- MEMORY
-
-
-@verbs.verb("MEMORY", arity=-2, since="4.0.0")
-def memory_(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY
-
-    A container for commands about memory.
-    """
-    raise AssertionError("a container is never run")
-
-
-@verbs.verb("MEMORY|USAGE", arity=-3, flags=Flag.READONLY, keys=key("RO", begin=2), since="4.0.0")
-def memory_usage(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY USAGE key [SAMPLES count]
-
-    Estimates the bytes that a key and its value take; of a collection some members are looked at (0: all).
-
-    Cost: O(N) with N samples
-    """
-    args = Args(argv, 3)
-    samples = 5
-    while args.more():
-        if not args.flag(b"SAMPLES"):
-            raise RespError(SYNTAX_ERROR)
-        samples = args.integer()
-        if samples < 0:
-            raise RespError(SYNTAX_ERROR)
-    value = ctx.keyspace.get(argv[2])
-    return None if value is None else size_of(argv[2], value, samples)
-
-
-@verbs.verb("MEMORY|STATS", arity=2, since="4.0.0", hints=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"))
-def memory_stats(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY STATS
-
-    Says what the memory is used for.
-
-    Cost: O(1)
-    """
-    from .info import memory_section
-
-    memory = memory_section(ctx.server)
-    keys = sum(len(keyspace) for keyspace in ctx.store.keyspaces())
-    dataset = memory["used_memory_dataset"]
-    return {
-        "peak.allocated": memory["used_memory_peak"],
-        "total.allocated": memory["used_memory"],
-        "startup.allocated": memory["used_memory_startup"],
-        "clients.normal": sum(c.connection.pending_input for c in ctx.server.clients.values()),
-        "keys.count": keys,
-        "keys.bytes-per-key": dataset // keys if keys else 0,
-        "dataset.bytes": dataset,
-        "dataset.percentage": 100.0 * dataset / memory["used_memory"],
-        "peak.percentage": 100.0 * memory["used_memory"] / memory["used_memory_peak"],
-    }
-
-
-@verbs.verb("MEMORY|DOCTOR", arity=2, since="4.0.0", hints=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"))
-def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY DOCTOR
-
-    Says in words whether the use of memory looks healthy.
-
-    Cost: O(1)
-    """
-    from .info import human, memory_section
-
-    memory = memory_section(ctx.server)
-    used, total = memory["used_memory"], memory["total_system_memory"]
-    text = f"{human(used)} of {human(total)} are used."
-    if used * 4 > total * 3:
-        text += " That is more than three quarters; nothing is evicted, so writes go on until the system refuses."
-    return Verbatim(b"txt", text.encode())
-
-
-@verbs.verb("MEMORY|PURGE", arity=2, since="4.0.0", hints=("request_policy:all_shards", "response_policy:all_succeeded"))
-def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY PURGE
-
-    Gives memory that is free back to the system, as far as the C library can.
-
-    Cost: O(N) with N pages
-    """
-    import ctypes
-
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is None:
-        raise RespError("ERR this system's C library cannot give memory back")
-    trim(0)
-    return OK
-
-
-@verbs.verb("MEMORY|MALLOC-STATS", arity=2, since="4.0.0", hints=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"))
-def memory_malloc_stats(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY MALLOC-STATS
-
-    Describes the allocator.
-
-    Cost: O(1)
-    """
-    import sys
-
-    return Verbatim(b"txt", f"pymalloc: {sys.getallocatedblocks()} blocks allocated".encode())
-
-
-@verbs.verb("MEMORY|HELP", arity=2, flags=_ANY, since="4.0.0")
-def memory_help(ctx: Context, argv: list[bytes]) -> Reply:
-    """MEMORY HELP
-
-    Lists the subcommands.
-    """
-    return help_lines(ctx.server.table, "MEMORY")
-
-
 # ---------------------------------------------------------------- the rest
 
 
@@ -410,7 +235,7 @@ def time_(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    usec = time.time_ns() // 1000
+    usec = ctx.store.clock.now_us()
     return [b"%d" % (usec // 10**6), b"%d" % (usec % 10**6)]
 
 
@@ -437,7 +262,20 @@ def role(ctx: Context, argv: list[bytes]) -> Reply:
     return [b"master", 0, []]
 
 
-@verbs.verb("REPLICAOF", arity=3, flags=Flag.NO_ASYNC_LOADING | Flag.ADMIN | Flag.NOSCRIPT | Flag.STALE, since="5.0.0", aliases=())
+@verbs.verb("SLAVEOF", arity=3, flags=_REPLICATION, deprecated=("5.0.0", "`REPLICAOF`"))
+def slaveof(ctx: Context, argv: list[bytes]) -> Reply:
+    """SLAVEOF host port
+
+    The old name of REPLICAOF.
+
+    Cost: O(1)
+
+    Differs: only NO ONE is accepted.
+    """
+    return replicaof(ctx, argv)
+
+
+@verbs.verb("REPLICAOF", arity=3, flags=_REPLICATION, since="5.0.0")
 def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
     """REPLICAOF host port
 
@@ -450,6 +288,51 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
     if (argv[1].upper(), argv[2].upper()) == (b"NO", b"ONE"):
         return OK
     raise RespError("ERR replication is not supported by this server")
+
+
+def _no_persistence(ctx: Context, argv: list[bytes]) -> Reply:
+    raise RespError(NO_PERSISTENCE)
+
+
+@verbs.verb("SAVE", arity=1, flags=_SAVING | Flag.NO_MULTI)
+def save(ctx: Context, argv: list[bytes]) -> Reply:
+    """SAVE
+
+    Refused until persistence is built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    return _no_persistence(ctx, argv)
+
+
+@verbs.verb("BGSAVE", arity=-1, flags=_SAVING)
+def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
+    """BGSAVE [SCHEDULE]
+
+    Refused until persistence is built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
+        raise RespError(SYNTAX_ERROR)
+    return _no_persistence(ctx, argv)
+
+
+@verbs.verb("BGREWRITEAOF", arity=1, flags=_SAVING)
+def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
+    """BGREWRITEAOF
+
+    Refused until persistence is built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    return _no_persistence(ctx, argv)
 
 
 @verbs.verb("MODULE", arity=-2, since="4.0.0")
@@ -472,6 +355,49 @@ def module_list(ctx: Context, argv: list[bytes]) -> Reply:
     return []
 
 
+def _no_modules(ctx: Context, argv: list[bytes]) -> Reply:
+    raise RespError("ERR this server loads no modules")
+
+
+@verbs.verb("MODULE|LOAD", arity=-3, flags=_MODULES, since="4.0.0")
+def module_load(ctx: Context, argv: list[bytes]) -> Reply:
+    """MODULE LOAD path [arg [arg ...]]
+
+    Refused: there are no modules.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    return _no_modules(ctx, argv)
+
+
+@verbs.verb("MODULE|LOADEX", arity=-3, flags=_MODULES, since="7.0.0")
+def module_loadex(ctx: Context, argv: list[bytes]) -> Reply:
+    """MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS arg [arg ...]]
+
+    Refused: there are no modules.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    return _no_modules(ctx, argv)
+
+
+@verbs.verb("MODULE|UNLOAD", arity=3, flags=_MODULES, since="4.0.0")
+def module_unload(ctx: Context, argv: list[bytes]) -> Reply:
+    """MODULE UNLOAD name
+
+    Refused: there are no modules.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    return _no_modules(ctx, argv)
+
+
 @verbs.verb("MODULE|HELP", arity=2, flags=_ANY, since="5.0.0")
 def module_help(ctx: Context, argv: list[bytes]) -> Reply:
     """MODULE HELP
@@ -488,7 +414,15 @@ def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
     Draws a picture, and names the version.
 
     Cost: O(1)
+
+    Differs: one picture, whatever the version.
     """
+    args = Args(argv)
+    if args.more():
+        if not args.flag(b"VERSION"):
+            raise RespError(SYNTAX_ERROR)
+        args.integer()
+        args.end()
     faces = " .-''-.  .-''-.\n /  o  \\/  o  \\\n |    <  >    |\n \\  --' '--  /\n  '-..-''-..-'\n"
     return Verbatim(b"txt", f"{faces}\nJanusKV ver. {__version__} (Redis ver. {REDIS_VERSION})\n".encode())
 
@@ -501,17 +435,17 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N connections
 
-    Differs: SAVE and ABORT are refused, since nothing is saved at the end yet.
+    Differs: SAVE is refused, since nothing can be saved yet; it ends at once, so there is nothing to ABORT.
     """
     words = {word.upper() for word in argv[1:]}
     if not words <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"} or {b"SAVE", b"NOSAVE"} <= words:
         raise RespError(SYNTAX_ERROR)
     if b"ABORT" in words:
-        raise RespError("ERR No shutdown in progress.")
+        raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
     if b"SAVE" in words:
-        raise RespError("ERR this server cannot save yet: use SHUTDOWN NOSAVE")
+        raise RespError(f"{NO_PERSISTENCE}: use SHUTDOWN NOSAVE")
     ctx.server.stop(False)
-    return OK
+    return NO_REPLY  # clients take the closed connection as success, and any reply as failure
 
 
 @verbs.verb("LASTSAVE", arity=1, flags=_ANY | Flag.FAST, categories=("admin", "dangerous"), hints=("nondeterministic_output",))

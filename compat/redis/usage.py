@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from januskv.resp.replies import SetReply, Simple
+
 _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 _NUMBERS = {"count", "seconds", "milliseconds", "index", "start", "end", "offset", "increment", "decrement", "db",
             "cursor", "timeout", "samples", "version", "protover", "client-id", "maxage", "min-match-len",
@@ -41,7 +43,7 @@ class Argument:
             shown["token"] = self.token
         flags = [flag for flag, is_set in (("optional", self.optional), ("multiple", self.multiple)) if is_set]
         if flags:
-            shown["flags"] = flags
+            shown["flags"] = SetReply([Simple(flag.encode()) for flag in flags])  # redis-cli insists on simple strings
         if self.parts:
             shown["arguments"] = [part.as_reply() for part in self.parts]
         return shown

@@ -1,0 +1,241 @@
+"""Real client libraries and tools against a running server. tests/live/install-clients installs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parent.parent.parent
+CLIENTS = ROOT / ".clients"
+HERE = Path(__file__).parent
+
+
+def run(*argv: str | Path, text: str | None = None, timeout: float = 60, check: bool = True, **environment: str) -> str:
+    """Run a program to its end; what it printed."""
+    done = subprocess.run(
+        list(map(str, argv)), input=text, capture_output=True, text=True, timeout=timeout, env=os.environ | environment
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def need(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("version", [5, 7, 8])
+def test_redis_py(janus: Any, version: int, protocol: int) -> None:
+    python = CLIENTS / f"redis-py-{version}" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("run tests/live/install-clients first")
+    found = json.loads(run(python, HERE / "clients" / "redis_py.py", janus.port, protocol))
+    assert found.pop("version").startswith(f"{version}.")
+    library = found.pop("library")
+    assert library.startswith("redis-py")
+    assert found == {
+        "ping": True,
+        "set": None,
+        "get": "v",
+        "ttl": True,
+        "mset": True,
+        "mget": ["1", None, "drei"],
+        "incr": [1, 6, 5, 1.5],
+        "keys": ["a", "b", "c"],
+        "name": "live-test",
+        "lcs": "",
+        "server": "januskv",
+        "config": {"maxclients": "10000"},
+        "echo": "ä€😀",
+        "getex": "v",
+        "type": "string",
+        "commands": True,
+        "dbsize": 6,
+        "clients": True,
+        "transaction": [True, 2, "2"],
+        "pipeline": True,
+        "watch": [True],
+        "watch error": True,
+        "unknown": "unknown command 'NOSUCH'",
+        "wrong type": "WRONGTYPE",
+        "session": ["yes", None, 1],
+        "session natively": {"inside": "yes"},
+        "no session": "no such session",
+        "binary": True,
+        "binary back": True,
+        "big": True,
+        "asyncio": [51, ["51", 1]],
+        "monitor": "SET",
+        "flushdb": True,
+    }
+
+
+def test_node_clients(janus: Any) -> None:
+    need("node")
+    if not (CLIENTS / "node" / "node_modules").exists():
+        pytest.skip("run tests/live/install-clients first")
+    printed = run("node", HERE / "clients" / "node.js", janus.port, janus.http_port, NODE_PATH=str(CLIENTS / "node" / "node_modules"))
+    found = json.loads(printed)
+    expected = {
+        "ioredisSet": "OK",
+        "ioredisGet": "v",
+        "ioredisPipeline": [[None, "OK"], [None, 2], [None, "2"]],
+        "ioredisMulti": [[None, "OK"], [None, 7]],
+        "ioredisMget": ["2", "7", None],
+        "ioredisScan": ["a", "b"],
+        "ioredisNative": "v",
+        "ioredisError": "ERR unknown command",
+        "webSocketSet": {"KV_SET_RSP": {"st": 1}},
+        "webSocketGet": {"KV_GET_RSP": {"st": 1, "keys": {"ws": {"deep": [1, "ä€", None]}, "n": "2"}}},
+        "webSocketLong": True,
+        "webSocketClose": 1000,
+    }
+    for resp in (2, 3):
+        expected |= {
+            f"nodeRedis{resp}Set": "OK",
+            f"nodeRedis{resp}Incr": 2,
+            f"nodeRedis{resp}Multi": ["OK", "x"],
+            f"nodeRedis{resp}Ttl": True,
+            f"nodeRedis{resp}Info": True,
+            f"nodeRedis{resp}Scan": ["m", "n"],
+        }
+    assert found == expected
+
+
+# ---------------------------------------------------------------- redis-cli and redis-benchmark
+
+
+def cli(janus: Any, *words: str, text: str | None = None) -> str:
+    return run(need("redis-cli"), "-p", janus.port, *words, text=text).strip()
+
+
+def test_redis_cli_commands(janus: Any) -> None:
+    cli(janus, "flushall")
+    assert cli(janus, "set", "k", "v") == "OK"
+    assert cli(janus, "get", "k") == "v"
+    assert cli(janus, "-3", "hello", "3").splitlines()[0].startswith(("server", "1#"))
+    assert cli(janus, "-3", "config", "get", "maxclients").split() == ["maxclients", "10000"]
+    assert cli(janus, "--no-raw", "incr", "n") == "(integer) 1"
+    assert cli(janus, "--json", "-3", "mget", "k", "missing") == '["v",null]'
+    assert cli(janus, "-n", "3", "dbsize") == "0"
+    assert cli(janus, "command", "docs", "set").splitlines()[:2] == ["set", "summary"]
+
+
+def test_redis_cli_scans(janus: Any) -> None:
+    cli(janus, "flushall")
+    cli(janus, text="".join(f"SET key:{i} {'x' * i}\n" for i in range(1, 300)))
+    assert sorted(cli(janus, "--scan").splitlines()) == sorted(f"key:{i}" for i in range(1, 300))
+    assert sorted(cli(janus, "--scan", "--pattern", "key:1?").splitlines()) == [f"key:{i}" for i in range(10, 20)]
+    assert "Biggest string found '\"key:299\"' has 299 bytes" in cli(janus, "--bigkeys").replace("  ", " ")
+    assert "key:299" in cli(janus, "--memkeys")
+
+
+def test_redis_cli_pipe_mode(janus: Any, encode_command: Any) -> None:
+    cli(janus, "flushall")
+    commands = b"".join(encode_command("SET", f"k{i}", i) for i in range(10_000))
+    done = subprocess.run(
+        [need("redis-cli"), "-p", str(janus.port), "--pipe"], input=commands, capture_output=True, timeout=60
+    )
+    assert b"errors: 0, replies: 10000" in done.stdout
+    assert cli(janus, "dbsize") == "10000"
+
+
+def test_redis_cli_stat_latency_and_monitor(janus: Any) -> None:
+    for words, wanted in (
+        (["-i", "0.05", "--stat"], b"clients blocked requests"),
+        (["-i", "0.3", "--latency"], b"\n"),
+        (["monitor"], b"OK"),
+    ):
+        process = subprocess.Popen([need("redis-cli"), "-p", str(janus.port), *words], stdout=subprocess.PIPE)
+        try:
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            deadline, printed = time.monotonic() + 10, b""
+            while wanted not in printed and time.monotonic() < deadline:
+                printed += process.stdout.read() or b""
+                if words == ["monitor"]:
+                    cli(janus, "set", "watched", "1")
+                    wanted = b'"set" "watched" "1"' if b"OK" in printed else wanted
+            assert wanted in printed
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_redis_cli_help_and_hints(janus: Any) -> None:
+    """The interactive client asks for COMMAND DOCS; its HELP shows what it knows of SET."""
+    printed = cli(janus, text="HELP SET\n")
+    assert "key value [NX|XX] [GET]" in printed
+    printed = cli(janus, text="HELP KV_SET\n")
+    assert "KV_SET" in printed
+
+
+def test_redis_benchmark(janus: Any) -> None:
+    tests = "ping_inline,ping_mbulk,set,get,incr,mset"
+    printed = run(need("redis-benchmark"), "-p", janus.port, "-q", "-n", "2000", "-t", tests)
+    assert "ERR" not in printed
+    assert printed.count("requests per second") == 6
+
+
+def test_json_lines_with_netcat(janus: Any) -> None:
+    request = '{"KV_SET":{"keys":{"age":26}}}\n{"KV_SETQ":{"keys":{"quiet":1}}}\n{"KV_GET":{"keys":["age","quiet"]}}\nbad{\n{bad\n'
+    printed = run(need("nc"), "-N", "127.0.0.1", janus.port, text=request)
+    lines = printed.splitlines()
+    assert lines[0] == '{"KV_SET_RSP":{"st":1}}'
+    assert lines[1] == '{"KV_GET_RSP":{"st":1,"keys":{"age":26,"quiet":1}}}'
+    assert lines[2].startswith("-ERR unknown command 'bad{'")
+    assert lines[3] == '{"ERR":{"st":3,"m":""}}'
+
+
+def test_http_pages_with_curl(janus: Any) -> None:
+    base = f"http://127.0.0.1:{janus.http_port}"
+    assert run(need("curl"), "-s", f"{base}/healthz") == "ok\n"
+    assert run("curl", "-s", f"{base}/readyz") == "ready\n"
+    assert "januskv_commands_processed_total" in run("curl", "-s", f"{base}/metrics")
+    assert run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{base}/nosuch") == "404"
+    refused = subprocess.run(["curl", "-sS", f"http://127.0.0.1:{janus.port}/"], capture_output=True, text=True)
+    assert refused.returncode == 52  # an empty reply: an HTTP request on the data port closes the connection
+
+
+def test_redis_commander_lists_keys(janus: Any) -> None:
+    need("node")
+    program = CLIENTS / "node" / "node_modules" / "redis-commander" / "bin" / "redis-commander.js"
+    if not program.exists():
+        pytest.skip("run tests/live/install-clients first")
+    cli(janus, "flushall")
+    cli(janus, "mset", "fleet:a", "1", "fleet:b", "2", "plain", "3")
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        ["node", str(program), "--redis-port", str(janus.port), "--redis-host", "127.0.0.1", "--port", str(port),
+         "--address", "127.0.0.1", "--nosave"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline, tree = time.monotonic() + 30, ""
+        connection = f"R:127.0.0.1:{janus.port}:0"
+        while "plain" not in tree and time.monotonic() < deadline:
+            tree = run("curl", "-s", f"{url}/apiv1/keystree/{connection}/", check=False)
+            time.sleep(0.2)
+        assert "plain" in tree
+        assert "fleet" in tree
+        assert '"3"' in run("curl", "-s", f"{url}/apiv1/key/{connection}/plain", check=False)
+    finally:
+        process.kill()
+        process.wait()
