@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Native key-value commands, KV_: JSON values under string keys (specs: nemesis.md, section 6).
 
 They act in the keyspace of ``ctx``, a session's or a database. Series are not key-values: these

@@ -1,5 +1,7 @@
 from januskv.commands.context cimport Context
 from januskv.commands.table cimport Command
+from januskv.compat.dispatch cimport Dispatcher
+from januskv.compat.native cimport NativeFace
 from januskv.compat.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
 from januskv.resp.parser cimport Parser
@@ -10,7 +12,10 @@ cimport cython
 cdef class Connection:
     cdef public Outbox outbox
     cdef public bint queued
-    cdef public object server, dispatcher, native, client, transport
+    cdef public Dispatcher dispatcher
+    cdef public object server
+    cdef public NativeFace native
+    cdef public object client, transport
     cdef public Clock clock
     cdef public Parser parser
     cdef public Encoder encoder
@@ -20,7 +25,7 @@ cdef class Connection:
     cdef public Command last_command
     cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
     cdef public bint closing, halted, running
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
     cpdef run_batch(self)
     cpdef flush_soon(self)
     cpdef flush(self)

@@ -144,6 +144,7 @@ class Connection:
         parser = self.parser
         encoder = self.encoder
         context = self.context
+        dispatcher = self.dispatcher
         self.active_ms = self.clock.tick()
         if self.session is not None:
             self.session.renew(self.active_ms)
@@ -154,49 +155,54 @@ class Connection:
         last_request: list[bytes] | None = None
         count = 0
         served = 0
-        while True:
-            if self.held is None:
-                request = parser.next()
-                if request is None:
-                    break
-            else:
-                request = self.held
-                self.held = None
-            if type(request) is not list:
-                if self.server.paused_until_ms:
-                    self.hold(request)
-                    break
-                encoder.write_raw(self.native.answer_line(context, request))
-            else:
-                command = self.hot.get(request[0])
-                if command is None or command.timed or not command.min_args <= len(request) <= command.max_args:
-                    encoder.write(self.dispatcher.route(context, request))
+        try:
+            while True:
+                if self.held is None:
+                    request = parser.next()
+                    if request is None:
+                        break
                 else:
-                    if command is not last:
-                        if last is not None:
-                            earlier = earlier or []
-                            earlier.append((last, count))
-                        last = command
-                        count = 0
-                    count += 1
-                    last_request = request
-                    try:
-                        encoder.write(command.run(context, request))
-                    except Exception as error:
-                        encoder.write(self.dispatcher.failure(command, request, error))
-            if self.closing or self.halted:
-                break
-            served += 1
-            if not served & 63 and encoder.size > _FLUSH_BYTES:
-                self.flush()
-        if last is not None:
-            self.last_command = last
-            spent_us = (perf_counter_ns() - started - self.timed_ns) / 1000
-            if earlier is None and (count > 1 or spent_us < self.server.config.slow_threshold_us):
-                last.calls += count
-                last.usec += spent_us
-            else:
-                self.server.account([*(earlier or ()), (last, count)], spent_us, last_request, self.client)
+                    request = self.held
+                    self.held = None
+                if type(request) is not list:
+                    if self.server.paused_until_ms:
+                        self.hold(request)
+                        break
+                    encoder.write_raw(self.native.answer_line(context, request))
+                else:
+                    command = self.hot.get(request[0])
+                    if command is None or not command.min_args <= len(request) <= command.max_args:
+                        encoder.write(dispatcher.route(context, request))
+                    elif command.timed:
+                        self.last_command = command
+                        encoder.write(dispatcher.execute(context, command, request))
+                    else:
+                        if command is not last:
+                            if last is not None:
+                                earlier = earlier or []
+                                earlier.append((last, count))
+                            last = command
+                            count = 0
+                        count += 1
+                        last_request = request
+                        try:
+                            encoder.write(command.run(context, request))
+                        except Exception as error:
+                            encoder.write(dispatcher.failure(command, request, error))
+                if self.closing or self.halted:
+                    break
+                served += 1
+                if not served & 63 and encoder.size > _FLUSH_BYTES:
+                    self.flush()
+        finally:
+            if last is not None:
+                self.last_command = last
+                spent_us = (perf_counter_ns() - started - self.timed_ns) / 1000
+                if earlier is None and (count > 1 or spent_us < self.server.config.slow_threshold_us):
+                    last.calls += count
+                    last.usec += spent_us
+                else:
+                    self.server.account([*(earlier or ()), (last, count)], spent_us, last_request, self.client)
 
     def refuse_input(self, error: ProtocolError) -> None:
         """Answer input that is no request, and close: what follows cannot be told apart any more."""

@@ -2,7 +2,7 @@ from januskv.storage.clock cimport Clock
 from januskv.storage.feed cimport Feed
 
 cdef class Keyspace:
-    cdef public long long index, hits, misses, expired, series_count, due_from
+    cdef public long long index, hits, misses, expired, series_count, due_from, sampled_changes
     cdef public Clock clock
     cdef public Feed feed
     cdef public dict data, deadlines, due
@@ -13,8 +13,11 @@ cdef class Keyspace:
     cpdef drop_if_due(self, bytes key)
     cpdef changed(self, str event, bytes key, tuple detail=*)
     cpdef put(self, bytes key, object value, str event=*)
+    cpdef put_many(self, dict values)
     cpdef replace(self, bytes key, object value, str event)
     cpdef store(self, bytes key, object value, str event)
     cpdef store_watched(self, bytes key, object value, str event)
     cpdef forget(self, bytes key)
     cpdef file_deadline(self, bytes key, long long deadline)
+    cpdef unfile(self, bytes key, long long deadline)
+    cpdef end_deadline(self, bytes key, long long deadline)

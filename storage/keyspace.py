@@ -2,10 +2,9 @@
 
     data       key -> bare value (see values.py); no wrapper object per key
     deadlines  key -> ms since the epoch after which the key is gone; most keys have none
-    due        second -> keys whose deadline may lie in it; drives active expiry
+    due        second -> keys whose deadline lies in it; drives active expiry
 
-A key with a deadline has at least one entry in ``due`` at or before its deadline, so a deadline
-that moves later costs nothing: the old entry fires, finds the key alive and files it again.
+Every key with a deadline is in ``due`` once, or in ``overdue`` when its second is over.
 
 Writes go through ``put``, ``replace``, ``delete``, ``expire_at`` ..., which report to the change
 feed. A command that changes a collection in place calls ``changed`` itself, once.
@@ -23,6 +22,8 @@ from .feed import Feed
 from .scan import Scans
 from .values import is_series
 
+# Up to so many keys a random one is found by walking to it, which takes 5 us at most; a copy of the keys costs more.
+_WALKED_KEYS = 1000
 
 
 class Keyspace:
@@ -45,6 +46,7 @@ class Keyspace:
         "misses",
         "overdue",
         "sample",
+        "sampled_changes",
         "scans",
         "series_count",
     )
@@ -55,7 +57,7 @@ class Keyspace:
         self.feed: Feed = feed
         self.data: dict[bytes, object] = {}
         self.deadlines: dict[bytes, int] = {}
-        self.due: dict[int, list[bytes]] = {}
+        self.due: dict[int, set[bytes]] = {}
         self.due_from: int = 0  # no entry of `due` is for an earlier second
         self.overdue: list[bytes] = []
         self.hits: int = 0
@@ -63,7 +65,8 @@ class Keyspace:
         self.expired: int = 0
         self.series_count: int = 0
         self.scans: Scans = Scans()
-        self.sample: list[bytes] = []
+        self.sample: list[bytes] = []  # keys as of the change number sampled_changes, for random_key
+        self.sampled_changes: int = 0
 
     # ------------------------------------------------------------ looking up
 
@@ -123,23 +126,28 @@ class Keyspace:
         return self.deadlines.get(key)
 
     def random_key(self) -> bytes | None:
-        """A live key, every one about as likely; None if there is none. O(1) on average.
+        """A live key, each as likely as any other; None if there is none.
 
-        Draws from a copy of the keys that is renewed once a tenth of them has changed.
+        With many keys it is drawn from a copy, which costs 8 ns a key and is renewed once there have been a
+        tenth as many changes: a key that is newer than the copy is not found until then.
         """
+        missed = 0
         while self.data:
-            for _ in range(20):
-                if self.sample and abs(len(self.sample) - len(self.data)) * 10 <= len(self.data):
-                    key = random.choice(self.sample)
-                    if self.get(key) is not None:
-                        return key
-                else:
-                    break
-            self.sample = list(self.data)
-            if len(self.deadlines) == len(self.data):
-                self.sample = list(self.live_keys())
-                if not self.sample:
-                    return None
+            count = len(self.data)
+            if count <= _WALKED_KEYS:
+                key = next(islice(self.data, random.randrange(count), None))
+            else:
+                changes = self.feed.changes
+                if not self.sample or missed > 20 or (changes - self.sampled_changes) * 10 > count:
+                    self.sample = list(self.live_keys())
+                    self.sampled_changes = changes
+                    missed = 0
+                    if not self.sample:
+                        return None
+                key = random.choice(self.sample)
+            if self.get(key) is not None:
+                return key
+            missed += 1
         return None
 
     # ------------------------------------------------------------ writing
@@ -154,8 +162,18 @@ class Keyspace:
     def put(self, key: bytes, value: object, event: str = "set") -> None:
         """Set a key to a value, whatever it held; it no longer expires."""
         if self.deadlines:
-            self.deadlines.pop(key, None)
+            deadline = self.deadlines.get(key)
+            if deadline is not None:
+                self.end_deadline(key, deadline)
         self.store(key, value, event)
+
+    def end_deadline(self, key: bytes, deadline: int) -> None:
+        """Prepare a key with a deadline for being overwritten: one whose time has come expires before."""
+        if deadline < self.clock.now_ms:
+            self.expire_now(key)
+        else:
+            del self.deadlines[key]
+            self.unfile(key, deadline)
 
     def put_many(self, values: dict[bytes, object]) -> None:
         """Set many keys; they no longer expire. One step where nobody has to be told of each."""
@@ -205,7 +223,9 @@ class Keyspace:
         """Take an existing key and its deadline out of the maps, without a report."""
         value = self.data.pop(key)
         if self.deadlines:
-            self.deadlines.pop(key, None)
+            deadline = self.deadlines.pop(key, None)
+            if deadline is not None:
+                self.unfile(key, deadline)
         if self.series_count and is_series(value):
             self.series_count -= 1
 
@@ -228,12 +248,14 @@ class Keyspace:
         self.changed("rename_to", target, (source,))
 
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
-        """Put a value with its deadline under a free name, without a report."""
+        """Put a value with its deadline under a free name, without a report of the change itself."""
         self.data[key] = value
         if is_series(value):
             self.series_count += 1
         if deadline is not None:
             self.file_deadline(key, deadline)
+        if "new" in self.feed.wanted:
+            self.feed.publish(self, "new", key, ())
 
     def clear(self, event: str = "flushdb") -> int:
         """Remove everything, series too; give the number of keys there were."""
@@ -259,6 +281,7 @@ class Keyspace:
         self.due_from, other.due_from = other.due_from, self.due_from
         self.overdue, other.overdue = other.overdue, self.overdue
         self.sample, other.sample = other.sample, self.sample
+        self.sampled_changes, other.sampled_changes = other.sampled_changes, self.sampled_changes
         self.scans, other.scans = other.scans, self.scans
         self.series_count, other.series_count = other.series_count, self.series_count
         self.changed("swapdb", b"", (other,))
@@ -276,36 +299,47 @@ class Keyspace:
         self.changed(event, key, (deadline,))
 
     def put_until(self, key: bytes, value: object, deadline: int) -> None:
-        """Set a key to a value that expires; one that has already passed removes the key."""
-        if deadline <= self.clock.now_ms:
-            if not self.delete(key):
-                self.changed("set", key)
-            return
+        """Set a key to a value that expires after ``deadline``, which may have passed already."""
+        if self.deadlines:
+            self.drop_if_due(key)
         self.store(key, value, "set")
         self.file_deadline(key, deadline)
         self.changed("expire", key, (deadline,))
 
     def persist(self, key: bytes) -> bool:
         """Take an existing key's deadline away; False if it had none."""
-        if self.deadlines.pop(key, None) is None:
+        deadline = self.deadlines.pop(key, None)
+        if deadline is None:
             return False
+        self.unfile(key, deadline)
         self.changed("persist", key)
         return True
 
     def file_deadline(self, key: bytes, deadline: int) -> None:
         """Note a deadline for the key, without a report."""
+        second = deadline // 1000
         old = self.deadlines.get(key)
         self.deadlines[key] = deadline
-        if old is not None and old <= deadline:
-            return  # the entry for the old one fires first and files the key again
-        second = deadline // 1000
+        if old is not None:
+            if old // 1000 == second:
+                return
+            self.unfile(key, old)
         bucket = self.due.get(second)
         if bucket is None:
-            self.due[second] = [key]
+            self.due[second] = {key}
             if second < self.due_from:
                 self.due_from = second
         else:
-            bucket.append(key)
+            bucket.add(key)
+
+    def unfile(self, key: bytes, deadline: int) -> None:
+        """Take the key out of the bucket of its old deadline."""
+        second = deadline // 1000
+        bucket = self.due.get(second)
+        if bucket is not None:  # otherwise it is in `overdue`, which finds it without a deadline, or with a later one
+            bucket.discard(key)
+            if not bucket:
+                del self.due[second]
 
     def expire_now(self, key: bytes) -> None:
         """Remove a key whose deadline has passed."""
@@ -314,24 +348,19 @@ class Keyspace:
         self.changed("expired", key)
 
     def expire_some(self, most: int) -> int:
-        """Remove up to ``most`` keys whose time has come; give how many entries are still to be looked at."""
+        """Remove up to ``most`` keys whose time has come; give how many are still to be looked at."""
         if not self.overdue:
             self.collect_overdue()
         overdue, deadlines, now_ms = self.overdue, self.deadlines, self.clock.now_ms
         for _ in range(min(most, len(overdue))):
             key = overdue.pop()
             deadline = deadlines.get(key)
-            if deadline is None:
-                continue
-            if deadline < now_ms:
+            if deadline is not None and deadline < now_ms:
                 self.expire_now(key)
-            else:
-                del deadlines[key]  # so that it is filed again
-                self.file_deadline(key, deadline)
         return len(overdue)
 
     def collect_overdue(self) -> None:
-        """Move the entries of all seconds that are over to ``overdue``."""
+        """Move the keys of all seconds that are over to ``overdue``."""
         second = self.clock.now_ms // 1000
         if not self.due or self.due_from >= second:
             return
@@ -348,12 +377,13 @@ class Keyspace:
         assert self.deadlines.keys() <= self.data.keys()
         filed: dict[bytes, int] = {}
         for second, keys in self.due.items():
+            assert keys
             assert second >= self.due_from
-            for key in keys:
-                filed[key] = min(filed.get(key, second), second)
-        for key in self.overdue:
-            filed[key] = 0
+            assert not filed.keys() & keys
+            filed.update(dict.fromkeys(keys, second))
+        overdue = set(self.overdue)
         for key, deadline in self.deadlines.items():
-            assert filed[key] <= deadline // 1000
+            assert filed.pop(key, None) == deadline // 1000 or key in overdue
+        assert not filed
         assert self.series_count == sum(map(is_series, self.data.values()))
         assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))

@@ -1,70 +1,105 @@
 """SCAN's cursors over a collection that changes between the calls.
 
-A scan walks over a copy of the keys that was taken when it began. Keys that were there from
-beginning to end are returned exactly once, and a key removed meanwhile is passed over. The copy
-costs 8 bytes and about 8 ns a key; it is shared by scans that begin while nothing has changed, and
-dropped when the scan ends, when it is not continued for IDLE_MS, or when MOST newer ones exist.
-A cursor whose copy is gone begins anew: keys may come twice (as SCAN allows), none is left out.
+A scan walks over a copy of the keys. Keys that are there from its first call to its last one are
+returned, those that come or go meanwhile may be. The first call of a scan copies no more than it
+answers; the second one copies the rest (8 bytes and about 8 ns a key), so looking at the first few
+keys of a big collection stays cheap. A key comes twice only if it was removed and set again, or
+if the copy had to go: then the cursor begins anew.
+
+At most MOST_COPIES copies are held. Where another one is wanted, that which has not been used for the
+longest time goes; while all are in use, the call answers no keys and the same cursor, so its client asks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Collection
+from itertools import islice
 
-MOST = 64
+MOST_COPIES = 16
+MOST_OPEN = 1024
 IDLE_MS = 10 * 60 * 1000
+IN_USE_MS = 1000  # a scan that was continued so recently is in use
+
+# A cursor is ``number << 40 | position``; clients may take it for a signed 64-bit integer.
 _POSITION_BITS = 40
+_NUMBERS = (1 << 23) - 1
 
 
 class Scan:
-    """The copy of the keys of one or several scans."""
+    """One scan: ``keys`` are copied when it goes on, ``first`` were returned before that."""
 
-    __slots__ = ("changes", "keys", "number", "used_ms")
+    __slots__ = ("first", "keys", "used_ms")
 
-    def __init__(self, number: int, keys: list[bytes], changes: int, now_ms: int) -> None:
-        self.number = number
-        self.keys = keys
-        self.changes = changes
+    def __init__(self, first: list[bytes], now_ms: int) -> None:
+        self.first = first
+        self.keys: list[bytes] | None = None
         self.used_ms = now_ms
+
+    def rest(self, keys: Collection[bytes]) -> list[bytes]:
+        """The keys after those of the first call; copied when first asked for."""
+        if self.keys is None:
+            copied = list(keys)
+            size = len(self.first)
+            if copied[:size] == self.first:  # nothing of the beginning was removed: the order is still that of then
+                self.keys = copied[size:]
+            else:
+                returned = set(self.first)
+                self.keys = [key for key in copied if key not in returned]
+            self.first = []
+        return self.keys
 
 
 class Scans:
-    """The scans of one collection that have not ended. A cursor is ``number << 40 | position``."""
+    """The scans of one collection that have not ended."""
 
     __slots__ = ("last", "open")
 
     def __init__(self) -> None:
-        self.open: dict[int, Scan] = {}
-        self.last = 0
+        self.open: dict[int, Scan] = {}  # in the order in which they began
+        self.last = random.randrange(_NUMBERS)  # so that a cursor of before a restart is not taken for one of ours
 
-    def step(self, cursor: int, count: int, keys: Iterable[bytes], changes: int, now_ms: int) -> tuple[int, list[bytes]]:
+    def step(self, cursor: int, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
         """Give the next cursor (0 at the end) and the next ``count`` keys, of which some may be gone.
 
-        ``keys`` is the collection as it is now, ``changes`` a number that grows whenever it changes.
+        ``keys`` is the collection as it is now. A cursor that is not known begins a new scan.
         """
-        scan = self.open.get(cursor >> _POSITION_BITS) if cursor else None
-        position = cursor & ((1 << _POSITION_BITS) - 1) if scan is not None else 0
+        number, position = cursor >> _POSITION_BITS, cursor & ((1 << _POSITION_BITS) - 1)
+        scan = self.open.get(number) if cursor else None
         if scan is None:
-            scan = self._begin(keys, changes, now_ms)
+            return self._begin(count, keys, now_ms)
         scan.used_ms = now_ms
+        if scan.keys is None and not self._has_room(now_ms):
+            return cursor, []
+        rest = scan.rest(keys)
         end = position + count
-        if end >= len(scan.keys):
-            # Others may share the copy; it goes when it is idle, unless it is small enough to make anew.
-            if position == 0 or len(scan.keys) <= count:
-                self.open.pop(scan.number, None)
-            return 0, scan.keys[position:]
-        return scan.number << _POSITION_BITS | end, scan.keys[position:end]
+        if end >= len(rest):
+            del self.open[number]
+            return 0, rest[position:]
+        return number << _POSITION_BITS | end, rest[position:end]
 
-    def _begin(self, keys: Iterable[bytes], changes: int, now_ms: int) -> Scan:
-        newest = self.open.get(self.last)
-        if newest is not None and newest.changes == changes:
-            return newest
-        self.drop_idle(now_ms)
-        while len(self.open) >= MOST:
-            del self.open[min(self.open.values(), key=lambda scan: scan.used_ms).number]
-        self.last += 1
-        scan = self.open[self.last] = Scan(self.last, list(keys), changes, now_ms)
-        return scan
+    def _begin(self, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
+        if count >= len(keys):
+            return 0, list(keys)
+        if len(self.open) >= MOST_OPEN:
+            del self.open[min(self.open, key=lambda number: self.open[number].used_ms)]
+        self.last = self.last % _NUMBERS + 1
+        while self.last in self.open:
+            self.last = self.last % _NUMBERS + 1
+        first = list(islice(keys, count))
+        self.open[self.last] = Scan(first, now_ms)
+        return self.last << _POSITION_BITS, first
+
+    def _has_room(self, now_ms: int) -> bool:
+        """Whether one more copy may be made; drops one that is not in use where there are too many."""
+        copies = [number for number, scan in self.open.items() if scan.keys is not None]
+        if len(copies) < MOST_COPIES:
+            return True
+        oldest = min(copies, key=lambda number: self.open[number].used_ms)
+        if now_ms - self.open[oldest].used_ms < IN_USE_MS:
+            return False
+        del self.open[oldest]
+        return True
 
     def drop_idle(self, now_ms: int) -> None:
         """Forget scans that nobody has continued for a while."""

@@ -114,7 +114,7 @@ def documentation(command: Command) -> dict[str, Any]:
         shown["deprecated_since"] = since
         shown["replaced_by"] = replacement
     if command.params is None:
-        arguments = arguments_of(manual.usage)
+        arguments = arguments_of(manual.usage, command.name.count("|") + 1, len(options.keys))
         if arguments:
             shown["arguments"] = [argument.as_reply() for argument in arguments]
     elif command.max_args == 2:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Verbs about the connection itself: protocol, login, selection."""
 
 from __future__ import annotations

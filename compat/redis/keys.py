@@ -148,9 +148,7 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
         else:
             raise RespError(SYNTAX_ERROR)
     keyspace = ctx.keyspace
-    cursor, names = keyspace.scans.step(
-        cursor, count, keyspace.data, keyspace.feed.changes, keyspace.clock.now_ms
-    )
+    cursor, names = keyspace.scans.step(cursor, count, keyspace.data, keyspace.clock.now_ms)
     matches = None if pattern is None or pattern == b"*" else matcher(pattern)
     found: list[bytes] = []
     for name in names:
@@ -281,10 +279,10 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
 
 def set_deadline(ctx: Context, argv: list[bytes], unit: int, relative: bool, verb: str) -> int:
     """EXPIRE and its sisters; 1 if the deadline was set."""
+    only = _expire_condition(Args(argv, 3)) if len(argv) > 3 else None
     amount = parse_int(argv[2])
-    only = _expire_condition(Args(argv, 3))
     error = f"ERR invalid expire time in '{verb}' command"
-    if unit == 1000 and not INT64_MIN // 1000 <= amount <= INT64_MAX // 1000:
+    if unit == 1000 and abs(amount) > INT64_MAX // 1000:
         raise RespError(error)
     deadline = amount * unit + (ctx.store.clock.now_ms if relative else 0)
     if deadline > INT64_MAX:

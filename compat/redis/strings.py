@@ -94,11 +94,13 @@ def set_(ctx: Context, argv: list[bytes]) -> Reply:
     return set_with_options(ctx, argv)
 
 
-_EXPIRE_WORDS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
+# Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
+_EXPIRE_UNITS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
 
 
-def deadline_from(ctx: Context, amount: bytes, unit: int, relative: bool, verb: str) -> int:
-    """The deadline (ms since the epoch) that a positive amount of time means."""
+def deadline_from(ctx: Context, option: bytes, amount: bytes, verb: str) -> int:
+    """The deadline (ms since the epoch) that an option with a positive amount of time means."""
+    unit, relative = _EXPIRE_UNITS[option]
     number = parse_int(amount)
     error = f"ERR invalid expire time in '{verb}' command"
     if number <= 0 or (unit == 1000 and number > INT64_MAX // 1000):
@@ -114,7 +116,7 @@ def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     args = Args(argv, 3)
     keyspace, name = ctx.keyspace, argv[1]
     only_new = only_old = give_old = keep = False
-    expiry: tuple[bytes, int, bool] | None = None
+    expiry: tuple[bytes, bytes] | None = None
     while args.more():
         word = args.word()
         if word == b"NX" and not only_old:
@@ -125,9 +127,8 @@ def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
             give_old = True
         elif word == b"KEEPTTL" and expiry is None:
             keep = True
-        elif word in _EXPIRE_WORDS and not keep and expiry is None and args.more():
-            unit, relative = _EXPIRE_WORDS[word]
-            expiry = (args.take(), unit, relative)
+        elif word in _EXPIRE_UNITS and not keep and (expiry is None or expiry[0] == word) and args.more():
+            expiry = (word, args.take())
         else:
             raise RespError(SYNTAX_ERROR)
     deadline = deadline_from(ctx, *expiry, "set") if expiry is not None else None
@@ -171,7 +172,7 @@ def setex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, argv[2], 1000, True, "setex"))
+    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, b"EX", argv[2], "setex"))
     return OK
 
 
@@ -183,7 +184,7 @@ def psetex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, argv[2], 1, True, "psetex"))
+    ctx.keyspace.put_until(argv[1], argv[3], deadline_from(ctx, b"PX", argv[2], "psetex"))
     return OK
 
 
@@ -227,14 +228,13 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
     """
     args = Args(argv, 2)
     persist = False
-    expiry: tuple[bytes, int, bool] | None = None
+    expiry: tuple[bytes, bytes] | None = None
     while args.more():
         word = args.word()
         if word == b"PERSIST" and expiry is None:
             persist = True
-        elif word in _EXPIRE_WORDS and not persist and expiry is None and args.more():
-            unit, relative = _EXPIRE_WORDS[word]
-            expiry = (args.take(), unit, relative)
+        elif word in _EXPIRE_UNITS and not persist and (expiry is None or expiry[0] == word) and args.more():
+            expiry = (word, args.take())
         else:
             raise RespError(SYNTAX_ERROR)
     value = ctx.keyspace.read(argv[1])

@@ -1,10 +1,12 @@
 """Usage lines as structures: ``SET key value [NX | XX]`` becomes what COMMAND DOCS calls arguments.
 
-    line   = name group*
-    group  = word | "[" alternatives "]" | "<" alternatives ">", each optionally followed by "..."
-    alternatives = sequence ("|" sequence)*
+    line     = name sequence
+    sequence = (word | "[" choice "]" | "<" choice ">")* ["..."]
+    choice   = sequence ("|" sequence)*
 
-A word in capitals is a token; a word in small letters is a value, and belongs to the token before it.
+A word in capitals is a token. The values right behind it belong to it: ``EX seconds`` is one
+argument with a token, ``LIMIT offset count`` a block with a token. ``[key ...]`` behind ``key``
+says that it may be repeated; so does ``[field value ...]`` behind ``field value``.
 """
 
 from __future__ import annotations
@@ -15,128 +17,167 @@ from typing import Any
 
 from januskv.resp.replies import SetReply, Simple
 
-_TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
-_NUMBERS = {"count", "seconds", "milliseconds", "index", "start", "end", "offset", "increment", "decrement", "db",
-            "cursor", "timeout", "samples", "version", "protover", "client-id", "maxage", "min-match-len",
-            "destination-db", "index1", "index2"}  # fmt: skip
+_SIGNS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
+
+_KEYS = {"key", "newkey", "key1", "key2", "source", "destination"}
+_KINDS = {name: "integer" for name in (
+    "count", "seconds", "milliseconds", "index", "start", "end", "offset", "increment", "decrement", "db", "cursor",
+    "timeout", "samples", "version", "protover", "client-id", "maxage", "min-match-len", "destination-db", "index1",
+    "index2", "length",
+)} | {"pattern": "pattern", "unix-time-seconds": "unix-time", "unix-time-milliseconds": "unix-time"}  # fmt: skip
 
 
 @dataclass
 class Argument:
-    """One argument of a command, in Redis' terms."""
+    """One argument of a command, in Redis' terms. ``parts`` are those of a block or a choice."""
 
     name: str
     kind: str
     token: str | None = None
     optional: bool = False
     multiple: bool = False
+    multiple_token: bool = False  # every repetition begins with the token again
+    key_spec: int | None = None
     parts: list[Argument] = field(default_factory=list)
 
     def as_reply(self) -> dict[str, Any]:
         """The map that COMMAND DOCS shows."""
         shown: dict[str, Any] = {"name": self.name, "type": self.kind}
-        if not self.parts and self.kind not in ("pure-token", "block", "oneof"):
+        if not self.parts and self.kind != "pure-token":
             shown["display_text"] = self.name
-        if self.kind == "key":
-            shown["key_spec_index"] = 0
+        if self.key_spec is not None:
+            shown["key_spec_index"] = self.key_spec
         if self.token is not None:
             shown["token"] = self.token
-        flags = [flag for flag, is_set in (("optional", self.optional), ("multiple", self.multiple)) if is_set]
+        flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(self, name)]
         if flags:
-            shown["flags"] = SetReply([Simple(flag.encode()) for flag in flags])  # redis-cli insists on simple strings
+            shown["flags"] = SetReply([Simple(name.encode()) for name in flags])  # redis-cli insists on simple strings
         if self.parts:
             shown["arguments"] = [part.as_reply() for part in self.parts]
         return shown
 
+    def same_as(self, other: Argument) -> bool:
+        """Whether both stand for the same words, apart from how often they come."""
+        return (self.name, self.kind, self.token) == (other.name, other.kind, other.token) and (
+            len(self.parts) == len(other.parts) and all(map(Argument.same_as, self.parts, other.parts))
+        )
+
+
+class _Sequence:
+    """Arguments one after the other, with the values that belong to the last token still open."""
+
+    def __init__(self) -> None:
+        self.found: list[Argument] = []
+        self.token: str | None = None  # of a token whose values may follow
+        self.values: list[Argument] = []
+
+    def close(self) -> None:
+        """The open token gets no more values."""
+        if self.token is None:
+            return
+        name = self.token.lower()
+        if not self.values:
+            self.found.append(Argument(name, "pure-token", self.token))
+        elif len(self.values) == 1:
+            self.values[0].token = self.token
+            self.found.append(self.values[0])
+        else:
+            self.found.append(Argument(name, "block", self.token, parts=self.values))
+        self.token, self.values = None, []
+
+    def open(self, token: str) -> None:
+        self.close()
+        self.token = token
+
+    def add(self, argument: Argument) -> None:
+        (self.found if self.token is None else self.values).append(argument)
+
+    def add_optional(self, arguments: list[Argument], repeated: bool) -> None:
+        """What stood in square brackets: a repetition of what came before, or something that may be left out."""
+        if repeated and (self._repeats(self.values, arguments) if self.token is not None else False):
+            return
+        self.close()
+        if repeated and self._repeats(self.found, arguments):
+            return
+        argument = _joined(arguments)
+        argument.optional = True
+        argument.multiple |= repeated
+        self.found.append(argument)
+
+    @staticmethod
+    def _repeats(before: list[Argument], again: list[Argument]) -> bool:
+        """Mark the end of ``before`` as repeated, if ``again`` is the same; False, and nothing is done, if not."""
+        count = len(again)
+        tail = before[-count:]
+        if len(tail) < count or not all(map(Argument.same_as, tail, again)):
+            return False
+        argument = _joined(tail)
+        argument.multiple = True
+        argument.multiple_token = argument.token is not None
+        before[-count:] = [argument]
+        return True
+
 
 class _Reader:
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = tokens
+    def __init__(self, signs: list[str]) -> None:
+        self.signs = signs
         self.at = 0
 
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self) -> str:
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def sequence(self, closing: tuple[str, ...]) -> list[Argument]:
-        """Arguments up to a closing sign."""
-        found: list[Argument] = []
-        while self.peek() and self.peek() not in closing:
-            argument = self.group()
-            while self.peek() == "...":
-                self.take()
-                argument.multiple = True
-            previous = found[-1] if found else None
-            if previous is not None and _same(previous, argument) and argument.optional:
-                previous.multiple = True  # key [key ...]
-            elif previous is not None and _takes_value(previous) and argument.kind not in ("pure-token", "oneof", "block"):
-                # TOKEN value: one argument with a token
-                argument.token, argument.optional = previous.token, previous.optional
-                found[-1] = argument
+    def sequence(self, closing: str) -> tuple[list[Argument], bool]:
+        """Arguments up to a closing sign, and whether an ellipsis says that they are repeated."""
+        sequence, repeated = _Sequence(), False
+        while self.at < len(self.signs) and self.signs[self.at] not in ("|", closing):
+            sign = self.signs[self.at]
+            self.at += 1
+            if sign == "...":
+                repeated = True
+            elif sign == "[":
+                sequence.add_optional(*self.choice("]"))
+            elif sign == "<":
+                sequence.add(_joined(self.choice(">")[0]))
+            elif sign == sign.upper() and sign != sign.lower():
+                sequence.open(sign)
             else:
-                found.append(argument)
-        return found
+                sequence.add(_value(sign))
+        sequence.close()
+        return sequence.found, repeated
 
-    def group(self) -> Argument:
-        word = self.take()
-        if word in "[<":
-            closing = "]" if word == "[" else ">"
-            alternatives = [self.sequence(("|", closing))]
-            while self.peek() == "|":
-                self.take()
-                alternatives.append(self.sequence(("|", closing)))
-            if self.peek() == closing:
-                self.take()
-            argument = _joined([_block(each) for each in alternatives if each])
-            argument.optional = word == "["
-            return argument
-        return _word(word)
+    def choice(self, closing: str) -> tuple[list[Argument], bool]:
+        """What stands between brackets: one sequence, or one argument that is a choice between several."""
+        alternatives = [self.sequence(closing)]
+        while self.at < len(self.signs) and self.signs[self.at] == "|":
+            self.at += 1
+            alternatives.append(self.sequence(closing))
+        self.at += 1
+        if len(alternatives) == 1:
+            return alternatives[0]
+        parts = [_joined(arguments) for arguments, _ in alternatives]
+        return [Argument("-or-".join(part.name for part in parts[:2]), "oneof", parts=parts)], False
 
 
-def _word(word: str) -> Argument:
-    if word == word.upper() and word != word.lower():
-        return Argument(word.lower(), "pure-token", token=word)
-    name = word.strip('"')
-    if name in ("key", "newkey", "key1", "key2", "source", "destination"):
-        return Argument(name, "key")
-    if name == "pattern":
-        return Argument(name, "pattern")
-    if name.startswith("unix-time"):
-        return Argument(name, "unix-time")
-    return Argument(name, "integer" if name in _NUMBERS else "string")
+def _value(word: str) -> Argument:
+    return Argument(word, "key" if word in _KEYS else _KINDS.get(word, "string"))
 
 
-def _takes_value(argument: Argument) -> bool:
-    return argument.kind == "pure-token" and not argument.multiple
+def _joined(arguments: list[Argument]) -> Argument:
+    """Several arguments as one block; one argument is itself."""
+    if len(arguments) == 1:
+        return arguments[0]
+    return Argument("-".join(argument.name for argument in arguments[:2]), "block", parts=arguments)
 
 
-def _same(left: Argument, right: Argument) -> bool:
-    """Whether ``right`` is the repetition in ``left [left ...]``."""
-    parts = right.parts if right.kind == "block" else [right]
-    return bool(parts) and parts[-1].name == left.name and right.multiple | parts[-1].multiple
+def _number_keys(arguments: list[Argument], specs: int, next_spec: int = 0) -> int:
+    """Tell the arguments that are keys which of the command's key specs finds them, in order."""
+    for argument in arguments:
+        if argument.kind == "key" and specs:
+            argument.key_spec = min(next_spec, specs - 1)
+            next_spec += 1
+        next_spec = _number_keys(argument.parts, specs, next_spec)
+    return next_spec
 
 
-def _block(arguments: list[Argument]) -> Argument:
-    return arguments[0] if len(arguments) == 1 else Argument(arguments[0].name, "block", parts=arguments)
-
-
-def _joined(alternatives: list[Argument]) -> Argument:
-    if len(alternatives) == 1:
-        return alternatives[0]
-    return Argument("-or-".join(each.name for each in alternatives[:2]), "oneof", parts=alternatives)
-
-
-def arguments_of(usage: str) -> list[Argument]:
-    """The arguments in a usage line, without the command's name."""
-    words = _TOKENS.findall(usage)
-    skip = 1
-    while skip < len(words) and skip < 2 and usage.split(" ")[skip : skip + 1] == [words[skip]] and _is_subcommand(usage):
-        skip += 1
-    return _Reader(words[skip:]).sequence(())
-
-
-def _is_subcommand(usage: str) -> bool:
-    return usage.split(" ")[0] in ("CLIENT", "CONFIG", "OBJECT", "SLOWLOG", "LATENCY", "MEMORY", "MODULE", "COMMAND", "DEBUG")
+def arguments_of(usage: str, name_words: int = 1, key_specs: int = 0) -> list[Argument]:
+    """The arguments in a usage line, whose first words are the command's name."""
+    arguments, _ = _Reader(_SIGNS.findall(usage)[name_words:]).sequence("")
+    _number_keys(arguments, key_specs)
+    return arguments

@@ -1,0 +1,6 @@
+from januskv.commands.context cimport Context
+from januskv.storage.keyspace cimport Keyspace
+
+# Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
+cpdef object value_of(Keyspace keyspace, str name)
+cpdef store(Keyspace keyspace, dict keys)

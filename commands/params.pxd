@@ -1,0 +1,1 @@
+cpdef bint is_uint(object value)

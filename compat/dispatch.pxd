@@ -1,0 +1,13 @@
+from januskv.commands.context cimport Context
+from januskv.commands.table cimport Command
+
+cimport cython
+
+cdef class Dispatcher:
+    cdef public object server
+    @cython.locals(command=Command)
+    cpdef object route(self, Context context, list argv)
+    @cython.locals(started=longlong, spent_ns=longlong, usec=longlong)
+    cpdef object execute(self, Context context, Command command, list argv)
+    cpdef object refusal(self, object client, Command command, list argv)
+    cpdef object muted(self, object client, object reply)

@@ -1,0 +1,1 @@
+from januskv.commands.context cimport Context
