@@ -89,6 +89,13 @@ class Command:
         """The name as error texts and statistics show it: ``client|list``."""
         return self.name.lower()
 
+    def fresh(self) -> Command:
+        """The same declaration for one more table, with counters and subcommands of its own."""
+        copy = Command(self.name, self.arity, self.run, self.options, self.manual)
+        copy.min_args, copy.max_args = self.min_args, self.max_args
+        copy.handle, copy.check = self.handle, self.check
+        return copy
+
     def reset_counters(self) -> None:
         """Begin the statistics anew (CONFIG RESETSTAT)."""
         self.calls = self.rejected = self.failed = 0
@@ -189,16 +196,20 @@ class Family:
 
 
 class CommandTable:
-    """All commands by name. Raises DeclarationError for a double name or an orphaned subcommand."""
+    """All commands by name, as copies, so that two servers in a process share no counters.
+
+    Raises DeclarationError for a double name or an orphaned subcommand.
+    """
 
     def __init__(self, families: Iterable[Family]) -> None:
         self.commands: dict[bytes, Command] = {}
         self.native: dict[str, Command] = {}
         # What a line of one word that begins with a brace calls: a native request as JSON text.
-        # MONITOR and the slow log show the command in it, so not the document as such.
-        unseen = Options(group="native", flags=Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG)
+        # The native face looks at the command in it: whether a login is needed, and MONITOR and the slow log show it.
+        flags = Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG | Flag.MAY_REPLICATE | Flag.NO_AUTH
+        unseen = Options(group="native", flags=flags)
         self.document = Command("{", -1, _no_document, unseen, read_manual("{", _no_document))
-        declared = [command for family in families for command in family.commands]
+        declared = [command.fresh() for family in families for command in family.commands]
         for command in declared:
             if "|" not in command.name:
                 self._enter(self.commands, command.name.encode(), command)

@@ -172,27 +172,68 @@ def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = No
 
 PARAMETERS: tuple[Parameter, ...] = (
     # listeners
-    Parameter("bind", TEXT, "127.0.0.1 -::1", "Addresses that both listeners bind; '-' before one: no error if absent.", fixed=True),
-    Parameter("port", integer(-1, 65535), 6379, "TCP port of the data listener; 0: none, -1: one that the kernel chooses.", fixed=True),
-    Parameter("http-port", integer(-1, 65535), 8379, "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.", fixed=True),
+    Parameter(
+        "bind",
+        TEXT,
+        "127.0.0.1 -::1",
+        "Addresses that both listeners bind; '-' before one: no error if absent.",
+        fixed=True,
+    ),
+    Parameter(
+        "port",
+        integer(-1, 65535),
+        6379,
+        "TCP port of the data listener; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter(
+        "http-port",
+        integer(-1, 65535),
+        8379,
+        "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
     Parameter("unixsocket", TEXT, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
-    Parameter("unixsocketperm", PERMISSIONS, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True),
+    Parameter(
+        "unixsocketperm", PERMISSIONS, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True
+    ),
     Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
     Parameter("protected-mode", BOOL, True, "Without a password, serve only clients of this machine."),
     Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that is idle for so many seconds; 0: never."),
     Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
     Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
-    Parameter("http-allowed-origins", TEXT, "", "Origins whose pages may open a WebSocket besides the server's own; '*': any."),
+    Parameter(
+        "http-allowed-origins", TEXT, "", "Origins whose pages may open a WebSocket besides the server's own; '*': any."
+    ),
     # limits
-    Parameter("proto-max-bulk-len", memory(1 << 20), 512 << 20, "Largest argument, and largest string value, in bytes."),
+    Parameter(
+        "proto-max-bulk-len", memory(1 << 20), 512 << 20, "Largest argument, and largest string value, in bytes."
+    ),
     Parameter("client-query-buffer-limit", memory(1 << 20), 1 << 30, "Most unparsed input of a client, in bytes."),
-    Parameter("client-output-buffer-limit", OUTPUT_LIMIT, OUTPUT_LIMITS, "Most unread replies by class of client: hard, soft, seconds."),
+    Parameter(
+        "client-output-buffer-limit",
+        OUTPUT_LIMIT,
+        OUTPUT_LIMITS,
+        "Most unread replies by class of client: hard, soft, seconds.",
+    ),
     Parameter("json-max-payload", memory(64), 64 << 20, "Largest native JSON message, in bytes."),
     # access
     Parameter("requirepass", TEXT, "", "Password of the default user; empty: none.", secret=True),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
-    Parameter("enable-protected-configs", fixed_at(choice("no", "yes", "local"), "no", "no parameter is protected yet"), "no", "Only 'no': no parameter is protected yet.", fixed=True),
-    Parameter("enable-module-command", fixed_at(choice("no", "yes", "local"), "no", "there are no modules"), "no", "Only 'no': there are no modules.", fixed=True),
+    Parameter(
+        "enable-protected-configs",
+        fixed_at(choice("no", "yes", "local"), "no", "no parameter is protected yet"),
+        "no",
+        "Only 'no': no parameter is protected yet.",
+        fixed=True,
+    ),
+    Parameter(
+        "enable-module-command",
+        fixed_at(choice("no", "yes", "local"), "no", "there are no modules"),
+        "no",
+        "Only 'no': there are no modules.",
+        fixed=True,
+    ),
     # engine
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
@@ -200,7 +241,21 @@ PARAMETERS: tuple[Parameter, ...] = (
     _only("appendonly", BOOL, False, _NO_PERSISTENCE),
     _only("appendfsync", choice("everysec", "always", "no"), "everysec", _NO_PERSISTENCE),
     _only("maxmemory", memory(), 0, _NO_EVICTION),
-    _only("maxmemory-policy", choice("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"), "noeviction", _NO_EVICTION),
+    _only(
+        "maxmemory-policy",
+        choice(
+            "noeviction",
+            "allkeys-lru",
+            "allkeys-lfu",
+            "allkeys-random",
+            "volatile-lru",
+            "volatile-lfu",
+            "volatile-random",
+            "volatile-ttl",
+        ),
+        "noeviction",
+        _NO_EVICTION,
+    ),
     _only("maxmemory-samples", integer(1), 5, _NO_EVICTION),
     _only("maxmemory-eviction-tenacity", integer(0, 100), 10, _NO_EVICTION),
     _only("maxmemory-clients", TEXT, "0", _NO_EVICTION),
@@ -219,22 +274,59 @@ PARAMETERS: tuple[Parameter, ...] = (
     _only("logfile", TEXT, "", "the log goes to standard output"),
     Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
     # thresholds of OBJECT ENCODING
-    Parameter("hash-max-listpack-entries", integer(0), 512, "Most fields of a hash that is called a listpack.", alias="hash-max-ziplist-entries"),
-    Parameter("hash-max-listpack-value", integer(0), 64, "Longest field or value in such a hash, in bytes.", alias="hash-max-ziplist-value"),
-    Parameter("list-max-listpack-size", integer(-5, 2**31 - 1), -2, "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.", alias="list-max-ziplist-size"),
+    Parameter(
+        "hash-max-listpack-entries",
+        integer(0),
+        512,
+        "Most fields of a hash that is called a listpack.",
+        alias="hash-max-ziplist-entries",
+    ),
+    Parameter(
+        "hash-max-listpack-value",
+        integer(0),
+        64,
+        "Longest field or value in such a hash, in bytes.",
+        alias="hash-max-ziplist-value",
+    ),
+    Parameter(
+        "list-max-listpack-size",
+        integer(-5, 2**31 - 1),
+        -2,
+        "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.",
+        alias="list-max-ziplist-size",
+    ),
     Parameter("set-max-intset-entries", integer(), 512, "Most members of a set that is called an intset."),
     Parameter("set-max-listpack-entries", integer(), 128, "Most members of a set that is called a listpack."),
     Parameter("set-max-listpack-value", integer(), 64, "Longest member of such a set, in bytes."),
-    Parameter("zset-max-listpack-entries", integer(), 128, "Most members of a sorted set that is called a listpack.", alias="zset-max-ziplist-entries"),
-    Parameter("zset-max-listpack-value", integer(), 64, "Longest member of such a sorted set, in bytes.", alias="zset-max-ziplist-value"),
+    Parameter(
+        "zset-max-listpack-entries",
+        integer(),
+        128,
+        "Most members of a sorted set that is called a listpack.",
+        alias="zset-max-ziplist-entries",
+    ),
+    Parameter(
+        "zset-max-listpack-value",
+        integer(),
+        64,
+        "Longest member of such a sorted set, in bytes.",
+        alias="zset-max-ziplist-value",
+    ),
     _only("list-compress-depth", integer(), 0, "lists are not compressed"),
     _only("hll-sparse-max-bytes", memory(), 3000, "HyperLogLogs are not built yet"),
     _only("stream-node-max-entries", integer(), 100, _NO_STREAMS),
     _only("stream-node-max-bytes", memory(), 4096, _NO_STREAMS),
     # observation
     _only("latency-tracking", BOOL, False, "no latency histograms are kept"),
-    Parameter("loglevel", choice("debug", "verbose", "notice", "warning", "nothing"), "notice", "Least important log lines that are written."),
-    Parameter("slowlog-log-slower-than", integer(-1), 10000, "Microseconds from which a command is logged as slow; -1: never."),
+    Parameter(
+        "loglevel",
+        choice("debug", "verbose", "notice", "warning", "nothing"),
+        "notice",
+        "Least important log lines that are written.",
+    ),
+    Parameter(
+        "slowlog-log-slower-than", integer(-1), 10000, "Microseconds from which a command is logged as slow; -1: never."
+    ),
     Parameter("slowlog-max-len", integer(0), 128, "Entries of the slow log."),
     Parameter("latency-monitor-threshold", integer(0), 0, "Milliseconds from which LATENCY notes an event; 0: never."),
     Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, CommandTable
-from januskv.storage.store import Store
-
 from januskv.resp.replies import ErrorReply, Simple
+from januskv.storage.store import Store
 
 from .client import Client, Watches
 from .config import Config

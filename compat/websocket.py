@@ -60,11 +60,18 @@ class WebSocketConnection:
         self.reader.feed(data)
         if not self.halted:
             self.process()
+        elif self.reader.pending > self.server.config.client_query_buffer_limit:
+            self.server.stats.client_query_buffer_limit_disconnections += 1
+            log.warning("client %s closed: query buffer limit", self.client.address)
+            self.abort()
 
     def process(self) -> None:
         """Answer all whole messages, then write the replies at once."""
         client = self.client
         self.active_ms = self.server.store.clock.tick()
+        if self.server.paused_until_ms:  # CLIENT PAUSE; the end of the pause resumes the connection
+            self.halted = True
+            return
         if client.session is not None:
             client.session.renew(self.active_ms)
         try:

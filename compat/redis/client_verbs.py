@@ -74,7 +74,13 @@ def check_name(name: bytes, what: str = "Client names") -> None:
         raise RespError(f"ERR {what} cannot contain spaces, newlines or special characters.")
 
 
-@verbs.verb("CLIENT|SETNAME", arity=3, flags=_ANY, since="2.6.9", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "CLIENT|SETNAME",
+    arity=3,
+    flags=_ANY,
+    since="2.6.9",
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT SETNAME connection-name
 
@@ -87,7 +93,13 @@ def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("CLIENT|SETINFO", arity=4, flags=_ANY, since="7.2.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "CLIENT|SETINFO",
+    arity=4,
+    flags=_ANY,
+    since="7.2.0",
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
 
@@ -374,7 +386,8 @@ def _kill_tests(ctx: Context, args: Args) -> tuple[list[Test], bool]:
 
 @verbs.verb("CLIENT|KILL", arity=-3, flags=_ADMIN, since="2.4.0")
 def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLIENT KILL <ip:port | [ID client-id] [TYPE type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage]>
+    """CLIENT KILL <ip:port | [ID client-id] [TYPE type] [USER username] [ADDR ip:port] [LADDR ip:port]
+    [SKIPME <YES | NO>] [MAXAGE maxage]>
 
     Closes the connection of an address, or all that meet the conditions, and returns their number.
 

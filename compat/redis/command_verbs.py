@@ -118,7 +118,9 @@ def documentation(command: Command) -> dict[str, Any]:
         if arguments:
             shown["arguments"] = [argument.as_reply() for argument in arguments]
     elif command.max_args == 2:
-        shown["arguments"] = [{"name": "json", "type": "string", "display_text": "json-object", "flags": SetReply([Simple(b"optional")])}]
+        shown["arguments"] = [
+            {"name": "json", "type": "string", "display_text": "json-object", "flags": SetReply([Simple(b"optional")])}
+        ]
     if command.subcommands:
         shown["subcommands"] = {sub.text_name: documentation(sub) for sub in command.subcommands.values()}
     return shown
@@ -128,7 +130,14 @@ def _doc_group(group: str) -> str:
     return "module" if group == "native" else group.replace("_", "-")
 
 
-@verbs.verb("COMMAND", arity=-1, flags=_FLAGS, since="2.8.13", categories=("connection",), hints=("nondeterministic_output_order",))
+@verbs.verb(
+    "COMMAND",
+    arity=-1,
+    flags=_FLAGS,
+    since="2.8.13",
+    categories=("connection",),
+    hints=("nondeterministic_output_order",),
+)
 def command_(ctx: Context, argv: list[bytes]) -> Reply:
     """COMMAND
 
@@ -150,7 +159,14 @@ def command_count(ctx: Context, argv: list[bytes]) -> Reply:
     return len(ctx.server.table.commands)
 
 
-@verbs.verb("COMMAND|INFO", arity=-2, flags=_FLAGS, since="2.8.13", categories=("connection",), hints=("nondeterministic_output_order",))
+@verbs.verb(
+    "COMMAND|INFO",
+    arity=-2,
+    flags=_FLAGS,
+    since="2.8.13",
+    categories=("connection",),
+    hints=("nondeterministic_output_order",),
+)
 def command_info(ctx: Context, argv: list[bytes]) -> Reply:
     """COMMAND INFO [command-name [command-name ...]]
 
@@ -165,7 +181,14 @@ def command_info(ctx: Context, argv: list[bytes]) -> Reply:
     return [None if command is None else describe(command) for command in found]
 
 
-@verbs.verb("COMMAND|DOCS", arity=-2, flags=_FLAGS, since="7.0.0", categories=("connection",), hints=("nondeterministic_output_order",))
+@verbs.verb(
+    "COMMAND|DOCS",
+    arity=-2,
+    flags=_FLAGS,
+    since="7.0.0",
+    categories=("connection",),
+    hints=("nondeterministic_output_order",),
+)
 def command_docs(ctx: Context, argv: list[bytes]) -> Reply:
     """COMMAND DOCS [command-name [command-name ...]]
 
@@ -181,7 +204,14 @@ def command_docs(ctx: Context, argv: list[bytes]) -> Reply:
     return {command.text_name: documentation(command) for command in commands}
 
 
-@verbs.verb("COMMAND|LIST", arity=-2, flags=_FLAGS, since="7.0.0", categories=("connection",), hints=("nondeterministic_output_order",))
+@verbs.verb(
+    "COMMAND|LIST",
+    arity=-2,
+    flags=_FLAGS,
+    since="7.0.0",
+    categories=("connection",),
+    hints=("nondeterministic_output_order",),
+)
 def command_list(ctx: Context, argv: list[bytes]) -> Reply:
     """COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]
 

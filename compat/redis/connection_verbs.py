@@ -14,6 +14,7 @@ from januskv.compat.faults import RespError
 from januskv.compat.server import REDIS_VERSION
 from januskv.resp.replies import OK, PONG, Reply, Simple
 
+from .args import Args
 from .client_verbs import check_name
 from .keys import find_keyspace
 
@@ -129,9 +130,8 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
     """Protocol, name and login that HELLO was given."""
     if len(argv) == 1:
         return None, None, None
-    if not argv[1].isdigit() or len(argv[1]) > 18:
-        raise RespError("ERR Protocol version is not an integer or out of range")
-    if argv[1] not in (b"2", b"3"):
+    protocol = Args(argv).integer("ERR Protocol version is not an integer or out of range")
+    if protocol not in (2, 3):
         raise RespError("NOPROTO unsupported protocol version")
     name: bytes | None = None
     login: tuple[bytes, bytes] | None = None
@@ -146,7 +146,7 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
             at += 2
         else:
             raise RespError(f"ERR Syntax error in HELLO option '{argv[at].decode(errors='replace')}'")
-    return int(argv[1]), name, login
+    return protocol, name, login
 
 
 @verbs.verb("SELECT", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
@@ -164,7 +164,12 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("QUIT", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE, deprecated=("7.2.0", "just closing the connection"))
+@verbs.verb(
+    "QUIT",
+    arity=-1,
+    flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE,
+    deprecated=("7.2.0", "just closing the connection"),
+)
 def quit_(ctx: Context, argv: list[bytes]) -> Reply:
     """QUIT
 

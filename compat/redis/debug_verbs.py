@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
+from operator import itemgetter
+from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.server import quoted
 from januskv.resp.replies import (
-    NULL_ARRAY,
     OK,
     Attribute,
-    ErrorReply,
     Push,
     Reply,
     SetReply,
@@ -23,7 +25,7 @@ from januskv.resp.replies import (
 from januskv.storage.clock import ShiftedClock
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.values import kind_of, to_json
+from januskv.storage.values import NULL, kind_of, to_json
 
 from .args import Args
 from .encoding import encoding_of
@@ -31,6 +33,8 @@ from .help import help_lines
 from .sizes import size_of
 
 verbs = Family("server")
+
+log = logging.getLogger("januskv")
 
 _FLAGS = Flag.ADMIN | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.PROTECTED
 
@@ -72,7 +76,9 @@ def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR no such key")
     encoding = encoding_of(value, ctx.server.config)
     size = size_of(argv[2], value, 0)
-    return Simple(f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size} type:{type(value).__name__}".encode())
+    return Simple(
+        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size} type:{type(value).__name__}".encode()
+    )
 
 
 @verbs.verb("DEBUG|SET-ACTIVE-EXPIRE", arity=3, flags=_FLAGS)
@@ -127,7 +133,19 @@ def debug_error(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return ErrorReply(argv[2])
+    raise RespError(argv[2].decode(errors="replace"))
+
+
+@verbs.verb("DEBUG|LOG", arity=3, flags=_FLAGS)
+def debug_log(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG LOG message
+
+    Writes a line to the server's log.
+
+    Cost: O(1)
+    """
+    log.warning("DEBUG LOG: %s", quoted(argv[2]).decode())
+    return OK
 
 
 @verbs.verb("DEBUG|CRASH-COMMAND", arity=2, flags=_FLAGS)
@@ -145,39 +163,63 @@ _SAMPLES: dict[bytes, Reply] = {
     b"STRING": b"Hello World",
     b"INTEGER": 12345,
     b"DOUBLE": 3.141,
+    b"BIGNUM": 1234567999999999999999999999999999999,
     b"NULL": None,
     b"ARRAY": [0, 1, 2],
     b"SET": SetReply([0, 1, 2]),
     b"MAP": {0: False, 1: True, 2: False},
     b"ATTRIB": Attribute({b"key-popularity": [b"key:123", 90]}, b"Some real reply following the attribute"),
-    b"PUSH": Push([b"server-cpu-usage", 42]),
+    b"PUSH": b"Some real reply following the push reply",
     b"VERBATIM": Verbatim(b"txt", b"This is a verbatim\nstring"),
     b"TRUE": True,
     b"FALSE": False,
-    b"BIGNUM": 1234567999999999999999999999999999999,
-    b"NULLARRAY": NULL_ARRAY,
 }
 
 
 @verbs.verb("DEBUG|PROTOCOL", arity=3, flags=_FLAGS)
 def debug_protocol(ctx: Context, argv: list[bytes]) -> Reply:
-    """DEBUG PROTOCOL <string | integer | double | null | array | set | map | attrib | push | verbatim | true | false | bignum>
+    """DEBUG PROTOCOL type
 
-    Answers with a sample of a reply type.
+    Answers with a sample of a reply type: string, integer, double, bignum, null, array, set, map, attrib, push,
+    verbatim, true or false.
 
     Cost: O(1)
     """
     word = argv[2].upper()
     if word not in _SAMPLES:
-        raise RespError("ERR Wrong protocol type name. Please use one of the following: " + "|".join(n.decode().lower() for n in _SAMPLES))
+        names = "|".join(name.decode().lower() for name in _SAMPLES)
+        raise RespError(f"ERR Wrong protocol type name. Please use one of the following: {names}")
+    if word == b"PUSH":
+        if ctx.client.protocol < 3:
+            raise RespError("ERR RESP2 is not supported by this command")
+        ctx.client.push(Push([b"server-cpu-usage", 42]))
     return _SAMPLES[word]
 
 
+def canonical(value: Any) -> bytes:
+    """A value, or a part of one, as bytes that are equal for equal values: members in order, types told apart."""
+    if isinstance(value, dict):
+        named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
+        parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, canonical(member))]
+        kind = b"object"
+    elif isinstance(value, list):
+        kind, parts = b"array", [canonical(item) for item in value]
+    elif isinstance(value, str | bytes):
+        kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
+    elif value is None or value is NULL:
+        kind, parts = b"null", []
+    elif isinstance(value, bool | int | float):
+        kind, parts = type(value).__name__.encode(), [repr(value).encode()]
+    else:
+        kind, parts = kind_of(value).encode(), [canonical(to_json(value))]
+    return kind + b"".join(b"%d:%b" % (len(part), part) for part in parts) + b";"
+
+
 def digest_of(keyspace: Keyspace, key: bytes) -> bytes:
-    """A digest of a key's kind, value and deadline."""
-    value = keyspace.data[key]
-    text = repr((kind_of(value), to_json(value), keyspace.deadline_of(key)))
-    return hashlib.sha1(key + b"\0" + text.encode()).digest()
+    """A digest of a key, its value and its deadline."""
+    deadline = keyspace.deadline_of(key)
+    parts = (key, canonical(keyspace.data[key]), b"" if deadline is None else b"%d" % deadline)
+    return hashlib.sha1(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
 
 
 @verbs.verb("DEBUG|DIGEST", arity=2, flags=_FLAGS)

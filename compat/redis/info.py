@@ -261,7 +261,9 @@ def keyspace_section(server: Server) -> Fields:
             deadlines = keyspace.deadlines
             sample = list(islice(deadlines.values(), _TTL_SAMPLES))
             average = sum(max(each - now_ms, 0) for each in sample) // len(sample) if sample else 0
-            fields[f"db{keyspace.index}"] = f"keys={len(keyspace)},expires={len(deadlines)},avg_ttl={average},subexpiry=0"
+            fields[f"db{keyspace.index}"] = (
+                f"keys={len(keyspace)},expires={len(deadlines)},avg_ttl={average},subexpiry=0"
+            )
     return fields
 
 

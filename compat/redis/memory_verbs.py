@@ -107,7 +107,9 @@ def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
     return Verbatim(b"txt", text.encode())
 
 
-@verbs.verb("MEMORY|PURGE", arity=2, since="4.0.0", hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+@verbs.verb(
+    "MEMORY|PURGE", arity=2, since="4.0.0", hints=("request_policy:all_shards", "response_policy:all_succeeded")
+)
 def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
     """MEMORY PURGE
 

@@ -26,6 +26,7 @@ _REPLICATION = _SAVING | Flag.STALE
 _MODULES = _SAVING | Flag.PROTECTED
 
 NO_PERSISTENCE = "ERR this server cannot save yet"
+NO_MODULES = "ERR this server loads no modules"
 
 
 # ---------------------------------------------------------------- CONFIG
@@ -74,7 +75,14 @@ def _hide_secret_values(argv: Sequence[bytes]) -> list[bytes]:
     return shown
 
 
-@verbs.verb("CONFIG|SET", arity=-4, flags=_ADMIN, since="2.0.0", redact=_hide_secret_values, hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "CONFIG|SET",
+    arity=-4,
+    flags=_ADMIN,
+    since="2.0.0",
+    redact=_hide_secret_values,
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def config_set(ctx: Context, argv: list[bytes]) -> Reply:
     """CONFIG SET parameter value [parameter value ...]
 
@@ -109,7 +117,13 @@ def _config_set_failed(name: str, reason: str) -> RespError:
     return RespError(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")
 
 
-@verbs.verb("CONFIG|RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "CONFIG|RESETSTAT",
+    arity=2,
+    flags=_ADMIN,
+    since="2.0.0",
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     """CONFIG RESETSTAT
 
@@ -129,7 +143,13 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("CONFIG|REWRITE", arity=2, flags=_ADMIN, since="2.8.0", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "CONFIG|REWRITE",
+    arity=2,
+    flags=_ADMIN,
+    since="2.8.0",
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def config_rewrite(ctx: Context, argv: list[bytes]) -> Reply:
     """CONFIG REWRITE
 
@@ -170,7 +190,13 @@ def slowlog_(ctx: Context, argv: list[bytes]) -> Reply:
     raise AssertionError("a container is never run")
 
 
-@verbs.verb("SLOWLOG|GET", arity=-2, flags=_ADMIN & ~Flag.NOSCRIPT, since="2.2.12", hints=("request_policy:all_nodes", "nondeterministic_output"))
+@verbs.verb(
+    "SLOWLOG|GET",
+    arity=-2,
+    flags=_ADMIN & ~Flag.NOSCRIPT,
+    since="2.2.12",
+    hints=("request_policy:all_nodes", "nondeterministic_output"),
+)
 def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
     """SLOWLOG GET [count]
 
@@ -192,7 +218,13 @@ def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
     ]
 
 
-@verbs.verb("SLOWLOG|LEN", arity=2, flags=_ADMIN & ~Flag.NOSCRIPT, since="2.2.12", hints=("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"))
+@verbs.verb(
+    "SLOWLOG|LEN",
+    arity=2,
+    flags=_ADMIN & ~Flag.NOSCRIPT,
+    since="2.2.12",
+    hints=("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"),
+)
 def slowlog_len(ctx: Context, argv: list[bytes]) -> Reply:
     """SLOWLOG LEN
 
@@ -203,7 +235,13 @@ def slowlog_len(ctx: Context, argv: list[bytes]) -> Reply:
     return len(ctx.server.slowlog.entries)
 
 
-@verbs.verb("SLOWLOG|RESET", arity=2, flags=_ADMIN & ~Flag.NOSCRIPT, since="2.2.12", hints=("request_policy:all_nodes", "response_policy:all_succeeded"))
+@verbs.verb(
+    "SLOWLOG|RESET",
+    arity=2,
+    flags=_ADMIN & ~Flag.NOSCRIPT,
+    since="2.2.12",
+    hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def slowlog_reset(ctx: Context, argv: list[bytes]) -> Reply:
     """SLOWLOG RESET
 
@@ -262,6 +300,12 @@ def role(ctx: Context, argv: list[bytes]) -> Reply:
     return [b"master", 0, []]
 
 
+def _replicate(argv: list[bytes]) -> Reply:
+    if (argv[1].upper(), argv[2].upper()) == (b"NO", b"ONE"):
+        return OK
+    raise RespError("ERR replication is not supported by this server")
+
+
 @verbs.verb("SLAVEOF", arity=3, flags=_REPLICATION, deprecated=("5.0.0", "`REPLICAOF`"))
 def slaveof(ctx: Context, argv: list[bytes]) -> Reply:
     """SLAVEOF host port
@@ -272,7 +316,7 @@ def slaveof(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: only NO ONE is accepted.
     """
-    return replicaof(ctx, argv)
+    return _replicate(argv)
 
 
 @verbs.verb("REPLICAOF", arity=3, flags=_REPLICATION, since="5.0.0")
@@ -285,13 +329,7 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: only NO ONE is accepted.
     """
-    if (argv[1].upper(), argv[2].upper()) == (b"NO", b"ONE"):
-        return OK
-    raise RespError("ERR replication is not supported by this server")
-
-
-def _no_persistence(ctx: Context, argv: list[bytes]) -> Reply:
-    raise RespError(NO_PERSISTENCE)
+    return _replicate(argv)
 
 
 @verbs.verb("SAVE", arity=1, flags=_SAVING | Flag.NO_MULTI)
@@ -304,7 +342,7 @@ def save(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: always refused.
     """
-    return _no_persistence(ctx, argv)
+    raise RespError(NO_PERSISTENCE)
 
 
 @verbs.verb("BGSAVE", arity=-1, flags=_SAVING)
@@ -319,7 +357,7 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
-    return _no_persistence(ctx, argv)
+    raise RespError(NO_PERSISTENCE)
 
 
 @verbs.verb("BGREWRITEAOF", arity=1, flags=_SAVING)
@@ -332,7 +370,7 @@ def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: always refused.
     """
-    return _no_persistence(ctx, argv)
+    raise RespError(NO_PERSISTENCE)
 
 
 @verbs.verb("MODULE", arity=-2, since="4.0.0")
@@ -344,7 +382,9 @@ def module_(ctx: Context, argv: list[bytes]) -> Reply:
     raise AssertionError("a container is never run")
 
 
-@verbs.verb("MODULE|LIST", arity=2, flags=Flag.ADMIN | Flag.NOSCRIPT, since="4.0.0", hints=("nondeterministic_output_order",))
+@verbs.verb(
+    "MODULE|LIST", arity=2, flags=Flag.ADMIN | Flag.NOSCRIPT, since="4.0.0", hints=("nondeterministic_output_order",)
+)
 def module_list(ctx: Context, argv: list[bytes]) -> Reply:
     """MODULE LIST
 
@@ -353,10 +393,6 @@ def module_list(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     return []
-
-
-def _no_modules(ctx: Context, argv: list[bytes]) -> Reply:
-    raise RespError("ERR this server loads no modules")
 
 
 @verbs.verb("MODULE|LOAD", arity=-3, flags=_MODULES, since="4.0.0")
@@ -369,7 +405,7 @@ def module_load(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: always refused.
     """
-    return _no_modules(ctx, argv)
+    raise RespError(NO_MODULES)
 
 
 @verbs.verb("MODULE|LOADEX", arity=-3, flags=_MODULES, since="7.0.0")
@@ -382,7 +418,7 @@ def module_loadex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: always refused.
     """
-    return _no_modules(ctx, argv)
+    raise RespError(NO_MODULES)
 
 
 @verbs.verb("MODULE|UNLOAD", arity=3, flags=_MODULES, since="4.0.0")
@@ -395,7 +431,7 @@ def module_unload(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: always refused.
     """
-    return _no_modules(ctx, argv)
+    raise RespError(NO_MODULES)
 
 
 @verbs.verb("MODULE|HELP", arity=2, flags=_ANY, since="5.0.0")
@@ -448,7 +484,9 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
     return NO_REPLY  # clients take the closed connection as success, and any reply as failure
 
 
-@verbs.verb("LASTSAVE", arity=1, flags=_ANY | Flag.FAST, categories=("admin", "dangerous"), hints=("nondeterministic_output",))
+@verbs.verb(
+    "LASTSAVE", arity=1, flags=_ANY | Flag.FAST, categories=("admin", "dangerous"), hints=("nondeterministic_output",)
+)
 def lastsave(ctx: Context, argv: list[bytes]) -> Reply:
     """LASTSAVE
 

@@ -20,11 +20,15 @@ from januskv.resp.replies import SetReply, Simple
 _SIGNS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 
 _KEYS = {"key", "newkey", "key1", "key2", "source", "destination"}
-_KINDS = {name: "integer" for name in (
-    "count", "seconds", "milliseconds", "index", "start", "end", "offset", "increment", "decrement", "db", "cursor",
-    "timeout", "samples", "version", "protover", "client-id", "maxage", "min-match-len", "destination-db", "index1",
-    "index2", "length",
-)} | {"pattern": "pattern", "unix-time-seconds": "unix-time", "unix-time-milliseconds": "unix-time"}  # fmt: skip
+_NUMBERS = """
+    client-id count cursor db decrement destination-db end increment index index1 index2 length maxage milliseconds
+    min-match-len offset protover samples seconds start timeout version
+"""
+_KINDS = dict.fromkeys(_NUMBERS.split(), "integer") | {
+    "pattern": "pattern",
+    "unix-time-seconds": "unix-time",
+    "unix-time-milliseconds": "unix-time",
+}
 
 
 @dataclass

@@ -1,0 +1,153 @@
+"""The pages under docs/ that are made from declarations: ``python -m januskv.manual`` writes them anew.
+
+    docs/commands.md        from the command table: what every command does, costs, and how it differs
+    docs/configuration.md   from the table of parameters
+
+A test compares the files with what this module makes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .commands.table import Command, CommandTable
+from .compat.commands import build_table
+from .compat.config import PARAMETERS, Parameter
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+_GENERATED = "<!-- Made by `python -m januskv.manual` from the declarations in the source; do not edit. -->"
+
+# Group -> heading, in the order of the page.
+GROUPS = {
+    "connection": "Connection",
+    "server": "Server",
+    "generic": "Keys",
+    "string": "Strings",
+    "transactions": "Transactions",
+    "hash": "Hashes",
+    "list": "Lists",
+    "set": "Sets",
+    "sorted_set": "Sorted sets",
+    "stream": "Streams",
+    "bitmap": "Bitmaps",
+    "hyperloglog": "HyperLogLog",
+    "geo": "Geo",
+    "pubsub": "Pub/Sub",
+    "scripting": "Scripts",
+    "native": "Native JSON commands",
+}
+
+
+# ---------------------------------------------------------------- commands
+
+
+def shown_name(command: Command) -> str:
+    """``CLIENT LIST``, as it is typed."""
+    return command.name.replace("|", " ")
+
+
+def _leaves(table: CommandTable) -> list[Command]:
+    """Commands and subcommands, without the containers, which do nothing by themselves."""
+    found = [command for command in table.everything() if not command.subcommands or command.min_args == 1]
+    return sorted(found, key=lambda command: command.name)
+
+
+def _anchor(command: Command) -> str:
+    return re.sub(r"[^a-z0-9 _-]", "", shown_name(command).lower()).replace(" ", "-")
+
+
+def _entry(command: Command) -> Iterator[str]:
+    manual, options = command.manual, command.options
+    yield f"### {shown_name(command)}"
+    yield f"```\n{manual.usage}\n```"
+    yield from (part for part in manual.text.split("\n\n") if not part.startswith(("Cost: ", "Differs: ")))
+    facts = [f"Cost: {manual.cost}."] if manual.cost else []
+    if command.params is None:
+        facts.append(f"Since Redis {options.since}.")
+    if options.deprecated is not None:
+        since, replacement = options.deprecated
+        facts.append(f"Deprecated since {since}: use {replacement}.")
+    if facts:
+        yield " ".join(facts)
+    if manual.differs:
+        yield f"**Differs:** {manual.differs}"
+
+
+def commands_page(table: CommandTable) -> str:
+    """The text of docs/commands.md. Raises KeyError for a group without a heading."""
+    commands = _leaves(table)
+    used = {command.options.group for command in commands}
+    headings = {group: GROUPS[group] for group in sorted(used, key=list(GROUPS).index)}
+    parts = [
+        _GENERATED,
+        "# Commands",
+        f"{len(commands)} commands and subcommands. Names are the same in any letter case. "
+        "Everything that is not in this list is answered with an error.",
+    ]
+    for group, heading in headings.items():
+        names = [command for command in commands if command.options.group == group]
+        links = " · ".join(f"[{shown_name(command)}](#{_anchor(command)})" for command in names)
+        parts.append(f"**{heading}**: {links}")
+    for group, heading in headings.items():
+        parts.append(f"## {heading}")
+        for command in commands:
+            if command.options.group == group:
+                parts += _entry(command)
+    return "\n\n".join(parts) + "\n"
+
+
+# ---------------------------------------------------------------- configuration
+
+
+def _row(parameter: Parameter) -> str:
+    default = parameter.kind.show(parameter.default)
+    name = f"`{parameter.name}`" + (f" (`{parameter.alias}`)" if parameter.alias is not None else "")
+    changes = "at start" if parameter.fixed else "any time"
+    return f"| {name} | {f'`{default}`' if default else ''} | {changes} | {parameter.about} |"
+
+
+def configuration_page() -> str:
+    """The text of docs/configuration.md."""
+    return (
+        "\n\n".join(
+            [
+                _GENERATED,
+                "# Configuration",
+                "Every parameter is an option of the command line (`--maxclients 100`), a line of a file in the style of "
+                "redis.conf (`maxclients 100`), or a member of a TOML file (`maxclients = 100`); the file is named by "
+                "`--config`, and options win over it. `include other.conf` reads another file in its place. `CONFIG GET` "
+                "and `CONFIG SET` read and change parameters while the server runs, `CONFIG REWRITE` writes them back.",
+                "\n".join(
+                    ["| parameter | default | may change | meaning |", "|---|---|---|---|", *map(_row, PARAMETERS)]
+                ),
+            ]
+        )
+        + "\n"
+    )
+
+
+# ---------------------------------------------------------------- all pages
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every page."""
+    return {"commands.md": commands_page(build_table()), "configuration.md": configuration_page()}
+
+
+def main() -> int:
+    """Write the pages; gives the exit status."""
+    if not DOCS.is_dir():
+        print(f"januskv.manual: {DOCS} is not there: run it in a source tree", file=sys.stderr)
+        return 1
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+        print(DOCS / name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""CLIENT PAUSE holds commands, keeps their order, and runs them when it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def pause(wire: Any, line: bytes = b"CLIENT PAUSE 1000\r\n") -> None:
+    assert wire.send(line) == b"+OK\r\n"
+
+
+def let_time_pass(house: Any, ms: int) -> None:
+    """Move the clock and call the timers that are due, until none is."""
+    house.clock.advance(ms)
+    run_timers(house, ms / 1000)
+
+
+def run_timers(house: Any, up_to_s: float = 0) -> None:
+    while due := [timer for timer in house.timers if timer[0] <= up_to_s]:
+        house.timers = [timer for timer in house.timers if timer[0] > up_to_s]
+        for _, call in due:
+            call()
+
+
+def test_everything_waits_and_runs_in_order(house: Any, wire: Any) -> None:
+    pause(wire)
+    other = house.connect()
+    assert other.send(b"SET a 1\r\nGET a\r\n") == b""
+    assert other.send(b"INCR a\r\n") == b""
+    other.transport.written = b""
+    let_time_pass(house, 1000)
+    assert other.transport.written == b"+OK\r\n$1\r\n1\r\n:2\r\n"
+    assert other.send(b"GET a\r\n") == b"$1\r\n2\r\n"
+
+
+def test_unpause_ends_it(house: Any, wire: Any) -> None:
+    pause(wire)
+    other = house.connect()
+    assert other.send(b"PING\r\n") == b""
+    assert wire.send(b"CLIENT UNPAUSE\r\n") == b"+OK\r\n"
+    run_timers(house)
+    assert other.transport.written == b"+PONG\r\n"
+
+
+def test_a_pause_of_writes_lets_reads_through(house: Any, wire: Any) -> None:
+    wire("SET", "a", 1)
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    reader, writer = house.connect(), house.connect()
+    assert reader.send(b"GET a\r\n") == b"$1\r\n1\r\n"
+    assert writer.send(b"INCR a\r\nGET a\r\n") == b""
+    assert reader.send(b"GET a\r\n") == b"$1\r\n1\r\n"
+    writer.transport.written = b""
+    let_time_pass(house, 1000)
+    assert writer.transport.written == b":2\r\n$1\r\n2\r\n"
+
+
+def test_a_transaction_that_writes_waits_at_exec(house: Any, wire: Any) -> None:
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    other = house.connect()
+    assert other.send(b"MULTI\r\nGET a\r\nEXEC\r\n") == b"+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n"
+    assert other.send(b"MULTI\r\nSET a 1\r\nEXEC\r\n") == b"+OK\r\n+QUEUED\r\n"
+    other.transport.written = b""
+    let_time_pass(house, 1000)
+    assert other.transport.written == b"*1\r\n+OK\r\n"
+
+
+def test_native_commands_wait_too(house: Any, wire: Any) -> None:
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    request = b'{"KV_SET":{"keys":{"a":1}}}'
+    line, bulk = house.connect(), house.connect()
+    assert line.send(request + b"\n") == b""
+    assert bulk.send(b"*1\r\n$%d\r\n%b\r\n" % (len(request), request)) == b""
+    let_time_pass(house, 1000)
+    assert line.transport.written == b'{"KV_SET_RSP":{"st":1}}\n'
+    assert bulk.transport.written == b'$23\r\n{"KV_SET_RSP":{"st":1}}\r\n'
+
+
+def test_the_longer_and_stricter_pause_wins(house: Any, wire: Any) -> None:
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    pause(wire, b"CLIENT PAUSE 100 ALL\r\n")
+    other = house.connect()
+    assert other.send(b"GET a\r\n") == b""
+    let_time_pass(house, 100)
+    assert other.transport.written == b""
+    let_time_pass(house, 900)
+    assert other.transport.written == b"$-1\r\n"
+
+
+def test_keys_do_not_expire_by_themselves_meanwhile(house: Any, wire: Any) -> None:
+    wire("SET", "a", 1, "PX", 10)
+    pause(wire)
+    house.advance(5_000)
+    assert b"a" in house.store.databases[0].data
+    wire.send(b"CLIENT UNPAUSE\r\n")
+    house.advance(5_000)
+    assert b"a" not in house.store.databases[0].data
+
+
+def test_a_held_client_can_be_killed(house: Any, wire: Any) -> None:
+    pause(wire)
+    other = house.connect(("127.0.0.1", 9))
+    other.send(b"SET a 1\r\n")
+    wire.send(b"CLIENT KILL 127.0.0.1:9\r\n")
+    assert other.transport.closed
+    let_time_pass(house, 1000)
+    assert house.connect()("GET", "a") is None
