@@ -19,6 +19,8 @@ from typing import Any
 
 import orjson
 
+from .json_scan import may_nest_deeper, written_members
+
 MOST_DEPTH = 128
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
 # A float of this size may have been an integer that did not fit; none below can.
@@ -35,10 +37,10 @@ def loads(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _second_look(text, error)
-    if text.count(b"{") + text.count(b"[") > MOST_DEPTH and deeper_than(value, MOST_DEPTH):
+    if may_nest_deeper(text, MOST_DEPTH) and deeper_than(value, MOST_DEPTH):
         raise JsonError(f"nested deeper than {MOST_DEPTH}")
-    members = count_members(value)
-    if members < 0 or members != text.count(b":"):
+    # A name that stands twice is written twice and counted once.
+    if count_members(value) != written_members(text):
         return _exact(text)
     return value
 
@@ -85,7 +87,7 @@ def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
     if text.startswith(codecs.BOM_UTF8):
         return loads(text[len(codecs.BOM_UTF8) :])
     if "infinity" in str(error):
-        if text.count(b"{") + text.count(b"[") > MOST_DEPTH:
+        if may_nest_deeper(text, MOST_DEPTH):
             # Only strings can hold so many brackets in a shallow text; the exact parser must not recurse too deep.
             raise JsonError(str(error)) from None
         return _exact(text)

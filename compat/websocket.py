@@ -32,6 +32,7 @@ class WebSocketConnection:
         self.transport: Any = None
         self.closing = False
         self.halted = False
+        self.queued = False  # in the outbox
         self.out: list[bytes] = []
         self.last_command: Command | None = None
         self.active_ms = server.store.clock.now_ms
@@ -80,7 +81,7 @@ class WebSocketConnection:
         except ws.FrameError as error:
             self.server.stats.protocol_errors += 1
             self.end(error.code, str(error))
-        self.flush()
+        self.flush_soon()
 
     def take(self, opcode: int, payload: bytes) -> None:
         """Answer one message or control frame."""
@@ -118,6 +119,17 @@ class WebSocketConnection:
         """The client has read most of its replies."""
 
     # ------------------------------------------------------------ output
+
+    def flush_soon(self) -> None:
+        """Write the replies together with those of other connections; see ``Connection.flush_soon``."""
+        outbox = self.server.outbox
+        if outbox.soon is None:
+            self.flush()
+        elif not self.queued:
+            self.queued = True
+            outbox.waiting.append(self)
+            if len(outbox.waiting) == 1:
+                outbox.soon(outbox.flush)
 
     def flush(self) -> None:
         """Hand what has been collected to the transport; it is closed after that if it is to be."""

@@ -230,7 +230,10 @@ class FrameReader:
             head = 14
             if left < head:
                 return None
-            size = int.from_bytes(buffer[at + 2 : at + 10], "big")
+            announced = int.from_bytes(buffer[at + 2 : at + 10], "big")
+            if announced > self.max_message:  # up to 2**64, more than an index holds
+                raise FrameError(TOO_BIG, "message too big")
+            size = announced
         if size > self.max_message:
             raise FrameError(TOO_BIG, "message too big")
         if left < head + size:

@@ -1,0 +1,30 @@
+"""What can be read off a valid JSON text without parsing it. Same contract as ``json_scan.py``."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+
+cpdef Py_ssize_t written_members(bytes text):
+    """How many members the objects in a valid JSON text have as written: its colons outside strings."""
+    cdef const char *at = PyBytes_AS_STRING(text)
+    cdef const char *end = at + PyBytes_GET_SIZE(text)
+    cdef Py_ssize_t colons = 0
+    while at < end:
+        if at[0] == c":":
+            colons += 1
+        elif at[0] == c'"':
+            at += 1
+            while at < end and at[0] != c'"':
+                at += 2 if at[0] == c"\\" else 1
+        at += 1
+    return colons
+
+
+cpdef bint may_nest_deeper(bytes text, Py_ssize_t limit):
+    """Whether a JSON text may be nested deeper than a limit; False is certain, True is not."""
+    cdef const char *at = PyBytes_AS_STRING(text)
+    cdef const char *end = at + PyBytes_GET_SIZE(text)
+    cdef Py_ssize_t opened = 0
+    while at < end:
+        opened += at[0] == c"{" or at[0] == c"["
+        at += 1
+    return opened > limit
