@@ -25,7 +25,18 @@ KINDS = ("kv_set", "kv_get", "kv_set10", "kv_get10")
 def load(port: int, mode: str, kind: str, pipeline: int) -> float:
     """One run of the load generator: thousand requests (with ten keys: keys) a second."""
     count = 200_000 if kind.endswith("10") else 300_000 if pipeline == 1 else 600_000
-    argv = [*on_client_core(), str(compiled_tool("jsonload.c")), str(port), mode, kind, "50", str(pipeline), str(count), "100000", "32"]
+    argv = [
+        *on_client_core(),
+        str(compiled_tool("jsonload.c")),
+        str(port),
+        mode,
+        kind,
+        "50",
+        str(pipeline),
+        str(count),
+        "100000",
+        "32",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=True)
     return float(json.loads(done.stdout)["keys_per_s"]) / 1000
 

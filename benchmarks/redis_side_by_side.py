@@ -78,7 +78,9 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tests", type=lambda text: text.split(","), default="ping_mbulk,set,get,incr,mset".split(","))
+    parser.add_argument(
+        "--tests", type=lambda text: text.split(","), default=["ping_mbulk", "set", "get", "incr", "mset"]
+    )
     parser.add_argument("--pipelines", type=numbers, default=[1, 16, 64])
     parser.add_argument("--sizes", type=numbers, default=[3, 512])
     parser.add_argument("--builds", type=lambda text: text.split(","), default=["compiled", "plain"])

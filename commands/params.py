@@ -6,37 +6,38 @@ type. What must not be empty is looked at when all types are right, and then the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from .declare import DeclarationError, Param
-from .status import Status
+from .status import KEY_VALUES, Dialect
 
-UINT64_MAX = (1 << 64) - 1
+UINT64_MAX: Final = (1 << 64) - 1
 
 # Name -> the Python type that the JSON parser makes of it; uint is an int that is not negative.
-KINDS: dict[str, type] = {
+KINDS: dict[str, type | None] = {
     "object": dict,
     "array": list,
     "string": str,
     "bool": bool,
-    "int": int,
     "uint": int,
-    "any": object,
+    "any": None,
 }
 
 MISSING = "Missing parameter"
 WRONG_TYPE = "Param type incorrect"
 
+_ABSENT: Final = object()
+
 
 class NativeError(Exception):
-    """A native request is refused: status, text, and members that its reply has besides."""
+    """A native request is refused: status, text, and the token to repeat where there is one."""
 
-    def __init__(self, status: int, text: str = "", **members: Any) -> None:
+    def __init__(self, status: int, text: str = "", token: int | None = None) -> None:
         super().__init__(status, text)
         self.status = status
         self.text = text
-        self.members = members
+        self.token = token
 
 
 def is_uint(value: object) -> bool:
@@ -44,34 +45,42 @@ def is_uint(value: object) -> bool:
     return type(value) is int and 0 <= value <= UINT64_MAX
 
 
-def _fits(value: object, kind: str) -> bool:
-    if kind == "any":
-        return True
-    if kind == "uint":
-        return is_uint(value)
-    return type(value) is KINDS[kind]
+class ParamCheck:
+    """The checks of one command, made from its declared parameters once. ``own`` is what it checks after those."""
 
+    __slots__ = ("dialect", "filled", "own", "rules")
 
-def compile_params(params: tuple[Param, ...]) -> Callable[[Mapping[str, Any]], None]:
-    """Make the check of a command from its declared parameters. It raises NativeError."""
-    for param in params:
-        if param.kind not in KINDS:
-            raise DeclarationError(f"parameter {param.name}: no kind is called {param.kind}")
-    rules = [(p.name, p.kind, KINDS[p.kind], p.required) for p in sorted(params, key=lambda p: p.name)]
-    filled = [(p.name, p.empty_text) for p in params if p.empty_text is not None]
+    def __init__(
+        self,
+        params: tuple[Param, ...] = (),
+        dialect: Dialect = KEY_VALUES,
+        own: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        for param in params:
+            if param.kind not in KINDS:
+                raise DeclarationError(f"parameter {param.name}: no kind is called {param.kind}")
+        ordered = sorted(params, key=lambda param: param.name)
+        # name, Python type, whether it is an unsigned integer, whether it must be there
+        self.rules: list[tuple[str, type | None, bool, bool]] = [
+            (param.name, KINDS[param.kind], param.kind == "uint", param.required) for param in ordered
+        ]
+        self.filled: list[tuple[str, str]] = [
+            (param.name, param.empty_text) for param in ordered if param.empty_text is not None
+        ]
+        self.dialect = dialect
+        self.own = own
 
-    def check(body: Mapping[str, Any]) -> None:
-        for name, kind, python_type, required in rules:
-            if name not in body:
+    def check(self, body: dict[str, Any]) -> None:
+        """Look at a body. Raises NativeError with the dialect's statuses."""
+        for name, kind, unsigned, required in self.rules:
+            value = body.get(name, _ABSENT)
+            if value is _ABSENT:
                 if required:
-                    raise NativeError(Status.PARAM_MISSING, MISSING)
-                continue
-            value = body[name]
-            if type(value) is not python_type or kind == "uint":
-                if not _fits(value, kind):
-                    raise NativeError(Status.VALUE_TYPE, WRONG_TYPE)
-        for name, text in filled:
+                    raise NativeError(self.dialect.param_missing, MISSING)
+            elif kind is not None and type(value) is not kind or (unsigned and not is_uint(value)):
+                raise NativeError(self.dialect.param_type, WRONG_TYPE)
+        for name, text in self.filled:
             if not body.get(name, True):
-                raise NativeError(Status.VALUE_SIZE, text)
-
-    return check
+                raise NativeError(self.dialect.param_empty, text)
+        if self.own is not None:
+            self.own(body)

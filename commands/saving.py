@@ -6,7 +6,6 @@ from typing import Any
 
 from .context import Context
 from .declare import Flag
-from .params import NativeError
 from .status import Status
 from .table import Family
 
@@ -14,12 +13,8 @@ commands = Family("native")
 
 Body = dict[str, Any]
 
-
-class SavingDisabled(NativeError):
-    """Saving is off; the one refusal whose reply has no ``tkn``."""
-
-    def __init__(self) -> None:
-        super().__init__(Status.COMMAND_DISABLED)
+# The one refusal without ``tkn``, so it is given as a reply.
+_DISABLED: Body = {"st": Status.COMMAND_DISABLED.value, "m": ""}
 
 
 @commands.native("KV_SAVE", flags=Flag.ADMIN)
@@ -28,7 +23,7 @@ def kv_save(ctx: Context, body: Body) -> Body:
 
     Refused with status 14: saving is not built yet.
     """
-    raise SavingDisabled
+    return _DISABLED
 
 
 @commands.native("KV_LOAD", flags=Flag.ADMIN)
@@ -37,7 +32,7 @@ def kv_load(ctx: Context, body: Body) -> Body:
 
     Refused with status 14: loading is not built yet.
     """
-    raise SavingDisabled
+    return _DISABLED
 
 
 @commands.native("SH_SAVE", flags=Flag.ADMIN)
@@ -46,7 +41,7 @@ def sh_save(ctx: Context, body: Body) -> Body:
 
     Refused with status 14: saving is not built yet.
     """
-    raise SavingDisabled
+    return _DISABLED
 
 
 @commands.native("SH_LOAD", flags=Flag.ADMIN)
@@ -55,4 +50,4 @@ def sh_load(ctx: Context, body: Body) -> Body:
 
     Refused with status 14: loading is not built yet.
     """
-    raise SavingDisabled
+    return _DISABLED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from januskv.storage.errors import SessionExists
@@ -10,7 +9,7 @@ from januskv.storage.sessions import Session
 
 from .context import Context
 from .declare import Flag, Param
-from .params import NativeError, compile_params, is_uint
+from .params import NativeError, ParamCheck, is_uint
 from .status import Status
 from .table import Family
 
@@ -19,13 +18,13 @@ commands = Family("native")
 Body = dict[str, Any]
 
 _NAME = Param("name", "string", empty_text="Session name empty")
-_check_expiry = compile_params((Param("deleteSession", "bool"), Param("duration", "uint")))
+_EXPIRY = ParamCheck((Param("deleteSession", "bool"), Param("duration", "uint")))
 
 
-def check_new(body: Mapping[str, Any]) -> None:
+def check_new(body: Body) -> None:
     """SH_NEW's own check: the members of ``expiry``."""
     if "expiry" in body:
-        _check_expiry(body["expiry"])
+        _EXPIRY.check(body["expiry"])
 
 
 @commands.native(
@@ -72,7 +71,7 @@ def sh_open(ctx: Context, body: Body) -> Body:
     return {"tkn": session.token, "st": 1}
 
 
-def token_of(body: Mapping[str, Any]) -> int:
+def token_of(body: Body) -> int:
     """The token in ``tkn``. Raises NativeError 101 where there is no unsigned integer of 64 bits."""
     token = body.get("tkn")
     if not is_uint(token):
@@ -106,7 +105,7 @@ def sh_end_all(ctx: Context, body: Body) -> Body:
     return {"st": 1, "cnt": ctx.store.sessions.end_all()}
 
 
-def check_info(body: Mapping[str, Any]) -> None:
+def check_info(body: Body) -> None:
     """SH_INFO's own check: it takes one member and no other."""
     if len(body) != 1:
         raise NativeError(Status.COMMAND_SYNTAX)

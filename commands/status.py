@@ -1,10 +1,16 @@
-"""Native status codes of the KV_, SH_ and SV_ families (specs: NemesisDB 0.6.3), and our additions."""
+"""Native status codes, and how the two families of native commands word their refusals.
 
+Specs: NemesisDB 0.6.3, whose key-value and time-series sides have different numbers and members.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Status(IntEnum):
-    """``st`` in a native reply. TS_ commands have a table of their own."""
+    """``st`` in replies of KV_, SH_ and SV_ commands."""
 
     OK = 1
     OPCODE_INVALID = 2
@@ -28,8 +34,71 @@ class Status(IntEnum):
     SAVE_COMPLETE = 121
     SAVE_DIR_WRITE_FAIL = 122
     SAVE_ERROR = 123
+    LOADING = 140
     LOAD_COMPLETE = 141
     LOAD_ERROR = 142
     NOT_AUTHENTICATED = 170  # ours: the connection has not authenticated
     NOT_PERMITTED = 171  # ours: the user may not do this, or not here
     UNKNOWN = 1000
+
+
+class SeriesStatus(IntEnum):
+    """``st`` in replies of TS_ commands."""
+
+    OK = 1
+    OPCODE_INVALID = 2
+    JSON_INVALID = 3
+    UNKNOWN = 4
+    COMMAND_SYNTAX = 5
+    COMMAND_NOT_EXIST = 6
+    PARAM_MISSING = 7
+    PARAM_TYPE = 8
+    PARAM_VALUE = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What every command of a family can be told, in the family's numbers and members."""
+
+    text: str  # the member that explains a refusal
+    repeats_token: bool  # a refusal has ``tkn``: what was sent, or null
+    reads_any_body: bool  # a body that is no object counts as an empty one; otherwise it is refused
+    names_failures: bool  # unknown commands and failures are answered as <NAME>_RSP, otherwise as ERR
+    many_commands: int
+    unknown_command: int
+    param_missing: int
+    param_type: int
+    param_empty: int
+    failure: int
+
+
+KEY_VALUES = Dialect(
+    text="m",
+    repeats_token=True,
+    reads_any_body=False,
+    names_failures=True,
+    many_commands=Status.COMMAND_MULTIPLE,
+    unknown_command=Status.COMMAND_NOT_EXIST,
+    param_missing=Status.PARAM_MISSING,
+    param_type=Status.VALUE_TYPE,
+    param_empty=Status.VALUE_SIZE,
+    failure=Status.UNKNOWN,
+)
+
+TIME_SERIES = Dialect(
+    text="msg",
+    repeats_token=False,
+    reads_any_body=True,
+    names_failures=False,
+    many_commands=SeriesStatus.COMMAND_SYNTAX,
+    unknown_command=SeriesStatus.COMMAND_NOT_EXIST,
+    param_missing=SeriesStatus.PARAM_MISSING,
+    param_type=SeriesStatus.PARAM_TYPE,
+    param_empty=SeriesStatus.PARAM_VALUE,
+    failure=SeriesStatus.UNKNOWN,
+)
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect in which a name is answered, whether or not there is such a command."""
+    return TIME_SERIES if name.startswith("TS_") else KEY_VALUES

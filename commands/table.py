@@ -6,11 +6,12 @@ refuses double names. Names are upper case; a subcommand is called ``CLIENT|LIST
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, Redact, read_manual
-from .params import compile_params
+from .params import ParamCheck
+from .status import KEY_VALUES, Dialect
 
 # (context, command line) -> reply value; a native handler takes (context, parsed body).
 Handler = Callable[..., object]
@@ -18,8 +19,7 @@ Handler = Callable[..., object]
 _NO_LIMIT = 1 << 30
 
 
-def _no_check(body: Mapping[str, Any]) -> None:
-    """What a command without parameters checks."""
+_NO_PARAMS = ParamCheck()
 
 
 def _no_document(ctx: Any, argv: list[bytes]) -> object:
@@ -33,21 +33,23 @@ def _no_document(ctx: Any, argv: list[bytes]) -> object:
 class Command:
     """One command: its declaration, its handler and its counters.
 
-    ``run(ctx, argv)`` gives the reply value. A native command has ``check(body)`` and
-    ``handle(ctx, body)`` besides, and its ``run`` is set by the native face. ``timed`` ones are timed one by one, the others share their batch's time.
+    ``run(ctx, argv)`` gives the reply value. A native command has ``handle(ctx, body)`` besides, for a
+    body that ``rules`` has checked, and its ``run`` is set by the native face. ``timed`` ones are timed
+    one by one, the others share their batch's time.
     """
 
     __slots__ = (
         "calls",
-        "check",
         "failed",
         "handle",
+        "in_keyspace",
+        "manual",
         "max_args",
         "min_args",
         "name",
         "options",
-        "manual",
         "rejected",
+        "rules",
         "run",
         "subcommands",
         "timed",
@@ -58,11 +60,12 @@ class Command:
         self.name: str = name
         self.run: Handler = run
         self.handle: Handler | None = None
-        self.check: Callable[[Mapping[str, Any]], None] = _no_check
+        self.rules: ParamCheck = _NO_PARAMS
         self.min_args: int = abs(arity)
         self.max_args: int = arity if arity > 0 else _NO_LIMIT
         self.options: Options = options
         self.manual: Manual = manual
+        self.in_keyspace: bool = options.in_keyspace
         self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK)
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: int = 0
@@ -93,7 +96,7 @@ class Command:
         """The same declaration for one more table, with counters and subcommands of its own."""
         copy = Command(self.name, self.arity, self.run, self.options, self.manual)
         copy.min_args, copy.max_args = self.min_args, self.max_args
-        copy.handle, copy.check = self.handle, self.check
+        copy.handle, copy.rules = self.handle, self.rules
         return copy
 
     def reset_counters(self) -> None:
@@ -114,8 +117,9 @@ class Command:
 class Family:
     """The commands of one module. ``verb`` declares Redis verbs, ``native`` JSON commands."""
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, dialect: Dialect = KEY_VALUES) -> None:
         self.group = group
+        self.dialect = dialect
         self.commands: list[Command] = []
 
     def verb(
@@ -158,7 +162,7 @@ class Family:
         name: str,
         *,
         params: tuple[Param, ...] = (),
-        check: Callable[[Mapping[str, Any]], None] | None = None,
+        check: Callable[[dict[str, Any]], None] | None = None,
         in_keyspace: bool = False,
         flags: Flag = Flag.NONE,
         since: str = "0.1.0",
@@ -167,22 +171,18 @@ class Family:
         """Declare the decorated function as a native JSON command.
 
         ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
+        What they refuse, and how, is said in the family's dialect.
         """
         options = Options(
             flags=flags, group=self.group, since=since, params=params, in_keyspace=in_keyspace, redact=redact
         )
-        check_params = compile_params(params)
-
-        def check_all(body: Mapping[str, Any]) -> None:
-            check_params(body)
-            if check is not None:
-                check(body)
+        rules = ParamCheck(params, self.dialect, check)
 
         def declare(handle: Handler) -> Handler:
             command = Command(name, -1, handle, options, read_manual(name, handle))
             command.max_args = 2  # over RESP: the name and the body as JSON text
             command.handle = handle
-            command.check = check_all if check is not None else check_params
+            command.rules = rules
             self._add(command)
             return handle
 
@@ -259,7 +259,9 @@ class CommandTable:
 
     def by_name(self, name: str) -> Command | None:
         """The command of a name such as ``get`` or ``client|list``, in any letter case."""
-        return self.find(name.upper().encode().split(b"|", 1))
+        words = name.upper().encode().split(b"|", 1)
+        command = self.find(words)
+        return None if len(words) > 1 and command is self.commands.get(words[0]) else command
 
     def hot(self) -> dict[bytes, Command]:
         """Names in upper and lower case of the commands that the read loop may call without a further look."""

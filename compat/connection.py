@@ -168,7 +168,7 @@ class Connection:
                     if self.server.paused_until_ms:
                         self.hold(request)
                         break
-                    encoder.write_raw(self.native.answer_line(context, request))
+                    encoder.write_raw(self.native.answer_line(context, request))  # type: ignore[arg-type]
                 else:
                     command = self.hot.get(request[0])
                     if command is None or not command.min_args <= len(request) <= command.max_args:
@@ -186,7 +186,7 @@ class Connection:
                         count += 1
                         last_request = request
                         try:
-                            encoder.write(command.run(context, request))
+                            encoder.write(command.run(context, request))  # type: ignore[arg-type]
                         except Exception as error:
                             encoder.write(dispatcher.failure(command, request, error))
                 if self.closing or self.halted:

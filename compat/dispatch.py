@@ -46,9 +46,7 @@ class Dispatcher:
             return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
             if Flag.NO_MULTI in command.flags:
-                return self.muted(
-                    client, self.refuse(client, command, "ERR Command not allowed inside a transaction")
-                )
+                return self.muted(client, self.refuse(client, command, "ERR Command not allowed inside a transaction"))
             client.queue.append((command, argv))
             return self.muted(client, QUEUED)
         return self.muted(client, self.execute(context, command, argv))

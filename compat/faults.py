@@ -37,9 +37,7 @@ FAULTS: dict[type[Exception], Fault] = {
     errors.NotAFloat: Fault(Status.VALUE_TYPE, "ERR value is not a valid float", 400),
     errors.IncrementOverflow: Fault(Status.VALUE_TYPE, "ERR increment or decrement would overflow", 400),
     errors.IncrementNotFinite: Fault(Status.VALUE_TYPE, "ERR increment would produce NaN or Infinity", 400),
-    errors.StringTooLong: Fault(
-        Status.VALUE_SIZE, "ERR string exceeds maximum allowed size (proto-max-bulk-len)", 413
-    ),
+    errors.StringTooLong: Fault(Status.VALUE_SIZE, "ERR string exceeds maximum allowed size (proto-max-bulk-len)", 413),
     errors.NoSuchKey: Fault(Status.KEY_NOT_EXIST, "ERR no such key", 404),
     errors.NoSuchSession: Fault(Status.SESSION_NOT_EXIST, "ERR no such session", 404),
     errors.SessionExists: Fault(Status.SESSION_NEW_FAIL, "ERR session exists", 409),

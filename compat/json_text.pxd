@@ -1,7 +1,5 @@
-from januskv.compat.json_scan cimport may_nest_deeper, written_members
-
 cimport cython
 
 cpdef object loads(bytes text)
 @cython.locals(total=cython.Py_ssize_t, inner=cython.Py_ssize_t)
-cpdef Py_ssize_t count_members(object value) except? -2
+cpdef Py_ssize_t count_members(object value, Py_ssize_t room) except? -3

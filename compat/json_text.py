@@ -19,12 +19,15 @@ from typing import Any
 
 import orjson
 
-from .json_scan import may_nest_deeper, written_members
+from januskv.storage.values import MOST_DEPTH
 
-MOST_DEPTH = 128
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
 # A float of this size may have been an integer that did not fit; none below can.
 _SUSPICIOUS = float(1 << 63)
+
+# What count_members gives instead of a number.
+_DOUBTFUL = -1  # there is a number which may not be what the text said
+_TOO_DEEP = -2
 
 
 class JsonError(Exception):
@@ -37,16 +40,17 @@ def loads(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _second_look(text, error)
-    if may_nest_deeper(text, MOST_DEPTH) and deeper_than(value, MOST_DEPTH):
+    members = count_members(value, MOST_DEPTH)
+    if members == _TOO_DEEP:
         raise JsonError(f"nested deeper than {MOST_DEPTH}")
-    # A name that stands twice is written twice and counted once.
-    if count_members(value) != written_members(text):
+    # As many colons as members: no member was lost. Most texts show that without a look at their strings.
+    if members == _DOUBTFUL or (members != text.count(b":") and members != separators(text)):
         return _exact(text)
     return value
 
 
-def count_members(value: Any) -> int:
-    """Members of all objects in a parsed value; -1 where a number may not be what the text said."""
+def count_members(value: Any, room: int) -> int:
+    """Members of all objects in a parsed value, which may be nested ``room`` deep; see _DOUBTFUL and _TOO_DEEP."""
     kind = type(value)
     if kind is dict:
         total = len(value)
@@ -55,41 +59,35 @@ def count_members(value: Any) -> int:
         total = 0
         items = value
     else:
-        return -1 if kind is float and abs(value) >= _SUSPICIOUS else 0
+        return _DOUBTFUL if kind is float and abs(value) >= _SUSPICIOUS else 0
+    if room == 0:
+        return _TOO_DEEP
     for item in items:
         kind = type(item)
         if kind is str or kind is int:
             continue
-        inner = count_members(item)
+        inner = count_members(item, room - 1)
         if inner < 0:
-            return -1
+            return inner
         total += inner
     return total
 
 
-def deeper_than(value: Any, limit: int) -> bool:
-    """Whether arrays and objects are nested deeper than a limit. Does not recurse."""
-    level = [value]
-    depth = 0
-    while level:
-        level = [each for each in level if type(each) in (dict, list)]
-        if not level:
-            return False
-        depth += 1
-        if depth > limit:
-            return True
-        level = [item for each in level for item in (each.values() if type(each) is dict else each)]
-    return False
+def separators(text: bytes) -> int:
+    """The colons of a valid JSON text that stand outside its strings: one for each member."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(text.split(b'"')[::2]).count(b":")
 
 
 def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
     """What orjson refused: a byte order mark, or a number beyond doubles; else it is no JSON."""
     if text.startswith(codecs.BOM_UTF8):
-        return loads(text[len(codecs.BOM_UTF8) :])
+        rest = text[len(codecs.BOM_UTF8) :]
+        if rest.startswith(codecs.BOM_UTF8):
+            raise JsonError("two byte order marks")
+        return loads(rest)
     if "infinity" in str(error):
-        if may_nest_deeper(text, MOST_DEPTH):
-            # Only strings can hold so many brackets in a shallow text; the exact parser must not recurse too deep.
-            raise JsonError(str(error)) from None
         return _exact(text)
     raise JsonError(str(error)) from None
 
@@ -127,7 +125,10 @@ def _exact(text: bytes) -> Any:
             parse_float=_exact_float,
             parse_constant=_no_constant,
         )
-        orjson.dumps(value)  # a lone surrogate, which the exact parser lets pass, fails here
+        # Nested too deep may be what orjson dropped, and the exact parser lets lone surrogates pass: both fail here.
+        if count_members(value, MOST_DEPTH) == _TOO_DEEP:
+            raise JsonError(f"nested deeper than {MOST_DEPTH}")
+        orjson.dumps(value)
     except (ValueError, RecursionError, TypeError) as error:
         raise JsonError(str(error)) from None
     return value

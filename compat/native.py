@@ -13,7 +13,6 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
-from januskv.commands.saving import SavingDisabled
 from januskv.commands.status import Status
 from januskv.commands.table import Command
 from januskv.resp.replies import OK, Reply
@@ -144,13 +143,13 @@ class NativeFace:
         try:
             if type(body) is not dict:
                 raise NativeError(Status.COMMAND_TYPE)
-            command.check(body)
+            command.rules.check(body)
             if command.options.in_keyspace and ("tkn" in body or self.server.config.sessions_required):
                 token = body.get("tkn")
                 scoped = self.scoped
                 scoped.keyspace = self.session_keyspace(body)
                 scoped.client = context.client
-                reply = command.handle(scoped, body)  # type: ignore[misc]
+                reply: Any = command.handle(scoped, body)  # type: ignore[misc]
             else:
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
@@ -171,16 +170,14 @@ class NativeFace:
             raise NativeError(Status.SESSION_TOKEN_INVALID)
         session = self.server.store.sessions.by_token.get(token)  # type: ignore[arg-type]
         if session is None:
-            raise NativeError(Status.SESSION_NOT_EXIST, tkn=token)
+            raise NativeError(Status.SESSION_NOT_EXIST, token=token)
         session.renew(self.server.store.clock.now_ms)
         return session.keyspace
 
     def failure(self, name: str, error: Exception) -> bytes:
         """The reply to a request that is refused or has failed; an unexpected error is logged."""
-        if isinstance(error, SavingDisabled):
-            return dumps({f"{name}_RSP": {"st": error.status, "m": error.text}})
         if isinstance(error, NativeError):
-            return refusal(name, error.status, error.text, error.members.get("tkn"))
+            return refusal(name, error.status, error.text, error.token)
         fault = fault_of(error)
         if fault is None:
             log.error("unexpected error in %s", name, exc_info=error)

@@ -20,6 +20,7 @@ commands = Family("native")
 def _hide_body(argv: Sequence[bytes]) -> list[bytes]:
     return [argv[0], *[REDACTED] * (len(argv) - 1)]
 
+
 Body = dict[str, Any]
 
 
@@ -46,7 +47,12 @@ def sv_info(ctx: Context, body: Body) -> Body:
     }
 
 
-@commands.native("SV_AUTH", params=(Param("password", "string"), Param("user", "string", required=False)), flags=Flag.NO_AUTH, redact=_hide_body)
+@commands.native(
+    "SV_AUTH",
+    params=(Param("password", "string"), Param("user", "string", required=False)),
+    flags=Flag.NO_AUTH,
+    redact=_hide_body,
+)
 def sv_auth(ctx: Context, body: Body) -> Body:
     """{"SV_AUTH": {"password": password, "user"?: name}}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from januskv.commands.context import Context
 from januskv.commands.table import Command
@@ -11,6 +11,7 @@ from januskv.resp import websocket as ws
 from januskv.resp.replies import Reply
 
 from .client import Client
+from .connection import Connection
 from .native import NativeFace
 from .server import Server
 
@@ -27,7 +28,7 @@ class WebSocketConnection:
         self.server = server
         self.native = native
         self.reader = ws.FrameReader(server.config.json_max_payload)
-        self.client = Client(server.new_client_id(), server.store.clock.now_ms, self)
+        self.client = Client(server.new_client_id(), server.store.clock.now_ms, cast(Connection, self))
         self.context = Context(server.store, server.store.databases[0], self.client, server)
         self.transport: Any = None
         self.closing = False

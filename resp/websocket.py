@@ -1,8 +1,8 @@
 """WebSocket (RFC 6455), the server's side: handshake, frames, messages. No sockets, no extensions.
 
-    request head --UpgradeRequest.read--> .accept(origins) -> bytes of the 101 answer
-    bytes --FrameReader.feed / next--> messages, pings, closes
-    text  --text_frame--> bytes
+request head --UpgradeRequest.read--> .accept(origins) -> bytes of the 101 answer
+bytes --FrameReader.feed / next--> messages, pings, closes
+text  --text_frame--> bytes
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class UpgradeRequest:
         for line in lines:
             name, colon, value = line.partition(":")
             name = name.lower()
-            if not colon or not name or name != name.strip() or name in headers and name in _ONCE:
+            if not colon or not name or name != name.strip() or (name in headers and name in _ONCE):
                 return None
             headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
         if headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in _tokens(headers.get("connection", "")):
@@ -84,7 +84,9 @@ class UpgradeRequest:
         machine, so an Origin must be the Host itself or be listed (``*``: any).
         """
         if self.headers.get("sec-websocket-version") != "13":
-            raise HandshakeError(426, "Upgrade Required", "WebSocket version 13 is needed", "Sec-WebSocket-Version: 13\r\n")
+            raise HandshakeError(
+                426, "Upgrade Required", "WebSocket version 13 is needed", "Sec-WebSocket-Version: 13\r\n"
+            )
         key = self.headers.get("sec-websocket-key", "")
         if not _is_nonce(key):
             raise HandshakeError(400, "Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64")
@@ -218,7 +220,9 @@ class FrameReader:
             raise FrameError(PROTOCOL, "reserved bits are set")
         if not second & 0x80:
             raise FrameError(PROTOCOL, "a client's frames must be masked")
-        if opcode not in (CONTINUATION, TEXT, BINARY) and (opcode not in (CLOSE, PING, PONG) or size > 125 or not first & 0x80):
+        if opcode not in (CONTINUATION, TEXT, BINARY) and (
+            opcode not in (CLOSE, PING, PONG) or size > 125 or not first & 0x80
+        ):
             raise FrameError(PROTOCOL, "bad opcode or control frame")
         head = 6
         if size == 126:

@@ -97,9 +97,9 @@ def matcher(pattern: bytes, *, ignore_case: bool = False) -> Callable[[bytes], b
     if kinds == [_STAR]:
         return lambda text: True
     if all(kind == _BYTE for kind in kinds):
-        literal = bytes(byte for _, byte in tokens)  # type: ignore[arg-type]
+        literal = bytes(byte for _, byte in tokens if isinstance(byte, int))
         return lambda text: text == literal
     if kinds[-1] == _STAR and all(kind == _BYTE for kind in kinds[:-1]):
-        prefix = bytes(byte for _, byte in tokens[:-1])  # type: ignore[arg-type]
+        prefix = bytes(byte for _, byte in tokens[:-1] if isinstance(byte, int))
         return lambda text: text.startswith(prefix)
     return lambda text: _match(tokens, text)

@@ -19,6 +19,9 @@ from typing import Any, Final
 
 import orjson
 
+# So deep may JSON values be nested. orjson, which writes the replies, takes 254.
+MOST_DEPTH: Final = 128
+
 
 class Null:
     """The JSON null inside a keyspace; there is one instance, ``NULL``."""
@@ -51,7 +54,7 @@ KINDS: dict[type, str] = {
 def kind_of(value: object) -> str:
     """Name the kind as Redis' TYPE does: string, hash, list, set, zset, stream, TSDB-TYPE, ts-events."""
     kind = KINDS.get(type(value))
-    return type(value).kind if kind is None else kind  # type: ignore[attr-defined,no-any-return]
+    return type(value).kind if kind is None else kind  # type: ignore[attr-defined]
 
 
 def is_series(value: object) -> bool:
@@ -116,6 +119,18 @@ def to_json(value: Any) -> Any:
     if kind is list:
         return [element_to_json(item) for item in value]
     return value.to_json()
+
+
+def deeper_than(value: Any, limit: int) -> bool:
+    """Whether arrays and objects in a JSON value are nested deeper than a limit. Does not recurse."""
+    level = [value]
+    depth = 0
+    while level := [each for each in level if type(each) in (dict, list)]:
+        depth += 1
+        if depth > limit:
+            return True
+        level = [item for each in level for item in (each.values() if type(each) is dict else each)]
+    return False
 
 
 # ---------------------------------------------------------------- Redis text

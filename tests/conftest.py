@@ -146,7 +146,9 @@ def wire(house: House) -> Wire:
 class Process:
     """A server process on ports of the kernel's choice, ended by its pid."""
 
-    def __init__(self, argv: list[str], port: int, http_port: int, folder: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, argv: list[str], port: int, http_port: int, folder: str, process: subprocess.Popen[bytes]
+    ) -> None:
         self.argv, self.port, self.http_port, self.folder, self.process = argv, port, http_port, folder, process
 
     @property

@@ -1,180 +1,182 @@
-"""Filter expressions: values, operators, and paths as values."""
+"""Expressions: what stands in filters and between the parentheses of functions.
+
+Operators of the same rank form one flat chain, so that a path of thousands of terms is no deeper than
+one of two: an expression is as deep as its parentheses, and the parser limits those.
+"""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from .path import Budget, Match, Path
-
-_LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What ``@`` means (``$`` is the budget's root)."""
-
-    current: Match
-    budget: Budget
+from .evaluation import Evaluation, Expression, JsonValue, Node
+from .functions import Call
+from .regexes import regex
+from .steps import Route
+from .values import OPERATORS, Operator, is_true, negative
 
 
-class Expression(Protocol):
-    """Gives a JSON value in a scope; what does not exist or cannot be computed is None."""
-
-    def value(self, scope: Scope) -> Any: ...
-
-
-def truth(value: Any) -> bool:
-    """The truth of a bare value: all but null, false and what is empty. 0 is true."""
-    return value is not None and value is not False and value != "" and value != [] and value != {}
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """A number, string, true, false or null."""
+    """A value that is written in the path."""
 
-    literal: Any
+    literal: JsonValue
 
-    def value(self, scope: Scope) -> Any:
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
         return self.literal
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A path as a value: null for nothing, the element for one, an array for several."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A path of single steps as a value: what it finds, or null."""
 
-    path: Path
-    absolute: bool
+    route: Route
 
-    def value(self, scope: Scope) -> Any:
-        budget = scope.budget
-        start: Match = ((), budget.root) if self.absolute else scope.current
-        found = self.path.evaluate([start], budget)
-        if not found:
-            return None
-        return found[0][1] if len(found) == 1 else [value for _, value in found]
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        found = self.route.first(node, evaluation)
+        return None if found is None else found[2]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Collected:
+    """Any other path as a value: an array of all that it finds."""
+
+    route: Route
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        return [each[2] for each in self.route.every(node, evaluation)]
+
+
+def selection(route: Route) -> Expression:
+    """A path from ``@`` as a value."""
+    return Found(route) if route.single else Collected(route)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FromRoot:
+    """A path from ``$``."""
+
+    selection: Expression
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        return self.selection.value(evaluation.root, evaluation)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """Steps into what an expression gives: ``tokenize(@.name, ' ')[0]``."""
+
+    whole: Expression
+    selection: Expression
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        return self.selection.value((None, "", self.whole.value(node, evaluation)), evaluation)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Once:
+    """An expression without ``@``: evaluated once, however many elements ask."""
+
+    expression: Expression
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        known = evaluation.known
+        if id(self) not in known:
+            known[id(self)] = self.expression.value(node, evaluation)
+        return known[id(self)]
+
+
+def once_if_constant(call: Call) -> Expression:
+    """A function call, evaluated once if no argument depends on ``@``: ``avg($.list[*].price)``."""
+    return Once(call) if all(isinstance(each, (Literal, Once)) for each in call.arguments) else call
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Not:
+    """``!``."""
+
     operand: Expression
 
-    def value(self, scope: Scope) -> Any:
-        return not truth(self.operand.value(scope))
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        return not is_true(self.operand.value(node, evaluation))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Negative:
+    """Unary minus."""
+
     operand: Expression
 
-    def value(self, scope: Scope) -> Any:
-        value = self.operand.value(scope)
-        return -value if is_number(value) else None
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        return negative(self.operand.value(node, evaluation))
 
 
-@dataclass(frozen=True, slots=True)
-class And:
-    left: Expression
-    right: Expression
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """``=~ /pattern/i``: whether a string has a match somewhere; null, which is not true, for no string."""
 
-    def value(self, scope: Scope) -> Any:
-        return truth(self.left.value(scope)) and truth(self.right.value(scope))
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    left: Expression
-    right: Expression
-
-    def value(self, scope: Scope) -> Any:
-        return truth(self.left.value(scope)) or truth(self.right.value(scope))
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Comparison and arithmetic."""
-
-    apply: Callable[[Any, Any], Any]
-    left: Expression
-    right: Expression
-
-    def value(self, scope: Scope) -> Any:
-        return self.apply(self.left.value(scope), self.right.value(scope))
-
-
-@dataclass(frozen=True, slots=True)
-class Regex:
-    """``=~``: the expression is searched anywhere in a string."""
-
-    search: Callable[[str], Any]
     operand: Expression
+    pattern: str
+    ignore_case: bool
 
-    def value(self, scope: Scope) -> Any:
-        value = self.operand.value(scope)
-        return type(value) is str and self.search(value) is not None
-
-
-# ---------------------------------------------------------------- operators
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number; true and false are none."""
-    return type(value) is int or type(value) is float
-
-
-def equal(left: Any, right: Any) -> bool:
-    """Equality of the same type, deeply; numbers by value, so 1 is 1.0 but not true."""
-    if type(left) is bool or type(right) is bool:
-        return left is right
-    if is_number(left) and is_number(right):
-        return bool(left == right)
-    if type(left) is not type(right):
-        return False
-    if type(left) is list:
-        return len(left) == len(right) and all(map(equal, left, right))
-    if type(left) is dict:
-        return left.keys() == right.keys() and all(equal(item, right[name]) for name, item in left.items())
-    return bool(left == right)
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def apply(left: Any, right: Any) -> bool:
-        comparable = (is_number(left) and is_number(right)) or (type(left) is str and type(right) is str)
-        return comparable and compare(left, right)
-
-    return apply
-
-
-def _arithmetic(compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def apply(left: Any, right: Any) -> Any:
-        if not (is_number(left) and is_number(right)):
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        text = self.operand.value(node, evaluation)
+        if not isinstance(text, str):
             return None
-        try:
-            result = compute(left, right)
-            return result if type(result) is float or _LEAST_INT <= result <= _MOST_INT else float(result)
-        except (ZeroDivisionError, OverflowError):
-            return None
-
-    return apply
+        return regex(self.pattern, self.ignore_case).found_in(text, evaluation.budget)
 
 
-def _not_equal(left: Any, right: Any) -> bool:
-    return not equal(left, right)
+@dataclass(frozen=True, slots=True, eq=False)
+class AllOf:
+    """``&&``: the first value that is not true, or the last. What comes after it is not evaluated."""
+
+    operands: tuple[Expression, ...]
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        value: JsonValue = None
+        for operand in self.operands:
+            value = operand.value(node, evaluation)
+            if not is_true(value):
+                break
+        return value
 
 
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": equal,
-    "!=": _not_equal,
-    "<": _ordered(operator.lt),
-    "<=": _ordered(operator.le),
-    ">": _ordered(operator.gt),
-    ">=": _ordered(operator.ge),
-}
-SUMS: dict[str, Callable[[Any, Any], Any]] = {"+": _arithmetic(operator.add), "-": _arithmetic(operator.sub)}
-PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
-    "*": _arithmetic(operator.mul),
-    "/": _arithmetic(operator.truediv),
-    "%": _arithmetic(operator.mod),
-}
+@dataclass(frozen=True, slots=True, eq=False)
+class AnyOf:
+    """``||``: the first value that is true, or the last. What comes after it is not evaluated."""
+
+    operands: tuple[Expression, ...]
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        value: JsonValue = None
+        for operand in self.operands:
+            value = operand.value(node, evaluation)
+            if is_true(value):
+                break
+        return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """Operators of one rank after each other, from left to right: ``@.a - @.b + 1``."""
+
+    rank: int
+    first: Expression
+    rest: tuple[tuple[Operator, Expression], ...]
+
+    def value(self, node: Node, evaluation: Evaluation) -> JsonValue:
+        value = self.first.value(node, evaluation)
+        for apply, operand in self.rest:
+            value = apply(value, operand.value(node, evaluation), evaluation.budget)
+        return value
+
+
+def joined(left: Expression, symbol: str, rank: int, right: Expression) -> Expression:
+    """Two operands with an operator between them; a left one of the same rank grows."""
+    if symbol == "||":
+        return AnyOf((*left.operands, right) if isinstance(left, AnyOf) else (left, right))
+    if symbol == "&&":
+        return AllOf((*left.operands, right) if isinstance(left, AllOf) else (left, right))
+    link = (OPERATORS[symbol], right)
+    if isinstance(left, Chain) and left.rank == rank:
+        return Chain(rank, left.first, (*left.rest, link))
+    return Chain(rank, left, (link,))

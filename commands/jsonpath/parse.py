@@ -1,82 +1,87 @@
-"""Path text to a compiled path, by recursive descent.
-
-    path     = ("$" | "@") step* | function step*
-    step     = "." name | ".." (name | bracket) | bracket | "^"
-    name     = "*" | word | quoted
-    bracket  = "[" item ("," item)* "]"
-    item     = "*" | quoted | integer | slice | "?" expression | "(" expression ")"
-    expression: || over && over comparisons and =~ over + - over * / % over ! and unary minus
-"""
+"""Tokens to a path: recursive descent for paths, binding powers for expressions."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
-
-import re2
 
 from . import expressions as ex
-from . import selectors as sel
+from . import steps as st
 from .errors import PathError
-from .functions import FUNCTIONS, FunctionCall
-from .path import Path, Step
+from .evaluation import Expression, JsonValue
+from .functions import FUNCTIONS, Call
+from .path import Path
+from .regexes import BadRegex, regex
+from .tokens import END, NUMBER, REGEX, STRING, WORD, Token, tokens
 
 MOST_CHARACTERS = 8192
-MOST_DEPTH = 48  # of parentheses and of brackets inside each other
+# Parentheses, filters, signs and literals inside each other, and filters alone: a parenthesis takes up to
+# nine nested Python calls to read, a filter fourteen to evaluate, and Python allows 1,000.
+MOST_DEPTH = 64
+MOST_FILTERS = 16
+# Each may hold its memory while the path is used.
+MOST_REGEXES = 16
+_MOST_INDEX = (1 << 63) - 1
 
-_WORD = re.compile(r"[A-Za-z0-9_\u0080-\U0010ffff]+")
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_BLANKS = " \t\r\n"
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", "'": "'", '"': '"'}
-_LITERALS = {"true": True, "false": False, "null": None}
+# What binds tighter has the greater rank; operators of one rank go from left to right. The signs ! and -
+# before an operand bind tighter than all of these.
+_RANKS = {
+    **dict.fromkeys(["||"], 1),
+    **dict.fromkeys(["&&"], 2),
+    **dict.fromkeys(["==", "!="], 3),
+    **dict.fromkeys(["<", "<=", ">", ">="], 4),
+    **dict.fromkeys(["+", "-"], 5),
+    **dict.fromkeys(["*", "/", "%"], 6),
+    **dict.fromkeys(["=~"], 7),
+}
+_WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None}
+_STEP_SIGNS = frozenset((".", "..", "[", "^"))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def compile(text: str) -> Path:
     """Compile a path. Raises PathError."""
-    return _Parser(text).whole()
+    if len(text) > MOST_CHARACTERS:
+        raise PathError("the path is too long", MOST_CHARACTERS)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PathError("half of a surrogate pair", error.start) from None
+    return _Parser(tokens(text)).whole()
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        if len(text) > MOST_CHARACTERS:
-            raise PathError("the path is too long")
-        self.text = text
-        self.at = 0
-        self.depth = 0
+    """Reads one path. ``work`` counts what has been read, which prices the expressions."""
 
-    # ------------------------------------------------------------ characters
+    def __init__(self, read: list[Token]) -> None:
+        self.tokens = iter(read)
+        self.token = next(self.tokens)
+        self.depth = 0
+        self.filters = 0
+        self.regexes = 0
+        self.work = 0
+
+    # ------------------------------------------------------------ tokens
 
     def fail(self, reason: str) -> PathError:
-        return PathError(reason, self.at)
+        return PathError(reason, self.token.at)
 
-    def peek(self) -> str:
-        return self.text[self.at : self.at + 1]
+    def take(self) -> Token:
+        taken = self.token
+        self.token = next(self.tokens, taken)
+        self.work += 1
+        return taken
 
-    def blanks(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in _BLANKS:
-            self.at += 1
+    def takes(self, kind: str) -> bool:
+        """Take a token if it is of a kind."""
+        if self.token.kind != kind:
+            return False
+        self.take()
+        return True
 
-    def take(self, token: str) -> bool:
-        """Take a token if it comes next, blanks before it included."""
-        self.blanks()
-        if self.text.startswith(token, self.at):
-            self.at += len(token)
-            return True
-        return False
-
-    def expect(self, token: str) -> None:
-        if not self.take(token):
-            raise self.fail(f"{token!r} is missing")
-
-    def pattern(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self.text, self.at)
-        if found is not None:
-            self.at = found.end()
-        return found
+    def expect(self, kind: str) -> Token:
+        if self.token.kind != kind:
+            raise self.fail(f"{kind} is missing")
+        return self.take()
 
     def deeper(self) -> None:
         self.depth += 1
@@ -86,260 +91,194 @@ class _Parser:
     # ------------------------------------------------------------ paths
 
     def whole(self) -> Path:
-        self.blanks()
-        head: list[Step] = []
-        if self.peek() in ("$", "@") and self.peek():
-            self.at += 1
-        else:
-            word = self.pattern(_WORD)
-            if word is None or word[0] not in FUNCTIONS or self.peek() != "(":
-                raise self.fail("a path begins with $ or @")
-            head.append(sel.Call(self.call(word[0])))
-        steps = head + self.steps()
-        self.blanks()
-        if self.at < len(self.text):
-            raise self.fail("unexpected character")
-        return Path(steps, None if head else _plain_members(steps))
+        head: Call | None = None
+        if self.token.kind == WORD:
+            head = self.call()
+        elif not (self.takes("$") or self.takes("@")):
+            raise self.fail("a path begins with $, @ or a function")
+        route = self.route()
+        if self.token.kind != END:
+            raise self.fail("something that does not belong there")
+        return Path(route, head)
 
-    def steps(self) -> list[Step]:
-        steps: list[Step] = []
-        while True:
-            step = self.step()
-            if step is None:
-                return steps
-            steps.append(step)
+    def route(self) -> st.Route:
+        steps: list[st.Step] = []
+        while self.token.kind in _STEP_SIGNS:
+            steps.append(self.step())
+        return st.Route(steps)
 
-    def step(self) -> Step | None:
-        if self.text.startswith("..", self.at):
-            self.at += 2
-            if self.peek() == "[":
-                return sel.Descendants(self.bracket())
-            return sel.Descendants((self.name(),))
-        if self.peek() == ".":
-            self.at += 1
-            if self.peek() == "[":
-                return sel.Children(self.bracket())
-            return sel.Children((self.name(),))
-        if self.peek() == "[":
-            return sel.Children(self.bracket())
-        if self.peek() == "^":
-            self.at += 1
-            return sel.Parent()
-        return None
+    def step(self) -> st.Step:
+        if self.takes("^"):
+            return st.Parent()
+        if self.takes(".."):
+            return st.Descent(self.bracket() if self.token.kind == "[" else self.name())
+        if self.takes("."):
+            return self.name()
+        return self.bracket()
 
-    def name(self) -> sel.Selector:
-        if self.peek() == "*":
-            self.at += 1
-            return sel.Wildcard()
-        if self.peek() in ("'", '"') and self.peek():
-            return sel.Name(self.quoted())
-        word = self.pattern(_WORD)
-        if word is None:
+    def name(self) -> st.Step:
+        if self.takes("*"):
+            return st.Wildcard()
+        if self.token.kind not in (WORD, STRING):
             raise self.fail("a name is missing")
-        return sel.Name(word[0])
+        return st.Member(str(self.take().value))
 
-    def bracket(self) -> tuple[sel.Selector, ...]:
-        self.at += 1
-        self.deeper()
+    def bracket(self) -> st.Step:
+        self.expect("[")
         items = [self.item()]
-        while self.take(","):
+        while self.takes(","):
             items.append(self.item())
         self.expect("]")
-        self.depth -= 1
-        return tuple(items)
+        return items[0] if len(items) == 1 else st.Union(tuple(items))
 
-    def item(self) -> sel.Selector:
-        self.blanks()
-        first = self.peek()
-        if first == "*":
-            self.at += 1
-            return sel.Wildcard()
-        if first and first in "'\"":
-            return sel.Name(self.quoted())
-        if first == "?":
-            self.at += 1
-            return sel.Filter(self.expression())
-        if first == "(":
-            self.at += 1
-            expression = self.expression()
+    def item(self) -> st.Step:
+        kind = self.token.kind
+        if kind in ("*", STRING):
+            return self.name()
+        if kind == "?":
+            self.take()
+            return st.Filter(*self.priced())
+        if kind == "(":
+            self.take()
+            computed = st.Computed(*self.priced())
             self.expect(")")
-            return sel.Computed(expression)
+            return computed
+        if kind in ("$", "@"):
+            self.take()
+            return st.Branch(self.route(), absolute=kind == "$")
         return self.index_or_slice()
 
-    def index_or_slice(self) -> sel.Selector:
-        parts: list[int | None] = [self.integer()]
-        while len(parts) < 3 and self.take(":"):
-            self.blanks()
-            parts.append(self.integer())
-        if len(parts) == 1:
-            if parts[0] is None:
-                raise self.fail("an index, a name or a filter is missing")
-            return sel.Index(parts[0])
-        if len(parts) == 3 and parts[2] == 0:
-            raise self.fail("a step of 0")
-        return sel.Slice(slice(*parts))
+    def index_or_slice(self) -> st.Step:
+        first = self.integer()
+        if self.token.kind != ":":
+            if first is None:
+                raise self.fail("a name, an index or a filter is missing")
+            return st.Index(first)
+        bounds = [first]
+        while len(bounds) < 3 and self.takes(":"):
+            bounds.append(self.integer())
+        if bounds[2:] == [0]:
+            raise self.fail("a slice takes steps that are not 0")
+        return st.Slice(slice(*bounds))
 
     def integer(self) -> int | None:
-        found = self.pattern(_INTEGER)
-        return None if found is None else int(found[0])
-
-    def quoted(self) -> str:
-        quote = self.peek()
-        self.at += 1
-        parts: list[str] = []
-        while True:
-            char = self.peek()
-            if not char:
-                raise self.fail("a quote is not closed")
-            self.at += 1
-            if char == quote:
-                return "".join(parts)
-            parts.append(self.escape() if char == "\\" else char)
-
-    def escape(self) -> str:
-        char = self.peek()
-        self.at += 1
-        if char == "u":
-            digits = self.text[self.at : self.at + 4]
-            if not re.fullmatch("[0-9a-fA-F]{4}", digits) or 0xD800 <= int(digits, 16) < 0xE000:
-                raise self.fail("a bad \\u escape")
-            self.at += 4
-            return chr(int(digits, 16))
-        if char not in _ESCAPES:
-            raise self.fail("a bad escape")
-        return _ESCAPES[char]
+        sign = -1 if self.takes("-") else 1
+        if sign > 0 and self.token.kind != NUMBER:
+            return None
+        number = self.expect(NUMBER)
+        if not isinstance(number.value, int) or number.value > _MOST_INDEX:
+            raise PathError("an index is a whole number of 64 bits", number.at)
+        return sign * number.value
 
     # ------------------------------------------------------------ expressions
 
-    def expression(self) -> ex.Expression:
+    def priced(self) -> tuple[Expression, int]:
+        """An expression, and what evaluating it costs: half a unit for each token."""
+        before = self.work
+        self.filters += 1
+        if self.filters > MOST_FILTERS:
+            raise self.fail("too many filters inside each other")
+        expression = self.nested()
+        self.filters -= 1
+        return expression, 1 + (self.work - before) // 2
+
+    def nested(self) -> Expression:
+        """An expression inside of something."""
         self.deeper()
-        left = self.conjunction()
-        while self.take("||"):
-            left = ex.Or(left, self.conjunction())
+        inner = self.expression()
         self.depth -= 1
+        return inner
+
+    def expression(self, above: int = 0) -> Expression:
+        """An expression of operators with ranks above a given one."""
+        left = self.operand()
+        while (rank := _RANKS.get(self.token.kind, 0)) > above:
+            symbol = self.take().kind
+            left = self.matches(left) if symbol == "=~" else ex.joined(left, symbol, rank, self.expression(rank))
         return left
 
-    def conjunction(self) -> ex.Expression:
-        left = self.comparison()
-        while self.take("&&"):
-            left = ex.And(left, self.comparison())
-        return left
+    def matches(self, operand: Expression) -> Expression:
+        token = self.expect(REGEX)
+        self.regexes += 1
+        if self.regexes > MOST_REGEXES:
+            raise PathError("too many regular expressions", token.at)
+        try:
+            regex(str(token.value), token.ignore_case)
+        except BadRegex as error:
+            raise PathError(f"a regular expression that cannot be used ({error})", token.at) from None
+        return ex.Matches(operand, str(token.value), token.ignore_case)
 
-    def comparison(self) -> ex.Expression:
-        left = self.sum()
-        while True:
-            if self.take("=~"):
-                left = ex.Regex(self.regex(), left)
-                continue
-            symbol = next((each for each in ("==", "!=", "<=", ">=", "<", ">") if self.take(each)), None)
-            if symbol is None:
-                return left
-            left = ex.Binary(ex.COMPARISONS[symbol], left, self.sum())
-
-    def sum(self) -> ex.Expression:
-        return self.binary(ex.SUMS, lambda: self.binary(ex.PRODUCTS, self.unary))
-
-    def binary(self, operators: dict[str, Callable[[Any, Any], Any]], operand: Callable[[], ex.Expression]) -> ex.Expression:
-        left = operand()
-        while True:
-            symbol = next((each for each in operators if self.take(each)), None)
-            if symbol is None:
-                return left
-            left = ex.Binary(operators[symbol], left, operand())
-
-    def unary(self) -> ex.Expression:
-        self.blanks()
-        if self.peek() == "!" and not self.text.startswith("!=", self.at):
-            self.at += 1
+    def operand(self) -> Expression:
+        kind = self.token.kind
+        if kind in ("!", "-"):
+            self.take()
             self.deeper()
-            operand = self.unary()
+            operand = self.operand()
             self.depth -= 1
-            return ex.Not(operand)
-        if self.peek() == "-" and not self.text[self.at + 1 : self.at + 2].isdigit():
-            self.at += 1
-            self.deeper()
-            operand = self.unary()
-            self.depth -= 1
-            return ex.Negative(operand)
-        return self.primary()
+            return ex.Not(operand) if kind == "!" else ex.Negative(operand)
+        if kind in ("$", "@"):
+            self.take()
+            selection = ex.selection(self.route())
+            return ex.Once(ex.FromRoot(selection)) if kind == "$" else selection
+        whole = self.primary()
+        return ex.Within(whole, ex.selection(self.route())) if self.token.kind in _STEP_SIGNS else whole
 
-    def primary(self) -> ex.Expression:
-        first = self.peek()
-        if first == "(":
-            self.at += 1
-            inner = self.expression()
+    def primary(self) -> Expression:
+        if self.takes("("):
+            inner = self.nested()
             self.expect(")")
             return inner
-        if first and first in "$@":
-            self.at += 1
-            return ex.Selection(Path(self.steps(), None), absolute=first == "$")
-        if first and first in "'\"":
-            return ex.Literal(self.quoted())
-        if first == "-" or first.isdigit():
-            return ex.Literal(self.number())
-        word = self.pattern(_WORD)
-        if word is None:
-            raise self.fail("a value is missing")
-        if word[0] in _LITERALS:
-            return ex.Literal(_LITERALS[word[0]])
-        if word[0] in FUNCTIONS and self.peek() == "(":
-            return self.call(word[0])
-        raise self.fail(f"{word[0]!r} is no value and no function")
+        if self.token.kind == WORD and self.token.value not in _WORDS:
+            return ex.once_if_constant(self.call())
+        return ex.Literal(self.literal())
 
-    def number(self) -> int | float:
-        found = self.pattern(_NUMBER)
-        if found is None:
-            raise self.fail("a number is missing")
-        if found[1] or found[2] or len(found[0]) > 19:
-            return float(found[0])
-        return int(found[0])
-
-    def call(self, name: str) -> FunctionCall:
-        function, wanted = FUNCTIONS[name]
+    def call(self) -> Call:
+        name = self.expect(WORD)
+        if name.value not in FUNCTIONS:
+            raise PathError(f"{name.value!r} is no function and no value", name.at)
+        function, count = FUNCTIONS[name.value]
         self.expect("(")
-        arguments = [self.expression()]
-        while self.take(","):
-            arguments.append(self.expression())
+        arguments = [self.nested()]
+        while self.takes(","):
+            arguments.append(self.nested())
         self.expect(")")
-        if len(arguments) != wanted:
-            raise self.fail(f"{name} takes {wanted} argument(s)")
-        return FunctionCall(function, tuple(arguments))
+        if len(arguments) != count:
+            raise PathError(f"{name.value} takes {count} argument{'s' * (count > 1)}", name.at)
+        return Call(function, tuple(arguments))
 
-    def regex(self) -> Callable[[str], Any]:
-        self.blanks()
-        if self.peek() != "/":
-            raise self.fail("=~ takes /an expression/")
-        start = self.at + 1
-        end = start
-        while self.text[end : end + 1] != "/":
-            if end >= len(self.text):
-                raise self.fail("an expression is not closed")
-            end += 2 if self.text[end] == "\\" else 1
-        self.at = end + 1
-        ignore_case = self.peek() == "i"
-        self.at += ignore_case
-        options = re2.Options()
-        options.case_sensitive = not ignore_case
-        options.log_errors = False
-        options.max_mem = 1 << 20
-        try:
-            search: Callable[[str], Any] = re2.compile(self.text[start:end].replace("\\/", "/"), options).search
-        except re2.error as error:
-            raise self.fail(f"bad expression: {error}") from None
-        return search
+    # ------------------------------------------------------------ literals
 
+    def literal(self) -> JsonValue:
+        token = self.token
+        if token.kind in (STRING, NUMBER):
+            return self.take().value
+        if token.kind == WORD and token.value in _WORDS:
+            return _WORDS[str(self.take().value)]
+        if token.kind in ("[", "{"):
+            self.deeper()
+            value: JsonValue = self.array() if token.kind == "[" else self.object()
+            self.depth -= 1
+            return value
+        if self.takes("-"):
+            number = self.expect(NUMBER).value
+            return -number if isinstance(number, (int, float)) else None
+        raise self.fail("a value is missing")
 
-def _plain_members(steps: list[Step]) -> list[str | int] | None:
-    """The names and indexes of a path that has nothing else; None for other paths."""
-    members: list[str | int] = []
-    for step in steps:
-        if type(step) is not sel.Children or len(step.selectors) != 1:
-            return None
-        only = step.selectors[0]
-        if type(only) is sel.Name:
-            members.append(only.name)
-        elif type(only) is sel.Index:
-            members.append(only.index)
-        else:
-            return None
-    return members
+    def array(self) -> list[JsonValue]:
+        self.expect("[")
+        items: list[JsonValue] = []
+        while self.token.kind != "]" and (not items or self.expect(",")):
+            items.append(self.literal())
+        self.expect("]")
+        return items
+
+    def object(self) -> dict[str, JsonValue]:
+        self.expect("{")
+        members: dict[str, JsonValue] = {}
+        while self.token.kind != "}" and (not members or self.expect(",")):
+            name = str(self.expect(STRING).value)
+            self.expect(":")
+            # The first of two members with one name wins, as in messages.
+            members.setdefault(name, self.literal())
+        self.expect("}")
+        return members

@@ -1,142 +1,102 @@
-"""A compiled path and what it selects."""
+"""A compiled path and what it selects in a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import TypeAlias
 
-from .errors import PathTooCostly
+from .errors import Inapplicable
+from .evaluation import Budget, Evaluation, JsonValue, Location, Node, is_element, location_of
+from .functions import Call
+from .steps import Route
 
-Location = tuple[str | int, ...]
 # Where an element is, and the element.
-Match = tuple[Location, Any]
-
-# Elements that one evaluation may visit; a path such as $..*..* visits far more than the document has.
-MOST_VISITS = 1_000_000
-
-
-class Budget:
-    """How many elements the evaluation of one path may still visit, and the root that ``$`` means."""
-
-    __slots__ = ("left", "root")
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-        self.left = MOST_VISITS
-
-    def spend(self, visits: int = 1) -> None:
-        """Count visits. Raises PathTooCostly."""
-        self.left -= visits
-        if self.left < 0:
-            raise PathTooCostly
-
-
-class Step(Protocol):
-    """One step of a path: from the elements selected so far to the next ones."""
-
-    def apply(self, nodes: list[Match], budget: Budget) -> list[Match]: ...
+Match: TypeAlias = "tuple[Location, JsonValue]"
+# Member or index -> what to replace below it; an empty one stands for the element itself.
+_Places: TypeAlias = "dict[str | int, _Places]"
 
 
 class Path:
-    """A compiled path; ``evaluate`` it against as many documents as you like."""
+    """A compiled path; it may be used for any number of documents. Documents are never changed.
 
-    __slots__ = ("members", "steps")
+    Each method takes a budget; without one it gets a fresh budget of the usual size. Give several calls
+    the same budget where they answer one request. All raise PathTooCostly when the budget is spent.
+    """
 
-    def __init__(self, steps: Sequence[Step], members: Sequence[str | int] | None) -> None:
-        self.steps = tuple(steps)
-        # The names and indexes of a path without anything else, for the short way.
-        self.members = None if members is None else tuple(members)
+    __slots__ = ("_head", "_repeats", "_route")
 
-    def evaluate(self, nodes: list[Match], budget: Budget) -> list[Match]:
-        """What the steps select, beginning with the given elements; may name a location twice."""
-        for step in self.steps:
-            if not nodes:
-                break
-            nodes = step.apply(nodes, budget)
-        return nodes
+    def __init__(self, route: Route, head: Call | None) -> None:
+        self._route = route
+        # The function that the path begins with; the route then leads into its result.
+        self._head = head
+        self._repeats = route.repeats
 
-    def find(self, root: Any) -> list[Match]:
-        """The selected elements in visiting order, each location once. Raises PathTooCostly."""
-        if self.members is not None:
-            found = _walk(root, self.members)
-            return [] if found is None else [found]
-        return list(_unique(self.evaluate([((), root)], Budget(root))))
+    def find(self, root: JsonValue, budget: Budget | None = None) -> list[Match]:
+        """The selected elements with their locations, in visiting order, each location once.
 
-    def matches(self, root: Any) -> bool:
-        """Whether anything is selected. Raises PathTooCostly."""
-        if self.members is not None:
-            return _walk(root, self.members) is not None
-        return bool(self.evaluate([((), root)], Budget(root)))
-
-    def replace(self, root: Any, value: Any) -> tuple[Any, int]:
-        """The document with every selected element replaced, and how many were. The given one is not changed.
-
-        An element inside another selected one is counted but gone with it. Raises PathTooCostly.
+        The result of a function at the head of a path is one element, with the location of the root.
         """
-        locations = [location for location, _ in self.find(root)]
-        changed: set[int] = set()
-        count = 0
+        found = [(location_of(node), node[2]) for node in self._nodes(root, budget)]
+        if not self._repeats:
+            return found
+        once: dict[Location, JsonValue] = {}
+        for location, value in found:
+            once.setdefault(location, value)
+        return list(once.items())
+
+    def matches(self, root: JsonValue, budget: Budget | None = None) -> bool:
+        """Whether anything is selected."""
+        return bool(self._nodes(root, budget))
+
+    def replace(self, root: JsonValue, value: JsonValue, budget: Budget | None = None) -> tuple[JsonValue, int]:
+        """The document with a value in place of every selected element, and how many those were.
+
+        What did not change is shared with the given document. An element inside another selected one
+        is counted, and gone with it. Computed elements (lengths, results of functions) are no part of
+        the document: they are not counted.
+        """
+        if self._head is not None:
+            return root, 0
+        locations = {location_of(node) for node in self._nodes(root, budget) if is_element(node)}
+        if not locations:
+            return root, 0
+        places: _Places = {}
+        # Inner elements first: an outer one then forgets what was to be replaced in it.
         for location in sorted(locations, key=len, reverse=True):
-            if not location:
-                root = value
-                count += 1
-            elif _exists(root, location):
-                root = _replaced(root, location, value, changed)
-                count += 1
-        return root, count
+            _mark(places, location)
+        return _replaced(root, places, value), len(locations)
+
+    def _nodes(self, root: JsonValue, budget: Budget | None) -> list[Node]:
+        evaluation = Evaluation(root, budget)
+        start = evaluation.root
+        if self._head is not None:
+            try:
+                start = (None, "", self._head.value(start, evaluation))
+            except Inapplicable:
+                return []
+        if not self._route.single:
+            return self._route.every(start, evaluation)
+        node = self._route.first(start, evaluation)
+        return [] if node is None else [node]
 
 
-def _unique(matches: Iterable[Match]) -> Iterable[Match]:
-    seen: set[Location] = set()
-    for match in matches:
-        if match[0] not in seen:
-            seen.add(match[0])
-            yield match
+def _mark(places: _Places, location: Location) -> None:
+    """Note a location as one to replace."""
+    for part in location:
+        places = places.setdefault(part, {})
+    places.clear()
 
 
-def _walk(root: Any, members: tuple[str | int, ...]) -> Match | None:
-    location: list[str | int] = []
-    value = root
-    for member in members:
-        if type(value) is dict and type(member) is str and member in value:
-            value = value[member]
-        elif type(value) is list and type(member) is int and -len(value) <= member < len(value):
-            member %= len(value)
-            value = value[member]
-        elif member == "length" and type(value) in (list, str):
-            value = len(value)
-        else:
-            return None
-        location.append(member)
-    return tuple(location), value
-
-
-def _exists(root: Any, location: Location) -> bool:
-    """Whether a location is an element; what ``.length`` and functions give is none."""
-    value = root
-    for member in location:
-        if type(value) is dict and member in value:
-            value = value[member]
-        elif type(value) is list and type(member) is int and member < len(value):
-            value = value[member]
-        else:
-            return False
-    return True
-
-
-def _replaced(container: Any, location: Location, value: Any, copied: set[int]) -> Any:
-    """The container with one element replaced; containers on the way are copied, each once."""
-    if id(container) not in copied:
-        container = container.copy()
-        copied.add(id(container))
-    member = location[0]
-    container[member] = value if len(location) == 1 else _replaced(container[member], location[1:], value, copied)
-    return container
-
-
-def normalised(location: Location) -> str:
-    """A location as text: ``$['member'][0]``, with quotes and backslashes in names escaped."""
-    return "$" + "".join(
-        f"[{part}]" if type(part) is int else "['" + str(part).replace("\\", "\\\\").replace("'", "\\'") + "']"
-        for part in location
-    )
+def _replaced(held: JsonValue, places: _Places, value: JsonValue) -> JsonValue:
+    """A value with the noted places replaced; containers on the way are copied. As deep as the locations are."""
+    if not places:
+        return value
+    if isinstance(held, dict):
+        members = dict(held)
+        for part, inner in places.items():
+            members[str(part)] = _replaced(held[str(part)], inner, value)
+        return members
+    assert isinstance(held, list)
+    items = list(held)
+    for part, inner in places.items():
+        items[int(part)] = _replaced(held[int(part)], inner, value)
+    return items

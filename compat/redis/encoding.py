@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -51,7 +52,7 @@ def _list(value: list[Any], config: Config) -> str:
     return "listpack"
 
 
-_ENCODINGS = {"string": _string, "hash": _hash, "list": _list}
+_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list}
 
 
 def encoding_of(value: Any, config: Config) -> str:

@@ -15,7 +15,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.values import kind_of
 
-from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 from .encoding import encoding_of
 from .help import help_lines
 
@@ -35,7 +35,13 @@ def remove(ctx: Context, argv: list[bytes]) -> int:
     return sum([keyspace.delete(name) for name in argv[1:]])
 
 
-@verbs.verb("DEL", arity=-2, flags=Flag.WRITE, keys=key("RM", "delete", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb(
+    "DEL",
+    arity=-2,
+    flags=Flag.WRITE,
+    keys=key("RM", "delete", last=-1),
+    hints=("request_policy:multi_shard", "response_policy:agg_sum"),
+)
 def del_(ctx: Context, argv: list[bytes]) -> Reply:
     """DEL key [key ...]
 
@@ -46,7 +52,14 @@ def del_(ctx: Context, argv: list[bytes]) -> Reply:
     return remove(ctx, argv)
 
 
-@verbs.verb("UNLINK", arity=-2, flags=_WRITE_FAST, keys=key("RM", "delete", last=-1), since="4.0.0", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb(
+    "UNLINK",
+    arity=-2,
+    flags=_WRITE_FAST,
+    keys=key("RM", "delete", last=-1),
+    since="4.0.0",
+    hints=("request_policy:multi_shard", "response_policy:agg_sum"),
+)
 def unlink(ctx: Context, argv: list[bytes]) -> Reply:
     """UNLINK key [key ...]
 
@@ -59,7 +72,13 @@ def unlink(ctx: Context, argv: list[bytes]) -> Reply:
     return remove(ctx, argv)
 
 
-@verbs.verb("EXISTS", arity=-2, flags=_READ_FAST, keys=key("RO", last=-1), hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb(
+    "EXISTS",
+    arity=-2,
+    flags=_READ_FAST,
+    keys=key("RO", last=-1),
+    hints=("request_policy:multi_shard", "response_policy:agg_sum"),
+)
 def exists(ctx: Context, argv: list[bytes]) -> Reply:
     """EXISTS key [key ...]
 
@@ -71,7 +90,14 @@ def exists(ctx: Context, argv: list[bytes]) -> Reply:
     return sum([keyspace.read(name) is not None for name in argv[1:]])
 
 
-@verbs.verb("TOUCH", arity=-2, flags=_READ_FAST, keys=key("RO", last=-1), since="3.2.1", hints=("request_policy:multi_shard", "response_policy:agg_sum"))
+@verbs.verb(
+    "TOUCH",
+    arity=-2,
+    flags=_READ_FAST,
+    keys=key("RO", last=-1),
+    since="3.2.1",
+    hints=("request_policy:multi_shard", "response_policy:agg_sum"),
+)
 def touch(ctx: Context, argv: list[bytes]) -> Reply:
     """TOUCH key [key ...]
 
@@ -97,7 +123,12 @@ def type_(ctx: Context, argv: list[bytes]) -> Reply:
     return Simple(b"none" if value is None else kind_of(value).encode())
 
 
-@verbs.verb("RANDOMKEY", arity=1, flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS, hints=("request_policy:all_shards", "nondeterministic_output"))
+@verbs.verb(
+    "RANDOMKEY",
+    arity=1,
+    flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS,
+    hints=("request_policy:all_shards", "nondeterministic_output"),
+)
 def randomkey(ctx: Context, argv: list[bytes]) -> Reply:
     """RANDOMKEY
 
@@ -108,7 +139,13 @@ def randomkey(ctx: Context, argv: list[bytes]) -> Reply:
     return ctx.keyspace.random_key()
 
 
-@verbs.verb("KEYS", arity=2, flags=Flag.READONLY, categories=("dangerous",), hints=("request_policy:all_shards", "nondeterministic_output_order"))
+@verbs.verb(
+    "KEYS",
+    arity=2,
+    flags=Flag.READONLY,
+    categories=("dangerous",),
+    hints=("request_policy:all_shards", "nondeterministic_output_order"),
+)
 def keys_(ctx: Context, argv: list[bytes]) -> Reply:
     """KEYS pattern
 
@@ -120,7 +157,13 @@ def keys_(ctx: Context, argv: list[bytes]) -> Reply:
     return [name for name in ctx.keyspace.live_keys() if matches(name)]
 
 
-@verbs.verb("SCAN", arity=-2, flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS, since="2.8.0", hints=("nondeterministic_output", "request_policy:special", "response_policy:special"))
+@verbs.verb(
+    "SCAN",
+    arity=-2,
+    flags=Flag.READONLY | Flag.TOUCHES_ARBITRARY_KEYS,
+    since="2.8.0",
+    hints=("nondeterministic_output", "request_policy:special", "response_policy:special"),
+)
 def scan(ctx: Context, argv: list[bytes]) -> Reply:
     """SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 
@@ -212,7 +255,13 @@ def find_keyspace(ctx: Context, text: bytes, error: str) -> tuple[Keyspace, Sess
     return session.keyspace, session
 
 
-@verbs.verb("COPY", arity=-3, flags=Flag.WRITE | Flag.DENYOOM, keys=(key("RO", "access"), key("OW", "update", begin=2)), since="6.2.0")
+@verbs.verb(
+    "COPY",
+    arity=-3,
+    flags=Flag.WRITE | Flag.DENYOOM,
+    keys=(key("RO", "access"), key("OW", "update", begin=2)),
+    since="6.2.0",
+)
 def copy(ctx: Context, argv: list[bytes]) -> Reply:
     """COPY source destination [DB destination-db] [REPLACE]
 
@@ -401,7 +450,9 @@ def ttl(ctx: Context, argv: list[bytes]) -> Reply:
     return deadline if deadline < 0 else (max(deadline - ctx.store.clock.now_ms, 0) + 500) // 1000
 
 
-@verbs.verb("PTTL", arity=2, flags=_READ_FAST, keys=key("RO", "access"), since="2.6.0", hints=("nondeterministic_output",))
+@verbs.verb(
+    "PTTL", arity=2, flags=_READ_FAST, keys=key("RO", "access"), since="2.6.0", hints=("nondeterministic_output",)
+)
 def pttl(ctx: Context, argv: list[bytes]) -> Reply:
     """PTTL key
 
@@ -453,7 +504,14 @@ def _object_of(ctx: Context, name: bytes) -> object:
     return ctx.keyspace.get(name)
 
 
-@verbs.verb("OBJECT|ENCODING", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+@verbs.verb(
+    "OBJECT|ENCODING",
+    arity=3,
+    flags=Flag.READONLY,
+    keys=key("RO", begin=2),
+    since="2.2.3",
+    hints=("nondeterministic_output",),
+)
 def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT ENCODING key
 
@@ -465,7 +523,14 @@ def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     return None if value is None else encoding_of(value, ctx.server.config)
 
 
-@verbs.verb("OBJECT|REFCOUNT", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+@verbs.verb(
+    "OBJECT|REFCOUNT",
+    arity=3,
+    flags=Flag.READONLY,
+    keys=key("RO", begin=2),
+    since="2.2.3",
+    hints=("nondeterministic_output",),
+)
 def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT REFCOUNT key
 
@@ -476,7 +541,14 @@ def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
     return None if _object_of(ctx, argv[2]) is None else 1
 
 
-@verbs.verb("OBJECT|IDLETIME", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="2.2.3", hints=("nondeterministic_output",))
+@verbs.verb(
+    "OBJECT|IDLETIME",
+    arity=3,
+    flags=Flag.READONLY,
+    keys=key("RO", begin=2),
+    since="2.2.3",
+    hints=("nondeterministic_output",),
+)
 def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT IDLETIME key
 
@@ -491,7 +563,14 @@ def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
     raise RespError("ERR the time of a key's last access is not kept by this server")
 
 
-@verbs.verb("OBJECT|FREQ", arity=3, flags=Flag.READONLY, keys=key("RO", begin=2), since="4.0.0", hints=("nondeterministic_output",))
+@verbs.verb(
+    "OBJECT|FREQ",
+    arity=3,
+    flags=Flag.READONLY,
+    keys=key("RO", begin=2),
+    since="4.0.0",
+    hints=("nondeterministic_output",),
+)
 def object_freq(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT FREQ key
 
@@ -519,7 +598,14 @@ def object_help(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- whole databases
 
 
-@verbs.verb("DBSIZE", arity=1, flags=_READ_FAST, group="server", categories=("keyspace",), hints=("request_policy:all_shards", "response_policy:agg_sum"))
+@verbs.verb(
+    "DBSIZE",
+    arity=1,
+    flags=_READ_FAST,
+    group="server",
+    categories=("keyspace",),
+    hints=("request_policy:all_shards", "response_policy:agg_sum"),
+)
 def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
     """DBSIZE
 
@@ -535,7 +621,14 @@ def _check_flush_option(argv: list[bytes]) -> None:
         raise RespError(SYNTAX_ERROR)
 
 
-@verbs.verb("FLUSHDB", arity=-1, flags=Flag.WRITE, group="server", categories=("keyspace", "dangerous"), hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+@verbs.verb(
+    "FLUSHDB",
+    arity=-1,
+    flags=Flag.WRITE,
+    group="server",
+    categories=("keyspace", "dangerous"),
+    hints=("request_policy:all_shards", "response_policy:all_succeeded"),
+)
 def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
     """FLUSHDB [ASYNC | SYNC]
 
@@ -548,7 +641,14 @@ def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("FLUSHALL", arity=-1, flags=Flag.WRITE, group="server", categories=("keyspace", "dangerous"), hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+@verbs.verb(
+    "FLUSHALL",
+    arity=-1,
+    flags=Flag.WRITE,
+    group="server",
+    categories=("keyspace", "dangerous"),
+    hints=("request_policy:all_shards", "response_policy:all_succeeded"),
+)
 def flushall(ctx: Context, argv: list[bytes]) -> Reply:
     """FLUSHALL [ASYNC | SYNC]
 

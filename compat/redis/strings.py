@@ -164,7 +164,9 @@ def setnx(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
-@verbs.verb("SETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.0.0", deprecated=("2.6.12", "SET with EX"))
+@verbs.verb(
+    "SETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.0.0", deprecated=("2.6.12", "SET with EX")
+)
 def setex(ctx: Context, argv: list[bytes]) -> Reply:
     """SETEX key seconds value
 
@@ -176,7 +178,9 @@ def setex(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("PSETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.6.0", deprecated=("2.6.12", "SET with PX"))
+@verbs.verb(
+    "PSETEX", arity=4, flags=_WRITE, keys=key("OW", "update"), since="2.6.0", deprecated=("2.6.12", "SET with PX")
+)
 def psetex(ctx: Context, argv: list[bytes]) -> Reply:
     """PSETEX key milliseconds value
 
@@ -188,7 +192,13 @@ def psetex(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("GETSET", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"), deprecated=("6.2.0", "SET with GET"))
+@verbs.verb(
+    "GETSET",
+    arity=3,
+    flags=_WRITE | Flag.FAST,
+    keys=key("RW", "access", "update"),
+    deprecated=("6.2.0", "SET with GET"),
+)
 def getset(ctx: Context, argv: list[bytes]) -> Reply:
     """GETSET key value
 
@@ -251,7 +261,9 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- several keys
 
 
-@verbs.verb("MGET", arity=-2, flags=_READ_FAST, keys=key("RO", "access", last=-1), hints=("request_policy:multi_shard",))
+@verbs.verb(
+    "MGET", arity=-2, flags=_READ_FAST, keys=key("RO", "access", last=-1), hints=("request_policy:multi_shard",)
+)
 def mget(ctx: Context, argv: list[bytes]) -> Reply:
     """MGET key [key ...]
 

@@ -55,7 +55,9 @@ def discard(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("EXEC", arity=1, flags=(_FLAGS | Flag.SKIP_SLOWLOG | Flag.COMMITS) & ~Flag.FAST, since="1.2.0")
+@verbs.verb(
+    "EXEC", arity=1, flags=(_FLAGS | Flag.SKIP_SLOWLOG | Flag.COMMITS) & ~(Flag.FAST | Flag.ALLOW_BUSY), since="1.2.0"
+)
 def exec_(ctx: Context, argv: list[bytes]) -> Reply:
     """EXEC
 

@@ -78,7 +78,7 @@ class App:
         self.freeze()
         log.log(NOTICE, "%s", self.ready_line())
 
-    def connect(self) -> Connection:
+    def connect(self) -> Any:
         """Make the protocol of a new connection to the data port."""
         return Connection(self.server, self.dispatcher, self.native)
 
@@ -224,7 +224,13 @@ def _is_served(path: str) -> bool:
 # ---------------------------------------------------------------- logging
 
 NOTICE = 25
-LOG_LEVELS = {"debug": logging.DEBUG, "verbose": logging.INFO, "notice": NOTICE, "warning": logging.WARNING, "nothing": 100}
+LOG_LEVELS = {
+    "debug": logging.DEBUG,
+    "verbose": logging.INFO,
+    "notice": NOTICE,
+    "warning": logging.WARNING,
+    "nothing": 100,
+}
 _MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
 
 

@@ -32,7 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"JanusKV {__version__}")
-    parser.add_argument("--config", metavar="FILE", help="configuration file, TOML (.toml) or in the style of redis.conf")
+    parser.add_argument(
+        "--config", metavar="FILE", help="configuration file, TOML (.toml) or in the style of redis.conf"
+    )
     for parameter in PARAMETERS:
         default = parameter.kind.show(parameter.default)
         shown = f" (default: {default})" if default and not parameter.secret else ""

@@ -86,7 +86,13 @@ def test_node_clients(janus: Any) -> None:
     need("node")
     if not (CLIENTS / "node" / "node_modules").exists():
         pytest.skip("run tests/live/install-clients first")
-    printed = run("node", HERE / "clients" / "node.js", janus.port, janus.http_port, NODE_PATH=str(CLIENTS / "node" / "node_modules"))
+    printed = run(
+        "node",
+        HERE / "clients" / "node.js",
+        janus.port,
+        janus.http_port,
+        NODE_PATH=str(CLIENTS / "node" / "node_modules"),
+    )
     found = json.loads(printed)
     expected = {
         "ioredisSet": "OK",

@@ -124,7 +124,9 @@ def equal(line: Line, ours: tuple[bytes, Any], theirs: tuple[bytes, Any]) -> boo
 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize(("name", "lines"), cases())
-def test_same_replies(name: str, lines: list[Line], protocol: int, janus: Any, oracle: Any, split_line: Any, encode_command: Any) -> None:
+def test_same_replies(
+    name: str, lines: list[Line], protocol: int, janus: Any, oracle: Any, split_line: Any, encode_command: Any
+) -> None:
     ours, theirs = Speaker(janus.port, protocol, encode_command), Speaker(oracle.port, protocol, encode_command)
     wrong = []
     try:
@@ -138,7 +140,9 @@ def test_same_replies(name: str, lines: list[Line], protocol: int, janus: Any, o
                 for speaker, other in ((ours, "redis"), (theirs, "janus"))
             ]
             if None not in replies and not equal(line, *replies):  # type: ignore[arg-type]
-                wrong.append(f"{name}:{line.number}: {line.command}\n  ours   {replies[0][0]!r}\n  theirs {replies[1][0]!r}")  # type: ignore[index]
+                wrong.append(
+                    f"{name}:{line.number}: {line.command}\n  ours   {replies[0][0]!r}\n  theirs {replies[1][0]!r}"
+                )  # type: ignore[index]
     finally:
         ours.close()
         theirs.close()
@@ -148,11 +152,7 @@ def test_same_replies(name: str, lines: list[Line], protocol: int, janus: Any, o
 def test_every_named_difference_is_explained() -> None:
     explained = DIFFERENCES.read_text()
     named = {
-        words[1]
-        for param in cases()
-        for line in param.values[1]
-        for words in line.relaxations
-        if words[0] == "differs"
+        words[1] for param in cases() for line in param.values[1] for words in line.relaxations if words[0] == "differs"
     }
     assert not {name for name in named if f"`{name}`" not in explained}
 

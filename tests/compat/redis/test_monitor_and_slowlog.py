@@ -95,7 +95,14 @@ def test_the_slow_log_holds_no_password(make_house: Any, line: str, expected: st
 def test_config_set_hides_secrets_only(make_house: Any) -> None:
     house = make_house(slowlog_log_slower_than=0)
     house.connect().line(f"CONFIG SET maxclients 7 requirepass {SECRET}")
-    assert house.server.slowlog.entries[0].argv == [b"CONFIG", b"SET", b"maxclients", b"7", b"requirepass", b"(redacted)"]
+    assert house.server.slowlog.entries[0].argv == [
+        b"CONFIG",
+        b"SET",
+        b"maxclients",
+        b"7",
+        b"requirepass",
+        b"(redacted)",
+    ]
 
 
 def test_slow_log_entries(make_house: Any) -> None:

@@ -1,0 +1,113 @@
+"""LATENCY and MEMORY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from januskv.resp.replies import ErrorReply, Simple
+
+
+@pytest.fixture
+def slow(house: Any, wire: Any) -> Any:
+    """A server that has noted events of two kinds, over some seconds."""
+    events = house.server.latency
+    for second, ms in ((100, 5), (100, 9), (100, 2), (101, 30), (103, 7)):
+        events.add("command", second, ms)
+    events.add("fast-command", 50, 11)
+    return wire
+
+
+def test_latest(slow: Any) -> None:
+    assert slow("LATENCY", "LATEST") == [[b"command", 103, 7, 30], [b"fast-command", 50, 11, 11]]
+
+
+def test_of_one_second_the_longest_is_kept(slow: Any) -> None:
+    assert slow("LATENCY", "HISTORY", "command") == [[100, 9], [101, 30], [103, 7]]
+    assert slow("LATENCY", "HISTORY", "nosuch") == []
+
+
+def test_reset(slow: Any) -> None:
+    assert slow("LATENCY", "RESET", "command", "nosuch") == 1
+    assert slow("LATENCY", "LATEST") == [[b"fast-command", 50, 11, 11]]
+    assert slow("LATENCY", "RESET") == 1
+    assert slow("LATENCY", "RESET") == 0
+
+
+def test_graph(slow: Any) -> None:
+    lines = slow("LATENCY", "GRAPH", "command").decode().splitlines()
+    assert lines[0] == "command - high 30 ms, low 7 ms (all time high 30 ms)"
+    assert lines[2:6] == [" #", " #", " #", "###"]
+    assert slow("LATENCY", "GRAPH", "nosuch") == ErrorReply("ERR No samples available for event 'nosuch'")
+
+
+def test_doctor(make_house: Any) -> None:
+    assert b"latency-monitor-threshold" in make_house().connect()("LATENCY", "DOCTOR")
+    house = make_house(latency_monitor_threshold=5)
+    wire = house.connect()
+    assert wire("LATENCY", "DOCTOR") == b"No event has taken 5 ms or more."
+    house.server.latency.add("command", 100, 7)
+    assert wire("LATENCY", "DOCTOR").startswith(b"command: 1 noted, longest 7 ms.")
+
+
+def test_slow_commands_are_events(make_house: Any) -> None:
+    house = make_house(latency_monitor_threshold=1, enable_debug_command="yes")
+    wire = house.connect()
+    wire("DEBUG", "SLEEP", "0.002")
+    ((kind, second, ms, longest),) = wire("LATENCY", "LATEST")
+    assert (kind, second, ms) == (b"command", house.clock.now_ms // 1000, longest)
+    assert ms >= 2
+
+
+def test_histograms_are_refused(wire: Any) -> None:
+    assert wire("LATENCY", "HISTOGRAM").text.startswith(b"ERR this server keeps no latency histograms")
+
+
+@pytest.mark.parametrize(
+    ("bigger", "smaller"),
+    [
+        pytest.param("x" * 1000, "x", id="a longer string"),
+        pytest.param({"a": "x" * 1000}, {"a": "x"}, id="a longer member"),
+        pytest.param([1] * 1000, [1], id="more elements"),
+        pytest.param({"a": {"b": ["x" * 1000]}}, {"a": {"b": ["x"]}}, id="nested deeper"),
+    ],
+)
+def test_usage_grows_with_the_value(house: Any, wire: Any, bigger: Any, smaller: Any) -> None:
+    from januskv.storage.values import from_json
+
+    house.store.databases[0].put(b"b", from_json(bigger))
+    house.store.databases[0].put(b"s", from_json(smaller))
+    assert wire("MEMORY", "USAGE", "b") > wire("MEMORY", "USAGE", "s") + 900
+    assert wire.line("MEMORY USAGE b SAMPLES 0") > 900
+
+
+def test_samples_are_extrapolated(house: Any, wire: Any) -> None:
+    house.store.databases[0].put(b"l", [b"x" * 100] * 1000)
+    exact, estimated = wire.line("MEMORY USAGE l SAMPLES 0"), wire.line("MEMORY USAGE l SAMPLES 5")
+    assert exact == estimated
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("MEMORY USAGE nosuch", None),
+        ("MEMORY USAGE k SAMPLES", ErrorReply("ERR syntax error")),
+        ("MEMORY USAGE k SAMPLES -1", ErrorReply("ERR syntax error")),
+        ("MEMORY USAGE k FOO 1", ErrorReply("ERR syntax error")),
+        ("MEMORY USAGE k SAMPLES x", ErrorReply("ERR value is not an integer or out of range")),
+        ("MEMORY PURGE", Simple(b"OK")),
+    ],
+)
+def test_memory_answers(wire: Any, line: str, reply: Any) -> None:
+    assert wire.line(line) == reply
+
+
+def test_stats_and_doctor(wire: Any) -> None:
+    wire("SET", "a", 1)
+    wire("HELLO", 3)
+    stats = dict(wire("MEMORY", "STATS"))
+    assert stats[b"keys.count"] == 1
+    assert stats[b"total.allocated"] <= stats[b"peak.allocated"]
+    assert b"db.0" in stats
+    assert b"are used" in wire("MEMORY", "DOCTOR").text

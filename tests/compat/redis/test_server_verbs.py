@@ -1,0 +1,67 @@
+"""TIME, ROLE, SHUTDOWN, MODULE, and what is refused until it is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from januskv.resp.replies import ErrorReply, Simple
+
+SYNTAX = ErrorReply("ERR syntax error")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("SAVE", "ERR this server cannot save yet"),
+        ("BGSAVE", "ERR this server cannot save yet"),
+        ("BGSAVE SCHEDULE", "ERR this server cannot save yet"),
+        ("BGSAVE x", "ERR syntax error"),
+        ("BGREWRITEAOF", "ERR this server cannot save yet"),
+        ("REPLICAOF 10.0.0.1 6379", "ERR replication is not supported by this server"),
+        ("SLAVEOF 10.0.0.1 6379", "ERR replication is not supported by this server"),
+        ("LOLWUT VERSION x", "ERR value is not an integer or out of range"),
+        ("LOLWUT x", "ERR syntax error"),
+        ("SHUTDOWN x", "ERR syntax error"),
+        ("SHUTDOWN SAVE NOSAVE", "ERR syntax error"),
+        ("SHUTDOWN ABORT", "ERR No shutdown in progress."),
+        ("SHUTDOWN ABORT NOW", "ERR syntax error"),
+        ("SHUTDOWN SAVE", "ERR this server cannot save yet: use SHUTDOWN NOSAVE"),
+    ],
+)
+def test_refused(house: Any, wire: Any, line: str, text: str) -> None:
+    house.server.stop = lambda save: pytest.fail("stopped")
+    assert wire.line(line) == ErrorReply(text)
+
+
+@pytest.mark.parametrize("line", ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN nosave now force"])
+def test_shutdown_stops_without_an_answer(house: Any, wire: Any, line: str) -> None:
+    stopped: list[bool] = []
+    house.server.stop = stopped.append
+    assert wire.send(f"{line}\r\n".encode()) == b""
+    assert stopped == [False]
+
+
+def test_shutdown_is_not_queued(house: Any, wire: Any) -> None:
+    house.server.stop = lambda save: pytest.fail("stopped")
+    wire("MULTI")
+    assert wire("SHUTDOWN") == ErrorReply("ERR Command not allowed inside a transaction")
+    assert wire("EXEC").text.startswith(b"EXECABORT")
+
+
+def test_modules(wire: Any) -> None:
+    assert wire("MODULE", "LIST") == []
+    for line in ("MODULE LOAD /x.so", "MODULE LOADEX /x.so", "MODULE UNLOAD x"):
+        assert wire.line(line).text.startswith(b"ERR MODULE command not allowed.")
+
+
+def test_what_is_always_the_same(wire: Any) -> None:
+    assert wire("ROLE") == [b"master", 0, []]
+    assert wire.line("REPLICAOF NO ONE") == Simple(b"OK")
+    assert wire.line("LOLWUT VERSION 5").endswith(b"(Redis ver. 7.4.0)\n")
+
+
+def test_time_is_the_servers(house: Any, wire: Any) -> None:
+    house.clock.advance(1_234)
+    assert wire("TIME") == [b"1700000001", b"234000"]

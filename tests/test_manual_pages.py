@@ -1,0 +1,32 @@
+"""The pages made from declarations are those in the tree."""
+
+from __future__ import annotations
+
+import pytest
+
+from januskv.commands.table import CommandTable
+from januskv.compat.commands import FAMILIES, build_table
+from januskv.manual import DOCS, commands_page, pages
+
+
+@pytest.mark.parametrize("name", list(pages()))
+def test_the_page_is_up_to_date(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run python -m januskv.manual"
+
+
+def test_every_command_has_an_entry() -> None:
+    table = build_table()
+    page = commands_page(table)
+    missing = [
+        command.name
+        for command in table.everything()
+        if not command.subcommands and f"\n### {command.name.replace('|', ' ')}\n" not in page
+    ]
+    assert not missing
+
+
+def test_a_group_without_a_heading_is_refused() -> None:
+    table = CommandTable(FAMILIES)
+    table.commands[b"GET"].options = type(table.commands[b"GET"].options)(group="nosuch")
+    with pytest.raises(ValueError, match="nosuch"):
+        commands_page(table)
