@@ -7,13 +7,17 @@ commands pass over them, and writing under a series' name is refused whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
+
+import orjson
 
 from januskv.storage.errors import HeldBySeries
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import (
+    MOST_DEPTH,
     NULL,
+    deeper_than,
     element_from_json,
     from_json,
     is_series,
@@ -23,9 +27,9 @@ from januskv.storage.values import (
 
 from .context import Context
 from .declare import Flag, Param
-from .jsonpath import PathError, compile, normalised
+from .jsonpath import Budget, PathError, PathTooCostly, compile, normalised
 from .params import NativeError
-from .status import Status
+from .status import DONE, Status
 from .table import Family
 
 commands = Family("native")
@@ -37,8 +41,6 @@ KEYS_OBJECT = Param("keys", "object")
 KEYS_OBJECT_FILLED = Param("keys", "object", empty_text=_EMPTY_KEYS)
 KEYS_ARRAY = Param("keys", "array")
 
-OK: Body = {"st": Status.OK.value}
-
 
 def value_of(keyspace: Keyspace, name: str) -> object:
     """The key-value of a name; None where there is none, or a series."""
@@ -48,7 +50,9 @@ def value_of(keyspace: Keyspace, name: str) -> object:
 
 def store(keyspace: Keyspace, keys: Body) -> None:
     """Set keys to JSON values. Raises HeldBySeries before anything is changed."""
-    values = {name.encode(): from_json(value) for name, value in keys.items()}
+    values = {}
+    for name, value in keys.items():
+        values[name.encode()] = from_json(value)
     if keyspace.series_count:
         for key in values:
             if is_series(keyspace.get(key)):
@@ -84,7 +88,7 @@ def kv_set(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N keys
     """
     store(ctx.keyspace, body["keys"])
-    return OK
+    return DONE
 
 
 @commands.native("KV_SETQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
@@ -107,7 +111,7 @@ def kv_add(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N keys
     """
     add(ctx.keyspace, body["keys"])
-    return OK
+    return DONE
 
 
 @commands.native("KV_ADDQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
@@ -133,7 +137,7 @@ def kv_rmv(ctx: Context, body: Body) -> Body:
     for name in body["keys"]:
         if type(name) is str and not is_series(keyspace.get(name.encode())):
             keyspace.delete(name.encode())
-    return OK
+    return DONE
 
 
 @commands.native("KV_CLEAR", in_keyspace=True, flags=Flag.WRITE)
@@ -223,8 +227,11 @@ def kv_keys(ctx: Context, body: Body) -> Body:
 
 # ---------------------------------------------------------------- searching
 
+# Looking at a key is granted besides what a path may take, so that many keys alone are no reason to refuse.
+_WORK_PER_KEY = 16
 
-def check_find(body: Mapping[str, Any]) -> None:
+
+def check_find(body: Body) -> None:
     """KV_FIND's own checks: the form of the answer, then the path."""
     if body["rsp"] not in ("keys", "paths", "kv"):
         raise NativeError(Status.COMMAND_SYNTAX, "'rsp' must be keys, paths or kv")
@@ -258,7 +265,7 @@ def kv_find(ctx: Context, body: Body) -> Body:
     Finds the keys in whose values a JSONPath selects something; ``$`` is the value of the key.
 
     ``rsp`` chooses the answer: names of the keys, normalised paths of all hits, or the keys with their
-    whole values. An invalid path is status 4, if any key is looked at.
+    whole values. An invalid path is status 4, if any key is looked at; one that takes too much work is 1000.
 
     Cost: O(N) with N elements in the values
     """
@@ -266,14 +273,20 @@ def kv_find(ctx: Context, body: Body) -> Body:
     paths: list[str] = []
     values: Body = {}
     form = body["rsp"]
+    path = None
+    budget = Budget()
     try:
         for name, value in examined(ctx.keyspace, body.get("keys")):
-            path = compile(body["path"])
+            if path is None:
+                path = compile(body["path"])
+            budget.left += _WORK_PER_KEY
             if form == "paths":
-                paths += [normalised(location) for location, _ in path.find(value)]
-            elif path.matches(value):
+                paths += [normalised(location) for location, _ in path.find(value, budget)]
+            elif path.matches(value, budget):
                 keys.append(name)
                 values[name] = value
+    except PathTooCostly as error:
+        raise NativeError(Status.UNKNOWN, str(error)) from None
     except PathError:
         return {"st": Status.PATH_INVALID.value}
     if form == "paths":
@@ -300,6 +313,16 @@ def merged(old: object, old_json: Any, new_json: Any) -> object:
     return from_json(new_json)
 
 
+def with_copies(tree: Any, shared: object) -> Any:
+    """A JSON value with a copy of its own in each place of a shared container: no two places change together."""
+    if tree is shared:
+        return orjson.loads(orjson.dumps(shared))
+    for place, item in tree.items() if type(tree) is dict else enumerate(tree):
+        if type(item) is dict or type(item) is list:
+            tree[place] = with_copies(item, shared)
+    return tree
+
+
 @commands.native(
     "KV_UPDATE",
     params=(Param("key", "string"), Param("path", "string"), Param("value", "any")),
@@ -311,7 +334,7 @@ def kv_update(ctx: Context, body: Body) -> Body:
 
     Replaces every element that a JSONPath selects in a key's value; ``cnt`` says how many. Nothing is created.
 
-    Status 22 for a missing key, 1000 for an invalid path.
+    Status 22 for a missing key, 1000 for an invalid path, 42 where the value would be nested too deep.
 
     Cost: O(N) with N elements in the value
     """
@@ -319,11 +342,16 @@ def kv_update(ctx: Context, body: Body) -> Body:
     held = value_of(keyspace, body["key"])
     if held is None:
         return {"st": Status.KEY_NOT_EXIST.value, "cnt": 0}
-    before = to_json(held)
+    before, new = to_json(held), body["value"]
     try:
-        after, count = compile(body["path"]).replace(before, body["value"])
+        after, count = compile(body["path"]).replace(before, new)
     except PathError as error:
         raise NativeError(Status.UNKNOWN, f"Invalid path: {error}") from None
+    if type(new) is dict or type(new) is list:
+        if deeper_than(after, MOST_DEPTH):
+            raise NativeError(Status.VALUE_SIZE, "Value nested too deep")
+        if count > 1:
+            after = with_copies(after, new)
     if count:
         keyspace.replace(body["key"].encode(), merged(held, before, after), "set")
     return {"st": 1, "cnt": count}
@@ -348,7 +376,7 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
     key, items, member = body["key"].encode(), body["items"], body.get("name")
     held = value_of(keyspace, body["key"])
     if held is None:
-        raise NativeError(Status.KEY_NOT_EXIST)
+        return {"st": Status.KEY_NOT_EXIST.value}
     if member is None:
         if type(held) is not list:
             raise NativeError(Status.UNKNOWN, "Not an array")
@@ -360,4 +388,4 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
         array += items
     if items:
         keyspace.changed("rpush" if member is None else "hset", key, (member, items))
-    return OK
+    return DONE

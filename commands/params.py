@@ -77,7 +77,7 @@ class ParamCheck:
             if value is _ABSENT:
                 if required:
                     raise NativeError(self.dialect.param_missing, MISSING)
-            elif kind is not None and type(value) is not kind or (unsigned and not is_uint(value)):
+            elif (kind is not None and type(value) is not kind) or (unsigned and not is_uint(value)):
                 raise NativeError(self.dialect.param_type, WRONG_TYPE)
         for name, text in self.filled:
             if not body.get(name, True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Final
 
 
 class Status(IntEnum):
@@ -54,6 +55,10 @@ class SeriesStatus(IntEnum):
     PARAM_MISSING = 7
     PARAM_TYPE = 8
     PARAM_VALUE = 9
+
+
+# The reply of a command that has nothing to tell but its success. One object, so that faces know it at a glance.
+DONE: Final[dict[str, Any]] = {"st": 1}
 
 
 @dataclass(frozen=True, slots=True)

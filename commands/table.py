@@ -59,7 +59,7 @@ class Command:
     def __init__(self, name: str, arity: int, run: Handler, options: Options, manual: Manual) -> None:
         self.name: str = name
         self.run: Handler = run
-        self.handle: Handler | None = None
+        self.handle: Callable[..., Any] | None = None  # a dict of reply members, or None for a quiet success
         self.rules: ParamCheck = _NO_PARAMS
         self.min_args: int = abs(arity)
         self.max_args: int = arity if arity > 0 else _NO_LIMIT

@@ -145,6 +145,7 @@ class Connection:
         encoder = self.encoder
         context = self.context
         dispatcher = self.dispatcher
+        native = self.native
         self.active_ms = self.clock.tick()
         if self.session is not None:
             self.session.renew(self.active_ms)
@@ -168,7 +169,10 @@ class Connection:
                     if self.server.paused_until_ms:
                         self.hold(request)
                         break
-                    encoder.write_raw(self.native.answer_line(context, request))  # type: ignore[arg-type]
+                    encoder.write_raw(native.answer_line(context, request))  # type: ignore[arg-type]
+                    if native.served is not None:
+                        self.last_command = native.served
+                        self.timed_ns += native.spent_ns
                 else:
                     command = self.hot.get(request[0])
                     if command is None or not command.min_args <= len(request) <= command.max_args:

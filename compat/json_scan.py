@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
 
 def written_members(text: bytes) -> int:
-    """How many members the objects in a valid JSON text have as written: its colons outside strings."""
-    # A colon behind a quote ends a name, unless that quote is escaped; so does one behind a blank.
-    if b'\\":' not in text and b" :" not in text and b"\n:" not in text and b"\t:" not in text and b"\r:" not in text:
-        return text.count(b'":')
-    return _STRING.sub(b"", text).count(b":")
+    """How many members the objects in a valid JSON text have as written: its colons outside strings.
 
-
-def may_nest_deeper(text: bytes, limit: int) -> bool:
-    """Whether a JSON text may be nested deeper than a limit; False is certain, True is not."""
-    return text.count(b"{") + text.count(b"[") > limit
+    Never less; this plain version may count more where a string holds a quote and a colon, or begins with a colon.
+    """
+    colons = text.count(b":")
+    if colons == text.count(b'":'):
+        return colons
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(text.split(b'"')[::2]).count(b":")

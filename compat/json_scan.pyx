@@ -17,14 +17,3 @@ cpdef Py_ssize_t written_members(bytes text):
                 at += 2 if at[0] == c"\\" else 1
         at += 1
     return colons
-
-
-cpdef bint may_nest_deeper(bytes text, Py_ssize_t limit):
-    """Whether a JSON text may be nested deeper than a limit; False is certain, True is not."""
-    cdef const char *at = PyBytes_AS_STRING(text)
-    cdef const char *end = at + PyBytes_GET_SIZE(text)
-    cdef Py_ssize_t opened = 0
-    while at < end:
-        opened += at[0] == c"{" or at[0] == c"["
-        at += 1
-    return opened > limit

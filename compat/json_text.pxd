@@ -1,3 +1,5 @@
+from januskv.compat.json_scan cimport written_members
+
 cimport cython
 
 cpdef object loads(bytes text)

@@ -21,6 +21,8 @@ import orjson
 
 from januskv.storage.values import MOST_DEPTH
 
+from .json_scan import written_members
+
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
 # A float of this size may have been an integer that did not fit; none below can.
 _SUSPICIOUS = float(1 << 63)
@@ -43,8 +45,8 @@ def loads(text: bytes) -> Any:
     members = count_members(value, MOST_DEPTH)
     if members == _TOO_DEEP:
         raise JsonError(f"nested deeper than {MOST_DEPTH}")
-    # As many colons as members: no member was lost. Most texts show that without a look at their strings.
-    if members == _DOUBTFUL or (members != text.count(b":") and members != separators(text)):
+    # A name that stands twice is written twice and counted once.
+    if members != written_members(text):
         return _exact(text)
     return value
 
@@ -71,13 +73,6 @@ def count_members(value: Any, room: int) -> int:
             return inner
         total += inner
     return total
-
-
-def separators(text: bytes) -> int:
-    """The colons of a valid JSON text that stand outside its strings: one for each member."""
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return b"".join(text.split(b'"')[::2]).count(b":")
 
 
 def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:

@@ -1,14 +1,19 @@
 from januskv.commands.context cimport Context
+from januskv.commands.params cimport ParamCheck
 from januskv.commands.table cimport Command
+from januskv.storage.keyspace cimport Keyspace
 
 cimport cython
 
 cdef class NativeFace:
-    cdef public object server
-    cdef public dict native, plain_ok
+    cdef public object config, server
+    cdef public dict native, hot, done
+    cdef public Command served
+    cdef public long long spent_ns
     cdef public Context scoped
     cpdef bytes answer_line(self, Context context, bytes text)
     @cython.locals(command=Command, started=longlong, spent_ns=longlong)
     cpdef object answer(self, Context context, bytes text)
     @cython.locals(scoped=Context)
     cpdef object perform(self, Context context, Command command, object body)
+    cpdef Keyspace session_keyspace(self, object token)

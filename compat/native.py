@@ -13,42 +13,58 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
-from januskv.commands.status import Status
+from januskv.commands.status import DONE, KEY_VALUES, Dialect, Status, dialect_of
 from januskv.commands.table import Command
 from januskv.resp.replies import OK, Reply
 from januskv.storage.keyspace import Keyspace
 
-from .faults import INTERNAL, fault_of
+from .config import Config
+from .faults import fault_of
 from .json_text import JsonError, dumps, loads
 from .server import Server
 
 log = logging.getLogger("januskv")
 
-# The most common replies.
-_PLAIN_OK = {"st": 1}
-
-_NOT_TEXT = dumps({"ERR": {"st": Status.OPCODE_INVALID, "m": ""}})
 _NOT_AUTHENTICATED = "NOAUTH Authentication required."
+_LOADING = "LOADING the data set is being loaded into memory"
+_SESSION_ENDED = "the selected session has ended, SELECT another one or a database"
+_IN_TRANSACTION = "a transaction takes native commands as RESP commands only"
 
 
-def error_reply(status: int, text: str = "") -> bytes:
-    """The reply to what names no command."""
-    return dumps({"ERR": {"st": status, "m": text}})
+def error_reply(status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
+    """The reply to a request that names no command, or (time series) none that is known."""
+    return dumps({"ERR": {"st": status, dialect.text: text}})
 
 
-def refusal(name: str, status: int, text: str, token: int | None = None) -> bytes:
+def refusal(name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None) -> bytes:
     """The reply to a command that is refused."""
-    return dumps({f"{name}_RSP": {"st": status, "tkn": token, "m": text}})
+    body: dict[str, Any] = {"st": status}
+    if dialect.repeats_token:
+        body["tkn"] = token
+    body[dialect.text] = text
+    return dumps({f"{name}_RSP": body})
+
+
+_NOT_TEXT = error_reply(Status.OPCODE_INVALID)
 
 
 class NativeFace:
-    """Answers native JSON requests, whichever door they come through."""
+    """Answers native JSON requests, whichever door they come through.
+
+    After each request ``served`` is the command that it ran (None if it was refused before that) and
+    ``spent_ns`` the time that this took.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server: Server = server
+        self.config: Config = server.config
         self.native: dict[str, Command] = server.table.native
+        # Empty while a request needs a closer look: MONITOR, loading.
+        self.hot: dict[bytes, Command] = server.hot
+        self.served: Command | None = None
+        self.spent_ns: int = 0
         self.scoped: Context = Context(server.store, server.store.databases[0], None, server)
-        self.plain_ok: dict[str, bytes] = {name: dumps({f"{name}_RSP": _PLAIN_OK}) for name in self.native}
+        self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
         for command in self.native.values():
             command.run = self.verb(command)
         server.table.document.run = self.document
@@ -58,11 +74,23 @@ class NativeFace:
     def answer_line(self, context: Context, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
         if context.client.queue is not None:
-            name = self.name_of(text)
-            reason = "a transaction takes native commands as RESP commands only"
-            return refusal(name, Status.NOT_PERMITTED, reason) + b"\n" if name else error_reply(3) + b"\n"
+            return self.refuse_in_transaction(context, text) + b"\n"
         answer = self.answer(context, text)
         return b"" if answer is None else answer + b"\n"
+
+    def refuse_in_transaction(self, context: Context, text: bytes) -> bytes:
+        """The reply to a JSON line between MULTI and EXEC, which then fails."""
+        context.client.queue_failed = True
+        self.served = None
+        self.spent_ns = 0
+        try:
+            request = loads(text)
+        except JsonError:
+            return error_reply(Status.JSON_INVALID)
+        name = next(iter(request), None)
+        if name is None:
+            return error_reply(Status.COMMAND_SYNTAX)
+        return refusal(name, dialect_of(name), Status.NOT_PERMITTED, _IN_TRANSACTION)
 
     def refuse_line(self, reason: str) -> bytes:
         """The reply line to a JSON line that is not even read."""
@@ -75,6 +103,8 @@ class NativeFace:
     def document(self, context: Context, argv: list[bytes]) -> Reply:
         """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
         answer = self.answer(context, argv[0])
+        if self.served is not None:
+            context.client.connection.last_command = self.served
         return OK if answer is None else answer
 
     def verb(self, command: Command) -> Any:
@@ -84,57 +114,69 @@ class NativeFace:
             try:
                 body = loads(argv[1]) if len(argv) > 1 else {}
             except JsonError:
-                return error_reply(Status.JSON_INVALID)
+                return error_reply(Status.JSON_INVALID, dialect=command.rules.dialect)
             answer = self.perform(context, command, body)
             return OK if answer is None else answer
 
         return run
 
-    @staticmethod
-    def name_of(text: bytes) -> str | None:
-        """The command that a JSON text names, as far as it can be read."""
-        try:
-            request = loads(text)
-        except JsonError:
-            return None
-        return next(iter(request), None) if type(request) is dict else None
-
     # ------------------------------------------------------------ one request
 
     def answer(self, context: Context, text: bytes) -> bytes | None:
         """The reply to one request; None for a quiet command that succeeded."""
+        self.served = None
+        self.spent_ns = 0
         try:
             request = loads(text)
         except JsonError:
             return error_reply(Status.JSON_INVALID)
-        if type(request) is not dict or not request:
-            return error_reply(Status.COMMAND_SYNTAX)
-        if len(request) > 1:
-            return error_reply(Status.COMMAND_MULTIPLE)
-        name, body = next(iter(request.items()))
+        if type(request) is not dict or len(request) != 1:
+            return self.refuse_request(request)
+        name = next(iter(request))
+        body = request[name]
         command = self.native.get(name)
-        if type(body) is not dict:
-            return refusal(name, Status.COMMAND_TYPE, "")
         if command is None:
-            if name.startswith("TS_"):
-                return dumps({"ERR": {"st": 6, "msg": ""}})
-            return refusal(name, Status.COMMAND_NOT_EXIST, "")
-        client = context.client
-        if not client.authenticated and Flag.NO_AUTH not in command.options.flags:
-            return refusal(name, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
-        server = self.server
+            return self.refuse_name(name, body)
+        if not context.client.authenticated or not self.hot:
+            refused = self.closer_look(context.client, command, body)
+            if refused is not None:
+                return refused
         started = perf_counter_ns()
         answer = self.perform(context, command, body)
         spent_ns = perf_counter_ns() - started
         command.calls += 1
         command.usec += spent_ns / 1000
-        client.connection.timed_ns += spent_ns
-        client.connection.last_command = command
-        if server.monitors:
-            server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
-        if spent_ns >= server.slow_threshold_ns:
-            server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, client)
+        self.served = command
+        self.spent_ns = spent_ns
+        if spent_ns >= self.server.slow_threshold_ns:
+            self.server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, context.client)
         return answer
+
+    def refuse_request(self, request: Any) -> bytes:
+        """The reply to JSON that is not an object with one member."""
+        if type(request) is not dict or not request:
+            return error_reply(Status.COMMAND_SYNTAX)
+        dialect = dialect_of(next(iter(request)))
+        return error_reply(dialect.many_commands, dialect=dialect)
+
+    def refuse_name(self, name: str, body: Any) -> bytes:
+        """The reply to a name that is no command."""
+        dialect = dialect_of(name)
+        if not dialect.names_failures:
+            return error_reply(dialect.unknown_command, dialect=dialect)
+        known_type = type(body) is dict
+        return refusal(name, dialect, dialect.unknown_command if known_type else Status.COMMAND_TYPE)
+
+    def closer_look(self, client: Any, command: Command, body: Any) -> bytes | None:
+        """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
+        server, name, dialect = self.server, command.name, command.rules.dialect
+        if not client.authenticated and Flag.NO_AUTH not in command.flags:
+            return refusal(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
+        if server.loading:
+            return refusal(name, dialect, Status.LOADING, _LOADING)
+        if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
+            server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
+        return None
 
     def perform(self, context: Context, command: Command, body: Any) -> bytes | None:
         """Check the body of a known command and run it; None for a quiet one that succeeded."""
@@ -142,45 +184,56 @@ class NativeFace:
         token: int | None = None
         try:
             if type(body) is not dict:
-                raise NativeError(Status.COMMAND_TYPE)
+                body = self.read_body(command)
             command.rules.check(body)
-            if command.options.in_keyspace and ("tkn" in body or self.server.config.sessions_required):
+            if not command.in_keyspace:
+                reply = command.handle(context, body)  # type: ignore[misc]
+            elif "tkn" in body or self.config.sessions_required:
                 token = body.get("tkn")
                 scoped = self.scoped
-                scoped.keyspace = self.session_keyspace(body)
+                scoped.keyspace = self.session_keyspace(token)
                 scoped.client = context.client
-                reply: Any = command.handle(scoped, body)  # type: ignore[misc]
+                reply = command.handle(scoped, body)  # type: ignore[misc]
             else:
+                if context.keyspace.index < 0 and context.client.session.ended:
+                    raise NativeError(Status.SESSION_NOT_EXIST, _SESSION_ENDED)
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
             command.failed += 1
-            return self.failure(name, error)
+            return self.failure(command, error)
         if reply is None:
             return None
         if token is not None:
             return dumps({f"{name}_RSP": {**reply, "tkn": token}})
-        if len(reply) == 1 and reply == _PLAIN_OK:
-            return self.plain_ok[name]
+        if reply is DONE:
+            return self.done[name]
         return dumps({f"{name}_RSP": reply})
 
-    def session_keyspace(self, body: dict[str, Any]) -> Keyspace:
-        """The keyspace of the session that ``tkn`` names, whose time starts anew. Raises NativeError 100, 101."""
-        token = body.get("tkn")
+    def read_body(self, command: Command) -> dict[str, Any]:
+        """What a body that is no object counts as. Raises NativeError where it is refused."""
+        if not command.rules.dialect.reads_any_body:
+            raise NativeError(Status.COMMAND_TYPE)
+        return {}
+
+    def session_keyspace(self, token: Any) -> Keyspace:
+        """The keyspace of the session with a token, whose time starts anew. Raises NativeError 100, 101."""
         if not is_uint(token):
             raise NativeError(Status.SESSION_TOKEN_INVALID)
-        session = self.server.store.sessions.by_token.get(token)  # type: ignore[arg-type]
+        session = self.server.store.sessions.by_token.get(token)
         if session is None:
             raise NativeError(Status.SESSION_NOT_EXIST, token=token)
         session.renew(self.server.store.clock.now_ms)
         return session.keyspace
 
-    def failure(self, name: str, error: Exception) -> bytes:
+    def failure(self, command: Command, error: Exception) -> bytes:
         """The reply to a request that is refused or has failed; an unexpected error is logged."""
+        name, dialect = command.name, command.rules.dialect
         if isinstance(error, NativeError):
-            return refusal(name, error.status, error.text, error.token)
+            return refusal(name, dialect, error.status, error.text, error.token)
         fault = fault_of(error)
-        if fault is None:
-            log.error("unexpected error in %s", name, exc_info=error)
-            fault = INTERNAL
-            return refusal(name, fault.status, "")
-        return refusal(name, fault.status, fault.resp.partition(" ")[2])
+        if fault is not None:
+            return refusal(name, dialect, fault.status, fault.resp.partition(" ")[2])
+        log.error("unexpected error in %s", name, exc_info=error)
+        if dialect.names_failures:
+            return refusal(name, dialect, dialect.failure)
+        return error_reply(dialect.failure, dialect=dialect)

@@ -441,4 +441,5 @@ def monitor_line(client: Client, argv: list[bytes]) -> bytes:
     now = time.time_ns() // 1000
     place = b"%d" % client.keyspace.index if client.session is None else b"session:%d" % client.session.token
     words = b" ".join(map(quoted, argv))
-    return b"%d.%06d [%s %s] %s" % (now // 10**6, now % 10**6, place, client.address.encode(), words)
+    address = f"unix:{client.address.removesuffix(':0')}" if client.unix_socket else client.address
+    return b"%d.%06d [%s %s] %s" % (now // 10**6, now % 10**6, place, address.encode(), words)

@@ -30,7 +30,8 @@ def sv_info(ctx: Context, body: Body) -> Body:
 
     Describes the server: version, whether sessions are on (they always are) and whether it can save.
 
-    Ours besides NemesisDB's members: ``server``, ``sessionsRequired``, ``uptime`` in seconds, ``clients``.
+    Ours besides NemesisDB's members: ``server``, ``sessionsRequired``, ``port`` and ``httpPort`` (0: no such listener),
+    ``processId``, ``uptime`` in seconds, ``clients``.
 
     Cost: O(1)
     """
@@ -42,6 +43,9 @@ def sv_info(ctx: Context, body: Body) -> Body:
         "persistEnabled": False,
         "server": "JanusKV",
         "sessionsRequired": server.config.sessions_required,
+        "port": server.tcp_port,
+        "httpPort": server.http_port,
+        "processId": server.process_id,
         "uptime": (ctx.store.clock.now_ms - server.started_ms) // 1000,
         "clients": len(server.clients),
     }

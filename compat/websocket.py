@@ -37,7 +37,6 @@ class WebSocketConnection:
         self.out: list[bytes] = []
         self.last_command: Command | None = None
         self.active_ms = server.store.clock.now_ms
-        self.timed_ns = 0
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -88,6 +87,8 @@ class WebSocketConnection:
         """Answer one message or control frame."""
         if opcode == ws.TEXT:
             answer = self.native.answer(self.context, payload)
+            if self.native.served is not None:
+                self.last_command = self.native.served
             if answer is not None:
                 self.out.append(ws.frame(ws.TEXT, answer))
         elif opcode == ws.BINARY:

@@ -11,12 +11,16 @@ Redis' limits and error texts.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from itertools import chain
 
 import hiredis
 
 from .inline import HttpRequest, ProtocolError, is_http, split_words
+
+# hiredis makes room for as many items as a header announces: gigabytes, for a lie of ten digits.
+_MANY_ARGS = re.compile(rb"\*[0-9]{6}")
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
 
@@ -79,6 +83,8 @@ class Parser:
 
     def _take_whole(self, data: bytes) -> bool:
         """Let hiredis parse a chunk of whole arrays; False if it is anything else."""
+        if _MANY_ARGS.search(data) is not None:
+            return False
         reader = hiredis.Reader()
         reader.feed(data)
         commands: list[list[bytes]] = []

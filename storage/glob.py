@@ -6,11 +6,15 @@ Matching backtracks to the last star only, so its cost is at most pattern times 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
 _STAR, _ANY, _BYTE, _CLASS = range(4)
 _ALL = frozenset(range(256))
+
+# Longer patterns are neither compiled to a regular expression nor kept.
+_REGEX_TOKENS = 256
 
 # (kind, byte or members)
 Token = tuple[int, int | frozenset[int]]
@@ -68,7 +72,8 @@ def _fits(token: Token, byte: int) -> bool:
     return kind == _ANY or (kind == _CLASS and byte in wanted)  # type: ignore[operator]
 
 
-def _match(tokens: list[Token], text: bytes) -> bool:
+def match_tokens(tokens: list[Token], text: bytes) -> bool:
+    """Whether a text matches tokens, step by step: for patterns too long to be worth a regular expression."""
     at = i = 0
     star, resume = -1, 0
     count, size = len(tokens), len(text)
@@ -87,12 +92,31 @@ def _match(tokens: list[Token], text: bytes) -> bool:
     return i == count or (i == count - 1 and tokens[i][0] == _STAR)
 
 
-@lru_cache(maxsize=512)
-def matcher(pattern: bytes, *, ignore_case: bool = False) -> Callable[[bytes], bool]:
-    """A function that tells whether a text matches the pattern."""
-    tokens = _read(pattern.lower() if ignore_case else pattern)
-    if ignore_case:
-        return lambda text: _match(tokens, text.lower())
+def _as_regex(tokens: list[Token]) -> re.Pattern[bytes]:
+    """The pattern as a regular expression for ``fullmatch``.
+
+    What stands between two stars may take its first match for good, whatever comes behind: it is an atomic
+    group, so there is nothing to backtrack into.
+    """
+    parts: list[bytes] = [b""]
+    for kind, wanted in tokens:
+        if kind == _STAR:
+            parts.append(b"")
+        elif kind == _ANY or wanted == _ALL:
+            parts[-1] += b"."
+        elif isinstance(wanted, int):
+            parts[-1] += b"\\x%02x" % wanted
+        else:
+            members = b"".join(b"\\x%02x" % byte for byte in sorted(wanted))
+            parts[-1] += b"[%b]" % members if members else b"(?!)"
+    first, *rest = parts
+    between = b"".join(b"(?>.*?%b)" % part for part in rest[:-1])
+    last = b".*" + rest[-1] if rest else b""
+    return re.compile(first + between + last, re.DOTALL)
+
+
+def _compile(pattern: bytes) -> Callable[[bytes], bool]:
+    tokens = _read(pattern)
     kinds = [kind for kind, _ in tokens]
     if kinds == [_STAR]:
         return lambda text: True
@@ -102,4 +126,18 @@ def matcher(pattern: bytes, *, ignore_case: bool = False) -> Callable[[bytes], b
     if kinds[-1] == _STAR and all(kind == _BYTE for kind in kinds[:-1]):
         prefix = bytes(byte for _, byte in tokens[:-1] if isinstance(byte, int))
         return lambda text: text.startswith(prefix)
-    return lambda text: _match(tokens, text)
+    if len(tokens) > _REGEX_TOKENS:
+        return lambda text: match_tokens(tokens, text)
+    fullmatch = _as_regex(tokens).fullmatch
+    return lambda text: fullmatch(text) is not None
+
+
+_compile_cached = lru_cache(maxsize=512)(_compile)
+
+
+def matcher(pattern: bytes, *, ignore_case: bool = False) -> Callable[[bytes], bool]:
+    """A function that tells whether a text matches the pattern."""
+    if ignore_case:
+        matches = matcher(pattern.lower())
+        return lambda text: matches(text.lower())
+    return (_compile_cached if len(pattern) <= _REGEX_TOKENS else _compile)(pattern)

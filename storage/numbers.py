@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from .errors import IncrementNotFinite, NotAFloat
 
 _FRACTION_DIGITS = 17
 
+# Redis reads numbers in a buffer of 5 KiB.
+MOST_CHARACTERS = 5 * 1024 - 1
+
+
+def lost_in_reading(text: bytes, *, infinite: bool, zero: bool) -> bool:
+    """Whether a number was too big or too small for its type: read as infinite or zero without being written so."""
+    if infinite:
+        return b"n" not in text.lower()
+    if not zero:
+        return False
+    lowered = text.lower()
+    digits, exponent = (b"123456789abcdef", b"p") if b"x" in lowered else (b"123456789", b"e")
+    return any(digit in digits for digit in lowered.partition(exponent)[0])
+
 
 def parse_long_double(text: bytes) -> np.longdouble:
-    """A number as C's strtold reads it; NaN and blanks around it are refused. Raises NotAFloat."""
-    if not text or len(text) > 5000 or b"_" in text or text[:1].isspace() or text[-1:].isspace() or b"\0" in text:
+    """A number as C's strtold reads it; NaN, blanks around it, and what is too big or too small are refused.
+
+    Raises NotAFloat.
+    """
+    if not text or len(text) > MOST_CHARACTERS or text[:1].isspace() or b"\0" in text:
         raise NotAFloat
     try:
-        value = np.longdouble(text.decode("ascii"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of overflow, which is dealt with below
+            value = np.longdouble(text.decode("ascii"))
     except ValueError:
-        try:
-            if b"x" not in text.lower():
-                raise NotAFloat
-            value = np.longdouble(float.fromhex(text.decode("ascii")))
-        except (ValueError, OverflowError):
-            raise NotAFloat from None
-    if np.isnan(value):
+        raise NotAFloat from None
+    if np.isnan(value) or lost_in_reading(text, infinite=bool(np.isinf(value)), zero=not value):
         raise NotAFloat
     return value
 

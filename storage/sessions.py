@@ -14,7 +14,7 @@ from .keyspace import Keyspace
 # The token of a shared session has this bit set and follows from its name; a private one is random
 # without it. Both are far above any database number, so SELECT cannot mistake one for the other.
 SHARED_BIT = 1 << 63
-_LEAST_TOKEN = 1 << 32
+LEAST_TOKEN = 1 << 32
 
 
 def shared_token(name: str) -> int:
@@ -75,7 +75,7 @@ class Sessions:
     def _free_token(self) -> int:
         while True:
             token = secrets.randbits(63)
-            if token >= _LEAST_TOKEN and token not in self.by_token:
+            if token >= LEAST_TOKEN and token not in self.by_token:
                 return token
 
     def shared_by_name(self, name: str) -> Session | None:

@@ -1,5 +1,10 @@
+cimport cython
+
+@cython.locals(text=str)
 cpdef object element_from_json(object value)
+@cython.locals(text=str)
 cpdef object from_json(object value)
+cpdef object text_from_bytes(bytes value)
 cpdef object element_to_json(object value)
 cpdef object to_json(object value)
 cpdef bytes text_of(object value)

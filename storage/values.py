@@ -68,7 +68,8 @@ def is_series(value: object) -> bool:
 def element_from_json(value: Any) -> object:
     """Take one parsed JSON value as a hash field's or list's element."""
     if type(value) is str:
-        return value.encode()
+        text = value
+        return text.encode()
     return NULL if value is None else value
 
 
@@ -76,7 +77,8 @@ def from_json(value: Any) -> object:
     """Take a parsed JSON value as the value of a key. O(members of the outer level)."""
     kind = type(value)
     if kind is str:
-        return value.encode()
+        text = value
+        return text.encode()
     if kind is int or kind is float or kind is bool:
         return value
     if value is None:
@@ -86,7 +88,8 @@ def from_json(value: Any) -> object:
     return [element_from_json(item) for item in value]
 
 
-def _text_from_bytes(value: bytes) -> Any:
+def text_from_bytes(value: bytes) -> Any:
+    """Give a byte string as JSON text; what is no UTF-8 as ``{"$base64": ...}``."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -96,7 +99,7 @@ def _text_from_bytes(value: bytes) -> Any:
 def element_to_json(value: Any) -> Any:
     """Give an element as JSON; bytes that are no UTF-8 become ``{"$base64": ...}``."""
     if type(value) is bytes:
-        return _text_from_bytes(value)
+        return text_from_bytes(value)
     return None if value is NULL else value
 
 
@@ -109,7 +112,7 @@ def to_json(value: Any) -> Any:
     """Give a key's value as JSON; the inverse of ``from_json``. O(members of the outer level)."""
     kind = type(value)
     if kind is bytes:
-        return _text_from_bytes(value)
+        return text_from_bytes(value)
     if kind is int or kind is float or kind is bool:
         return value
     if value is NULL:

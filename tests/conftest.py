@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from januskv.commands.context import Context
 from januskv.compat.commands import build_table
 from januskv.compat.config import Config
 from januskv.compat.connection import Connection
@@ -123,6 +124,26 @@ class House:
             pass
         for keyspace in self.store.keyspaces():
             keyspace.check()
+
+
+class Caller:
+    """Runs Redis verbs straight from the table, without a connection: values come back, errors are raised."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.context = Context(house.store, house.store.databases[0], None, house.server)
+
+    def __call__(self, *argv: bytes | str | int) -> Any:
+        line = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in argv]
+        command = self.house.server.table.find(line)
+        assert command is not None, argv
+        assert command.min_args <= len(line) <= command.max_args, argv
+        return command.run(self.context, line)
+
+
+@pytest.fixture
+def call(house: House) -> Caller:
+    return Caller(house)
 
 
 @pytest.fixture

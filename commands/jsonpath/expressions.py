@@ -1,7 +1,7 @@
 """Expressions: what stands in filters and between the parentheses of functions.
 
-Operators of the same rank form one flat chain, so that a path of thousands of terms is no deeper than
-one of two: an expression is as deep as its parentheses, and the parser limits those.
+Operators form flat rows, so that an expression of thousands of terms is no deeper than one of two: it is
+as deep as its parentheses, and the parser limits those.
 """
 
 from __future__ import annotations
@@ -157,9 +157,8 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """Operators of one rank after each other, from left to right: ``@.a - @.b + 1``."""
+    """Operators applied from left to right: ``@.a * 2 - @.b + 1``. What binds tighter on the right is one operand."""
 
-    rank: int
     first: Expression
     rest: tuple[tuple[Operator, Expression], ...]
 
@@ -170,13 +169,13 @@ class Chain:
         return value
 
 
-def joined(left: Expression, symbol: str, rank: int, right: Expression) -> Expression:
-    """Two operands with an operator between them; a left one of the same rank grows."""
+def joined(left: Expression, symbol: str, right: Expression) -> Expression:
+    """Two operands with an operator between them; a left one that is such a row itself grows."""
     if symbol == "||":
         return AnyOf((*left.operands, right) if isinstance(left, AnyOf) else (left, right))
     if symbol == "&&":
         return AllOf((*left.operands, right) if isinstance(left, AllOf) else (left, right))
     link = (OPERATORS[symbol], right)
-    if isinstance(left, Chain) and left.rank == rank:
-        return Chain(rank, left.first, (*left.rest, link))
-    return Chain(rank, left, (link,))
+    if isinstance(left, Chain):
+        return Chain(left.first, (*left.rest, link))
+    return Chain(left, (link,))

@@ -194,7 +194,7 @@ class _Parser:
         left = self.operand()
         while (rank := _RANKS.get(self.token.kind, 0)) > above:
             symbol = self.take().kind
-            left = self.matches(left) if symbol == "=~" else ex.joined(left, symbol, rank, self.expression(rank))
+            left = self.matches(left) if symbol == "=~" else ex.joined(left, symbol, self.expression(rank))
         return left
 
     def matches(self, operand: Expression) -> Expression:

@@ -5,11 +5,15 @@ Numbers follow Redis' string2ll: no leading zeros, blanks or plus signs.
 
 from __future__ import annotations
 
+from math import isinf
+
 from januskv.compat.faults import RespError
 from januskv.storage.errors import NotAFloat, NotAnInteger
+from januskv.storage.numbers import MOST_CHARACTERS, lost_in_reading
 
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
+UINT64_MAX = (1 << 64) - 1
 
 SYNTAX_ERROR = "ERR syntax error"
 
@@ -25,18 +29,25 @@ def parse_int(text: bytes) -> int:
     return value
 
 
+def parse_uint(text: bytes) -> int:
+    """A 64-bit unsigned integer in its only spelling. Raises NotAnInteger."""
+    if not text.isdigit() or len(text) > 20 or (text[0] == 48 and len(text) > 1) or int(text) > UINT64_MAX:
+        raise NotAnInteger
+    return int(text)
+
+
 def parse_float(text: bytes) -> float:
-    """A double as C's strtod reads it, but for NaN and surrounding blanks. Raises NotAFloat."""
-    if not text or len(text) > 5000 or b"_" in text or text[:1].isspace() or text[-1:].isspace():
+    """A double as C's strtod reads it, but for NaN, blanks around it, and what is too big or too small.
+
+    Raises NotAFloat.
+    """
+    if not text or len(text) > MOST_CHARACTERS or b"_" in text or text[:1].isspace() or text[-1:].isspace():
         raise NotAFloat
     try:
-        value = float(text)
-    except ValueError:
-        try:
-            value = float.fromhex(text.decode("ascii")) if b"x" in text.lower() else float("nan")
-        except (ValueError, OverflowError):
-            raise NotAFloat from None
-    if value != value:
+        value = float.fromhex(text.decode("ascii")) if b"x" in text or b"X" in text else float(text)
+    except (ValueError, OverflowError):
+        raise NotAFloat from None
+    if value != value or lost_in_reading(text, infinite=isinf(value), zero=not value):
         raise NotAFloat
     return value
 

@@ -159,7 +159,7 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
 
     Differs: a number beyond the databases can be a session's token.
     """
-    keyspace, session = find_keyspace(ctx, argv[1], "ERR value is not an integer or out of range")
+    keyspace, session = find_keyspace(ctx, argv[1])
     ctx.client.select(keyspace, session)
     return OK
 

@@ -12,10 +12,10 @@ from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.sessions import Session
+from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.values import kind_of
 
-from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
 from .encoding import encoding_of
 from .help import help_lines
 
@@ -119,7 +119,7 @@ def type_(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    value = ctx.keyspace.get(argv[1])
+    value = ctx.keyspace.read(argv[1])
     return Simple(b"none" if value is None else kind_of(value).encode())
 
 
@@ -197,7 +197,13 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
     for name in names:
         if matches is None or matches(name):
             value = keyspace.get(name)
-            if value is not None and (kind is None or kind_of(value).lower() == kind):
+            if value is None:
+                continue
+            if kind is None:
+                found.append(name)
+                continue
+            keyspace.hits += 1
+            if kind_of(value).lower() == kind:
                 found.append(name)
     return [b"%d" % cursor, found]
 
@@ -241,18 +247,17 @@ def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
-def find_keyspace(ctx: Context, text: bytes, error: str) -> tuple[Keyspace, Session | None]:
-    """The database of a number, or the session of a token. ``error`` for what is no number at all."""
-    try:
-        number = parse_int(text) if len(text) < 19 else int(text)
-    except (NotAnInteger, ValueError):
-        raise RespError(error) from None
+def find_keyspace(ctx: Context, text: bytes) -> tuple[Keyspace, Session | None]:
+    """The database of a number, or the session of a token with its keyspace."""
+    number = parse_uint(text) if text[:1] != b"-" else parse_int(text)
     if 0 <= number < len(ctx.store.databases):
         return ctx.store.databases[number], None
-    if number < 1 << 32:
-        raise RespError(_OUT_OF_RANGE)
-    session = ctx.store.sessions.enter(number)
-    return session.keyspace, session
+    if number >= LEAST_TOKEN:
+        session = ctx.store.sessions.enter(number)
+        return session.keyspace, session
+    if not -(1 << 31) <= number < 1 << 31:
+        raise RespError("ERR value is out of range, value must between -2147483648 and 2147483647")
+    raise RespError(_OUT_OF_RANGE)
 
 
 @verbs.verb(
@@ -279,14 +284,14 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
         if word == b"REPLACE":
             replace = True
         elif word == b"DB" and args.more():
-            target = find_keyspace(ctx, args.take(), "ERR value is not an integer or out of range")[0]
+            target, _ = find_keyspace(ctx, args.take())
         else:
             raise RespError(SYNTAX_ERROR)
     keyspace = ctx.keyspace
     source, name = argv[1], argv[2]
     if target is keyspace and source == name:
         raise RespError("ERR source and destination objects are the same")
-    value = keyspace.get(source)
+    value = keyspace.read(source)
     if value is None:
         return 0
     if target.get(name) is not None:
@@ -309,7 +314,7 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     source, name = ctx.keyspace, argv[1]
-    target, _ = find_keyspace(ctx, argv[2], "ERR value is not an integer or out of range")
+    target, _ = find_keyspace(ctx, argv[2])
     if target is source:
         raise RespError("ERR source and destination objects are the same")
     value = source.get(name)
@@ -432,7 +437,7 @@ def persist(ctx: Context, argv: list[bytes]) -> Reply:
 
 def deadline_or(ctx: Context, name: bytes) -> int:
     """A key's deadline; -2 if there is no key, -1 if it has none."""
-    if ctx.keyspace.get(name) is None:
+    if ctx.keyspace.read(name) is None:
         return -2
     deadline = ctx.keyspace.deadline_of(name)
     return -1 if deadline is None else deadline
@@ -500,8 +505,14 @@ def object_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _object_of(ctx: Context, name: bytes) -> object:
-    """The value of a key without counting a hit; None if there is none."""
-    return ctx.keyspace.get(name)
+    """The value of a key, counted as a hit or a miss but without a keymiss event; None if there is none."""
+    keyspace = ctx.keyspace
+    value = keyspace.get(name)
+    if value is None:
+        keyspace.misses += 1
+    else:
+        keyspace.hits += 1
+    return value
 
 
 @verbs.verb(
@@ -674,9 +685,12 @@ def swapdb(ctx: Context, argv: list[bytes]) -> Reply:
     numbers: list[int] = []
     for text, which in ((argv[1], "first"), (argv[2], "second")):
         try:
-            numbers.append(parse_int(text))
+            number = parse_int(text)
         except NotAnInteger:
-            raise RespError(f"ERR invalid {which} DB index") from None
+            number = 1 << 31
+        if not -(1 << 31) <= number < 1 << 31:
+            raise RespError(f"ERR invalid {which} DB index")
+        numbers.append(number)
     if not all(0 <= number < len(ctx.store.databases) for number in numbers):
         raise RespError(_OUT_OF_RANGE)
     first, second = (ctx.store.databases[number] for number in numbers)

@@ -8,8 +8,9 @@ from januskv import __version__
 from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.config import BY_NAME, Config, ConfigError, Parameter
+from januskv.compat.config import Config
 from januskv.compat.faults import RespError
+from januskv.compat.parameters import BY_NAME, ConfigError, Parameter
 from januskv.compat.server import REDIS_VERSION, Server, Stats
 from januskv.resp.replies import NO_REPLY, OK, Reply, Verbatim
 from januskv.storage.glob import matcher

@@ -13,11 +13,11 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
+from januskv.storage.lcs import longest_common_subsequence
 from januskv.storage.numbers import add_as_text
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
-from .lcs import longest_common_subsequence
 
 verbs = Family("string")
 
@@ -507,6 +507,12 @@ def lcs(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N*M) with N and M the lengths of the strings
     """
+    texts: list[bytes] = []
+    values = [ctx.keyspace.read(name) for name in argv[1:3]]
+    for value in values:
+        if value is not None and kind_of(value) != "string":
+            raise RespError("ERR The specified keys must contain string values")
+        texts.append(b"" if value is None else text_of(value))
     args = Args(argv, 3)
     length_only = positions = with_lengths = False
     least = 0
@@ -524,14 +530,8 @@ def lcs(ctx: Context, argv: list[bytes]) -> Reply:
             raise RespError(SYNTAX_ERROR)
     if length_only and positions:
         raise RespError("ERR If you want both the length and indexes, please just use IDX.")
-    texts: list[bytes] = []
-    for name in argv[1:3]:
-        value = ctx.keyspace.read(name)
-        if value is not None and kind_of(value) != "string":
-            raise RespError("ERR The specified keys must contain string values")
-        texts.append(b"" if value is None else text_of(value))
-    if len(texts[0]) * len(texts[1]) > ctx.store.max_string_bytes:
-        raise RespError("ERR String too long for LCS")
+    if 4 * (len(texts[0]) + 1) * (len(texts[1]) + 1) > ctx.store.max_string_bytes:
+        raise RespError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
     common, matches = longest_common_subsequence(texts[0], texts[1])
     if length_only:
         return len(common)

@@ -16,10 +16,11 @@ import uvloop
 
 from . import __version__
 from .compat.commands import build_table
-from .compat.config import Config, Parameter
+from .compat.config import Config
 from .compat.connection import Connection
 from .compat.dispatch import Dispatcher
 from .compat.native import NativeFace
+from .compat.parameters import Parameter
 from .compat.server import Server
 from .http import HttpListener
 from .storage.clock import ShiftedClock

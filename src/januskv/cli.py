@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from . import __version__
 from .app import run
-from .compat.config import PARAMETERS, Config, ConfigError
+from .compat.config import Config
+from .compat.parameters import PARAMETERS, ConfigError
 
 _EPILOG = """\
 Every parameter of the configuration file can be given as an option and wins over the file.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .commands.table import Command, CommandTable
 from .compat.commands import build_table
-from .compat.config import PARAMETERS, Parameter
+from .compat.parameters import PARAMETERS, Parameter
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

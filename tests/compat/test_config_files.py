@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from januskv.compat.config import BY_NAME, PARAMETERS, Config, ConfigError, quoted
+from januskv.compat.config import Config, quoted
+from januskv.compat.parameters import BY_NAME, PARAMETERS, ConfigError
 
 
 def written(folder: Path, text: str, name: str = "janus.conf") -> str:

@@ -1,0 +1,331 @@
+"""Configuration parameters: declared once, with Redis' names where Redis has them.
+
+A parameter says its type, default, whether it may change while running, and what it does. CONFIG
+GET, SET and REWRITE, the command line, files and docs/configuration.md all read this table.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
+
+
+class ConfigError(Exception):
+    """A parameter has a value that it cannot take; the text says why, in Redis' words where it has them."""
+
+
+# ---------------------------------------------------------------- types
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a type is read from text and shown as text."""
+
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str]
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ConfigError("argument must be 'yes' or 'no'")
+    return text.lower() == "yes"
+
+
+def integer(least: int = 0, most: int = sys.maxsize) -> Kind:
+    """A whole number within bounds."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,19}", text):
+            raise ConfigError("argument couldn't be parsed into an integer")
+        if not least <= int(text) <= most:
+            raise ConfigError(f"argument must be between {least} and {most} inclusive")
+        return int(text)
+
+    return Kind(parse, str)
+
+
+def memory(least: int = 0, most: int = sys.maxsize) -> Kind:
+    """Bytes, with Redis' units (1k is 1000, 1kb is 1024)."""
+
+    def parse(text: str) -> int:
+        found = re.fullmatch(r"([0-9]{1,19})([a-z]{0,2})", text.lower())
+        if found is None or found[2] not in _UNITS:
+            raise ConfigError("argument must be a memory value")
+        value = int(found[1]) * _UNITS[found[2]]
+        if not least <= value <= most:
+            raise ConfigError(f"argument must be between {least} and {most} inclusive")
+        return value
+
+    return Kind(parse, str)
+
+
+def choice(*words: str) -> Kind:
+    """One of some words, in any letter case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ConfigError(f"argument(s) must be one of the following: {', '.join(words)}")
+        return text.lower()
+
+    return Kind(parse, str)
+
+
+BOOL = Kind(_parse_bool, lambda value: "yes" if value else "no")
+TEXT = Kind(str, str)
+
+
+def _parse_permissions(text: str) -> str:
+    if not re.fullmatch(r"[0-7]{1,4}", text) or int(text, 8) > 0o777:
+        raise ConfigError("argument must be an octal number between 0 and 777")
+    return text
+
+
+PERMISSIONS = Kind(_parse_permissions, str)
+
+
+def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
+    """A parameter that is shown, but whose other values mean something that is not there."""
+
+    def parse(text: str) -> Any:
+        if kind.parse(text) != value:
+            raise ConfigError(f"only '{kind.show(value)}' works: {reason}")
+        return value
+
+    return Kind(parse, kind.show)
+
+
+def _parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
+    """The limits of the classes in the text; the other classes keep theirs."""
+    words = text.split()
+    if not words or len(words) % 4:
+        raise ConfigError("Wrong number of arguments in buffer limit configuration.")
+    limits: dict[str, tuple[int, int, int]] = {}
+    size = memory()
+    for i in range(0, len(words), 4):
+        name = {"slave": "replica"}.get(words[i].lower(), words[i].lower())
+        if name not in OUTPUT_LIMITS:
+            raise ConfigError("Invalid client class specified in buffer limit configuration.")
+        try:
+            limits[name] = (size.parse(words[i + 1]), size.parse(words[i + 2]), integer().parse(words[i + 3]))
+        except ConfigError:
+            raise ConfigError("Error in hard, soft or soft_seconds setting in buffer limit configuration.") from None
+    return limits
+
+
+def _show_output_limits(limits: dict[str, tuple[int, int, int]]) -> str:
+    shown = {"replica": "slave"}
+    return " ".join(f"{shown.get(name, name)} {hard} {soft} {s}" for name, (hard, soft, s) in limits.items())
+
+
+OUTPUT_LIMITS: dict[str, tuple[int, int, int]] = {
+    "normal": (0, 0, 0),
+    "replica": (256 << 20, 64 << 20, 60),
+    "pubsub": (32 << 20, 8 << 20, 60),
+}
+OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits)
+
+
+# ---------------------------------------------------------------- parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged."""
+
+    name: str
+    kind: Kind
+    default: Any
+    about: str
+    fixed: bool = False
+    secret: bool = False
+    alias: str | None = None
+
+    @property
+    def attribute(self) -> str:
+        return self.name.replace("-", "_")
+
+
+_NO_PERSISTENCE = "persistence is not built yet"
+_NO_EVICTION = "eviction is not built yet"
+_NO_REPLICATION = "replication is not built yet"
+_NO_CLUSTER = "cluster mode is not built yet"
+_NO_SCRIPTS = "scripts are not built yet"
+_NO_STREAMS = "streams are not built yet"
+
+
+def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None) -> Parameter:
+    """A parameter that clients read, or set to its default, although nothing depends on it yet."""
+    about = f"Only '{kind.show(value)}': {reason}."
+    return Parameter(name, fixed_at(kind, value, reason), value, about, alias=alias)
+
+
+PARAMETERS: tuple[Parameter, ...] = (
+    # listeners
+    Parameter(
+        "bind",
+        TEXT,
+        "127.0.0.1 -::1",
+        "Addresses that both listeners bind; '-' before one: no error if absent.",
+        fixed=True,
+    ),
+    Parameter(
+        "port",
+        integer(-1, 65535),
+        6379,
+        "TCP port of the data listener; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter(
+        "http-port",
+        integer(-1, 65535),
+        8379,
+        "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter("unixsocket", TEXT, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
+    Parameter(
+        "unixsocketperm", PERMISSIONS, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True
+    ),
+    Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
+    Parameter("protected-mode", BOOL, True, "Without a password, serve only clients of this machine."),
+    Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that is idle for so many seconds; 0: never."),
+    Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
+    Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
+    Parameter(
+        "http-allowed-origins", TEXT, "", "Origins whose pages may open a WebSocket besides the server's own; '*': any."
+    ),
+    # limits
+    Parameter(
+        "proto-max-bulk-len", memory(1 << 20), 512 << 20, "Largest argument, and largest string value, in bytes."
+    ),
+    Parameter("client-query-buffer-limit", memory(1 << 20), 1 << 30, "Most unparsed input of a client, in bytes."),
+    Parameter(
+        "client-output-buffer-limit",
+        OUTPUT_LIMIT,
+        OUTPUT_LIMITS,
+        "Most unread replies by class of client: hard, soft, seconds.",
+    ),
+    Parameter("json-max-payload", memory(64), 64 << 20, "Largest native JSON message, in bytes."),
+    # access
+    Parameter("requirepass", TEXT, "", "Password of the default user; empty: none.", secret=True),
+    Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
+    Parameter(
+        "enable-protected-configs",
+        fixed_at(choice("no", "yes", "local"), "no", "no parameter is protected yet"),
+        "no",
+        "Only 'no': no parameter is protected yet.",
+        fixed=True,
+    ),
+    Parameter(
+        "enable-module-command",
+        fixed_at(choice("no", "yes", "local"), "no", "there are no modules"),
+        "no",
+        "Only 'no': there are no modules.",
+        fixed=True,
+    ),
+    # engine
+    Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
+    Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
+    _only("save", TEXT, "", _NO_PERSISTENCE),
+    _only("appendonly", BOOL, False, _NO_PERSISTENCE),
+    _only("appendfsync", choice("everysec", "always", "no"), "everysec", _NO_PERSISTENCE),
+    _only("maxmemory", memory(), 0, _NO_EVICTION),
+    _only(
+        "maxmemory-policy",
+        choice(
+            "noeviction",
+            "allkeys-lru",
+            "allkeys-lfu",
+            "allkeys-random",
+            "volatile-lru",
+            "volatile-lfu",
+            "volatile-random",
+            "volatile-ttl",
+        ),
+        "noeviction",
+        _NO_EVICTION,
+    ),
+    _only("maxmemory-samples", integer(1), 5, _NO_EVICTION),
+    _only("maxmemory-eviction-tenacity", integer(0, 100), 10, _NO_EVICTION),
+    _only("maxmemory-clients", TEXT, "0", _NO_EVICTION),
+    _only("replicaof", TEXT, "", _NO_REPLICATION, alias="slaveof"),
+    _only("replica-serve-stale-data", BOOL, True, _NO_REPLICATION, alias="slave-serve-stale-data"),
+    _only("replica-read-only", BOOL, True, _NO_REPLICATION, alias="slave-read-only"),
+    _only("min-replicas-to-write", integer(), 0, _NO_REPLICATION, alias="min-slaves-to-write"),
+    _only("min-replicas-max-lag", integer(), 10, _NO_REPLICATION, alias="min-slaves-max-lag"),
+    _only("cluster-enabled", BOOL, False, _NO_CLUSTER),
+    _only("tls-port", integer(0, 65535), 0, "TLS is not built yet"),
+    _only("busy-reply-threshold", integer(), 5000, _NO_SCRIPTS, alias="lua-time-limit"),
+    _only("notify-keyspace-events", TEXT, "", "keyspace notifications are not built yet"),
+    _only("tracking-table-max-keys", integer(), 1_000_000, "client-side caching is not built yet"),
+    _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
+    _only("daemonize", BOOL, False, "the server runs in the foreground; let a service manager start it"),
+    _only("logfile", TEXT, "", "the log goes to standard output"),
+    Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
+    # thresholds of OBJECT ENCODING
+    Parameter(
+        "hash-max-listpack-entries",
+        integer(0),
+        512,
+        "Most fields of a hash that is called a listpack.",
+        alias="hash-max-ziplist-entries",
+    ),
+    Parameter(
+        "hash-max-listpack-value",
+        integer(0),
+        64,
+        "Longest field or value in such a hash, in bytes.",
+        alias="hash-max-ziplist-value",
+    ),
+    Parameter(
+        "list-max-listpack-size",
+        integer(-5, 2**31 - 1),
+        -2,
+        "Size of a list that is called a listpack: entries, or -1 to -5 for 4 to 64 KiB.",
+        alias="list-max-ziplist-size",
+    ),
+    Parameter("set-max-intset-entries", integer(), 512, "Most members of a set that is called an intset."),
+    Parameter("set-max-listpack-entries", integer(), 128, "Most members of a set that is called a listpack."),
+    Parameter("set-max-listpack-value", integer(), 64, "Longest member of such a set, in bytes."),
+    Parameter(
+        "zset-max-listpack-entries",
+        integer(),
+        128,
+        "Most members of a sorted set that is called a listpack.",
+        alias="zset-max-ziplist-entries",
+    ),
+    Parameter(
+        "zset-max-listpack-value",
+        integer(),
+        64,
+        "Longest member of such a sorted set, in bytes.",
+        alias="zset-max-ziplist-value",
+    ),
+    _only("list-compress-depth", integer(), 0, "lists are not compressed"),
+    _only("hll-sparse-max-bytes", memory(), 3000, "HyperLogLogs are not built yet"),
+    _only("stream-node-max-entries", integer(), 100, _NO_STREAMS),
+    _only("stream-node-max-bytes", memory(), 4096, _NO_STREAMS),
+    # observation
+    _only("latency-tracking", BOOL, False, "no latency histograms are kept"),
+    Parameter(
+        "loglevel",
+        choice("debug", "verbose", "notice", "warning", "nothing"),
+        "notice",
+        "Least important log lines that are written.",
+    ),
+    Parameter(
+        "slowlog-log-slower-than", integer(-1), 10000, "Microseconds from which a command is logged as slow; -1: never."
+    ),
+    Parameter("slowlog-max-len", integer(0), 128, "Entries of the slow log."),
+    Parameter("latency-monitor-threshold", integer(0), 0, "Milliseconds from which LATENCY notes an event; 0: never."),
+    Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),
+)
+
+BY_NAME: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS} | {
+    parameter.alias: parameter for parameter in PARAMETERS if parameter.alias is not None
+}
