@@ -15,7 +15,7 @@ from .tokens import END, NUMBER, REGEX, STRING, WORD, Token, tokens
 
 MOST_CHARACTERS = 8192
 # Parentheses, filters, signs and literals inside each other, and filters alone: a parenthesis takes up to
-# nine nested Python calls to read, a filter fourteen to evaluate, and Python allows 1,000.
+# nine nested Python calls to read, a filter eleven to evaluate, and Python allows 1,000.
 MOST_DEPTH = 64
 MOST_FILTERS = 16
 # Each may hold its memory while the path is used.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .compat.access import basic_or_bearer
 from .compat.metrics import exposition
@@ -24,6 +25,15 @@ from .resp.websocket import HandshakeError, UpgradeRequest
 log = logging.getLogger("januskv")
 
 _MAX_HEAD = 16 * 1024
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a log record of aiohttp's tells of a fault of ours: bad requests are answered, not logged."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_ours)
 
 
 class FrontDoor(asyncio.Protocol):

@@ -74,7 +74,7 @@ class Scanning(RuleBasedStateMachine):
         self.scans = Scans()
 
 
-Scanning.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+Scanning.TestCase.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
 TestScanning = Scanning.TestCase
 
 
