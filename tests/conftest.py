@@ -110,6 +110,7 @@ class House:
         self.store = Store(clock=self.clock)
         self.server = Server(self.store, build_table(), Config(**config))
         Dispatcher(self.server)
+        self.server.config.on_change = lambda parameter: self.server.config_changed()
         self.native = NativeFace(self.server)
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.server.later = lambda delay_s, call: self.timers.append((delay_s, call))

@@ -1,0 +1,60 @@
+"""Native commands as their users call them: a JSON line to a server without sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def request_line(wire: Any) -> Callable[[object], Any]:
+    """Send one JSON line (a value, or text as it is); its parsed reply, None where nothing came back."""
+
+    def send(request: object) -> Any:
+        text = request if isinstance(request, bytes) else json.dumps(request).encode()
+        answer = wire.send(text + b"\n")
+        assert answer.count(b"\n") == answer.endswith(b"\n")
+        return json.loads(answer) if answer else None
+
+    return send
+
+
+@pytest.fixture
+def call(request_line: Callable[[object], Any]) -> Call:
+    """Run one native command; the body of its reply, None for a quiet one."""
+
+    def run(command: str, **body: Any) -> Any:
+        reply = request_line({command: body})
+        if reply is None:
+            return None
+        assert list(reply) == [f"{command}_RSP"]
+        return reply[f"{command}_RSP"]
+
+    return run
+
+
+@pytest.fixture
+def token(call: Call) -> int:
+    """The token of a session that never expires."""
+    return int(call("SH_NEW", name="test")["tkn"])
+
+
+@pytest.fixture
+def hold_series(house: Any) -> Callable[[bytes], object]:
+    """Put something that counts as a series under a key of database 0."""
+
+    class Series:
+        is_series = True
+        kind = "ts-events"
+
+    def hold(key: bytes) -> object:
+        series = Series()
+        house.store.databases[0].restore(key, series, None)
+        return series
+
+    return hold
