@@ -1,10 +1,11 @@
 """JanusKV and redis-server under redis-benchmark, in interleaved rounds.
 
-    python benchmarks/redis_side_by_side.py [--rounds 5] [--tests set,get,incr,mset,ping_mbulk]
-        [--pipelines 1,16,64] [--sizes 3,512] [--builds compiled,plain]
+    python benchmarks/redis_side_by_side.py [--rounds 5] [--tests ping_mbulk,set,get,incr,mset]
+        [--pipelines 1,16,64] [--sizes 3,512] [--builds compiled,plain] [--seconds 1.5] [--spread]
 
-Prints a Markdown table: Redis' requests per second, and for each build the median of the ratios
-ours/Redis of the rounds, with the ratio of processor time per request (below 1 is better).
+50 clients, 100,000 keys. A round runs the test once on every server; the order of the servers turns
+from round to round. Prints a Markdown table: what Redis does, and for each build the medians of the
+rounds' ratios. The build "redis" is a second redis-server: what it gets is the noise of the machine.
 """
 
 from __future__ import annotations
@@ -15,86 +16,124 @@ import csv
 import io
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from servers import Server, januskv, on_client_core, redis_server
+from servers import BUILDS, Server, end_in_order, markdown, numbers, origin, run_client, start, words
 
-# Requests of one run by pipeline: about one to three seconds each.
-REQUESTS = {1: 150_000, 16: 800_000, 64: 1_200_000}
-SLOWER = {"mset": 4}  # tests that do more in a request get fewer of them
+CLIENTS = 50
+KEYSPACE = 100_000
+
+# The keys a test works on, all there before it: a run measures neither growth nor misses.
+PREFIXES = {"set": b"key:", "get": b"key:", "mset": b"key:", "mget": b"key:", "incr": b"counter:"}
+# Tests that take away what another one has to put there first.
+FILLED_BY = {"lpop": "lpush", "rpop": "rpush", "spop": "sadd", "zpopmin": "zadd"}
+# Tests for which the size of the value means nothing; they run once.
+SIZELESS = {"ping", "ping_inline", "ping_mbulk", "incr", "mget10"}
+# Tests of ours as arguments of redis-benchmark; the others are its own.
+COMMANDS = {"mget10": ["mget", *["key:__rand_int__"] * 10]}
 
 
-def measure(server: Server, test: str, pipeline: int, size: int) -> tuple[float, float]:
-    """One run: requests per second, and the server's processor time per request in microseconds."""
-    count = REQUESTS.get(pipeline, 400_000) // SLOWER.get(test, 1)
-    argv = [
-        *on_client_core(), "redis-benchmark", "-p", str(server.port), "-c", "50", "-P", str(pipeline),
-        "-n", str(count), "-r", "100000", "-d", str(size), "-t", test, "--csv",
-    ]  # fmt: skip
-    before = server.cpu_seconds()
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
+class Run(NamedTuple):
+    """What one run of redis-benchmark measured."""
+
+    rps: float
+    cpu_us: float  # the server's processor time for one request; nan if the run did other things too
+
+
+def measure(server: Server, test: str, pipeline: int, size: int, count: int) -> Run:
+    """Run redis-benchmark once. Raises RuntimeError when the server answers with errors."""
+    argv = ["redis-benchmark", "-p", str(server.port), "-c", str(CLIENTS), "-P", str(pipeline), "-n", str(count)]
+    argv += ["-r", str(KEYSPACE), "-d", str(size), "--csv"]
+    argv += COMMANDS.get(test) or ["-t", "ping_mbulk" if test == "ping" else test]
+    errors, before = server.error_replies(), server.cpu_seconds()
+    text = run_client(argv)
     spent = server.cpu_seconds() - before
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    return float(rows[-1]["rps"]), spent / count * 1e6
+    failed = server.error_replies() - errors
+    if failed:
+        raise RuntimeError(f"{server.name} answered {failed} requests of {test} with errors")
+    # With CONFIG refused, redis-benchmark says so before its table.
+    rows = list(csv.DictReader(io.StringIO(text[text.index('"test"') :])))
+    # Some tests are preceded by another that fills what they read.
+    return Run(float(rows[-1]["rps"]), spent / count * 1e6 if len(rows) == 1 else float("nan"))
 
 
-def table(servers: Sequence[Server], args: argparse.Namespace) -> list[str]:
-    """The lines of the result table."""
-    ours = servers[1:]
-    heads = [f"{server.name} rps | CPU" for server in ours]
-    lines = [
-        f"| P | size | test | Redis krps (µs CPU) | {' | '.join(heads)} |",
-        "|---|---|---|---|" + "---|---|" * len(ours),
-    ]
-    for pipeline in args.pipelines:
-        for size in args.sizes:
-            for test in args.tests:
-                rates: list[list[float]] = [[] for _ in servers]
-                costs: list[list[float]] = [[] for _ in servers]
-                for _ in range(args.rounds):
-                    for i, server in enumerate(servers):
-                        rate, cost = measure(server, test, pipeline, size)
-                        rates[i].append(rate)
-                        costs[i].append(cost)
-                redis_rate, redis_cost = statistics.median(rates[0]), statistics.median(costs[0])
-                cells = []
-                for i in range(1, len(servers)):
-                    ratio = statistics.median(a / b for a, b in zip(rates[i], rates[0], strict=True))
-                    cpu = statistics.median(a / b for a, b in zip(costs[i], costs[0], strict=True))
-                    cells.append(f"{ratio:.2f} | {cpu:.2f}")
-                line = f"| {pipeline} | {size} | {test} | {redis_rate / 1000:.0f} ({redis_cost:.2f}) | {' | '.join(cells)} |"
-                print(line, file=sys.stderr, flush=True)
-                lines.append(line)
-    return lines
+def prepare(server: Server, test: str, size: int) -> None:
+    """Empty the server and put there what the test works on."""
+    server.flush()
+    name = "mget" if test == "mget10" else test
+    if name in PREFIXES:
+        server.fill(PREFIXES[name], KEYSPACE, b"0" if name == "incr" else b"x" * size)
+    if test in FILLED_BY:
+        measure(server, FILLED_BY[test], 16, size, 500_000)
+
+
+def choose_count(server: Server, test: str, pipeline: int, size: int, seconds: float) -> int:
+    """How many requests make a run of about so many seconds on this server."""
+    prepare(server, test, size)
+    rate = measure(server, test, pipeline, size, 20_000 * min(pipeline, 8)).rps
+    return max(int(rate * seconds) // 10_000, 1) * 10_000
+
+
+def middle(ratios: Sequence[float], spread: bool) -> str:
+    """The median, and the range if that is wanted."""
+    found = sorted(ratio for ratio in ratios if ratio == ratio)
+    if not found:
+        return "–"
+    text = f"{statistics.median(found):.2f}"
+    return f"{text} ({found[0]:.2f}–{found[-1]:.2f})" if spread else text
+
+
+def compare(servers: Sequence[Server], test: str, pipeline: int, size: int, args: argparse.Namespace) -> list[str]:
+    """Run the rounds of one test; a row of the table. The first server is the measure of the others."""
+    count = choose_count(servers[0], test, pipeline, size, args.seconds)
+    runs: dict[int, list[Run]] = {i: [] for i in range(len(servers))}
+    for number in range(args.rounds):
+        turn = number % len(servers)
+        for i in [*range(turn, len(servers)), *range(turn)]:
+            prepare(servers[i], test, size)
+            runs[i].append(measure(servers[i], test, pipeline, size, count))
+    theirs = runs[0]
+    cost = statistics.median(run.cpu_us for run in theirs)
+    row = [test, str(pipeline), str(size) if test not in SIZELESS else ""]
+    row.append(f"{statistics.median(run.rps for run in theirs) / 1000:.0f}")
+    row.append(f"{cost:.2f}" if cost == cost else "–")
+    for i in range(1, len(servers)):
+        pairs = list(zip(runs[i], theirs, strict=True))
+        row.append(middle([ours.rps / their.rps for ours, their in pairs], args.spread))
+        row.append(middle([ours.cpu_us / their.cpu_us for ours, their in pairs], args.spread))
+    return row
 
 
 def main() -> None:
-    """Run the rounds and print the table."""
-
-    def numbers(text: str) -> list[int]:
-        return [int(word) for word in text.split(",")]
-
+    """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--tests", type=lambda text: text.split(","), default=["ping_mbulk", "set", "get", "incr", "mset"]
-    )
+    parser.add_argument("--tests", type=words(), default=["ping_mbulk", "set", "get", "incr", "mset"])
     parser.add_argument("--pipelines", type=numbers, default=[1, 16, 64])
     parser.add_argument("--sizes", type=numbers, default=[3, 512])
-    parser.add_argument("--builds", type=lambda text: text.split(","), default=["compiled", "plain"])
+    parser.add_argument("--builds", type=words(*BUILDS), default=["compiled", "plain"])
+    parser.add_argument("--seconds", type=float, default=1.5, help="length of one run on Redis")
+    parser.add_argument("--spread", action="store_true", help="show the least and the greatest ratio too")
     args = parser.parse_args()
     if shutil.which("redis-benchmark") is None:
         sys.exit("redis-benchmark is not installed")
+    end_in_order()
+    rows = []
     with contextlib.ExitStack() as stack:
-        redis = stack.enter_context(redis_server())
-        if redis is None:
-            sys.exit("redis-server is not installed")
-        servers = [redis, *(stack.enter_context(januskv(build)) for build in args.builds)]
-        lines = table(servers, args)
-    print(f"`python benchmarks/redis_side_by_side.py {' '.join(sys.argv[1:])}`\n")
-    print("\n".join(lines))
+        servers = [stack.enter_context(start(build)) for build in ("redis", *args.builds)]
+        for pipeline in args.pipelines:
+            for test in args.tests:
+                for size in args.sizes[:1] if test in SIZELESS else args.sizes:
+                    rows.append(compare(servers, test, pipeline, size, args))
+                    print("  ".join(rows[-1]), file=sys.stderr, flush=True)
+    heads = ["test", "P", "bytes", "Redis krps", "Redis µs CPU"]
+    for build in args.builds:
+        heads += [f"{build} rps", "CPU"]
+    print(origin())
+    print(markdown(heads, rows))
+    print("\nRatios ours/Redis: requests a second (more is better), processor time of the server a request (less is).")
 
 
 if __name__ == "__main__":

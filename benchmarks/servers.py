@@ -1,41 +1,102 @@
-"""Servers to measure: started on free ports, pinned to one core, ended by their pids.
+"""Servers to measure: started on free ports, pinned to one core, ended by their pids. Linux only (``/proc``).
 
-Where the machine has two cores or more, servers run on core 0 and the clients on core 1.
+Where this process may use two cores or more, servers run on the first and the clients on the second.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SERVER_CORE, CLIENT_CORE = 0, 1
 TICKS = os.sysconf("SC_CLK_TCK")
+START_LIMIT_S = 30.0
+END_LIMIT_S = 15.0
+# Read once, before anything is pinned.
+_CORES = sorted(os.sched_getaffinity(0))
+
+# How the servers are called on the command lines of these scripts.
+BUILDS = ("compiled", "plain", "redis")
 
 
-def has_two_cores() -> bool:
-    """Whether server and client can have a core each."""
-    return len(os.sched_getaffinity(0)) >= 2
+# ---------------------------------------------------------------- cores
 
 
-def pin(core: int) -> None:
-    """Keep this process on a core, if there are two."""
-    if has_two_cores():
-        os.sched_setaffinity(0, {core})
+def pin_to_server_core() -> None:
+    """Keep this process on the servers' core, if there are two."""
+    if len(_CORES) >= 2:
+        os.sched_setaffinity(0, {_CORES[0]})
 
 
-def on_client_core() -> list[str]:
-    """What to put before a client's command line so that it runs on the clients' core."""
-    return ["taskset", "-c", str(CLIENT_CORE)] if has_two_cores() and shutil.which("taskset") else []
+def pin_to_client_core() -> None:
+    """Keep this process on the clients' core, if there are two."""
+    if len(_CORES) >= 2:
+        os.sched_setaffinity(0, {_CORES[1]})
+
+
+def run_client(argv: Sequence[str], limit_s: float = 300) -> str:
+    """Run a client program on the clients' core; what it printed. Raises RuntimeError when it fails."""
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin_to_client_core
+    ) as process:
+        try:
+            out, problems = process.communicate(timeout=limit_s)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(argv)}: {problems.strip() or process.returncode}")
+    return out
+
+
+# ---------------------------------------------------------------- RESP
+
+
+def encode(*args: bytes) -> bytes:
+    """A command as RESP."""
+    return b"*%d\r\n" % len(args) + b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args)
+
+
+def receive(sock: socket.socket, size: int) -> bytes:
+    """So many bytes from a socket, no more. Raises ConnectionError when it closes first."""
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = sock.recv_into(view)
+        if not count:
+            raise ConnectionError("closed by the server")
+        view = view[count:]
+    return bytes(data)
+
+
+def expect(sock: socket.socket, request: bytes, reply: bytes) -> None:
+    """Send a request and read a reply that is known beforehand. Raises RuntimeError on another one."""
+    sock.sendall(request)
+    found = sock.recv(len(reply))
+    # What begins otherwise may be shorter (an error), so the rest is waited for only while it fits.
+    while reply.startswith(found) and len(found) < len(reply):
+        more = sock.recv(len(reply) - len(found))
+        if not more:
+            raise ConnectionError("closed by the server")
+        found += more
+    if found != reply:
+        raise RuntimeError(f"{request[:40]!r} was answered with {found[:200]!r}")
+
+
+# ---------------------------------------------------------------- a running server
 
 
 @dataclass(slots=True)
@@ -54,7 +115,7 @@ class Server:
         return sock
 
     def cpu_seconds(self) -> float:
-        """Processor time that the process has used, user and system."""
+        """Processor time that the process has used, user and system; as fine as the kernel's tick."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
@@ -62,84 +123,134 @@ class Server:
         """Memory of the process in RAM."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def info(self, section: str) -> dict[str, str]:
+        """The fields of a section of INFO."""
+        with self.connect() as sock:
+            sock.sendall(encode(b"INFO", section.encode()))
+            head = b""
+            while not head.endswith(b"\r\n"):
+                head += receive(sock, 1)
+            if not head.startswith(b"$"):
+                raise RuntimeError(f"INFO {section}: {head.decode().strip()}")
+            text = receive(sock, int(head[1:])).decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
     def check_identity(self) -> None:
         """Raise unless the server on the port is the process that was started."""
-        with self.connect() as sock:
-            sock.sendall(b"INFO server\r\n")
-            text = b""
-            while b"process_id:" not in text or b"\n" not in text.split(b"process_id:")[1]:
-                text += sock.recv(65536)
-        found = int(text.split(b"process_id:")[1].split(b"\r\n")[0])
+        found = int(self.info("server")["process_id"])
         if found != self.pid:
             raise RuntimeError(f"the server on port {self.port} is process {found}, not {self.pid}")
+
+    def error_replies(self) -> int:
+        """How many errors the server has answered with since it started."""
+        return int(self.info("stats")["total_error_replies"])
 
     def flush(self) -> None:
         """Empty the server."""
         with self.connect() as sock:
-            sock.sendall(b"FLUSHALL\r\n")
-            sock.recv(64)
+            expect(sock, encode(b"FLUSHALL"), b"+OK\r\n")
+
+    def fill(self, prefix: bytes, count: int, value: bytes) -> None:
+        """Set the keys that redis-benchmark draws from, ``prefix`` and twelve digits, all to one value."""
+        with self.connect() as sock:
+            for first in range(0, count, 1000):
+                numbers = range(first, min(first + 1000, count))
+                words = [word for n in numbers for word in (prefix + b"%012d" % n, value)]
+                expect(sock, encode(b"MSET", *words), b"+OK\r\n")
+
+
+def _await_ping(server: Server, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers PING. Raises RuntimeError when it ends or takes too long."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        if process.poll() is not None:
+            raise RuntimeError(f"{server.name} ended while it started")
+        try:
+            with server.connect() as sock:
+                expect(sock, encode(b"PING"), b"+PONG\r\n")
+                return
+        except (ConnectionError, RuntimeError):  # not listening yet, or still loading
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
     try:
-        process.wait(15)
+        process.wait(END_LIMIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 @contextlib.contextmanager
-def redis_server() -> Iterator[Server | None]:
-    """A redis-server without persistence; None where it is not installed."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        yield None
-        return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tempfile.mkdtemp(prefix="januskv-bench-")
-    argv = [binary, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, preexec_fn=lambda: pin(SERVER_CORE))
-    assert process.stdout is not None
+def _started(name: str, argv: list[str], build: str = "") -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A server process in a folder of its own, with the file that its log goes to; ended and cleaned up at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="januskv-bench-"))
+    # A file, not a pipe: a server that has much to say must not wait for a reader.
+    log = folder / "log"
+    environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}
+    process = None
     try:
-        while b"Ready to accept" not in process.stdout.readline():
-            if process.poll() is not None:
-                raise RuntimeError("redis-server did not start")
-        server = Server("redis", port, 0, process.pid)
-        server.check_identity()
-        yield server
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                argv, stdout=out, stderr=out, cwd=folder, env=environment, preexec_fn=pin_to_server_core
+            )
+        yield process, log
+    except Exception as error:
+        if log.exists():
+            error.add_note(f"the end of {name}'s log: {log.read_text(errors='replace')[-2000:]}")
+        raise
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def januskv(build: str = "compiled") -> Iterator[Server]:
-    """A JanusKV of the compiled or the plain build, on ports that the kernel chooses."""
-    folder = tempfile.mkdtemp(prefix="januskv-bench-")
-    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
-    environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}
-    process = subprocess.Popen(
-        argv, stdout=subprocess.PIPE, cwd=folder, env=environment, preexec_fn=lambda: pin(SERVER_CORE)
-    )
-    assert process.stdout is not None
-    try:
-        line = ""
-        while " ready: " not in line:
-            line = process.stdout.readline().decode()
-            if not line:
-                raise RuntimeError("januskv did not start")
-        if f"({build}," not in line:
-            raise RuntimeError(f"this is not the {build} build: {line}")
-        port, http_port = (int(part.split(",")[0].split()[0]) for part in line.split("127.0.0.1:")[1:3])
-        server = Server(f"januskv {build}", port, http_port, process.pid)
+def redis_server() -> Iterator[Server]:
+    """A redis-server without persistence. Raises SystemExit where it is not installed."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        sys.exit("redis-server is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    argv = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with _started("redis-server", argv) as (process, _):
+        server = Server("redis", port, 0, process.pid)
+        _await_ping(server, process)
         server.check_identity()
         yield server
-    finally:
-        _end(process)
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def januskv(build: str = "compiled") -> Iterator[Server]:
+    """A JanusKV of the compiled or the plain build without persistence, on ports that the kernel chooses."""
+    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", "--save", ""]
+    with _started("januskv", argv, build) as (process, log):
+        deadline = time.monotonic() + START_LIMIT_S
+        while (ready := re.search(r"\((\w+), pid \d+\) ready: (.*)\n", log.read_text())) is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("januskv did not start")
+            time.sleep(0.02)
+        if ready[1] != build:
+            raise RuntimeError(f"this is the {ready[1]} build, not the {build} one")
+        port, http_port = (int(text) for text in re.findall(r"127\.0\.0\.1:(\d+)", ready[2])[:2])
+        server = Server(build, port, http_port, process.pid)
+        _await_ping(server, process)
+        server.check_identity()
+        yield server
+
+
+def start(build: str) -> contextlib.AbstractContextManager[Server]:
+    """A server by its name on the command line, one of ``BUILDS``."""
+    return redis_server() if build == "redis" else januskv(build)
+
+
+# ---------------------------------------------------------------- what the scripts share
 
 
 def compiled_tool(source: str) -> Path:
@@ -147,7 +258,52 @@ def compiled_tool(source: str) -> Path:
     code = HERE / "load" / source
     folder = Path(tempfile.gettempdir()) / f"januskv-bench-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise RuntimeError(f"{folder} belongs to somebody else")
     program = folder / f"{code.stem}-{code.stat().st_mtime_ns}"
     if not program.exists():
-        subprocess.run(["cc", "-O2", "-Wall", "-o", str(program), str(code)], check=True)
+        fresh = program.with_suffix(f".{os.getpid()}")
+        subprocess.run(["cc", "-O2", "-Wall", "-o", str(fresh), str(code)], check=True)
+        fresh.rename(program)
     return program
+
+
+def numbers(text: str) -> list[int]:
+    """Type of an option that takes whole numbers with commas between."""
+    return [int(word) for word in text.split(",")]
+
+
+def words(*known: str) -> Callable[[str], list[str]]:
+    """Type of an option that takes words with commas between; only known ones, if any are given."""
+
+    def words_of(text: str) -> list[str]:
+        found = text.split(",")
+        unknown = [word for word in found if known and word not in known]
+        if unknown:
+            raise ValueError(f"{unknown} is none of {known}")
+        return found
+
+    words_of.__name__ = f"list of {', '.join(known)}" if known else "list"
+    return words_of
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end this process as an exception does, so that the servers it started end too."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def origin() -> str:
+    """How a table was made: the command line, the machine, and the versions, as two lines of Markdown."""
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    processor = model[1] if model is not None else platform.machine()
+    cores = f"{len(_CORES)} cores, server on one and client on another" if len(_CORES) >= 2 else "1 core"
+    redis = re.search(r"v=(\S+)", subprocess.getoutput("redis-server --version"))
+    versions = [f"Python {platform.python_version()}", *([f"redis-server {redis[1]}"] if redis is not None else [])]
+    line = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    return f"`{line}`  \n{processor}, {cores}; {', '.join(versions)}; {time.strftime('%Y-%m-%d')}.\n"
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column to the left, the others to the right."""
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -40,6 +40,7 @@ class Parser:
         "_error",
         "_missing",
         "_pieces",
+        "_reader",
         "_ready",
         "_scanned",
         "authenticated",
@@ -64,6 +65,7 @@ class Parser:
         self._collected = 0
         self._ready: deque[list[bytes]] = deque()
         self._error: ProtocolError | None = None
+        self._reader: hiredis.Reader | None = None
 
     @property
     def pending(self) -> int:
@@ -85,7 +87,10 @@ class Parser:
         """Let hiredis parse a chunk of whole arrays; False if it is anything else."""
         if _MANY_ARGS.search(data) is not None:
             return False
-        reader = hiredis.Reader()
+        reader = self._reader
+        if reader is None:
+            reader = hiredis.Reader()
+        self._reader = None  # it is kept for the next chunk only if it has read this one to its end
         reader.feed(data)
         commands: list[list[bytes]] = []
         try:
@@ -104,6 +109,7 @@ class Parser:
             return False
         if size > self.max_bulk or args > self.max_args:
             return False  # perhaps a limit is broken
+        self._reader = reader
         self._ready.extend(commands)
         return True
 
