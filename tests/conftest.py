@@ -195,6 +195,8 @@ class Process:
     def check_identity(self) -> None:
         """Refuse to go on unless the server on the port is the process that was started here."""
         with self.connect() as sock:
+            if "--requirepass" in self.argv:
+                sock.sendall(b"AUTH " + self.argv[self.argv.index("--requirepass") + 1].encode() + b"\r\n")
             sock.sendall(b"INFO server\r\n")
             text = b""
             while b"process_id:" not in text or not text.split(b"process_id:")[1].count(b"\n"):

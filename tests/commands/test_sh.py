@@ -58,7 +58,9 @@ def test_a_session_of_a_shared_name_begins_empty_again(call: Any) -> None:
         pytest.param({"name": "a", "expiry": {"duration": 1}}, 26, id="no deleteSession"),
         pytest.param({"name": "a", "expiry": {"deleteSession": True}}, 26, id="no duration"),
         pytest.param({"name": "a", "expiry": {"duration": -1, "deleteSession": True}}, 41, id="negative duration"),
-        pytest.param({"name": "a", "expiry": {"duration": 1.0, "deleteSession": True}}, 41, id="duration with fraction"),
+        pytest.param(
+            {"name": "a", "expiry": {"duration": 1.0, "deleteSession": True}}, 41, id="duration with fraction"
+        ),
         pytest.param({"name": "a", "expiry": {"duration": True, "deleteSession": True}}, 41, id="a bool is no number"),
         pytest.param({"name": "a", "expiry": {"duration": 1, "deleteSession": 1}}, 41, id="a number is no bool"),
     ],

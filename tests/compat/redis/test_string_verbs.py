@@ -85,7 +85,7 @@ class TestSet:
     )
     def test_syntax_errors_change_nothing(self, call: Any, options: str) -> None:
         call("SET", "k", "old")
-        with pytest.raises(RespError, match="^ERR syntax error$"):
+        with pytest.raises(RespError, match=r"^ERR syntax error$"):
             call("SET", "k", "new", *options.split())
         assert call("GET", "k") == b"old"
 
@@ -96,7 +96,7 @@ class TestSet:
     )
     def test_impossible_times(self, call: Any, verb: str, line: str, amount: int) -> None:
         call("SET", "k", "old")
-        with pytest.raises(RespError, match=f"^ERR invalid expire time in '{verb}' command$"):
+        with pytest.raises(RespError, match=rf"^ERR invalid expire time in '{verb}' command$"):
             call(*line.format(amount).split())
         assert (call("GET", "k"), call("TTL", "k")) == (b"old", -1)
 
@@ -126,7 +126,7 @@ class TestGetAndItsKin:
 
     @pytest.mark.parametrize("options", ["BAD", "EX", "EX 10 PX 10", "EX 10 PERSIST", "PERSIST EX 10", "KEEPTTL", "NX"])
     def test_getex_refuses_before_it_looks(self, call: Any, options: str) -> None:
-        with pytest.raises(RespError, match="^ERR syntax error$"):
+        with pytest.raises(RespError, match=r"^ERR syntax error$"):
             call("GETEX", "missing", *options.split())
 
     def test_getex_of_no_key_does_not_read_the_time(self, call: Any) -> None:
@@ -145,7 +145,7 @@ class TestGetAndItsKin:
 
     @pytest.mark.parametrize("verb", ["MSET", "MSETNX"])
     def test_many_keys_come_in_pairs(self, call: Any, verb: str) -> None:
-        with pytest.raises(RespError, match=f"^ERR wrong number of arguments for '{verb.lower()}' command$"):
+        with pytest.raises(RespError, match=rf"^ERR wrong number of arguments for '{verb.lower()}' command$"):
             call(verb, "a", 1, "b")
         assert call("DBSIZE") == 0
 
@@ -199,7 +199,7 @@ class TestParts:
         assert call("STRLEN", "missing") == 0
 
     def test_a_negative_offset_is_refused(self, call: Any) -> None:
-        with pytest.raises(RespError, match="^ERR offset is out of range$"):
+        with pytest.raises(RespError, match=r"^ERR offset is out of range$"):
             call("SETRANGE", "k", -1, "")
 
     @pytest.mark.parametrize("line", ["SETRANGE k 1048576 x", "SETRANGE k 9223372036854775807 x", "APPEND k x"])
@@ -250,7 +250,7 @@ class TestCounters:
         assert call("GET", "k") == b"%d" % held
 
     def test_the_least_integer_cannot_be_taken_away(self, call: Any) -> None:
-        with pytest.raises(RespError, match="^ERR decrement would overflow$"):
+        with pytest.raises(RespError, match=r"^ERR decrement would overflow$"):
             call("DECRBY", "k", -(1 << 63))
 
     def test_floats(self, call: Any) -> None:

@@ -1,0 +1,42 @@
+"""One native request through every door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from januskv.resp.replies import OK
+
+
+@pytest.fixture
+def line(wire: Any) -> Callable[[bytes], bytes]:
+    """Send a JSON line; the reply line without its end."""
+
+    def send(text: bytes) -> bytes:
+        answer = wire.send(text + b"\n")
+        assert answer == b"" or answer.index(b"\n") == len(answer) - 1
+        return bytes(answer.removesuffix(b"\n"))
+
+    return send
+
+
+@pytest.fixture
+def through(wire: Any, house: Any) -> Callable[[str, str, object], Any]:
+    """Run a native command through a named door; its parsed reply, None for a quiet one."""
+
+    def run(door: str, command: str, body: object) -> Any:
+        text = json.dumps({command: body}).encode()
+        if door == "line":
+            answer = wire.send(text + b"\n") or None
+        elif door == "document":
+            answer = wire(text)
+        elif door == "verb":
+            answer = wire(command, json.dumps(body))
+        else:
+            answer = house.native.answer(wire.connection.context, text)
+        return None if answer is None or answer is OK or answer == OK else json.loads(answer)
+
+    return run

@@ -1,0 +1,160 @@
+"""The process: options, files, listeners, limits, and the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Start = Callable[..., Any]
+
+
+def exchange(sock: socket.socket, data: bytes, until: bytes = b"\n") -> bytes:
+    """Send bytes; what comes back up to some bytes, or to the end."""
+    sock.sendall(data)
+    found = b""
+    while until not in found:
+        received = sock.recv(65536)
+        if not received:
+            break
+        found += received
+    return found
+
+
+def januskv(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return subprocess.run([sys.executable, "-m", "januskv", *options], capture_output=True, text=True, timeout=30)
+
+
+def test_help_and_version() -> None:
+    assert "--requirepass" in januskv("--help").stdout
+    assert januskv("--version").stdout.startswith("JanusKV ")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        pytest.param(
+            ["--port", "abc"], "--port: argument couldn't be parsed into an integer", id="a port that is no number"
+        ),
+        pytest.param(["--config", "/nonexistent.conf"], "cannot read /nonexistent.conf", id="no such file"),
+        pytest.param(["--nosuch", "1"], "unrecognized arguments: --nosuch", id="an unknown option"),
+    ],
+)
+def test_bad_options_end_with_status_2(options: list[str], text: str) -> None:
+    done = januskv(*options)
+    assert done.returncode == 2
+    assert text in done.stderr
+
+
+def test_a_taken_port_ends_with_status_1(start_januskv: Start) -> None:
+    server = start_januskv()
+    done = januskv("--port", str(server.port), "--http-port", "0", "--bind", "127.0.0.1")
+    assert done.returncode == 1
+    assert f"cannot bind 127.0.0.1:{server.port}" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(start_januskv: Start, number: signal.Signals) -> None:
+    server = start_januskv()
+    with server.connect() as sock:
+        assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
+        server.process.send_signal(number)
+        assert sock.recv(10) == b""
+    assert server.process.wait(10) == 0
+    assert "has ended" in server.process.stdout.read().decode()
+
+
+def test_shutdown_ends_it(start_januskv: Start) -> None:
+    server = start_januskv()
+    with server.connect() as sock:
+        sock.sendall(b"SHUTDOWN NOSAVE\r\n")
+        assert sock.recv(10) == b""
+    assert server.process.wait(10) == 0
+
+
+def test_unix_socket(start_januskv: Start, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.touch()  # a stale one
+    server = start_januskv("--unixsocket", str(path), "--unixsocketperm", "700")
+    assert path.stat().st_mode & 0o777 == 0o700
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
+        assert b"flags=U" in exchange(sock, b"CLIENT LIST\r\n", b"lib-ver=")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+    assert not path.exists()
+
+
+def test_password_at_every_door(start_januskv: Start) -> None:
+    server = start_januskv("--requirepass", "geheim")
+    with server.connect() as sock:
+        assert exchange(sock, b"GET k\r\n") == b"-NOAUTH Authentication required.\r\n"
+        assert b'"st":170' in exchange(sock, b'{"KV_COUNT":{}}\n')
+        assert exchange(sock, b"AUTH wrong\r\n").startswith(b"-WRONGPASS")
+        assert exchange(sock, b"AUTH geheim\r\n") == b"+OK\r\n"
+        assert b'"st":1' in exchange(sock, b'{"KV_COUNT":{}}\n')
+    with server.connect() as sock:
+        assert b'"st":1}' in exchange(sock, b'{"SV_AUTH":{"password":"geheim"}}\n')
+        assert exchange(sock, b"GET k\r\n") == b"$-1\r\n"
+    with socket.create_connection(("127.0.0.1", server.http_port)) as sock:
+        assert b" 401 " in exchange(sock, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", server.http_port)) as sock:
+        head = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer geheim\r\n\r\n"
+        assert b" 200 " in exchange(sock, head)
+
+
+def test_maxclients_and_idle_clients(start_januskv: Start) -> None:
+    server = start_januskv("--maxclients", "2", "--timeout", "1")
+    with server.connect() as first, server.connect() as second:
+        assert exchange(first, b"PING\r\n") == exchange(second, b"PING\r\n") == b"+PONG\r\n"
+        with server.connect() as third:
+            assert exchange(third, b"", b"\n") == b"-ERR max number of clients reached\r\n"
+        assert first.recv(10) == b""  # after a second of silence
+
+
+def test_a_reader_that_never_reads_is_cut_off(start_januskv: Start) -> None:
+    server = start_januskv("--client-output-buffer-limit", "normal", "8mb", "0", "0")
+    with server.connect() as sock, server.connect() as other:
+        exchange(sock, b"SETRANGE big 1000000 x\r\n")
+        with pytest.raises(OSError):
+            for _ in range(200):
+                sock.sendall(b"GET big\r\n" * 100)
+                exchange(other, b"PING\r\n")
+            exchange(sock, b"", b"never")
+        assert exchange(other, b"PING\r\n") == b"+PONG\r\n"
+
+
+@pytest.mark.parametrize("name", ["januskv.conf", "januskv.toml"])
+def test_configuration_files(start_januskv: Start, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith(".toml"):
+        path.write_text('maxclients = 123\nprotected-mode = false\nclient-output-buffer-limit = "normal 1mb 0 0"\n')
+    else:
+        path.write_text("# a comment\nmaxclients 123\nprotected-mode no\nclient-output-buffer-limit normal 1mb 0 0\n")
+    server = start_januskv("--config", str(path), "--slowlog-max-len", "7")
+    with server.connect() as sock:
+        found = exchange(
+            sock, b"CONFIG GET maxclients\r\nCONFIG GET protected-mode\r\nCONFIG GET slowlog-max-len\r\n", b"\r\n7\r\n"
+        )
+        assert b"123" in found
+        assert b"no" in found
+        assert exchange(sock, b"CONFIG SET maxclients 77\r\n") == b"+OK\r\n"
+        assert exchange(sock, b"CONFIG REWRITE\r\n") == b"+OK\r\n"
+    assert "77" in path.read_text()
+
+
+def test_the_plain_build_serves_too(start_januskv: Start) -> None:
+    server = start_januskv(environment={"JANUSKV_PURE": "1"})
+    with server.connect() as sock:
+        assert b"januskv_build:plain" in exchange(sock, b"INFO server\r\n", b"januskv_build:plain")
+        assert json.loads(exchange(sock, b'{"KV_SET":{"keys":{"a":1}}}\n')) == {"KV_SET_RSP": {"st": 1}}
+        assert exchange(sock, b"INCR a\r\n") == b":2\r\n"
