@@ -1,8 +1,9 @@
-"""10,000 keys in one command: KV_SET and KV_GET beside MSET and MGET of the same.
+"""10,000 keys in one command: KV_SET and KV_GET as JSON line and as RESP verb, beside MSET and MGET of the same.
 
-    python benchmarks/bulk.py [--rounds 11] [--builds compiled,plain]
+    python benchmarks/bulk.py [--rounds 11] [--builds compiled,plain] [--keys 10000]
 
-Values of 32 bytes in a keyspace of 100,000; interleaved rounds, medians, thousand keys a second.
+Values of 32 bytes in a keyspace of 100,000; one request at a time over one connection. Each round draws new keys and
+runs every command a few times on every server. Prints a Markdown table of medians.
 """
 
 from __future__ import annotations
@@ -12,83 +13,110 @@ import contextlib
 import random
 import socket
 import statistics
+import sys
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from servers import CLIENT_CORE, Server, januskv, pin, redis_server
+from servers import BUILDS, Server, encode, end_in_order, markdown, origin, pin_to_client_core, receive, start, words
 
-KEYS, KEYSPACE, VALUE = 10_000, 100_000, b"x" * 32
+KEYSPACE = 100_000
+VALUE = b"0123456789abcdef0123456789abcdef"
+REPEATS = 4
+EVERYTHING = [b"key:%012d" % number for number in range(KEYSPACE)]
+# What each command is measured against.
+BASE = {"MSET": "MSET", "KV_SET line": "MSET", "KV_SET verb": "MSET"}
+BASE |= {"MGET": "MGET", "KV_GET line": "MGET", "KV_GET verb": "MGET"}
 
 
-def resp(*argv: bytes) -> bytes:
-    """A command as RESP."""
-    return b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv)
+class Exchange(NamedTuple):
+    """A request and the one reply that is right."""
+
+    request: bytes
+    reply: bytes
 
 
-def payloads(names: list[bytes]) -> dict[str, tuple[bytes, bytes]]:
-    """By label: the request, and how the end of its answer looks."""
+def bulk(data: bytes) -> bytes:
+    """Bytes as a RESP bulk string."""
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def exchanges(names: Sequence[bytes]) -> dict[str, Exchange]:
+    """By label: the request for these keys, and its reply."""
     pairs = b",".join(b'"%b":"%b"' % (name, VALUE) for name in names)
     listed = b",".join(b'"%b"' % name for name in names)
     set_body, get_body = b'{"keys":{%b}}' % pairs, b'{"keys":[%b]}' % listed
+    set_reply, get_reply = b'{"KV_SET_RSP":{"st":1}}', b'{"KV_GET_RSP":{"st":1,"keys":{%b}}}' % pairs
     return {
-        "MSET": (resp(b"MSET", *(part for name in names for part in (name, VALUE))), b"+OK\r\n"),
-        "MGET": (resp(b"MGET", *names), b"%b\r\n" % VALUE),
-        "KV_SET line": (b'{"KV_SET":%b}\n' % set_body, b"}\n"),
-        "KV_GET line": (b'{"KV_GET":%b}\n' % get_body, b"}\n"),
-        "KV_SET verb": (resp(b"KV_SET", set_body), b"}\r\n"),
-        "KV_GET verb": (resp(b"KV_GET", get_body), b"}\r\n"),
+        "MSET": Exchange(encode(b"MSET", *(word for name in names for word in (name, VALUE))), b"+OK\r\n"),
+        "KV_SET line": Exchange(b'{"KV_SET":%b}\n' % set_body, set_reply + b"\n"),
+        "KV_SET verb": Exchange(encode(b"KV_SET", set_body), bulk(set_reply)),
+        "MGET": Exchange(encode(b"MGET", *names), b"*%d\r\n" % len(names) + bulk(VALUE) * len(names)),
+        "KV_GET line": Exchange(b'{"KV_GET":%b}\n' % get_body, get_reply + b"\n"),
+        "KV_GET verb": Exchange(encode(b"KV_GET", get_body), bulk(get_reply)),
     }
 
 
-def timed(sock: socket.socket, request: bytes, end: bytes, least: int) -> float:
-    """Seconds from sending a request to the end of its answer, which has at least so many bytes."""
+def timed(sock: socket.socket, exchange: Exchange) -> float:
+    """Seconds from sending a request to the end of its reply. Raises RuntimeError on another reply."""
     started = time.perf_counter()
-    sock.sendall(request)
-    size, last = 0, b""
-    while size < least or not last.endswith(end):
-        data = sock.recv(1 << 20)
-        size += len(data)
-        last = (last + data)[-64:]
-    return time.perf_counter() - started
+    sock.sendall(exchange.request)
+    found = receive(sock, len(exchange.reply), exchange.reply)
+    spent = time.perf_counter() - started
+    if found != exchange.reply:
+        raise RuntimeError(f"{exchange.request[:40]!r} was answered with {found[:200]!r}")
+    return spent
 
 
 def main() -> None:
     """Run the rounds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--builds", type=lambda text: text.split(","), default=["compiled", "plain"])
+    parser.add_argument("--builds", type=words(*BUILDS), default=["compiled", "plain"])
+    parser.add_argument("--keys", type=int, default=10_000)
     args = parser.parse_args()
+    end_in_order()
     drawn = random.Random(1)
-    everything = [b"key:%08d" % i for i in range(KEYSPACE)]
     with contextlib.ExitStack() as stack:
-        redis = stack.enter_context(redis_server())
-        servers: list[Server] = [stack.enter_context(januskv(build)) for build in args.builds]
-        servers = ([redis] if redis is not None else []) + servers
-        pin(CLIENT_CORE)
-        socks = [stack.enter_context(server.connect()) for server in servers]
-        for sock in socks:
-            fill = payloads(everything)["MSET"]
-            timed(sock, fill[0], fill[1], 5)
-        rates: dict[tuple[str, str], list[float]] = {}
-        for _ in range(args.rounds):
-            requests = payloads(drawn.sample(everything, KEYS))
-            for label, (request, end) in requests.items():
-                for server, sock in zip(servers, socks, strict=True):
-                    if server.name == "redis" and label.startswith("KV_"):
-                        continue
-                    least = KEYS * len(VALUE) if "GET" in label else 1
-                    seconds = timed(sock, request, end, least)
-                    rates.setdefault((label, server.name), []).append(KEYS / seconds / 1000)
-    print("| command | " + " | ".join(server.name for server in servers) + " |")
-    print("|---|" + "---|" * len(servers))
-    for label in ("MSET", "KV_SET line", "KV_SET verb", "MGET", "KV_GET line", "KV_GET verb"):
-        base = statistics.median(rates.get(("MSET" if "SET" in label else "MGET", "redis"), [0]))
-        cells = []
+        servers: list[Server] = [stack.enter_context(start(build)) for build in ("redis", *args.builds)]
+        pin_to_client_core()
         for server in servers:
-            found = rates.get((label, server.name))
-            median = statistics.median(found) if found else 0.0
-            cells.append(f"{median:.0f} ({median / base:.2f})" if median and base else "")
-        print(f"| {label} | {' | '.join(cells)} |")
-    print("\nThousand keys a second; in brackets the ratio to Redis' MSET or MGET.")
+            server.fill(b"key:", KEYSPACE, VALUE)
+        socks = [stack.enter_context(server.connect()) for server in servers]
+        rates: dict[tuple[str, int], list[float]] = {}
+        costs: dict[tuple[str, int], float] = {}
+        for number in range(args.rounds):
+            turn = number % len(servers)
+            for label, exchange in exchanges(drawn.sample(EVERYTHING, args.keys)).items():
+                for i in [*range(turn, len(servers)), *range(turn)]:
+                    if servers[i].name == "redis" and label.startswith("KV_"):
+                        continue
+                    before = servers[i].cpu_seconds()
+                    spent = statistics.median(timed(socks[i], exchange) for _ in range(REPEATS))
+                    rates.setdefault((label, i), []).append(args.keys / spent / 1000)
+                    costs[label, i] = costs.get((label, i), 0.0) + servers[i].cpu_seconds() - before
+            print(f"round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
+    rows = []
+    for label, base in BASE.items():
+        row = [label]
+        for i in range(len(servers)):
+            if (label, i) not in rates:
+                row += [""] * (2 if i == 0 else 3)
+                continue
+            row.append(f"{statistics.median(rates[label, i]):.0f}")
+            if i > 0:
+                pairs = zip(rates[label, i], rates[base, 0], strict=True)
+                row.append(f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}")
+            row.append(f"{costs[label, i] / (args.rounds * REPEATS * args.keys) * 1e9:.0f}")
+        rows.append(row)
+    heads = ["command", "redis", "ns CPU"]
+    for build in args.builds:
+        heads += [build, "ratio", "ns CPU"]
+    print(origin())
+    print(markdown(heads, rows))
+    print(
+        "\nThousand keys a second; median ratio to Redis' MSET or MGET of the same round; processor time of the server a key."
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Nanoseconds a command without sockets: a connection with a transport that throws its output away.
+"""Nanoseconds of processor time a command without sockets: a connection whose transport throws its output away.
 
-    python benchmarks/in_process.py
+    python benchmarks/in_process.py [--builds compiled,plain] [--batches 1,16,64] [--rounds 3]
 
-Runs itself once for each build. 100,000 random keys, values of 32 bytes, batches of 1, 16 and 64 requests.
+Runs itself once for each build. 100,000 random keys that all exist, values of 32 bytes; a batch is what one read of
+the socket brings. Prints a Markdown table of medians.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import random
 import statistics
@@ -16,26 +19,30 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bulk import resp
+from servers import encode, markdown, numbers, origin, pin_to_server_core, words
 
-KEYS = [b"key:%012d" % i for i in range(100_000)]
-VALUE = b"x" * 32
+KEYS = [b"key:%012d" % number for number in range(100_000)]
+COUNTERS = [b"counter:%012d" % number for number in range(100_000)]
+VALUE = b"0123456789abcdef0123456789abcdef"
 COMMANDS = 100_000
-ROUNDS = 3
 
 
 class Nowhere:
-    """A transport that forgets what is written."""
+    """A transport that forgets what is written, but for whether it was an error."""
+
+    def __init__(self) -> None:
+        self.last = b""
 
     def write(self, data: bytes) -> None:
-        """Throw the bytes away."""
+        """Keep only the newest bytes."""
+        self.last = data
 
     def close(self) -> None:
         """There is nothing to close."""
 
     abort = close
 
-    def get_extra_info(self, name: str) -> Any:
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
         """An address of this machine."""
         return ("127.0.0.1", 1) if name.endswith("name") else None
 
@@ -45,7 +52,7 @@ class Nowhere:
 
 
 def make_connection() -> Any:
-    """A connection to a whole server without sockets."""
+    """A connection to a whole server without sockets; the only place that knows how ours is put together."""
     from januskv.compat.commands import build_table
     from januskv.compat.config import Config
     from januskv.compat.connection import Connection
@@ -55,55 +62,80 @@ def make_connection() -> Any:
     from januskv.storage.store import Store
 
     server = Server(Store(), build_table(), Config())
-    Dispatcher(server)
-    connection = Connection(server, server.dispatcher, NativeFace(server))
+    connection = Connection(server, Dispatcher(server), NativeFace(server))
     connection.connection_made(Nowhere())
     return connection
 
 
-def makers(draw: random.Random) -> dict[str, Callable[[], bytes]]:
-    """By name: what makes one request."""
-    return {
-        "ping": lambda: resp(b"PING"),
-        "set": lambda: resp(b"SET", draw.choice(KEYS), VALUE),
-        "get": lambda: resp(b"GET", draw.choice(KEYS)),
-        "incr": lambda: resp(b"INCR", b"n" + draw.choice(KEYS)),
-        "mset 10": lambda: resp(b"MSET", *(part for _ in range(10) for part in (draw.choice(KEYS), VALUE))),
-        "KV_SET line": lambda: b'{"KV_SET":{"keys":{"%b":"%b"}}}\n' % (draw.choice(KEYS), VALUE),
-        "KV_GET line": lambda: b'{"KV_GET":{"keys":["%b"]}}\n' % draw.choice(KEYS),
-    }
+# By name: what makes one request.
+REQUESTS: dict[str, Callable[[random.Random], bytes]] = {
+    "ping": lambda draw: encode(b"PING"),
+    "set": lambda draw: encode(b"SET", draw.choice(KEYS), VALUE),
+    "set ex": lambda draw: encode(b"SET", draw.choice(KEYS), VALUE, b"EX", b"1000"),
+    "get": lambda draw: encode(b"GET", draw.choice(KEYS)),
+    "incr": lambda draw: encode(b"INCR", draw.choice(COUNTERS)),
+    "mset 10": lambda draw: encode(b"MSET", *(word for key in draw.sample(KEYS, 10) for word in (key, VALUE))),
+    "KV_SET line": lambda draw: b'{"KV_SET":{"keys":{"%b":"%b"}}}\n' % (draw.choice(KEYS), VALUE),
+    "KV_GET line": lambda draw: b'{"KV_GET":{"keys":["%b"]}}\n' % draw.choice(KEYS),
+}
 
 
-def measure() -> None:
-    """Measure the build of this process and print its rows."""
+def fresh_connection() -> Any:
+    """A connection to a server that holds all keys and counters."""
     connection = make_connection()
+    for key, counter in zip(KEYS, COUNTERS, strict=True):
+        connection.data_received(encode(b"MSET", key, VALUE, counter, b"0"))
+    return connection
+
+
+def cost_ns(name: str, batch: int, rounds: int) -> float:
+    """Processor time of one command, in batches of so many. Raises RuntimeError when it is answered with an error."""
     draw = random.Random(1)
-    build = connection.server.build
-    for key in KEYS:
-        connection.data_received(resp(b"SET", key, VALUE))
-    for batch in (1, 16, 64):
-        cells = []
-        for make in makers(draw).values():
-            chunks = [b"".join(make() for _ in range(batch)) for _ in range(COMMANDS // batch)]
-            spent = []
-            for _ in range(ROUNDS):
-                started = time.process_time_ns()
-                for chunk in chunks:
-                    connection.data_received(chunk)
-                spent.append((time.process_time_ns() - started) / (len(chunks) * batch))
-            cells.append(f"{statistics.median(spent):.0f}")
-        print(f"| {build}, {batch} | {' | '.join(cells)} |", flush=True)
+    connection = fresh_connection()
+    reads = [b"".join(REQUESTS[name](draw) for _ in range(batch)) for _ in range(COMMANDS // batch)]
+    spent = []
+    for _ in range(rounds):
+        started = time.process_time_ns()
+        for read in reads:
+            connection.data_received(read)
+        spent.append((time.process_time_ns() - started) / (len(reads) * batch))
+    last = connection.transport.last
+    if last.startswith(b"-") or (last.startswith(b"{") and b'"st":1' not in last) or not last:
+        raise RuntimeError(f"{name} was answered with {last[:200]!r}")
+    return statistics.median(spent)
+
+
+def measure_all(args: argparse.Namespace) -> None:
+    """Measure the build of this process; print figures by name and batch, and which build it is, as JSON."""
+    pin_to_server_core()
+    build = make_connection().server.build
+    found = {name: {batch: cost_ns(name, batch, args.rounds) for batch in args.batches} for name in REQUESTS}
+    print(json.dumps({"build": build, "ns": found}))
 
 
 def main() -> None:
-    """Print the table of both builds."""
-    if "--measure" in sys.argv:
-        measure()
+    """Run this script for every build and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--builds", type=words("compiled", "plain"), default=["compiled", "plain"])
+    parser.add_argument("--batches", type=numbers, default=[1, 16, 64])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        measure_all(args)
         return
-    names = list(makers(random.Random(1)))
-    print(f"| build, batch | {' | '.join(names)} |\n|---|{'---|' * len(names)}", flush=True)
-    for pure in ("0", "1"):
-        subprocess.run([sys.executable, __file__, "--measure"], env=os.environ | {"JANUSKV_PURE": pure}, check=True)
+    rows = []
+    for build in args.builds:
+        environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}
+        argv = [sys.executable, __file__, "--measure", "--rounds", str(args.rounds)]
+        argv += ["--batches", ",".join(str(batch) for batch in args.batches)]
+        found = json.loads(subprocess.run(argv, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+        if found["build"] != build:
+            sys.exit(f"this is the {found['build']} build, not the {build} one")
+        for batch in args.batches:
+            rows.append([f"{build}, {batch}", *(f"{found['ns'][name][str(batch)]:.0f}" for name in REQUESTS)])
+    print(origin())
+    print(markdown(["build, batch", *REQUESTS], rows))
     print("\nNanoseconds of processor time a command.")
 
 

@@ -70,16 +70,23 @@ def encode(*args: bytes) -> bytes:
     return b"*%d\r\n" % len(args) + b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args)
 
 
-def receive(sock: socket.socket, size: int) -> bytes:
-    """So many bytes from a socket, no more. Raises ConnectionError when it closes first."""
+def receive(sock: socket.socket, size: int, like: bytes = b"") -> bytearray:
+    """So many bytes from a socket, no more.
+
+    Raises ConnectionError when it closes first, and RuntimeError when the first bytes are not like those that are
+    awaited: an error may be so much shorter that the rest never comes.
+    """
     data = bytearray(size)
     view = memoryview(data)
-    while view:
-        count = sock.recv_into(view)
-        if not count:
+    count = sock.recv_into(view)
+    if like and not like.startswith(data[:count]):
+        raise RuntimeError(f"{like[:40]!r} was awaited, {bytes(data[: min(count, 200)])!r} came")
+    while count < size:
+        more = sock.recv_into(view[count:])
+        if not more:
             raise ConnectionError("closed by the server")
-        view = view[count:]
-    return bytes(data)
+        count += more
+    return data
 
 
 def expect(sock: socket.socket, request: bytes, reply: bytes) -> None:

@@ -20,6 +20,10 @@ from .server import Server
 
 log = logging.getLogger("januskv")
 
+# Commands that act in the selected keyspace have one of these flags; of the native ones not all do that
+# have it, and the native face looks for itself.
+_DATA = Flag.WRITE | Flag.READONLY
+
 _SHOWN_ARGS = 128  # bytes of the arguments that "unknown command" repeats
 
 
@@ -71,7 +75,7 @@ class Dispatcher:
         if server.loading and Flag.LOADING not in command.flags:
             return "LOADING Redis is loading the dataset in memory"
         session = client.session
-        if session is not None and session.ended and not command.flags & (Flag.NO_AUTH | Flag.NOSCRIPT):
+        if session is not None and session.ended and command.flags & _DATA and command.handle is None:
             return "ERR the selected session has ended, SELECT another one or a database"
         return None
 

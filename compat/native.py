@@ -52,7 +52,7 @@ class NativeFace:
     """Answers native JSON requests, whichever door they come through.
 
     After each request ``served`` is the command that it ran (None if it was refused before that) and
-    ``spent_ns`` the time that this took.
+    ``spent_ns`` the time from its text to that of the reply.
     """
 
     def __init__(self, server: Server) -> None:
@@ -126,6 +126,7 @@ class NativeFace:
         """The reply to one request; None for a quiet command that succeeded."""
         self.served = None
         self.spent_ns = 0
+        started = perf_counter_ns()
         try:
             request = loads(text)
         except JsonError:
@@ -141,7 +142,6 @@ class NativeFace:
             refused = self.closer_look(context.client, command, body)
             if refused is not None:
                 return refused
-        started = perf_counter_ns()
         answer = self.perform(context, command, body)
         spent_ns = perf_counter_ns() - started
         command.calls += 1

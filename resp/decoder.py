@@ -16,46 +16,46 @@ class Incomplete(Exception):
 
 
 class ReplyReader:
-    """Incremental reader of RESP2 and RESP3 replies."""
+    """Incremental reader of RESP2 and RESP3 replies. A reply that is not complete is read anew with more bytes."""
 
     def __init__(self) -> None:
-        self.buffer = b""
+        self._buffer = b""
+        self._start = 0
+
+    @property
+    def buffer(self) -> bytes:
+        """The bytes that are no whole reply yet."""
+        return self._buffer[self._start :]
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
-        self.buffer += data
+        self._buffer = self.buffer + data
+        self._start = 0
 
     def gets(self) -> tuple[bytes, Any] | None:
         """The next reply as (its bytes, its value); None if it is not complete. Raises ValueError for what is none."""
+        start = self._start
         try:
-            value, end = self._read(0)
+            value, self._start = self._read(start)
         except Incomplete:
             return None
-        raw, self.buffer = self.buffer[:end], self.buffer[end:]
-        return raw, value
+        return self._buffer[start : self._start], value
 
     def _line(self, at: int) -> tuple[bytes, int]:
-        end = self.buffer.find(b"\r\n", at)
+        end = self._buffer.find(b"\r\n", at)
         if end < 0:
             raise Incomplete
-        return self.buffer[at:end], end + 2
+        return self._buffer[at:end], end + 2
 
     def _bulk(self, size: int, at: int) -> tuple[bytes, int]:
-        if len(self.buffer) < at + size + 2:
+        if len(self._buffer) < at + size + 2:
             raise Incomplete
-        if self.buffer[at + size : at + size + 2] != b"\r\n":
+        if self._buffer[at + size : at + size + 2] != b"\r\n":
             raise ValueError("a bulk string does not end in CRLF")
-        return self.buffer[at : at + size], at + size + 2
-
-    def _items(self, count: int, at: int) -> tuple[list[Any], int]:
-        items = []
-        for _ in range(count):
-            item, at = self._read(at)
-            items.append(item)
-        return items, at
+        return self._buffer[at : at + size], at + size + 2
 
     def _read(self, at: int) -> tuple[Any, int]:
-        mark = self.buffer[at : at + 1]
+        mark = self._buffer[at : at + 1]
         if not mark:
             raise Incomplete
         line, at = self._line(at + 1)
@@ -67,22 +67,29 @@ class ReplyReader:
             return int(line), at
         if mark == b",":
             return float(line), at
-        if mark == b"#":
-            return {b"t": True, b"f": False}[line], at
-        if mark == b"_":
+        if mark == b"#" and line in (b"t", b"f"):
+            return line == b"t", at
+        if mark == b"_" and not line:
             return None, at
         size = int(line)
+        if size == -1 and mark in b"$*":
+            return (None if mark == b"$" else NULL_ARRAY), at
+        if size < 0:
+            raise ValueError(f"a negative size: {line!r}")
         if mark == b"$":
-            return (None, at) if size < 0 else self._bulk(size, at)
+            return self._bulk(size, at)
         if mark == b"=":
             text, at = self._bulk(size, at)
             return Verbatim(text[:3], text[4:]), at
-        if mark == b"*" and size < 0:
-            return NULL_ARRAY, at
         return self._aggregate(mark, size, at)
 
     def _aggregate(self, mark: bytes, size: int, at: int) -> tuple[Any, int]:
-        items, at = self._items(size * 2 if mark in b"%|" else size, at)
+        if mark not in b"*~>%|":
+            raise ValueError(f"{mark!r} begins no reply")
+        items = []
+        for _ in range(size * 2 if mark in b"%|" else size):
+            item, at = self._read(at)
+            items.append(item)
         if mark == b"*":
             return items, at
         if mark == b"~":
@@ -92,10 +99,8 @@ class ReplyReader:
         pairs = list(zip(items[::2], items[1::2], strict=True))
         if mark == b"%":
             return Pairs(pairs), at
-        if mark == b"|":
-            reply, at = self._read(at)
-            return Attribute(dict(pairs), reply), at
-        raise ValueError(f"{mark!r} begins no reply")
+        reply, at = self._read(at)
+        return Attribute(dict(pairs), reply), at
 
 
 class Pairs(list[tuple[Any, Any]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import copysign, isinf, isnan
 from typing import Any
 
 from .replies import (
@@ -26,31 +27,70 @@ INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 _BULK = [b"$%d\r\n" % size for size in range(4096)]
 _INTS = [b":%d\r\n" % value for value in range(10_000)]
-_SMALL = {OK: b"+OK\r\n", PONG: b"+PONG\r\n", QUEUED: b"+QUEUED\r\n"}
+_WORDS = {id(word): b"+" + word.text + CRLF for word in (OK, PONG, QUEUED)}  # these three are never freed
 
 
 def one_line(text: bytes) -> bytes:
     """The text without line ends: error texts repeat what callers sent, and must not forge a reply."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ") if b"\r" in text or b"\n" in text else text
+    return text.replace(b"\r", b" ").replace(b"\n", b" ") if 13 in text or 10 in text else text
+
+
+_WHOLE = float(1 << 62)  # as far as Redis prints doubles without fraction as integers
 
 
 def double_text(value: float) -> bytes:
-    """A double in its shortest exact spelling, as Redis 7.2 and later: 3, 0.1, 1e+20, inf, -inf, nan."""
-    text = repr(value)
-    return (text[:-2] if text.endswith(".0") else text).encode()
+    """A double in the spelling of Redis 7.2 and later: the fewest digits that are exact.
+
+    3, 0.1, 1e+20, 1.5e-7, inf, -inf, nan. Decimal or scientific is decided by the number of digits
+    and not only by the magnitude, as in the fpconv library that Redis uses.
+    """
+    if -_WHOLE <= value <= _WHOLE:
+        whole = int(value)
+        if whole == value:
+            return b"%d" % whole if whole or copysign(1, value) > 0 else b"-0"
+    elif isnan(value):
+        return b"nan"
+    elif isinf(value):
+        return b"inf" if value > 0 else b"-inf"
+    shortest = float.__repr__(value)
+    if "e" not in shortest and (0.001 <= abs(value) < 10_000 or len(shortest) - shortest.index(".") < 8):
+        return shortest.encode()
+    mantissa, _, power = shortest.removeprefix("-").partition("e")
+    before, _, after = mantissa.partition(".")
+    all_digits = (before + after).lstrip("0")
+    digits = all_digits.rstrip("0")
+    count = len(digits)
+    zeros = int(power or 0) - len(after) + len(all_digits) - count  # value = digits * 10**zeros
+    exponent = zeros + count - 1
+    if zeros >= 0 and exponent < count + 7:
+        text = digits + "0" * zeros
+    elif zeros < 0 and (zeros > -7 or abs(exponent) < 4):
+        point = count + zeros
+        text = f"{digits[:point]}.{digits[point:]}" if point > 0 else f"0.{'0' * -point}{digits}"
+    else:
+        text = f"{digits[0]}{'.' if count > 1 else ''}{digits[1:]}e{exponent:+d}"
+    return (f"-{text}" if value < 0 else text).encode()
 
 
 class Encoder:
     """Collects encoded replies until they are taken. ``protocol`` is 2 or 3."""
 
+    __slots__ = ("_parts", "_size", "_sized", "protocol")
+
     def __init__(self, protocol: int = 2) -> None:
         self.protocol: int = protocol
         self._parts: list[bytes] = []
+        self._sized = 0  # so many of the parts
+        self._size = 0  # have so many bytes
 
     @property
     def size(self) -> int:
         """Bytes waiting."""
-        return sum(map(len, self._parts))
+        parts, sized = self._parts, self._sized
+        if sized < len(parts):
+            self._size += sum(map(len, parts[sized:] if sized else parts))
+            self._sized = len(parts)
+        return self._size
 
     def write(self, reply: Reply) -> None:
         """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
@@ -59,21 +99,19 @@ class Encoder:
         if kind is bytes:
             size = len(reply)  # type: ignore[arg-type]
             parts += (_BULK[size] if size < 4096 else b"$%d\r\n" % size, reply, CRLF)  # type: ignore[arg-type]
-            return
-        if reply is OK:
+        elif reply is OK:
             parts.append(b"+OK\r\n")
-            return
-        mark = len(parts)
-        try:
-            _WRITERS[kind](self, reply)
-        except KeyError:
-            del parts[mark:]
-            if kind in _WRITERS:
+        elif reply is None:
+            parts.append(b"_\r\n" if self.protocol == 3 else b"$-1\r\n")
+        elif kind is int and 0 <= reply < 10_000:  # type: ignore[operator]
+            parts.append(_INTS[reply])  # type: ignore[index]
+        else:
+            mark = len(parts)
+            try:
+                (_WRITERS.get(kind) or _writer(kind))(self, reply)
+            except BaseException:
+                del parts[mark:]
                 raise
-            raise TypeError(f"{kind.__name__} is no reply value") from None
-        except BaseException:
-            del parts[mark:]
-            raise
 
     def write_raw(self, data: bytes) -> None:
         """Add bytes as they are."""
@@ -84,6 +122,7 @@ class Encoder:
         """All bytes since the last take."""
         parts = self._parts
         self._parts = []
+        self._size = self._sized = 0
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     # ------------------------------------------------------------ by type
@@ -121,39 +160,39 @@ class Encoder:
             self._bulk(text)
 
     def _bulk(self, reply: bytes) -> None:
-        self._parts += (b"$%d\r\n" % len(reply), reply, CRLF)
+        size = len(reply)
+        self._parts += (_BULK[size] if size < 4096 else b"$%d\r\n" % size, reply, CRLF)
 
     def _str(self, reply: str) -> None:
         self._bulk(reply.encode())
 
     def _simple(self, reply: Simple) -> None:
-        self._parts.append(_SMALL.get(reply) or b"+" + one_line(reply.text) + CRLF)
+        self._parts.append(_WORDS.get(id(reply)) or b"+" + one_line(reply.text) + CRLF)
 
     def _error(self, reply: ErrorReply) -> None:
         self._parts.append(b"-" + one_line(reply.text) + CRLF)
 
-    def _items(self, mark: bytes, items: Any) -> None:
-        self._parts.append(b"%b%d\r\n" % (mark, len(items)))
+    def _items(self, head: bytes, items: Any) -> None:
+        self._parts.append(head)
         for item in items:
-            _writer(item)(self, item)
+            kind = type(item)
+            (_WRITERS.get(kind) or _writer(kind))(self, item)
 
     def _array(self, reply: Any) -> None:
-        self._items(b"*", reply)
-
-    def _map(self, reply: dict[Any, Any]) -> None:
-        self._pairs(b"%%%d\r\n" % len(reply) if self.protocol == 3 else b"*%d\r\n" % (2 * len(reply)), reply)
-
-    def _pairs(self, head: bytes, pairs: dict[Any, Any]) -> None:
-        self._parts.append(head)
-        for name, value in pairs.items():
-            _writer(name)(self, name)
-            _writer(value)(self, value)
+        self._items(b"*%d\r\n" % len(reply), reply)
 
     def _set(self, reply: SetReply) -> None:
-        self._items(b"~" if self.protocol == 3 else b"*", reply.items)
+        self._items(b"%c%d\r\n" % (b"~" if self.protocol == 3 else b"*", len(reply.items)), reply.items)
 
     def _push(self, reply: Push) -> None:
-        self._items(b">" if self.protocol == 3 else b"*", reply.items)
+        self._items(b"%c%d\r\n" % (b">" if self.protocol == 3 else b"*", len(reply.items)), reply.items)
+
+    def _map(self, reply: dict[Any, Any]) -> None:
+        head = b"%%%d\r\n" % len(reply) if self.protocol == 3 else b"*%d\r\n" % (2 * len(reply))
+        self._pairs(head, reply)
+
+    def _pairs(self, head: bytes, pairs: dict[Any, Any]) -> None:
+        self._items(head, (each for pair in pairs.items() for each in pair))
 
     def _verbatim(self, reply: Verbatim) -> None:
         if self.protocol == 3:
@@ -164,17 +203,10 @@ class Encoder:
     def _attribute(self, reply: Attribute) -> None:
         if self.protocol == 3:
             self._pairs(b"|%d\r\n" % len(reply.attributes), reply.attributes)
-        _writer(reply.reply)(self, reply.reply)
+        self._items(b"", (reply.reply,))
 
     def _raw(self, reply: RawReply) -> None:
         self._parts.append(reply.wire)
-
-
-def _writer(reply: object) -> Callable[[Encoder, Any], None]:
-    try:
-        return _WRITERS[type(reply)]
-    except KeyError:
-        raise TypeError(f"{type(reply).__name__} is no reply value") from None
 
 
 _WRITERS: dict[type, Callable[[Encoder, Any], None]] = {
@@ -197,6 +229,14 @@ _WRITERS: dict[type, Callable[[Encoder, Any], None]] = {
     Attribute: Encoder._attribute,
     RawReply: Encoder._raw,
 }
+
+
+def _writer(kind: type) -> Callable[[Encoder, Any], None]:
+    """The writer for instances of a subclass of a reply type, such as an IntEnum."""
+    for base in kind.__mro__:
+        if base in _WRITERS:
+            return _WRITERS[base]
+    raise TypeError(f"{kind.__name__} is no reply value")
 
 
 def encode(reply: Reply, protocol: int = 2) -> bytes:

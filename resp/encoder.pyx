@@ -1,46 +1,167 @@
 """Reply values to bytes, for both protocols, in one growing C buffer. Same contract as ``encoder.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy, memset, strlen
 
-from .replies import (
-    OK,
-    Attribute,
-    ErrorReply,
-    NoReply,
-    NullArray,
-    Push,
-    RawReply,
-    SetReply,
-    Simple,
-    Verbatim,
-)
+from .replies import OK, Attribute, ErrorReply, NoReply, NullArray, Push, RawReply, SetReply, Simple, Verbatim
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
     long long PyLong_AsLongLongAndOverflow(object number, int *overflow) except? -1
-    int Py_EnterRecursiveCall(const char *where) except -1
+    double PyFloat_AS_DOUBLE(object number)
+    char *PyOS_double_to_string(double value, char format, int precision, int flags, int *kind) except NULL
+    int Py_EnterRecursiveCall(const char *where) noexcept
     void Py_LeaveRecursiveCall()
 
 cdef enum:
-    FIRST_ROOM = 4096
-    KEPT_ROOM = 1048576  # a buffer that a big reply has grown further is given back when it has been taken
+    FIRST_ROOM = 1024
+    KEPT_ROOM = 65536  # a buffer that big replies have grown further is given back when it has been taken
+    WHOLE = 4096  # raw bytes from this size on are handed through if nothing else is waiting
+    DOUBLE_ROOM = 40
 
 cdef object _ok = OK
 cdef type _simple = Simple, _error = ErrorReply, _null_array = NullArray, _no_reply = NoReply
 cdef type _set = SetReply, _push = Push, _verbatim = Verbatim, _attribute = Attribute, _raw = RawReply
+cdef frozenset _kinds = frozenset((
+    bytes, str, int, float, list, tuple, dict,
+    _simple, _error, _null_array, _no_reply, _set, _push, _verbatim, _attribute, _raw,
+))  # fmt: skip
 
 
-cpdef bytes one_line(bytes text):
+# ---------------------------------------------------------------- numbers
+
+
+cdef inline char *_digits(char *end, unsigned long long number) noexcept:
+    """Write a number's digits before ``end``; where they begin."""
+    while number >= 10:
+        end -= 1
+        end[0] = <char>(c"0" + number % 10)
+        number //= 10
+    end -= 1
+    end[0] = <char>(c"0" + number)
+    return end
+
+
+cdef inline unsigned long long _size_of(long long number) noexcept:
+    return <unsigned long long>number if number >= 0 else 0 - <unsigned long long>number
+
+
+cdef Py_ssize_t _spell(double value, char *out) except -1:
+    """Write a double (at most DOUBLE_ROOM bytes), see ``double_text``; its size."""
+    cdef char[24] room
+    cdef char[24] digits
+    cdef char *shortest
+    cdef char *at
+    cdef long long whole
+    cdef int count = 0, power = 0, after = 0, exponent, point
+    cdef bint fraction = False, negative = value < 0
+    cdef Py_ssize_t used = 0
+    if value != value:
+        memcpy(out, b"nan", 3)
+        return 3
+    if -4611686018427387904.0 <= value <= 4611686018427387904.0:
+        whole = <long long>value
+        if <double>whole == value:
+            at = _digits(room + 24, _size_of(whole))
+            # 1 / -0.0 cannot be asked without a C division: the sign bit is asked for.
+            if negative or (whole == 0 and signbit(value)):
+                at -= 1
+                at[0] = c"-"
+            memcpy(out, at, room + 24 - at)
+            return room + 24 - at
+    shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
+    try:
+        used = strlen(shortest)
+        if memchr(shortest, c"n", used) != NULL:  # inf
+            memcpy(out, shortest, used)
+            return used
+        # Take it apart into digits and a power of ten: value = digits * 10**power.
+        at = shortest + negative
+        while at[0] and at[0] != c"e":
+            if at[0] == c".":
+                fraction = True
+            else:
+                after += fraction
+                if count or at[0] != c"0":
+                    digits[count] = at[0]
+                    count += 1
+            at += 1
+        if at[0]:
+            at += 1
+            point = at[0] == c"-"
+            at += 1
+            while at[0]:
+                power = power * 10 + at[0] - c"0"
+                at += 1
+            if point:
+                power = -power
+    finally:
+        PyMem_Free(shortest)
+    power -= after
+    while count > 1 and digits[count - 1] == c"0":
+        count -= 1
+        power += 1
+    exponent = power + count - 1
+    used = 0
+    if negative:
+        out[0] = c"-"
+        used = 1
+    if 0 <= power and exponent < count + 7:
+        memcpy(out + used, digits, count)
+        memset(out + used + count, c"0", power)
+        return used + count + power
+    point = count + power
+    if power < 0 and (power > -7 or -4 < exponent < 4):
+        if point > 0:
+            memcpy(out + used, digits, point)
+            out[used + point] = c"."
+            memcpy(out + used + point + 1, digits + point, count - point)
+            return used + count + 1
+        memcpy(out + used, b"0.", 2)
+        memset(out + used + 2, c"0", -point)
+        memcpy(out + used + 2 - point, digits, count)
+        return used + 2 - point + count
+    out[used] = digits[0]
+    used += 1
+    if count > 1:
+        out[used] = c"."
+        memcpy(out + used + 1, digits + 1, count - 1)
+        used += count
+    out[used] = c"e"
+    out[used + 1] = c"-" if exponent < 0 else c"+"
+    used += 2
+    at = _digits(room + 24, _size_of(exponent))
+    memcpy(out + used, at, room + 24 - at)
+    return used + (room + 24 - at)
+
+
+cdef extern from "<math.h>":
+    bint signbit(double value)
+
+
+def double_text(double value):
+    """A double in the spelling of Redis 7.2 and later: the fewest digits that are exact.
+
+    3, 0.1, 1e+20, 1.5e-7, inf, -inf, nan. Decimal or scientific is decided by the number of digits
+    and not only by the magnitude, as in the fpconv library that Redis uses.
+    """
+    cdef char[DOUBLE_ROOM] out
+    return PyBytes_FromStringAndSize(out, _spell(value, out))
+
+
+# ---------------------------------------------------------------- replies
+
+
+cdef inline int _deeper() except -1:
+    """Count a level of nesting. Python's answer for too many is any number but 0, with the exception set."""
+    return -1 if Py_EnterRecursiveCall(b" while encoding a reply") else 0
+
+
+def one_line(bytes text not None):
     """The text without line ends: error texts repeat what callers sent, and must not forge a reply."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ") if b"\r" in text or b"\n" in text else text
-
-
-cpdef bytes double_text(double value):
-    """A double in its shortest exact spelling, as Redis 7.2 and later: 3, 0.1, 1e+20, inf, -inf, nan."""
-    cdef str text = repr(value)
-    return (text[:-2] if text.endswith(".0") else text).encode()
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 cdef class Encoder:
@@ -48,8 +169,6 @@ cdef class Encoder:
 
     def __cinit__(self, int protocol=2):
         self.protocol = protocol
-        self._out = NULL
-        self._used = self._room = 0
 
     def __dealloc__(self):
         free(self._out)
@@ -57,24 +176,45 @@ cdef class Encoder:
     @property
     def size(self):
         """Bytes waiting."""
-        return self._used
+        return self._used if self._whole is None else PyBytes_GET_SIZE(self._whole)
 
     cpdef write(self, object reply):
         """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
-        cdef Py_ssize_t mark = self._used
-        try:
-            self._value(reply)
-        except BaseException:
-            self._used = mark
-            raise
+        cdef Py_ssize_t mark
+        if self._whole is not None:
+            self._spill()
+        # These need no way back: they make room before they write.
+        if type(reply) is bytes:
+            self._string(c"$", PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
+        elif reply is _ok:
+            self._append(b"+OK\r\n", 5)
+        else:
+            mark = self._used
+            try:
+                self._value(reply)
+            except BaseException:
+                self._used = mark
+                raise
 
     cpdef write_raw(self, bytes data):
         """Add bytes as they are."""
-        self._append(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        if data is None:
+            raise TypeError("bytes are needed")
+        if self._whole is not None:
+            self._spill()
+        if PyBytes_GET_SIZE(data) >= WHOLE and not self._used:
+            self._whole = data
+        else:
+            self._append(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cpdef bytes take(self):
         """All bytes since the last take."""
-        cdef bytes taken = PyBytes_FromStringAndSize(self._out, self._used)
+        cdef bytes taken
+        if self._whole is not None:
+            taken = self._whole
+            self._whole = None
+            return taken
+        taken = PyBytes_FromStringAndSize(self._out, self._used)
         self._used = 0
         if self._room > KEPT_ROOM:
             free(self._out)
@@ -84,11 +224,22 @@ cdef class Encoder:
 
     # ------------------------------------------------------------ pieces
 
+    cdef int _spill(self) except -1:
+        """Put bytes that were to be handed through into the buffer, as more is to follow them."""
+        cdef bytes whole = self._whole
+        self._make_room(PyBytes_GET_SIZE(whole))
+        self._whole = None
+        memcpy(self._out, PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole))
+        self._used = PyBytes_GET_SIZE(whole)
+        return 0
+
     cdef int _make_room(self, Py_ssize_t more) except -1:
         cdef Py_ssize_t room = self._room * 2 if self._room else FIRST_ROOM
         cdef char *out
-        while room < self._used + more:
-            room *= 2
+        if self._used + more <= self._room:
+            return 0
+        if room < self._used + more:
+            room = self._used + more
         out = <char *>realloc(self._out, room)
         if out == NULL:
             raise MemoryError
@@ -105,30 +256,22 @@ cdef class Encoder:
 
     cdef int _head(self, char mark, long long number) except -1:
         """A mark, a number and a line end."""
-        cdef char digits[24]
-        cdef int at = 24
-        cdef unsigned long long rest = <unsigned long long>number if number >= 0 else 0 - <unsigned long long>number
-        at -= 1
-        digits[at] = c"\n"
-        at -= 1
-        digits[at] = c"\r"
-        while True:
-            at -= 1
-            digits[at] = <char>(c"0" + rest % 10)
-            rest //= 10
-            if rest == 0:
-                break
+        cdef char[24] room
+        cdef char *at = _digits(room + 22, _size_of(number))
+        room[22] = c"\r"
+        room[23] = c"\n"
         if number < 0:
             at -= 1
-            digits[at] = c"-"
+            at[0] = c"-"
         at -= 1
-        digits[at] = mark
-        return self._append(&digits[at], 24 - at)
+        at[0] = mark
+        return self._append(at, room + 24 - at)
 
-    cdef int _bulk(self, const char *data, Py_ssize_t size) except -1:
+    cdef int _string(self, char mark, const char *data, Py_ssize_t size) except -1:
+        """A string with its size before it."""
         if self._used + size + 32 > self._room:
             self._make_room(size + 32)
-        self._head(c"$", size)
+        self._head(mark, size)
         memcpy(self._out + self._used, data, size)
         self._used += size
         self._out[self._used] = c"\r"
@@ -137,99 +280,134 @@ cdef class Encoder:
         return 0
 
     cdef int _line(self, char mark, bytes text) except -1:
-        text = one_line(text)
-        self._append(&mark, 1)
-        self._append(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        return self._append(b"\r\n", 2)
-
-    cdef int _items(self, char mark, object items) except -1:
-        cdef list as_list
-        self._head(mark, len(items))
-        if type(items) is list:
-            as_list = <list>items
-            Py_EnterRecursiveCall(" while encoding a reply")
-            try:
-                for item in as_list:
-                    self._value(item)
-            finally:
-                Py_LeaveRecursiveCall()
-        else:
-            for item in items:
-                self._value(item)
+        """A line whose text cannot end it early."""
+        cdef Py_ssize_t size, i
+        cdef char *out
+        if text is None:
+            raise TypeError("a line needs bytes")
+        size = PyBytes_GET_SIZE(text)
+        if self._used + size + 3 > self._room:
+            self._make_room(size + 3)
+        out = self._out + self._used
+        out[0] = mark
+        memcpy(out + 1, PyBytes_AS_STRING(text), size)
+        for i in range(1, size + 1):
+            if out[i] == c"\r" or out[i] == c"\n":
+                out[i] = c" "
+        out[size + 1] = c"\r"
+        out[size + 2] = c"\n"
+        self._used += size + 3
         return 0
 
-    cdef int _pairs(self, object pairs) except -1:
-        for name, value in pairs.items():
-            self._value(name)
-            self._value(value)
+    cdef int _items(self, char mark, object items) except -1:
+        self._head(mark, len(items))
+        _deeper()
+        try:
+            if type(items) is list:
+                for item in <list>items:
+                    self._value(item)
+            elif type(items) is tuple:
+                for item in <tuple>items:
+                    self._value(item)
+            else:
+                for item in items:
+                    self._value(item)
+        finally:
+            Py_LeaveRecursiveCall()
+        return 0
+
+    cdef int _pairs(self, char mark, object pairs) except -1:
+        self._head(mark, len(pairs) * (2 if mark == c"*" else 1))
+        _deeper()
+        try:
+            if type(pairs) is dict:
+                for name, value in (<dict>pairs).items():
+                    self._value(name)
+                    self._value(value)
+            else:
+                for name, value in pairs.items():
+                    self._value(name)
+                    self._value(value)
+        finally:
+            Py_LeaveRecursiveCall()
         return 0
 
     # ------------------------------------------------------------ by type
 
     cdef int _value(self, object reply) except -1:
+        if type(reply) is bytes:
+            return self._string(c"$", PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
+        if reply is None:
+            return self._append(b"_\r\n", 3) if self.protocol == 3 else self._append(b"$-1\r\n", 5)
+        if type(reply) is bool:
+            if self.protocol == 3:
+                return self._append(b"#t\r\n" if reply is True else b"#f\r\n", 4)
+            return self._append(b":1\r\n" if reply is True else b":0\r\n", 4)
+        return self._as(reply, type(reply))
+
+    cdef int _as(self, object reply, type kind) except -1:
+        """Encode a reply as what ``kind`` says, its own type or one that it is derived from."""
         cdef bint three = self.protocol == 3
         cdef long long number
         cdef int overflow = 0
         cdef Py_ssize_t size = 0
         cdef const char *text
-        if type(reply) is bytes:
-            return self._bulk(PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
-        if reply is _ok:
-            return self._append(b"+OK\r\n", 5)
-        if reply is None:
-            return self._append(b"_\r\n", 3) if three else self._append(b"$-1\r\n", 5)
-        if type(reply) is int:
+        cdef char[DOUBLE_ROOM] spelt
+        cdef bytes digits
+        if kind is int:
             number = PyLong_AsLongLongAndOverflow(reply, &overflow)
             if overflow == 0:
                 return self._head(c":", number)
             digits = b"%d" % reply
-            return self._line(c"(", digits) if three else self._bulk(digits, len(digits))
-        if type(reply) is list or type(reply) is tuple:
+            if three:
+                return self._line(c"(", digits)
+            return self._string(c"$", PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is list or kind is tuple:
             return self._items(c"*", reply)
-        if type(reply) is bool:
-            if three:
-                return self._append(b"#t\r\n" if reply else b"#f\r\n", 4)
-            return self._append(b":1\r\n" if reply else b":0\r\n", 4)
-        if type(reply) is dict:
-            self._head(c"%" if three else c"*", len(reply) * (1 if three else 2))
-            return self._pairs(reply)
-        if type(reply) is str:
+        if kind is str:
             text = PyUnicode_AsUTF8AndSize(reply, &size)
-            return self._bulk(text, size)
-        if type(reply) is float:
-            shortest = double_text(reply)
-            return self._line(c",", shortest) if three else self._bulk(shortest, len(shortest))
-        return self._rare(reply, three)
-
-    cdef int _rare(self, object reply, bint three) except -1:
-        cdef type kind = type(reply)
+            return self._string(c"$", text, size)
+        if kind is dict:
+            return self._pairs(c"%" if three else c"*", reply)
         if kind is _simple:
-            self._line(c"+", reply.text)
-        elif kind is _error:
-            self._line(c"-", reply.text)
-        elif kind is _null_array:
-            self._append(b"_\r\n" if three else b"*-1\r\n", 3 if three else 5)
-        elif kind is _no_reply:
-            pass
-        elif kind is _set:
-            self._items(c"~" if three else c"*", reply.items)
-        elif kind is _push:
-            self._items(c">" if three else c"*", reply.items)
-        elif kind is _verbatim:
-            whole = reply.format + b":" + reply.text if three else reply.text
-            self._bulk(whole, len(whole))
+            return self._line(c"+", reply.text)
+        if kind is _error:
+            return self._line(c"-", reply.text)
+        if kind is float:
+            size = _spell(PyFloat_AS_DOUBLE(reply), spelt)
+            if not three:
+                return self._string(c"$", spelt, size)
+            self._append(b",", 1)
+            self._append(spelt, size)
+            return self._append(b"\r\n", 2)
+        if kind is _null_array:
+            return self._append(b"_\r\n", 3) if three else self._append(b"*-1\r\n", 5)
+        if kind is _no_reply:
+            return 0
+        if kind is _set:
+            return self._items(c"~" if three else c"*", reply.items)
+        if kind is _push:
+            return self._items(c">" if three else c"*", reply.items)
+        if kind is _verbatim:
+            digits = reply.format + b":" + reply.text if three else reply.text
+            return self._string(c"=" if three else c"$", PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is _attribute:
             if three:
-                self._out[self._used - len(whole) - 2 - len(b"%d" % len(whole)) - 3] = c"="
-        elif kind is _attribute:
-            if three:
-                self._head(c"|", len(reply.attributes))
-                self._pairs(reply.attributes)
-            self._value(reply.reply)
-        elif kind is _raw:
-            self.write_raw(reply.wire)
-        else:
-            raise TypeError(f"{kind.__name__} is no reply value")
-        return 0
+                self._pairs(c"|", reply.attributes)
+            _deeper()
+            try:
+                return self._value(reply.reply)
+            finally:
+                Py_LeaveRecursiveCall()
+        if kind is _raw:
+            digits = reply.wire
+            return self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is bytes:
+            return self._string(c"$", PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
+        for base in kind.__mro__:
+            if base in _kinds:
+                return self._as(reply, base)
+        raise TypeError(f"{kind.__name__} is no reply value")
 
 
 def encode(reply, int protocol=2):

@@ -1,10 +1,20 @@
-"""What both parsers share: the errors, and the lines that are no RESP (inline commands, HTTP)."""
+"""What both parsers share: the errors, and the lines that are no RESP (inline commands, JSON, HTTP)."""
 
 from __future__ import annotations
 
+import re
+
+# Redis' limits for clients that have yet to authenticate. Its limit of arguments is one of arrays;
+# that of JSON lines is ours, set to what one argument may have.
+STRANGER_ARGS = 10
+STRANGER_BULK = STRANGER_JSON = 16384
+
 
 class ProtocolError(Exception):
-    """The input is no request; the text is Redis'. What follows cannot be told apart any more."""
+    """The input is no request; the text is Redis'. What follows cannot be told apart any more.
+
+    ``json`` tells that the request was a JSON line, whose sender expects a JSON answer.
+    """
 
     def __init__(self, text: str, *, json: bool = False) -> None:
         super().__init__(f"Protocol error: {text}")
@@ -18,22 +28,52 @@ class HttpRequest(ProtocolError):
         super().__init__("HTTP request")
 
 
-def is_http(line: bytes) -> bool:
-    """Whether a line is an HTTP request line, or the command that a cross-protocol attack would send."""
-    first = line[:6].lower()
-    return line.endswith((b" HTTP/1.1", b" HTTP/1.0")) or first.startswith((b"post ", b"host: ", b"host:"))
+def unexpected(byte: int) -> ProtocolError:
+    """The error for an argument of an array that is no bulk string; the byte stays what it is on the wire."""
+    shown = bytes((byte,)).decode("utf-8", "surrogateescape")
+    return ProtocolError(f"expected '$', got '{shown}'")
 
 
-# ---------------------------------------------------------------- inline commands
+def read_line(line: bytes) -> list[bytes] | bytes:
+    """A whole line, without its line feed: JSON text, or the words of an inline command (none: an empty line).
 
-_BLANKS = b" \n\r\t\v\f\0"
-_ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}
+    Raises ProtocolError for unbalanced quotes and HttpRequest for what only a browser would send.
+    """
+    text = line.lstrip(b" \t")
+    if text.startswith(b"{"):
+        return text.rstrip(b" \t\r")
+    if line.endswith(b"\r"):
+        line = line[:-1]
+    words = split_words(line)
+    if _is_http(line, words):
+        raise HttpRequest
+    if words is None:
+        raise ProtocolError("unbalanced quotes in request")
+    return words
+
+
+def _is_http(line: bytes, words: list[bytes] | None) -> bool:
+    """Whether a line is an HTTP request line, or a line that a cross-protocol attack cannot avoid to send."""
+    if line.rstrip().endswith((b" HTTP/1.1", b" HTTP/1.0")):
+        return True
+    first = (line.split(None, 1) if words is None else words)[:1]
+    return bool(first) and len(first[0]) < 6 and first[0].lower() in (b"post", b"host:")
+
+
+# ---------------------------------------------------------------- words, as sdssplitargs reads them
+
+# A word of an inline command ends at these; vertical tabs and form feeds separate words too, but
+# do not end one that has begun. A NUL, where Redis stops reading altogether, is a byte of the word.
+_ENDS = b" \n\r\t"
+_BLANKS = b" \n\r\t\v\f"
+_ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}  # behind a backslash: n r t b a
+_PLAIN = re.compile(rb"[^\"'\v\f]*\Z").match
 
 
 def split_words(line: bytes) -> list[bytes] | None:
     """Split an inline command as Redis does; None where a quote is not closed or not followed by a blank."""
-    if b'"' not in line and b"'" not in line:
-        return line.replace(b"\0", b" ").split() if b"\0" in line else line.split()
+    if _PLAIN(line):
+        return line.split()
     words: list[bytes] = []
     at, size = 0, len(line)
     while True:
@@ -51,7 +91,7 @@ def split_words(line: bytes) -> list[bytes] | None:
 def _word(line: bytes, at: int) -> tuple[bytes, int] | None:
     word = bytearray()
     size = len(line)
-    while at < size and line[at] not in _BLANKS:
+    while at < size and line[at] not in _ENDS:
         byte = line[at]
         if byte in b"\"'":
             closed = _quoted(line, at + 1, byte, word)
@@ -75,7 +115,7 @@ def _quoted(line: bytes, at: int, quote: int, word: bytearray) -> int | None:
             if quote == 39:
                 if follower == 39:
                     byte, at = 39, at + 1
-            elif follower == 120 and _is_hex(line[at + 2 : at + 4]):
+            elif follower == 120 and _HEX(line, at + 2):
                 byte, at = int(line[at + 2 : at + 4], 16), at + 3
             else:
                 byte, at = _ESCAPES.get(follower, follower), at + 1
@@ -84,5 +124,4 @@ def _quoted(line: bytes, at: int, quote: int, word: bytearray) -> int | None:
     return None
 
 
-def _is_hex(text: bytes) -> bool:
-    return len(text) == 2 and all(chr(byte) in "0123456789abcdefABCDEF" for byte in text)
+_HEX = re.compile(rb"[0-9a-fA-F]{2}").match

@@ -1,12 +1,12 @@
 """Requests from bytes: RESP arrays, inline commands and JSON lines, in any mixture and any pieces.
 
 At a command border the first byte decides: ``*`` begins an array of bulk strings; a line whose
-first non-blank byte is ``{`` is a JSON line; every other line is an inline command.
+first byte behind blanks is ``{`` is a JSON line; every other line is an inline command.
 
-The compiled twin (``parser.pyx``) parses in C. This module leaves a chunk that holds whole arrays
-to hiredis, whose result is taken only if the chunk is exactly what a client's encoder produces;
-everything else (pieces, inline, JSON, errors) goes through the careful parser below, which knows
-Redis' limits and error texts.
+The compiled twin (``parser.pyx``) parses in C. This module leaves runs of whole arrays to hiredis,
+whose result is taken only if it is proven that Redis would have read the same; everything else
+(pieces, inline, JSON, errors) goes through the careful parser below, which knows Redis' limits and
+error texts.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from __future__ import annotations
 import re
 from collections import deque
 from itertools import chain
+from typing import Any
 
 import hiredis
 
-from .inline import HttpRequest, ProtocolError, is_http, split_words
-
-# hiredis makes room for as many items as a header announces: gigabytes, for a lie of ten digits.
-_MANY_ARGS = re.compile(rb"\*[0-9]{6}")
+from .inline import (
+    STRANGER_ARGS,
+    STRANGER_BULK,
+    STRANGER_JSON,
+    HttpRequest,
+    ProtocolError,
+    read_line,
+    unexpected,
+)
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
 
@@ -35,14 +41,14 @@ class Parser:
         "_argv",
         "_at",
         "_buffer",
-        "_bulk_left",
-        "_collected",
+        "_bulk",
         "_error",
+        "_fresh",
+        "_is_json",
         "_missing",
-        "_pieces",
-        "_reader",
         "_ready",
         "_scanned",
+        "_taken",
         "authenticated",
         "max_args",
         "max_bulk",
@@ -56,62 +62,40 @@ class Parser:
         self.max_inline: int = 64 << 10
         self.max_json: int = 64 << 20
         self.authenticated: bool = True
-        self._buffer = bytearray()
+        self._ready: deque[list[bytes]] = deque()  # parsed ahead of the buffer
+        self._buffer: bytes | bytearray = b""
         self._at = 0  # start of what is not parsed yet
-        self._scanned = 0  # no line feed between _at and here
+        self._scanned = 0  # the line end that is looked for is not before this
+        self._fresh = False  # hiredis has not seen what is in the buffer
         self._argv: list[bytes] = []  # of the array that is being collected
         self._missing = 0  # arguments that it still lacks
-        self._bulk_left = -1  # size of the bulk string that is being collected; -1: its header comes next
-        self._collected = 0
-        self._ready: deque[list[bytes]] = deque()
+        self._bulk = -1  # size of the argument that comes next; -1: its header comes first
+        self._taken = 0  # bytes of the unfinished request that are no longer in the buffer
+        self._is_json = False  # the unfinished line is known to be JSON
         self._error: ProtocolError | None = None
-        self._reader: hiredis.Reader | None = None
 
     @property
     def pending(self) -> int:
-        """Bytes received and not yet returned as requests, about."""
-        return len(self._buffer) - self._at + self._collected
+        """Bytes received and not yet returned as requests."""
+        return len(self._buffer) - self._at + self._taken + sum(map(_wire_size, self._ready))
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
-        if data[:1] == b"*" and not self._buffer and not self._missing and not self._ready and self.authenticated:
-            if self._take_whole(data):
-                return
-        if self._at:
-            del self._buffer[: self._at]
-            self._scanned -= self._at
-            self._at = 0
-        self._buffer += data
-
-    def _take_whole(self, data: bytes) -> bool:
-        """Let hiredis parse a chunk of whole arrays; False if it is anything else."""
-        if _MANY_ARGS.search(data) is not None:
-            return False
-        reader = self._reader
-        if reader is None:
-            reader = hiredis.Reader()
-        self._reader = None  # it is kept for the next chunk only if it has read this one to its end
-        reader.feed(data)
-        commands: list[list[bytes]] = []
-        try:
-            while (command := reader.gets()) is not False:
-                if type(command) is not list or not command:
-                    return False
-                commands.append(command)
-            args = sum(map(len, commands))
-            # The only encoding of these arguments has so many of these bytes, unless arguments hold some.
-            if data.count(b"$") != args or data.count(b"*") != len(commands):
-                return False
-            if data.count(b"\r\n") != len(commands) + 2 * args or reader.has_data():
-                return False
-            size = len(b"".join(chain.from_iterable(commands)))
-        except (hiredis.ProtocolError, hiredis.ReplyError, TypeError, MemoryError):
-            return False
-        if size > self.max_bulk or args > self.max_args:
-            return False  # perhaps a limit is broken
-        self._reader = reader
-        self._ready.extend(commands)
-        return True
+        if self._error is not None:
+            return
+        held, at = self._buffer, self._at
+        self._fresh = True
+        self._at = 0
+        if at >= len(held):
+            self._buffer = data
+            self._scanned = 0
+            return
+        self._scanned -= at
+        if type(held) is bytearray:
+            del held[:at]
+        else:
+            held = self._buffer = bytearray(memoryview(held)[at:])
+        held += data
 
     def next(self) -> list[bytes] | bytes | None:
         """The next request: an argument list, a JSON line, or None if more bytes are needed.
@@ -121,145 +105,215 @@ class Parser:
         if self._ready:
             return self._ready.popleft()
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         try:
             return self._next()
         except ProtocolError as error:
             self._error = error
+            self._buffer, self._argv, self._at, self._taken = b"", [], 0, 0
             raise
 
     def _next(self) -> list[bytes] | bytes | None:
         while True:
             if self._missing:
                 return self._collect()
-            buffer = self._buffer
-            if self._at >= len(buffer):
-                if buffer:
-                    self._buffer = bytearray()
-                    self._at = self._scanned = 0
+            buffer, at = self._buffer, self._at
+            if at >= len(buffer):
+                self._buffer = b""
+                self._at = self._scanned = 0
                 return None
-            if buffer[self._at] == 42:  # *
-                count = self._array_header()
-                if count is None:
+            if buffer[at] == 42:  # *
+                if self._fresh and self._take_batch():
+                    return self._ready.popleft()
+                if not self._array_header():
                     return None
-                if count > 0:
-                    self._missing = count
                 continue
             line = self._line()
             if line is None:
                 return None
-            stripped = line.strip()
-            if stripped[:1] == b"{":
-                if len(stripped) > self._json_limit():
-                    raise ProtocolError("too big JSON request", json=True)
-                return stripped
-            if is_http(stripped):
-                raise HttpRequest
-            argv = split_words(line)
-            if argv is None:
-                raise ProtocolError("unbalanced quotes in request")
-            if argv:
-                return argv
+            request = read_line(line)
+            if request:
+                return request
+
+    # ------------------------------------------------------------ whole arrays
+
+    def _take_batch(self) -> bool:
+        """Have hiredis parse the whole arrays in the buffer; False leaves them to the careful parser."""
+        self._fresh = False
+        buffer, at = self._buffer, self._at
+        size = len(buffer) - at
+        if size > self.max_bulk or size > self.max_args or not self.authenticated:
+            return False  # perhaps a limit is broken
+        if buffer.endswith(b"\r\n") and self._take_arrays(len(buffer)):
+            return True
+        # The end of a read cuts a pipeline somewhere; what is cut begins, as far as can be seen, with the last array.
+        end = buffer.rfind(b"\r\n*", at) + 2
+        return end > at and self._take_arrays(end)
+
+    def _take_arrays(self, end: int) -> bool:
+        chunk, at = self._buffer, self._at
+        if at or end < len(chunk) or type(chunk) is not bytes:
+            chunk = bytes(memoryview(chunk)[at:end])
+        commands = whole_arrays(chunk)
+        if commands is None:
+            return False
+        self._ready.extend(commands)
+        self._at = end
+        return True
 
     # ------------------------------------------------------------ lines
 
-    def _json_limit(self) -> int:
-        return self.max_json if self.authenticated else min(self.max_json, 16384)
-
     def _line(self) -> bytes | None:
-        """The next line without its end, or None."""
+        """The next line without its line feed, or None."""
         buffer, at = self._buffer, self._at
         end = buffer.find(b"\n", max(self._scanned, at))
-        if end < 0:
-            self._scanned = len(buffer)
-            waiting = len(buffer) - at
-            if waiting > self.max_inline:
-                if not _begins_json(buffer, at):
-                    raise ProtocolError("too big inline request")
-                if waiting > self._json_limit():
+        stop = end if end >= 0 else len(buffer)
+        json_limit = self.max_json if self.authenticated else min(self.max_json, STRANGER_JSON)
+        if stop - at > min(self.max_inline, json_limit):
+            self._is_json = self._is_json or _JSON(buffer, at, at + self.max_inline + 1) is not None
+            if self._is_json:
+                # A carriage return at the limit may be the line's end.
+                if stop - at - (buffer[stop - 1] == 13) > json_limit:
                     raise ProtocolError("too big JSON request", json=True)
-            return None
-        line = bytes(buffer[at:end])
-        self._at = self._scanned = end + 1
-        if len(line) > self.max_inline and line.lstrip(b" \t")[:1] != b"{":
-            raise ProtocolError("too big inline request")
-        return line[:-1] if line.endswith(b"\r") else line
-
-    def _header(self, too_big: str) -> bytes | None:
-        """The rest of a header line after its first byte, or None. A header has no business being long."""
-        buffer, at = self._buffer, self._at
-        end = buffer.find(b"\r", at, at + self.max_inline + 2)
+            elif stop - at > self.max_inline:
+                raise ProtocolError("too big inline request")
         if end < 0:
-            if len(buffer) - at > self.max_inline:
+            self._scanned = stop
+            return None
+        self._is_json = False
+        self._at = end + 1
+        return bytes(memoryview(buffer)[at:end])
+
+    def _header(self, too_big: str) -> int:
+        """Where the carriage return of the header line is, or -1 if the line is not complete."""
+        buffer, at = self._buffer, self._at
+        limit = at + self.max_inline + 1
+        end = buffer.find(b"\r", max(self._scanned, at), limit)
+        if end < 0:
+            if len(buffer) >= limit:
                 raise ProtocolError(too_big)
-            return None
-        if end + 1 >= len(buffer):
-            return None
-        header = bytes(buffer[at + 1 : end])
-        self._at = self._scanned = end + 2
-        return header
+            self._scanned = len(buffer)
+        elif end + 1 == len(buffer):
+            self._scanned = end
+            return -1
+        return end
 
     # ------------------------------------------------------------ arrays
 
-    def _array_header(self) -> int | None:
-        header = self._header("too big mbulk count string")
-        if header is None:
-            return None
-        count = strict_int(header)
+    def _array_header(self) -> bool:
+        """Begin an array; False if its header is not complete."""
+        end = self._header("too big mbulk count string")
+        if end < 0:
+            return False
+        count = strict_int(bytes(self._buffer[self._at + 1 : end]))
         if count is None or count > self.max_args:
             raise ProtocolError("invalid multibulk length")
-        if count > 10 and not self.authenticated:
+        if count > STRANGER_ARGS and not self.authenticated:
             raise ProtocolError("unauthenticated multibulk length")
-        return count
+        if count > 0:
+            self._missing = count
+            self._taken = end + 2 - self._at
+        self._at = end + 2
+        return True
 
     def _collect(self) -> list[bytes] | None:
         """Go on with the array; the whole of it once the last argument is there, else None."""
+        start = self._at
         while self._missing:
-            if self._bulk_left < 0 and not self._bulk_header():
+            size = self._bulk
+            if size < 0:
+                size = self._bulk = self._bulk_header()
+            buffer, at = self._buffer, self._at
+            if size < 0 or len(buffer) - at < size + 2:
+                self._taken += at - start
                 return None
-            buffer, at, size = self._buffer, self._at, self._bulk_left
-            if len(buffer) - at < size + 2:
-                return None
-            self._argv.append(bytes(buffer[at : at + size]))
-            self._collected += size
-            self._at = self._scanned = at + size + 2
-            self._bulk_left = -1
+            self._argv.append(
+                bytes(buffer[at : at + size]) if size < 1024 else bytes(memoryview(buffer)[at : at + size])
+            )
+            self._at = at + size + 2  # Redis takes any two bytes for the line end, too
+            self._bulk = -1
             self._missing -= 1
         argv = self._argv
         self._argv = []
-        self._collected = 0
+        self._taken = 0
         return argv
 
-    def _bulk_header(self) -> bool:
+    def _bulk_header(self) -> int:
+        """The size of the next argument, or -1 if its header is not complete."""
+        end = self._header("too big bulk count string")
+        if end < 0:
+            return -1
         buffer, at = self._buffer, self._at
-        if at >= len(buffer):
-            return False
-        if self._find_header_end() and buffer[at] != 36:  # $
-            raise ProtocolError(f"expected '$', got '{chr(buffer[at])}'")
-        header = self._header("too big bulk count string")
-        if header is None:
-            return False
-        size = strict_int(header)
-        if size is None or size < 0 or size > self.max_bulk:
+        if buffer[at] != 36:  # $
+            raise unexpected(buffer[at])
+        size = strict_int(bytes(buffer[at + 1 : end]))
+        if size is None or not 0 <= size <= self.max_bulk:
             raise ProtocolError("invalid bulk length")
-        if size > 16384 and not self.authenticated:
+        if size > STRANGER_BULK and not self.authenticated:
             raise ProtocolError("unauthenticated bulk length")
-        self._bulk_left = size
-        return True
+        self._at = end + 2
+        return size
 
-    def _find_header_end(self) -> bool:
-        end = self._buffer.find(b"\r", self._at, self._at + self.max_inline + 2)
-        return 0 <= end < len(self._buffer) - 1
+
+_JSON = re.compile(rb"[ \t]*\{").match
 
 
 def strict_int(text: bytes) -> int | None:
     """A 64-bit integer in its only spelling (Redis' string2ll), or None."""
-    try:
-        value = int(text)
-    except ValueError:
+    if not text.isdigit() and not (text[:1] == b"-" and text[1:].isdigit()):
         return None
+    if len(text) > 20:
+        return None
+    value = int(text)
     return value if b"%d" % value == text and -(1 << 63) <= value < 1 << 63 else None
 
 
-def _begins_json(buffer: bytearray, at: int) -> bool:
-    return bytes(buffer[at : at + 64]).lstrip(b" \t")[:1] == b"{"
+def _wire_size(argv: list[bytes]) -> int:
+    return len(b"*%d\r\n" % len(argv)) + sum(len(arg) + len(b"$%d\r\n\r\n" % len(arg)) for arg in argv)
+
+
+# ---------------------------------------------------------------- hiredis
+
+# hiredis reads replies of a server: it knows more types than requests may have, and makes room for
+# as many elements as a header announces. Chunks that could be of the latter kind are not shown to it.
+_HUGE_ARRAY = re.compile(rb"\*\d{6}").search
+_HUGE = re.compile(rb"[*~>|%]\d{6}").search
+_OTHER_TYPE = re.compile(rb"[=~>|%]\d").search
+
+_encode: Any = hiredis.pack_command  # its declared types allow one argument only
+_MORE = object()
+_spare: list[hiredis.Reader] = []  # a reader at rest; making one costs as much as parsing four commands
+
+
+def whole_arrays(data: bytes) -> list[list[bytes]] | None:
+    """The commands of a chunk that begins with ``*``, or None if the chunk is not what an encoder makes of them.
+
+    Proof that Redis would read the same: the reader is at rest afterwards, so the chunk consists of
+    whole values. If no argument holds a carriage return, no line end is inside one. If there are
+    only arrays of bytes and no verbatim strings, each argument is a bulk string, or a simple string
+    or big number in disguise. Then an array's header has one line end, a bulk string at most two, and
+    the disguised have one; the total is right only if all arguments are bulk strings that end
+    properly. Where one of the ifs is not certain, encoding the commands again must give the chunk.
+    """
+    # 61, 126, 62, 124, 37: = ~ > | %, which are looked for as numbers because that is three times as fast.
+    odd = (61 in data or 126 in data or 62 in data or 124 in data or 37 in data) and _OTHER_TYPE(data) is not None
+    if (_HUGE if odd else _HUGE_ARRAY)(data):
+        return None
+    reader = _spare.pop() if _spare else hiredis.Reader(notEnoughData=_MORE)
+    try:
+        reader.feed(data)
+        commands: list[list[bytes]] = list(iter(reader.gets, _MORE))
+        args = list(chain.from_iterable(commands))
+        joined = b"".join(args)  # refuses whatever is not bytes
+        if odd or 13 in joined:
+            if b"".join([_encode(tuple(argv)) for argv in commands]) != data:
+                return None
+        elif data.count(b"\r\n") != len(commands) + 2 * len(args):
+            return None
+        reader.feed(b"+\r\n")  # an empty string, unless something was unfinished
+        if reader.gets() != b"" or reader.has_data() or not all(commands):
+            return None
+    except (hiredis.ProtocolError, TypeError, MemoryError):
+        return None
+    _spare.append(reader)
+    return commands

@@ -1,19 +1,43 @@
-"""Requests from bytes, in C. Same contract as ``parser.py``, whose errors and word splitting it uses.
+"""Requests from bytes, in C. Same contract as ``parser.py``; the lines are read by the same ``inline.py``.
 
-A chunk is parsed where it lies; only what lacks its end is kept for the next one. Arguments of an
-unfinished array are collected one by one, big ones in pieces, so nothing is scanned or copied twice.
+A chunk is parsed where it lies. Only what lacks its end when the next chunk comes is copied, into a
+buffer of the parser's own that grows by doubling; a big argument grows in the very object that is
+returned. So each byte is copied a bounded number of times, and looked at once, however it arrives.
+Memory follows the bytes that have arrived, never the sizes that headers announce.
+
+    _data[_at:_end]   what is not parsed yet; in _chunk, or in _own if _chunk is None
+    _argv, _missing   the array that is being collected, and the arguments that it lacks
+    _bulk             the size of the next argument; -1: its header comes first
+    _big, _filled     the next argument if it is big, and how much of it is there
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.ref cimport Py_INCREF
-from libc.string cimport memchr
+from cpython.object cimport PyObject
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy, memmove
 
-from .inline import HttpRequest, ProtocolError, is_http, split_words
+from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, HttpRequest, ProtocolError, read_line, unexpected
+
+__all__ = ["HttpRequest", "Parser", "ProtocolError"]
+
+cdef extern from "Python.h":
+    # As bare pointers: list items are handed over without counting references back and forth.
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
+    int _PyBytes_Resize(PyObject **held, Py_ssize_t size) except -1
+    char *bytes_data "PyBytes_AS_STRING"(PyObject *held)
+    Py_ssize_t bytes_size "PyBytes_GET_SIZE"(PyObject *held)
+    list PyList_New(Py_ssize_t size)
+    void set_item "PyList_SET_ITEM"(PyObject *items, Py_ssize_t index, PyObject *item)
+    void set_size "Py_SET_SIZE"(PyObject *items, Py_ssize_t size)
+    void Py_INCREF(PyObject *held)
+    void Py_XDECREF(PyObject *held)
 
 cdef enum:
-    STACK_ARGS = 64  # arrays up to this size are parsed in one go
-    STASH = 65536  # longer unfinished parts are set aside in pieces
+    ROOM_ARGS = 64  # longer arrays get room for arguments as these arrive
+    BIG = 16384  # longer arguments that arrive in pieces grow in their own object
+    VERB = 24  # commands have no longer names
+
+cdef Py_ssize_t _stranger_args = STRANGER_ARGS, _stranger_bulk = STRANGER_BULK, _stranger_json = STRANGER_JSON
 
 
 cdef bint _parse_int(const char *text, Py_ssize_t size, long long *value) noexcept:
@@ -34,12 +58,56 @@ cdef bint _parse_int(const char *text, Py_ssize_t size, long long *value) noexce
         digit = <unsigned char>text[at] - c"0"
         if digit > 9:
             return False
-        number = number * 10 + digit
+        number = number * 10 + digit  # 19 digits fit
         at += 1
     if number > <unsigned long long>9223372036854775807 + negative:
         return False
     value[0] = <long long>(0 - number) if negative else <long long>number
     return True
+
+
+cdef inline Py_ssize_t _plain_number(const char *text, Py_ssize_t size, Py_ssize_t *value) noexcept:
+    """Read the digits of a header and its line end; the bytes that they take, or 0 for whatever needs a closer look."""
+    cdef Py_ssize_t at = 0, number = 0
+    cdef unsigned char digit
+    if size > 11:
+        size = 11  # nine digits and a line end
+    while at < size:
+        digit = <unsigned char>text[at] - c"0"
+        if digit > 9:
+            break
+        number = number * 10 + digit
+        at += 1
+    if at == 0 or at > 9 or at + 2 > size or text[at] != c"\r" or (text[0] == c"0" and at > 1):
+        return 0
+    value[0] = number
+    return at + 2
+
+
+# Names of commands come again and again: the same object is returned for the same name, which saves
+# making it, and hashing it when it is looked up. A name that is not in its place takes it.
+cdef PyObject *_verbs[256]
+
+
+cdef inline PyObject *_verb(const char *text, Py_ssize_t size) noexcept:
+    """A new reference to the bytes object of a command's name; NULL if memory ran out."""
+    cdef PyObject *held
+    cdef PyObject **place
+    if size < 2 or size > VERB:
+        return new_bytes(text, size)
+    place = &_verbs[
+        (<unsigned char>text[0] * 7 + <unsigned char>text[size - 1] * 29 + <unsigned char>text[size >> 1] * 3 + size) & 255
+    ]
+    held = place[0]
+    if held != NULL and bytes_size(held) == size and memcmp(bytes_data(held), text, size) == 0:
+        Py_INCREF(held)
+        return held
+    held = new_bytes(text, size)
+    if held != NULL:
+        Py_XDECREF(place[0])
+        Py_INCREF(held)
+        place[0] = held
+    return held
 
 
 cdef class Parser:
@@ -54,26 +122,81 @@ cdef class Parser:
         self.max_inline = 64 << 10
         self.max_json = 64 << 20
         self.authenticated = True
-        self._buffer = b""
-        self._argv = []
         self._bulk = -1
-        self._pieces = []
+
+    def __dealloc__(self):
+        free(self._own)
+        Py_XDECREF(self._big)
 
     @property
     def pending(self):
-        """Bytes received and not yet returned as requests, about."""
-        return PyBytes_GET_SIZE(self._buffer) - self._at + self._collected + self._pieces_size
+        """Bytes received and not yet returned as requests."""
+        return self._end - self._at + self._taken
 
     cpdef feed(self, bytes data):
         """Take received bytes."""
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._buffer)
-        if self._at >= size:
-            self._buffer = data
-            self._scanned = 0
+        if data is None:
+            raise TypeError("bytes are needed")
+        if self._error is not None:
+            return
+        if self._at < self._end:
+            self._keep(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            return
+        if self._room:
+            free(self._own)
+            self._own = NULL
+            self._room = 0
+        self._chunk = data
+        self._data = PyBytes_AS_STRING(data)
+        self._at = self._scanned = 0
+        self._end = PyBytes_GET_SIZE(data)
+
+    cdef int _keep(self, const char *data, Py_ssize_t size) except -1:
+        """Put bytes behind those that wait, in the parser's own buffer."""
+        cdef Py_ssize_t waiting = self._end - self._at, room
+        cdef char *own
+        if self._chunk is None and self._end + size <= self._room:
+            pass
+        elif self._chunk is None and waiting + size <= self._room and self._at >= waiting:
+            memmove(self._own, self._data + self._at, waiting)
+            self._scanned -= self._at
+            self._at = 0
         else:
-            self._buffer = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self._buffer) + self._at, size - self._at) + data
-            self._scanned = max(self._scanned - self._at, 0)
-        self._at = 0
+            room = max(2 * waiting, waiting + size, <Py_ssize_t>256)
+            own = <char *>malloc(room)
+            if own == NULL:
+                raise MemoryError
+            memcpy(own, self._data + self._at, waiting)
+            free(self._own)
+            self._own = own
+            self._room = room
+            self._chunk = None
+            self._data = own
+            self._scanned -= self._at
+            self._at = 0
+        self._end = self._at + waiting
+        memcpy(self._own + self._end, data, size)
+        self._end += size
+        return 0
+
+    cdef void _release(self) noexcept:
+        """Let go of the memory that held what has been parsed."""
+        free(self._own)
+        self._own = NULL
+        self._room = 0
+        self._chunk = None
+        self._data = NULL
+        self._at = self._end = self._scanned = 0
+
+    cdef int _fail(self, object error) except -1:
+        """Break the parser and raise the error."""
+        self._error = error
+        self._release()
+        Py_XDECREF(self._big)
+        self._big = NULL
+        self._argv = None
+        self._taken = 0
+        raise error
 
     cpdef object next(self):
         """The next request: an argument list, a JSON line, or None if more bytes are needed.
@@ -81,217 +204,214 @@ cdef class Parser:
         Raises ProtocolError, and again whenever it is called after that.
         """
         if self._error is not None:
-            raise self._error
-        try:
-            return self._next()
-        except ProtocolError as error:
-            self._error = error
-            raise
-
-    cdef object _next(self):
-        cdef const char *data
+            raise self._error.with_traceback(None)
         while True:
             if self._missing:
                 return self._collect()
-            if not self._pieces:
-                if self._at >= PyBytes_GET_SIZE(self._buffer):
-                    if self._at:
-                        self._buffer = b""
-                        self._at = self._scanned = 0
+            if self._at >= self._end:
+                if self._end:
+                    self._release()
+                return None
+            if self._data[self._at] == c"*":
+                if not self._array_header():
                     return None
-                data = PyBytes_AS_STRING(self._buffer)
-                if data[self._at] == c"*":
-                    argv = self._whole_array()
-                    if argv is not None:
-                        return argv
-                    if not self._array_header():
-                        return None
-                    continue
-            line = self._line()
-            if line is None:
-                return None
-            stripped = (<bytes>line).strip()
-            if (<bytes>stripped).startswith(b"{"):
-                if len(stripped) > self._json_limit():
-                    raise ProtocolError("too big JSON request", json=True)
-                return stripped
-            if is_http(stripped):
-                raise HttpRequest
-            argv = split_words(line)
-            if argv is None:
-                raise ProtocolError("unbalanced quotes in request")
-            if argv:
-                return argv
-
-    # ------------------------------------------------------------ arrays
-
-    cdef object _whole_array(self):
-        """The array at the border if all of it is there and plain; None leaves everything as it was."""
-        cdef const char *data = PyBytes_AS_STRING(self._buffer)
-        cdef Py_ssize_t end = PyBytes_GET_SIZE(self._buffer)
-        cdef Py_ssize_t at = self._at + 1, size, i, count
-        cdef Py_ssize_t[STACK_ARGS] starts
-        cdef Py_ssize_t[STACK_ARGS] sizes
-        cdef list argv
-        cdef bytes arg
-        if not self.authenticated:
-            return None
-        if at >= end or data[at] < c"1" or data[at] > c"9":
-            return None
-        count = 0
-        while at < end and c"0" <= data[at] <= c"9" and count < STACK_ARGS:
-            count = count * 10 + data[at] - c"0"
-            at += 1
-        if count > STACK_ARGS or at + 1 >= end or data[at] != c"\r":
-            return None
-        at += 2
-        for i in range(count):
-            if at + 4 > end or data[at] != c"$":
-                return None
-            at += 1
-            if data[at] == c"0":
-                size = 0
-                at += 1
+                if self._missing:
+                    return self._array()
             else:
-                size = 0
-                while at < end and c"0" <= data[at] <= c"9" and size < 100000000:
-                    size = size * 10 + data[at] - c"0"
-                    at += 1
-                if size == 0:
-                    return None
-            if at >= end or data[at] != c"\r" or size > self.max_bulk:
-                return None
-            at += 2
-            if size + 2 > end - at:
-                return None
-            starts[i] = at
-            sizes[i] = size
-            at += size + 2
-        argv = PyList_New(count)
-        for i in range(count):
-            arg = PyBytes_FromStringAndSize(data + starts[i], sizes[i])
-            Py_INCREF(arg)
-            PyList_SET_ITEM(argv, i, arg)
-        self._at = self._scanned = at
-        return argv
+                request = self._line()
+                if request is None or request:
+                    return request
 
-    cdef int _header(self, Py_ssize_t *start, Py_ssize_t *end, str too_big) except -1:
-        """Find the number of a header line; 0 if its end is not there yet. Moves on behind it."""
-        cdef const char *data = PyBytes_AS_STRING(self._buffer)
-        cdef Py_ssize_t left = PyBytes_GET_SIZE(self._buffer) - self._at
-        cdef const char *found = <const char *>memchr(data + self._at, c"\r", min(left, self.max_inline + 2))
+    # ------------------------------------------------------------ headers
+
+    cdef int _header(self, Py_ssize_t *end, str too_big) except -1:
+        """Find the carriage return of the header line; 0 if the line is not complete."""
+        cdef Py_ssize_t limit = min(self._end, self._at + self.max_inline + 1)
+        cdef Py_ssize_t start = max(self._scanned, self._at)
+        cdef const char *found = NULL
+        if start < limit:
+            found = <const char *>memchr(self._data + start, c"\r", limit - start)
         if found == NULL:
-            if left > self.max_inline:
-                raise ProtocolError(too_big)
+            if self._end - self._at > self.max_inline:
+                self._fail(ProtocolError(too_big))
+            self._scanned = self._end
             return 0
-        if found - data + 1 >= PyBytes_GET_SIZE(self._buffer):
+        end[0] = found - self._data
+        if end[0] + 1 == self._end:
+            self._scanned = end[0]
             return 0
-        start[0] = self._at + 1
-        end[0] = found - data
         return 1
 
     cdef int _array_header(self) except -1:
-        """Begin an array; 0 if its header is not complete."""
-        cdef Py_ssize_t start = 0, end = 0
-        cdef long long count = 0
-        if not self._header(&start, &end, "too big mbulk count string"):
-            return 0
-        if not _parse_int(PyBytes_AS_STRING(self._buffer) + start, end - start, &count) or count > self.max_args:
-            raise ProtocolError("invalid multibulk length")
-        if count > 10 and not self.authenticated:
-            raise ProtocolError("unauthenticated multibulk length")
-        self._at = self._scanned = end + 2
+        """Begin an array, or skip an empty one; 0 if its header is not complete."""
+        cdef Py_ssize_t end = 0, number = 0, start = self._at + 1
+        cdef Py_ssize_t taken = _plain_number(self._data + start, self._end - start, &number)
+        cdef long long count = number
+        if not taken:
+            if not self._header(&end, "too big mbulk count string"):
+                return 0
+            if not _parse_int(self._data + start, end - start, &count):
+                self._fail(ProtocolError("invalid multibulk length"))
+            taken = end + 2 - start
+        if count > self.max_args:
+            self._fail(ProtocolError("invalid multibulk length"))
+        if count > _stranger_args and not self.authenticated:
+            self._fail(ProtocolError("unauthenticated multibulk length"))
+        self._at = start + taken
         if count > 0:
             self._missing = count
+            self._taken = taken + 1
         return 1
 
     cdef int _bulk_header(self) except -1:
-        cdef Py_ssize_t start = 0, end = 0
+        """Read the size of the next argument; 0 if its header is not complete."""
+        cdef Py_ssize_t end = 0
         cdef long long size = 0
-        if not self._header(&start, &end, "too big bulk count string"):
+        if not self._header(&end, "too big bulk count string"):
             return 0
-        if self._buffer[start - 1] != 36:  # $
-            raise ProtocolError(f"expected '$', got '{chr(self._buffer[start - 1])}'")
-        if (
-            not _parse_int(PyBytes_AS_STRING(self._buffer) + start, end - start, &size)
-            or size < 0
-            or size > self.max_bulk
-        ):
-            raise ProtocolError("invalid bulk length")
-        if size > 16384 and not self.authenticated:
-            raise ProtocolError("unauthenticated bulk length")
-        self._at = self._scanned = end + 2
+        if self._data[self._at] != c"$":
+            self._fail(unexpected(<unsigned char>self._data[self._at]))
+        if not _parse_int(self._data + self._at + 1, end - self._at - 1, &size) or size < 0 or size > self.max_bulk:
+            self._fail(ProtocolError("invalid bulk length"))
+        if size > _stranger_bulk and not self.authenticated:
+            self._fail(ProtocolError("unauthenticated bulk length"))
+        self._taken += end + 2 - self._at
+        self._at = end + 2
         self._bulk = size
         return 1
 
+    # ------------------------------------------------------------ arrays
+
+    cdef object _array(self):
+        """The array whose header has just been read, if the rest of it is there and plain; else leave it to _collect."""
+        cdef Py_ssize_t count = self._missing, at = self._at, end = self._end
+        cdef Py_ssize_t size = 0, taken, index = 0
+        cdef Py_ssize_t limit = self.max_bulk if self.authenticated else min(self.max_bulk, _stranger_bulk)
+        cdef const char *data = self._data
+        cdef list argv
+        cdef PyObject *items
+        cdef PyObject *arg
+        if count > ROOM_ARGS:
+            self._argv = []
+            return self._collect()
+        argv = PyList_New(count)
+        items = <PyObject *>argv
+        while index < count:
+            if at >= end or data[at] != c"$":
+                break
+            taken = _plain_number(data + at + 1, end - at - 1, &size)
+            if not taken or size > limit or size + 2 > end - at - 1 - taken:
+                break
+            at += 1 + taken
+            arg = new_bytes(data + at, size) if index else _verb(data + at, size)
+            if arg == NULL:
+                set_size(items, index)
+                raise MemoryError
+            set_item(items, index, arg)
+            at += size + 2  # Redis takes any two bytes for the line end, too
+            index += 1
+        if index == count:
+            self._at = at
+            self._missing = self._taken = 0
+            return argv
+        set_size(items, index)  # the list keeps its room
+        self._argv = argv
+        self._missing = count - index
+        self._taken += at - self._at
+        self._at = at
+        return self._collect()
+
     cdef object _collect(self):
         """Go on with the array; the whole of it once the last argument is there, else None."""
-        cdef Py_ssize_t left, size
-        cdef bytes arg
+        cdef Py_ssize_t size
+        cdef list argv = self._argv
         while self._missing:
             if self._bulk < 0 and not self._bulk_header():
                 return None
-            left = PyBytes_GET_SIZE(self._buffer) - self._at
-            size = self._bulk - self._pieces_size
-            if left < size + 2:
-                # Not into the line end: it is taken together with the last piece.
-                if left >= STASH and left <= size:
-                    self._stash()
-                return None
-            arg = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self._buffer) + self._at, size)
-            if self._pieces:
-                self._pieces.append(arg)
-                arg = b"".join(self._pieces)
-                self._pieces = []
-                self._pieces_size = 0
-            self._argv.append(arg)
-            self._collected += self._bulk
-            self._at = self._scanned = self._at + size + 2
+            size = self._bulk
+            if self._big != NULL or (size >= BIG and self._end - self._at < size + 2):
+                if not self._fill_big():
+                    return None
+                argv.append(<object>self._big)
+                Py_XDECREF(self._big)
+                self._big = NULL
+            else:
+                if self._end - self._at < size + 2:
+                    return None
+                argv.append(PyBytes_FromStringAndSize(self._data + self._at, size))
+                self._at += size
+                self._taken += size
+            self._at += 2
+            self._taken += 2
             self._bulk = -1
             self._missing -= 1
-        argv = self._argv
-        self._argv = []
-        self._collected = 0
+        self._argv = None
+        self._taken = 0
         return argv
 
-    cdef _stash(self):
-        """Set the rest of the buffer aside, so that it is not copied with every chunk that follows."""
-        cdef bytes rest = self._buffer[self._at :] if self._at else self._buffer
-        self._pieces.append(rest)
-        self._pieces_size += PyBytes_GET_SIZE(rest)
-        self._buffer = b""
-        self._at = self._scanned = 0
+    cdef int _fill_big(self) except -1:
+        """Move what has arrived of a big argument into its object; 1 if it and its line end are there."""
+        cdef Py_ssize_t size = self._bulk
+        cdef Py_ssize_t more = min(self._end - self._at, size - self._filled), room
+        if self._big == NULL:
+            self._big = new_bytes(NULL, min(size, max(2 * more, <Py_ssize_t>BIG)))
+            if self._big == NULL:
+                raise MemoryError
+            self._filled = 0
+        room = bytes_size(self._big)
+        if self._filled + more > room:
+            try:
+                _PyBytes_Resize(&self._big, min(size, max(2 * room, self._filled + more)))
+            except MemoryError as error:  # what was there is gone
+                self._fail(error)
+        memcpy(bytes_data(self._big) + self._filled, self._data + self._at, more)
+        self._filled += more
+        self._at += more
+        self._taken += more
+        if self._filled < size or self._end - self._at < 2:
+            return 0
+        self._filled = 0
+        return 1
 
     # ------------------------------------------------------------ lines
 
-    cdef Py_ssize_t _json_limit(self):
-        return self.max_json if self.authenticated else min(self.max_json, <Py_ssize_t>16384)
-
     cdef object _line(self):
-        """The next line without its end, or None."""
-        cdef const char *data = PyBytes_AS_STRING(self._buffer)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._buffer)
-        cdef Py_ssize_t start = max(self._scanned, self._at), waiting
-        cdef const char *found = <const char *>memchr(data + start, c"\n", size - start) if start < size else NULL
-        cdef bytes line, head
+        """The request of the next line: JSON text, words, nothing if it is empty; None if the line is not complete."""
+        cdef const char *data = self._data
+        cdef Py_ssize_t at = self._at, stop = self._end, text, end
+        cdef Py_ssize_t start = max(self._scanned, at)
+        cdef Py_ssize_t json_limit = self.max_json if self.authenticated else min(self.max_json, _stranger_json)
+        cdef const char *found = NULL
+        if start < stop:
+            found = <const char *>memchr(data + start, c"\n", stop - start)
+        if found != NULL:
+            stop = found - data
+        if stop - at > min(self.max_inline, json_limit):
+            if not self._is_json:
+                text = at
+                while text < stop and text <= at + self.max_inline and (data[text] == c" " or data[text] == c"\t"):
+                    text += 1
+                self._is_json = text < stop and text <= at + self.max_inline and data[text] == c"{"
+            if self._is_json:
+                # A carriage return at the limit may be the line's end.
+                if stop - at - (data[stop - 1] == c"\r") > json_limit:
+                    self._fail(ProtocolError("too big JSON request", json=True))
+            elif stop - at > self.max_inline:
+                self._fail(ProtocolError("too big inline request"))
         if found == NULL:
-            self._scanned = size
-            waiting = size - self._at + self._pieces_size
-            if waiting > self.max_inline:
-                head = self._pieces[0] if self._pieces else self._buffer[self._at :]
-                if not head[:64].lstrip(b" \t").startswith(b"{"):
-                    raise ProtocolError("too big inline request")
-                if waiting > self._json_limit():
-                    raise ProtocolError("too big JSON request", json=True)
-                self._stash()
+            self._scanned = stop
             return None
-        line = PyBytes_FromStringAndSize(data + self._at, found - data - self._at)
-        self._at = self._scanned = found - data + 1
-        if self._pieces:
-            self._pieces.append(line)
-            line = b"".join(self._pieces)
-            self._pieces = []
-            self._pieces_size = 0
-        if PyBytes_GET_SIZE(line) > self.max_inline and not line[:64].lstrip(b" \t").startswith(b"{"):
-            raise ProtocolError("too big inline request")
-        return line[:-1] if line.endswith(b"\r") else line
+        self._is_json = False
+        self._at = stop + 1
+        text = at
+        while text < stop and (data[text] == c" " or data[text] == c"\t"):
+            text += 1
+        if text < stop and data[text] == c"{":
+            end = stop
+            while data[end - 1] == c" " or data[end - 1] == c"\t" or data[end - 1] == c"\r":
+                end -= 1
+            return PyBytes_FromStringAndSize(data + text, end - text)
+        try:
+            return read_line(PyBytes_FromStringAndSize(data + at, stop - at))
+        except ProtocolError as error:
+            self._fail(error)

@@ -1,5 +1,7 @@
 """The values that a command can answer with: a closed set, which the encoder covers wholly.
 
+Instances of subclasses count as what they are derived from (an IntEnum is an int).
+
 | value                         | RESP3            | RESP2                         |
 |-------------------------------|------------------|-------------------------------|
 | None                          | null             | null bulk string              |
@@ -20,10 +22,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, final
 
 
+@final
 class Simple:
     """A simple string, such as OK."""
 
@@ -42,13 +45,15 @@ class Simple:
         return hash(self.text)
 
 
+@final
 class ErrorReply:
     """A simple error; the text begins with its code word: ``ERR syntax error``."""
 
     __slots__ = ("text",)
 
     def __init__(self, text: str | bytes) -> None:
-        self.text = text.encode() if isinstance(text, str) else text
+        # Texts quote what clients sent, which need not be UTF-8; see inline.unexpected.
+        self.text = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
 
     def __repr__(self) -> str:
         return f"ErrorReply({self.text!r})"
@@ -60,43 +65,55 @@ class ErrorReply:
         return hash(self.text)
 
 
+@final
 class Verbatim:
     """Text with its format, three bytes such as ``txt`` or ``mkd``."""
 
     __slots__ = ("format", "text")
 
     def __init__(self, format: bytes, text: bytes) -> None:
+        if len(format) != 3:
+            raise ValueError("the format of a verbatim string has three bytes")
         self.format = format
         self.text = text
 
     def __repr__(self) -> str:
         return f"Verbatim({self.format!r}, {self.text!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verbatim) and (other.format, other.text) == (self.format, self.text)
 
+    def __hash__(self) -> int:
+        return hash((self.format, self.text))
+
+
+@final
 class SetReply:
     """Members in no particular order."""
 
     __slots__ = ("items",)
 
-    def __init__(self, items: Sequence[Any]) -> None:
+    def __init__(self, items: Collection[Any]) -> None:
         self.items = items
 
     def __repr__(self) -> str:
         return f"SetReply({self.items!r})"
 
 
+@final
 class Push:
     """A message out of turn."""
 
     __slots__ = ("items",)
 
-    def __init__(self, items: Sequence[Any]) -> None:
+    def __init__(self, items: Collection[Any]) -> None:
         self.items = items
 
     def __repr__(self) -> str:
         return f"Push({self.items!r})"
 
 
+@final
 class Attribute:
     """A reply with attributes that a client may ignore."""
 
@@ -110,6 +127,7 @@ class Attribute:
         return f"Attribute({self.attributes!r}, {self.reply!r})"
 
 
+@final
 class RawReply:
     """A reply that is already on the wire form."""
 
@@ -122,6 +140,7 @@ class RawReply:
         return f"RawReply({self.wire!r})"
 
 
+@final
 class NullArray:
     """The null that stands for an array; there is one instance, ``NULL_ARRAY``."""
 
@@ -131,8 +150,12 @@ class NullArray:
         return "NULL_ARRAY"
 
 
+@final
 class NoReply:
-    """Nothing is answered; there is one instance, ``NO_REPLY``."""
+    """Nothing is answered; there is one instance, ``NO_REPLY``.
+
+    Inside an array it is nothing as well, so that the array falls short of its header.
+    """
 
     __slots__ = ()
 

@@ -13,6 +13,10 @@ _FRACTION_DIGITS = 17
 # Redis reads numbers in a buffer of 5 KiB.
 MOST_CHARACTERS = 5 * 1024 - 1
 
+# A double overflows from 309 digits, the smallest extended format that numpy has: no shorter text can.
+_NO_OVERFLOW = 300
+_FAR_FROM_OVERFLOW = np.longdouble("1e300")
+
 
 def lost_in_reading(text: bytes, *, infinite: bool, zero: bool) -> bool:
     """Whether a number was too big or too small for its type: read as infinite or zero without being written so."""
@@ -33,12 +37,14 @@ def parse_long_double(text: bytes) -> np.longdouble:
     if not text or len(text) > MOST_CHARACTERS or text[:1].isspace() or b"\0" in text:
         raise NotAFloat
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # numpy warns of overflow, which is dealt with below
+        if len(text) < _NO_OVERFLOW and text.translate(None, b"0123456789.-") == b"":
+            return np.longdouble(text.decode("ascii"))
+        with warnings.catch_warnings():  # numpy warns of overflow, which is dealt with below; 2.5 us
+            warnings.simplefilter("ignore", RuntimeWarning)
             value = np.longdouble(text.decode("ascii"))
     except ValueError:
         raise NotAFloat from None
-    if np.isnan(value) or lost_in_reading(text, infinite=bool(np.isinf(value)), zero=not value):
+    if value != value or lost_in_reading(text, infinite=bool(np.isinf(value)), zero=not value):
         raise NotAFloat
     return value
 
@@ -54,8 +60,11 @@ def add_as_text(number: bytes, increment: bytes) -> bytes:
 
     Raises NotAFloat, IncrementNotFinite.
     """
+    first, second = parse_long_double(number), parse_long_double(increment)
+    if abs(first) < _FAR_FROM_OVERFLOW and abs(second) < _FAR_FROM_OVERFLOW:
+        return long_double_text(first + second)
     with np.errstate(over="ignore", invalid="ignore"):
-        total = parse_long_double(number) + parse_long_double(increment)
+        total = first + second
     if np.isnan(total) or np.isinf(total):
         raise IncrementNotFinite
     return long_double_text(total)

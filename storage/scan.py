@@ -56,7 +56,7 @@ class Scans:
     __slots__ = ("last", "open")
 
     def __init__(self) -> None:
-        self.open: dict[int, Scan] = {}  # in the order in which they began
+        self.open: dict[int, Scan] = {}  # the one used last at the end
         self.last = random.randrange(_NUMBERS)  # so that a cursor of before a restart is not taken for one of ours
 
     def step(self, cursor: int, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
@@ -69,6 +69,7 @@ class Scans:
         if scan is None:
             return self._begin(count, keys, now_ms)
         scan.used_ms = now_ms
+        self.open[number] = self.open.pop(number)
         if scan.keys is None and not self._has_room(now_ms):
             return cursor, []
         rest = scan.rest(keys)
@@ -82,7 +83,7 @@ class Scans:
         if count >= len(keys):
             return 0, list(keys)
         if len(self.open) >= MOST_OPEN:
-            del self.open[min(self.open, key=lambda number: self.open[number].used_ms)]
+            del self.open[next(iter(self.open))]
         self.last = self.last % _NUMBERS + 1
         while self.last in self.open:
             self.last = self.last % _NUMBERS + 1
@@ -95,10 +96,9 @@ class Scans:
         copies = [number for number, scan in self.open.items() if scan.keys is not None]
         if len(copies) < MOST_COPIES:
             return True
-        oldest = min(copies, key=lambda number: self.open[number].used_ms)
-        if now_ms - self.open[oldest].used_ms < IN_USE_MS:
+        if now_ms - self.open[copies[0]].used_ms < IN_USE_MS:
             return False
-        del self.open[oldest]
+        del self.open[copies[0]]
         return True
 
     def drop_idle(self, now_ms: int) -> None:

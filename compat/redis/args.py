@@ -20,11 +20,11 @@ SYNTAX_ERROR = "ERR syntax error"
 
 def parse_int(text: bytes) -> int:
     """A 64-bit signed integer in its only spelling. Raises NotAnInteger."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise NotAnInteger from None
-    if len(text) > 20 or b"%d" % value != text or not INT64_MIN <= value <= INT64_MAX:
+    digits = text[1:] if text[:1] == b"-" else text
+    if not digits.isdigit() or len(digits) > 19 or (digits[0] == 48 and len(text) > 1):
+        raise NotAnInteger
+    value = int(text)
+    if not INT64_MIN <= value <= INT64_MAX:
         raise NotAnInteger
     return value
 

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Key verbs: what works on every key, whatever it holds, and on whole databases."""
 
 from __future__ import annotations

@@ -63,6 +63,10 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     return string_text(value)
 
 
+# Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
+_EXPIRE_UNITS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
+
+
 def _set_key_flags(argv: list[bytes]) -> tuple[str, ...]:
     """What SET does to its key: with GET it reads it too."""
     reads = any(word.upper() == b"GET" for word in argv[3:])
@@ -91,11 +95,10 @@ def set_(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) == 3:
         ctx.keyspace.put(argv[1], argv[2])
         return OK
+    if len(argv) == 5 and argv[3] in _EXPIRE_UNITS:  # the usual way to set a key that expires
+        ctx.keyspace.put_until(argv[1], argv[2], deadline_from(ctx, argv[3], argv[4], "set"))
+        return OK
     return set_with_options(ctx, argv)
-
-
-# Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
-_EXPIRE_UNITS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
 
 
 def deadline_from(ctx: Context, option: bytes, amount: bytes, verb: str) -> int:

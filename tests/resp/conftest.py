@@ -1,10 +1,12 @@
-"""Both builds of the codec, whatever the interpreter has chosen to import."""
+"""The parser and the encoder exist twice; every test of them runs on both builds."""
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import sysconfig
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,65 +15,75 @@ import pytest
 
 import januskv.resp
 
-FOLDER = Path(januskv.resp.__file__).parent
-SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+FOLDER = Path(next(iter(januskv.resp.__path__)))
+BUILDS = ("plain", "compiled")
 
 
-def load(name: str, build: str) -> ModuleType | None:
-    """A module of the codec in its plain or its compiled build; None if there is no compiled one."""
-    full_name = f"januskv.resp.{name}"
-    if build == "plain":
-        loader: Any = importlib.machinery.SourceFileLoader(full_name, str(FOLDER / f"{name}.py"))
-    else:
-        path = FOLDER / f"{name}{SUFFIX}"
-        if not path.exists():
-            return None
-        loader = importlib.machinery.ExtensionFileLoader(full_name, str(path))
-    spec = importlib.util.spec_from_loader(full_name, loader)
+def load(name: str, build: str) -> ModuleType:
+    """One build of a module of this layer, whichever of them the package itself uses."""
+    used = importlib.import_module(f"januskv.resp.{name}")
+    is_compiled = not str(used.__file__).endswith(".py")
+    if is_compiled == (build == "compiled"):
+        return used
+    # The last part of an extension's name must stay; a plain module gets one of its own.
+    alias = f"januskv.resp.{name}" if build == "compiled" else f"januskv.resp.plain_{name}"
+    if build == "plain" and alias in sys.modules:
+        return sys.modules[alias]
+    suffixes = EXTENSION_SUFFIXES if build == "compiled" else [".py"]
+    path = next((path for suffix in suffixes if (path := FOLDER / f"{name}{suffix}").exists()), None)
+    if path is None:
+        pytest.skip(f"januskv.resp.{name} is not compiled")
+    spec = spec_from_file_location(alias, path)
     assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    if build == "plain":
+        sys.modules[alias] = module
+    spec.loader.exec_module(module)
     return module
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for fixture in ("parser_module", "encoder_module"):
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, ["plain", "compiled"], indirect=True)
+_loaded: dict[tuple[str, str], ModuleType] = {}
 
 
-def _module(name: str, build: str) -> ModuleType:
-    module = load(name, build)
-    if module is None:
-        pytest.skip("this machine has no compiled build")
-    return module
+def twin(name: str, build: str) -> ModuleType:
+    if (name, build) not in _loaded:
+        _loaded[name, build] = load(name, build)
+    return _loaded[name, build]
 
 
-@pytest.fixture
-def parser_module(request: pytest.FixtureRequest) -> ModuleType:
-    return _module("parser", request.param)
-
-
-@pytest.fixture
-def encoder_module(request: pytest.FixtureRequest) -> ModuleType:
-    return _module("encoder", request.param)
+@pytest.fixture(scope="session", params=BUILDS)
+def parser_class(request: pytest.FixtureRequest) -> Any:
+    return twin("parser", request.param).Parser
 
 
 @pytest.fixture(scope="session")
-def both_parsers() -> tuple[Any, Any]:
-    compiled = load("parser", "compiled")
-    if compiled is None:
-        pytest.skip("this machine has no compiled build")
-    plain = load("parser", "plain")
-    assert plain is not None
-    return plain.Parser, compiled.Parser
+def parser_classes() -> list[Any]:
+    """Both builds, for tests that compare them."""
+    return [twin("parser", build).Parser for build in BUILDS]
+
+
+@pytest.fixture(scope="session", params=BUILDS)
+def encoder(request: pytest.FixtureRequest) -> ModuleType:
+    return twin("encoder", request.param)
 
 
 @pytest.fixture(scope="session")
-def both_encoders() -> tuple[Any, Any]:
-    compiled = load("encoder", "compiled")
-    if compiled is None:
-        pytest.skip("this machine has no compiled build")
-    plain = load("encoder", "plain")
-    assert plain is not None
-    return plain.encode, compiled.encode
+def encoders() -> list[ModuleType]:
+    """Both builds, for tests that compare them."""
+    return [twin("encoder", build) for build in BUILDS]
+
+
+@pytest.fixture
+def resident_bytes() -> Callable[[], int]:
+    """This process's resident memory."""
+
+    def read() -> int:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("VmRSS is not told")
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("resident memory is read from /proc")
+    return read

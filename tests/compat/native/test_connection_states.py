@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from januskv.resp.replies import OK, ErrorReply, Simple
+
 NOAUTH = {"st": 170, "tkn": None, "m": "NOAUTH Authentication required."}
 
 
@@ -38,14 +40,14 @@ def test_the_document_door_asks_for_a_login_in_json(locked: Any) -> None:
 
 
 def test_the_verb_door_asks_for_a_login_as_redis_does(locked: Any) -> None:
-    assert locked.connect()("KV_COUNT") == "NOAUTH Authentication required."
+    assert locked.connect()("KV_COUNT") == ErrorReply("NOAUTH Authentication required.")
 
 
 def test_login(locked: Any) -> None:
     wire = locked.connect()
     assert ask(wire, "SV_AUTH", password="secret") == {"st": 1}
     assert ask(wire, "KV_COUNT") == {"st": 1, "cnt": 0}
-    assert wire("PING") == "PONG" or wire("PING") is not None
+    assert wire("PING") == Simple(b"PONG")
 
 
 def test_login_by_auth_serves_json_too(locked: Any) -> None:
@@ -157,9 +159,13 @@ def test_requests_that_are_no_command_leave_the_last_command(wire: Any, through:
 
 def test_time_of_lines_is_not_charged_to_the_commands_beside_them(house: Any, wire: Any) -> None:
     keys = ",".join(f'"k{i}":{i}' for i in range(20_000))
-    wire.send(b"PING\r\n" + b'{"KV_SET":{"keys":{%b}}}\n' % keys.encode() + b"PING\r\n")
     ping, kv_set = house.server.table.by_name("ping"), house.server.table.native["KV_SET"]
-    assert 0 <= ping.usec < kv_set.usec
+    shares = []
+    for _ in range(5):  # the machine may be busy with something else in one of them
+        ping.usec = kv_set.usec = 0
+        wire.send(b"PING\r\n" + b'{"KV_SET":{"keys":{%b}}}\n' % keys.encode() + b"PING\r\n")
+        shares.append(ping.usec / kv_set.usec)
+    assert 0 <= min(shares) < 0.5
 
 
 # ---------------------------------------------------------------- sessions and databases
@@ -201,6 +207,19 @@ def test_a_selected_session_that_has_ended(wire: Any) -> None:
     assert ask(wire, "KV_SET", keys={"a": 1}, tkn=other)["st"] == 1
     wire("SELECT", "0")
     assert ask(wire, "KV_COUNT")["cnt"] == 0
+
+
+def test_verbs_in_a_selected_session_that_has_ended(wire: Any) -> None:
+    token = ask(wire, "SH_NEW", name="a")["tkn"]
+    wire("SELECT", token)
+    assert json.loads(wire("SH_END", json.dumps({"tkn": token})))["SH_END_RSP"]["st"] == 1
+    gone = ErrorReply("ERR the selected session has ended, SELECT another one or a database")
+    assert [wire("GET", "a"), wire("SET", "a", "1"), wire("DBSIZE")] == [gone] * 3
+    assert wire("PING") == Simple(b"PONG")
+    assert json.loads(wire("KV_COUNT"))["KV_COUNT_RSP"]["st"] == 100
+    assert json.loads(wire("SH_NEW", '{"name":"b"}'))["SH_NEW_RSP"]["st"] == 1
+    assert wire("SELECT", "0") == OK
+    assert wire("SET", "a", "1") == OK
 
 
 def test_a_client_inside_a_session_keeps_it_alive(house: Any, wire: Any) -> None:

@@ -1,0 +1,12 @@
+cpdef object parse_int(bytes text)
+cpdef object parse_uint(bytes text)
+cpdef object parse_float(bytes text)
+
+cdef class Args:
+    cdef public list argv
+    cdef public Py_ssize_t at
+    cpdef bint more(self)
+    cpdef bytes take(self)
+    cpdef bytes word(self)
+    cpdef bytes peek(self)
+    cpdef bint flag(self, bytes name)

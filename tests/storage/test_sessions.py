@@ -1,0 +1,160 @@
+"""Sessions: tokens, expiry, and what is told to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from januskv.storage.clock import ManualClock
+from januskv.storage.errors import NoSuchSession, SessionExists
+from januskv.storage.sessions import LEAST_TOKEN, SHARED_BIT, shared_token
+from januskv.storage.store import SWEEP_MS, Store
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(clock: ManualClock) -> Store:
+    return Store(clock=clock)
+
+
+def advance(store: Store, clock: ManualClock, ms: int) -> None:
+    clock.advance(ms)
+    store.tend()
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_private_tokens_are_random_and_no_database_numbers(store: Store) -> None:
+    tokens = {store.sessions.open_new("a", shared=False).token for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(LEAST_TOKEN <= token < SHARED_BIT for token in tokens)
+
+
+def test_shared_tokens_follow_from_the_name(store: Store) -> None:
+    session = store.sessions.open_new("board", shared=True)
+    assert session.token == shared_token("board") == 14487024801716488420
+    assert SHARED_BIT <= session.token < 1 << 64
+    assert store.sessions.shared_by_name("board") is session
+    assert store.sessions.shared_by_name("boar") is None
+
+
+def test_a_shared_name_is_taken_once(store: Store) -> None:
+    token = store.sessions.open_new("board", shared=True).token
+    with pytest.raises(SessionExists) as clash:
+        store.sessions.open_new("board", shared=True)
+    assert clash.value.token == token
+    assert not store.sessions.open_new("board", shared=False).shared
+    assert len(store.sessions) == 2
+
+
+def test_an_unknown_token(store: Store) -> None:
+    for operation in (store.sessions.look_up, store.sessions.enter, store.sessions.end):
+        with pytest.raises(NoSuchSession):
+            operation(5)
+
+
+# ---------------------------------------------------------------- expiry
+
+
+def open_one(store: Store, *, duration_s: int = 10, delete: bool = True) -> Any:
+    session = store.sessions.open_new("a", shared=False, duration_s=duration_s, delete_on_expiry=delete)
+    session.keyspace.put(b"k", b"v")
+    return session
+
+
+def test_without_duration_a_session_never_expires(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=0)
+    advance(store, clock, 10**13)
+    assert store.sessions.look_up(session.token) is session
+
+
+def test_a_session_outlives_its_deadline_until_the_sweep(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=1)
+    advance(store, clock, SWEEP_MS - 1)
+    assert not session.ended
+    advance(store, clock, 1)
+    assert session.ended
+    assert session.token not in store.sessions.by_token
+
+
+def test_entering_revives_it_before_the_sweep(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=3)
+    clock.advance(SWEEP_MS - 1)
+    assert store.sessions.enter(session.token) is session
+    advance(store, clock, 1)
+    assert not session.ended
+    assert session.deadline_ms == clock.now_ms - 1 + 3_000
+
+
+def test_looking_does_not(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=3)
+    clock.advance(SWEEP_MS - 1)
+    store.sessions.look_up(session.token)
+    advance(store, clock, 1)
+    assert session.ended
+
+
+def test_deadlines_that_are_ahead_are_left(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=60)
+    advance(store, clock, SWEEP_MS)
+    assert session.keyspace.get(b"k") == b"v"
+    assert session.deadline_ms == clock.now_ms - SWEEP_MS + 60_000
+
+
+def test_one_that_is_to_stay_is_emptied_and_begins_anew(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=7, delete=False)
+    for _ in range(2):
+        session.keyspace.put(b"k", b"v")
+        advance(store, clock, 2 * SWEEP_MS)
+        assert not session.ended
+        assert len(session.keyspace) == 0
+        assert session.deadline_ms == clock.now_ms + 7_000
+
+
+def test_a_clock_that_is_set_back_does_not_end_the_sweeps(store: Store, clock: ManualClock) -> None:
+    advance(store, clock, -1_000_000)
+    session = open_one(store, duration_s=1)
+    advance(store, clock, SWEEP_MS)
+    assert session.ended
+
+
+def test_keys_of_sessions_expire_too(store: Store, clock: ManualClock) -> None:
+    session = open_one(store, duration_s=0)
+    session.keyspace.expire_at(b"k", clock.now_ms + 500)
+    advance(store, clock, 2_000)
+    assert len(session.keyspace) == 0
+
+
+# ---------------------------------------------------------------- ending
+
+
+def test_whoever_is_inside_is_told(store: Store) -> None:
+    told: list[Any] = []
+    store.sessions.on_end = told.append
+    first, second = open_one(store), open_one(store)
+    store.sessions.end(first.token)
+    assert told == [first]
+    assert store.sessions.end_all() == 1
+    assert told == [first, second]
+    assert store.sessions.end_all() == 0
+
+
+def test_flushing_leaves_sessions_alone(store: Store) -> None:
+    session = open_one(store)
+    store.flush_all()
+    assert session.keyspace.get(b"k") == b"v"
+
+
+def test_the_feed_hears_of_sessions(store: Store, clock: ManualClock) -> None:
+    heard: list[tuple[str, bytes]] = []
+    store.feed.subscribe(lambda keyspace, event, key, detail: heard.append((event, key)))
+    session = open_one(store, duration_s=1)
+    advance(store, clock, SWEEP_MS)
+    assert heard == [("session_new", b""), ("set", b"k"), ("flushdb", b""), ("session_end", b"")]
+    assert session.ended
