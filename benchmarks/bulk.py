@@ -16,9 +16,22 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
-from servers import BUILDS, Server, encode, end_in_order, markdown, origin, pin_to_client_core, receive, start, words
+from servers import (
+    BUILDS,
+    Server,
+    encode,
+    end_in_order,
+    markdown,
+    origin,
+    pin_to_client_core,
+    receive,
+    start,
+    undisturbed,
+    words,
+)
 
 KEYSPACE = 100_000
 VALUE = b"0123456789abcdef0123456789abcdef"
@@ -68,6 +81,53 @@ def timed(sock: socket.socket, exchange: Exchange) -> float:
     return spent
 
 
+class Cell(NamedTuple):
+    """What one command did on one server in a round."""
+
+    kkeys_per_s: float
+    cpu_s: float
+
+
+Round = dict[tuple[str, int], Cell]  # by command and number of the server
+
+
+def one_round(servers: Sequence[Server], socks: Sequence[socket.socket], names: Sequence[bytes], first: int) -> Round:
+    """Run every command on every server, beginning with one of them."""
+    found: Round = {}
+    for label, exchange in exchanges(names).items():
+        for i in [*range(first, len(servers)), *range(first)]:
+            if servers[i].name == "redis" and label.startswith("KV_"):
+                continue
+            before = servers[i].cpu_seconds()
+            seconds = statistics.median(timed(socks[i], exchange) for _ in range(REPEATS))
+            found[label, i] = Cell(len(names) / seconds / 1000, servers[i].cpu_seconds() - before)
+    return found
+
+
+def table(servers: Sequence[Server], rounds: Sequence[Round], keys: int) -> str:
+    """The medians of all rounds. The first server is Redis."""
+    rows = []
+    for label, base in BASE.items():
+        row = [label]
+        for i in range(len(servers)):
+            cells = [done[label, i] for done in rounds if (label, i) in done]
+            if not cells:
+                row += [""] * (2 if i == 0 else 3)
+                continue
+            row.append(f"{statistics.median(cell.kkeys_per_s for cell in cells):.0f}")
+            if i > 0:
+                theirs = [done[base, 0].kkeys_per_s for done in rounds]
+                ratios = [cell.kkeys_per_s / their for cell, their in zip(cells, theirs, strict=True)]
+                row.append(f"{statistics.median(ratios):.2f}")
+            # The kernel's tick is coarse, so processor time is summed over all rounds.
+            row.append(f"{sum(cell.cpu_s for cell in cells) / (len(cells) * REPEATS * keys) * 1e9:.0f}")
+        rows.append(row)
+    heads = ["command", "redis", "ns CPU"]
+    for server in servers[1:]:
+        heads += [server.name, "ratio", "ns CPU"]
+    return markdown(heads, rows)
+
+
 def main() -> None:
     """Run the rounds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,46 +137,20 @@ def main() -> None:
     args = parser.parse_args()
     end_in_order()
     drawn = random.Random(1)
+    rounds: list[Round] = []
     with contextlib.ExitStack() as stack:
-        servers: list[Server] = [stack.enter_context(start(build)) for build in ("redis", *args.builds)]
+        servers = [stack.enter_context(start(build)) for build in ("redis", *args.builds)]
         pin_to_client_core()
         for server in servers:
             server.fill(b"key:", KEYSPACE, VALUE)
         socks = [stack.enter_context(server.connect()) for server in servers]
-        rates: dict[tuple[str, int], list[float]] = {}
-        costs: dict[tuple[str, int], float] = {}
         for number in range(args.rounds):
-            turn = number % len(servers)
-            for label, exchange in exchanges(drawn.sample(EVERYTHING, args.keys)).items():
-                for i in [*range(turn, len(servers)), *range(turn)]:
-                    if servers[i].name == "redis" and label.startswith("KV_"):
-                        continue
-                    before = servers[i].cpu_seconds()
-                    spent = statistics.median(timed(socks[i], exchange) for _ in range(REPEATS))
-                    rates.setdefault((label, i), []).append(args.keys / spent / 1000)
-                    costs[label, i] = costs.get((label, i), 0.0) + servers[i].cpu_seconds() - before
+            names = drawn.sample(EVERYTHING, args.keys)
+            rounds.append(undisturbed(partial(one_round, servers, socks, names, number % len(servers))))
             print(f"round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
-    rows = []
-    for label, base in BASE.items():
-        row = [label]
-        for i in range(len(servers)):
-            if (label, i) not in rates:
-                row += [""] * (2 if i == 0 else 3)
-                continue
-            row.append(f"{statistics.median(rates[label, i]):.0f}")
-            if i > 0:
-                pairs = zip(rates[label, i], rates[base, 0], strict=True)
-                row.append(f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}")
-            row.append(f"{costs[label, i] / (args.rounds * REPEATS * args.keys) * 1e9:.0f}")
-        rows.append(row)
-    heads = ["command", "redis", "ns CPU"]
-    for build in args.builds:
-        heads += [build, "ratio", "ns CPU"]
     print(origin())
-    print(markdown(heads, rows))
-    print(
-        "\nThousand keys a second; median ratio to Redis' MSET or MGET of the same round; processor time of the server a key."
-    )
+    print(table(servers, rounds, args.keys))
+    print("\nThousand keys a second; median of the ratios to Redis' MSET or MGET; processor time of the server a key.")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import redis_side_by_side
 from servers import (
@@ -27,6 +28,7 @@ from servers import (
     origin,
     redis_server,
     run_client,
+    undisturbed,
     words,
 )
 
@@ -83,9 +85,9 @@ def compare(
     theirs: list[float] = []
     runs: list[list[tuple[float, float]]] = [[] for _ in servers]
     for _ in range(args.rounds):
-        theirs.append(beside(redis, kind, pipeline, args.size))
+        theirs.append(undisturbed(partial(beside, redis, kind, pipeline, args.size)))
         for server, done in zip(servers, runs, strict=True):
-            done.append(load(server, mode, kind, pipeline, args.size))
+            done.append(undisturbed(partial(load, server, mode, kind, pipeline, args.size)))
     nemesis = NEMESIS.get((kind, pipeline))
     wanted = nemesis * WANTED[mode] if nemesis is not None else None
     row = [f"{kind} {mode}", str(pipeline), f"{wanted:.0f}" if wanted is not None else ""]

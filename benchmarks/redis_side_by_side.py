@@ -18,9 +18,10 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
-from servers import BUILDS, Server, end_in_order, markdown, numbers, origin, run_client, start, words
+from servers import BUILDS, Server, end_in_order, markdown, numbers, origin, run_client, start, undisturbed, words
 
 CLIENTS = 50
 KEYSPACE = 100_000
@@ -69,10 +70,15 @@ def prepare(server: Server, test: str, size: int) -> None:
         measure(server, FILLED_BY[test], 16, size, 500_000)
 
 
+def prepare_and_measure(server: Server, test: str, pipeline: int, size: int, count: int) -> Run:
+    """One run on a server that holds what the test works on and nothing else."""
+    prepare(server, test, size)
+    return measure(server, test, pipeline, size, count)
+
+
 def choose_count(server: Server, test: str, pipeline: int, size: int, seconds: float) -> int:
     """How many requests make a run of about so many seconds on this server."""
-    prepare(server, test, size)
-    rate = measure(server, test, pipeline, size, 20_000 * min(pipeline, 8)).rps
+    rate = prepare_and_measure(server, test, pipeline, size, 20_000 * min(pipeline, 8)).rps
     return max(int(rate * seconds) // 10_000, 1) * 10_000
 
 
@@ -92,8 +98,7 @@ def compare(servers: Sequence[Server], test: str, pipeline: int, size: int, args
     for number in range(args.rounds):
         turn = number % len(servers)
         for i in [*range(turn, len(servers)), *range(turn)]:
-            prepare(servers[i], test, size)
-            runs[i].append(measure(servers[i], test, pipeline, size, count))
+            runs[i].append(undisturbed(partial(prepare_and_measure, servers[i], test, pipeline, size, count)))
     theirs = runs[0]
     cost = statistics.median(run.cpu_us for run in theirs)
     row = [test, str(pipeline), str(size) if test not in SIZELESS else ""]
@@ -121,12 +126,18 @@ def main() -> None:
         sys.exit("redis-benchmark is not installed")
     end_in_order()
     rows = []
+    failed = False
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(start(build)) for build in ("redis", *args.builds)]
         for pipeline in args.pipelines:
             for test in args.tests:
                 for size in args.sizes[:1] if test in SIZELESS else args.sizes:
-                    rows.append(compare(servers, test, pipeline, size, args))
+                    try:
+                        rows.append(compare(servers, test, pipeline, size, args))
+                    except RuntimeError as error:  # what was measured before is kept
+                        failed = True
+                        print(error, file=sys.stderr)
+                        rows.append([test, str(pipeline), "", "error", *[""] * (2 * len(args.builds) + 1)])
                     print("  ".join(rows[-1]), file=sys.stderr, flush=True)
     heads = ["test", "P", "bytes", "Redis krps", "Redis µs CPU"]
     for build in args.builds:
@@ -134,6 +145,7 @@ def main() -> None:
     print(origin())
     print(markdown(heads, rows))
     print("\nRatios ours/Redis: requests a second (more is better), processor time of the server a request (less is).")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
 
     Every key that is there during the whole iteration is returned.
 
-    Cost: O(COUNT) a call; the first call copies the list of keys, 8 ns each
+    Cost: O(COUNT) a call; the second call copies the list of keys, 8 ns each
     """
     cursor = parse_cursor(argv[1])
     args = Args(argv, 2)
