@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from servers import encode, markdown, numbers, origin, pin_to_server_core, words
+from servers import encode, have_the_machine, markdown, numbers, origin, pin_to_server_core, words
 
 KEYS = [b"key:%012d" % number for number in range(100_000)]
 COUNTERS = [b"counter:%012d" % number for number in range(100_000)]
@@ -124,6 +124,7 @@ def main() -> None:
     if args.measure:
         measure_all(args)
         return
+    have_the_machine()
     rows = []
     for build in args.builds:
         environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}

@@ -21,7 +21,7 @@ import redis_side_by_side
 from servers import (
     Server,
     compiled_tool,
-    end_in_order,
+    have_the_machine,
     januskv,
     markdown,
     numbers,
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--kinds", type=words(*KINDS), default=list(KINDS))
     parser.add_argument("--size", type=int, default=32)
     args = parser.parse_args()
-    end_in_order()
+    have_the_machine()
     rows = []
     with contextlib.ExitStack() as stack:
         redis = stack.enter_context(redis_server())

@@ -17,8 +17,8 @@ from servers import (
     BUILDS,
     Server,
     encode,
-    end_in_order,
     expect,
+    have_the_machine,
     markdown,
     numbers,
     origin,
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--builds", type=words(*BUILDS), default=["compiled", "plain"])
     parser.add_argument("--size", type=int, default=100)
     args = parser.parse_args()
-    end_in_order()
+    have_the_machine()
     pin_to_client_core()
     rows = []
     for count in args.keys:

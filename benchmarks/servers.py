@@ -6,6 +6,7 @@ Where this process may use two cores or more, servers run on the first and the c
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import platform
 import re
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -76,6 +77,7 @@ _RETRY_AFTER_S = 1.0
 _running: set[int] = set()  # pids of the servers
 _waited_s = 0.0
 _disturbed = 0
+_lock: TextIO | None = None  # held until the process ends
 
 
 def _cpu_ticks(pid: int) -> int:
@@ -92,7 +94,7 @@ def _others_ticks() -> float:
     return user + nice + system + steal - mine - sum(_cpu_ticks(pid) for pid in _running)
 
 
-_BEGUN = (time.monotonic(), _others_ticks())
+_begun = (time.monotonic(), _others_ticks())
 
 
 def _disturbance(since: tuple[float, float]) -> float:
@@ -318,14 +320,19 @@ def start(build: str) -> contextlib.AbstractContextManager[Server]:
 # ---------------------------------------------------------------- what the scripts share
 
 
+def _tool_folder() -> Path:
+    """Where compiled programs and the lock live between runs; nobody else may write there."""
+    folder = Path(tempfile.gettempdir()) / f"januskv-bench-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise RuntimeError(f"{folder} belongs to somebody else")
+    return folder
+
+
 def compiled_tool(source: str) -> Path:
     """Compile a C program of benchmarks/load, once for each version of its source; the path of the program."""
     code = HERE / "load" / source
-    folder = Path(tempfile.gettempdir()) / f"januskv-bench-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise RuntimeError(f"{folder} belongs to somebody else")
-    program = folder / f"{code.stem}-{code.stat().st_mtime_ns}"
+    program = _tool_folder() / f"{code.stem}-{code.stat().st_mtime_ns}"
     if not program.exists():
         fresh = program.with_suffix(f".{os.getpid()}")
         subprocess.run(["cc", "-O2", "-Wall", "-o", str(fresh), str(code)], check=True)
@@ -352,16 +359,24 @@ def words(*known: str) -> Callable[[str], list[str]]:
     return words_of
 
 
-def end_in_order() -> None:
-    """Let SIGTERM end this process as an exception does, so that the servers it started end too."""
+def have_the_machine() -> None:
+    """Begin: wait until no other of these scripts measures; let SIGTERM end the servers too, as an exception does."""
+    global _lock, _begun
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    _lock = (_tool_folder() / "lock").open("w")
+    try:
+        fcntl.flock(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for another benchmark to end", file=sys.stderr, flush=True)
+        fcntl.flock(_lock, fcntl.LOCK_EX)
+    _begun = (time.monotonic(), _others_ticks())
 
 
 def origin() -> str:
     """How a table was made, as two lines of Markdown: the command line; the machine, versions and what disturbed."""
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     redis = re.search(r"v=(\S+)", subprocess.getoutput("redis-server --version"))
-    disturbance = f"other programs took {_disturbance(_BEGUN):.0%} of the machine"
+    disturbance = f"other programs took {_disturbance(_begun):.0%} of the machine"
     if _disturbed:
         disturbance += f" and disturbed {_disturbed} of the runs that count"
     facts = [
