@@ -8,7 +8,6 @@ that plain commands do not need.
 from __future__ import annotations
 
 import logging
-from time import perf_counter_ns
 from typing import Any
 
 from januskv.commands.context import Context
@@ -24,6 +23,7 @@ from .dispatch import Dispatcher
 from .native import NativeFace
 from .outbox import Outbox
 from .server import Server
+from .stopwatch import now_ns
 
 log = logging.getLogger("januskv")
 
@@ -149,7 +149,7 @@ class Connection:
         self.active_ms = self.clock.tick()
         if self.session is not None:
             self.session.renew(self.active_ms)
-        started = perf_counter_ns()
+        started = now_ns()
         self.timed_ns = 0
         earlier: list[tuple[Command, int]] | None = None
         last: Command | None = None
@@ -201,7 +201,7 @@ class Connection:
         finally:
             if last is not None:
                 self.last_command = last
-                spent_us = (perf_counter_ns() - started - self.timed_ns) / 1000
+                spent_us = (now_ns() - started - self.timed_ns) / 1000
                 if earlier is None and (count > 1 or spent_us < self.server.config.slow_threshold_us):
                     last.calls += count
                     last.usec += spent_us

@@ -7,7 +7,6 @@ wrong number of arguments, or comes while the client or the server is in a speci
 from __future__ import annotations
 
 import logging
-from time import perf_counter_ns
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
@@ -17,6 +16,7 @@ from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
 from .client import Client
 from .faults import INTERNAL, RespError, fault_of
 from .server import Server
+from .stopwatch import now_ns
 
 log = logging.getLogger("januskv")
 
@@ -110,12 +110,12 @@ class Dispatcher:
     def execute(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
         """Run one command, timed and counted; errors become replies."""
         server = self.server
-        started = perf_counter_ns()
+        started = now_ns()
         try:
             reply: Reply = command.run(context, argv)  # type: ignore[assignment]
         except Exception as error:
             reply = self.failure(command, argv, error)
-        spent_ns = perf_counter_ns() - started
+        spent_ns = now_ns() - started
         context.client.connection.timed_ns += spent_ns
         usec = spent_ns // 1000
         command.calls += 1

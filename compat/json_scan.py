@@ -1,6 +1,15 @@
-"""What can be read off a valid JSON text without parsing it. The compiled twin (``json_scan.pyx``) scans in C."""
+"""Cheap looks at a valid JSON text and at what a parser made of it. The compiled twin (``json_scan.pyx``) scans in C."""
 
 from __future__ import annotations
+
+from typing import Any, Final
+
+# A float of this size may have been an integer that did not fit; none below can.
+_SUSPICIOUS = float(1 << 63)
+
+# What count_members gives instead of a number.
+DOUBTFUL: Final = -1  # there is a number which may not be what the text said
+TOO_DEEP: Final = -2
 
 
 def written_members(text: bytes) -> int:
@@ -14,3 +23,27 @@ def written_members(text: bytes) -> int:
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     return b"".join(text.split(b'"')[::2]).count(b":")
+
+
+def count_members(value: Any, room: int) -> int:
+    """Members of all objects in a parsed value, which may be nested ``room`` deep; see DOUBTFUL and TOO_DEEP."""
+    kind = type(value)
+    if kind is dict:
+        total = len(value)
+        items = value.values()
+    elif kind is list:
+        total = 0
+        items = value
+    else:
+        return DOUBTFUL if kind is float and abs(value) >= _SUSPICIOUS else 0
+    if room == 0:
+        return TOO_DEEP
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is int:
+            continue
+        inner = count_members(item, room - 1)
+        if inner < 0:
+            return inner
+        total += inner
+    return total

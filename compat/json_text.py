@@ -21,15 +21,9 @@ import orjson
 
 from januskv.storage.values import MOST_DEPTH
 
-from .json_scan import written_members
+from .json_scan import TOO_DEEP, count_members, written_members
 
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
-# A float of this size may have been an integer that did not fit; none below can.
-_SUSPICIOUS = float(1 << 63)
-
-# What count_members gives instead of a number.
-_DOUBTFUL = -1  # there is a number which may not be what the text said
-_TOO_DEEP = -2
 
 
 class JsonError(Exception):
@@ -43,36 +37,12 @@ def loads(text: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         return _second_look(text, error)
     members = count_members(value, MOST_DEPTH)
-    if members == _TOO_DEEP:
+    if members == TOO_DEEP:
         raise JsonError(f"nested deeper than {MOST_DEPTH}")
     # A name that stands twice is written twice and counted once.
     if members != written_members(text):
         return _exact(text)
     return value
-
-
-def count_members(value: Any, room: int) -> int:
-    """Members of all objects in a parsed value, which may be nested ``room`` deep; see _DOUBTFUL and _TOO_DEEP."""
-    kind = type(value)
-    if kind is dict:
-        total = len(value)
-        items = value.values()
-    elif kind is list:
-        total = 0
-        items = value
-    else:
-        return _DOUBTFUL if kind is float and abs(value) >= _SUSPICIOUS else 0
-    if room == 0:
-        return _TOO_DEEP
-    for item in items:
-        kind = type(item)
-        if kind is str or kind is int:
-            continue
-        inner = count_members(item, room - 1)
-        if inner < 0:
-            return inner
-        total += inner
-    return total
 
 
 def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
@@ -121,7 +91,7 @@ def _exact(text: bytes) -> Any:
             parse_constant=_no_constant,
         )
         # Nested too deep may be what orjson dropped, and the exact parser lets lone surrogates pass: both fail here.
-        if count_members(value, MOST_DEPTH) == _TOO_DEEP:
+        if count_members(value, MOST_DEPTH) == TOO_DEEP:
             raise JsonError(f"nested deeper than {MOST_DEPTH}")
         orjson.dumps(value)
     except (ValueError, RecursionError, TypeError) as error:

@@ -1,3 +1,4 @@
+from januskv.compat.stopwatch cimport now_ns
 from januskv.commands.context cimport Context
 from januskv.commands.params cimport ParamCheck
 from januskv.commands.table cimport Command
@@ -7,12 +8,12 @@ cimport cython
 
 cdef class NativeFace:
     cdef public object config, server
-    cdef public dict native, hot, done
+    cdef public dict native, hot, done, openings
     cdef public Command served
     cdef public long long spent_ns
     cdef public Context scoped
     cpdef bytes answer_line(self, Context context, bytes text)
-    @cython.locals(command=Command, started=longlong, spent_ns=longlong)
+    @cython.locals(command=Command, members=dict, name=str, started=longlong, spent_ns=longlong)
     cpdef object answer(self, Context context, bytes text)
     @cython.locals(scoped=Context)
     cpdef object perform(self, Context context, Command command, object body)

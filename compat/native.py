@@ -7,7 +7,6 @@ and a RESP command whose only word is the whole JSON object. The checks follow s
 from __future__ import annotations
 
 import logging
-from time import perf_counter_ns
 from typing import Any
 
 from januskv.commands.context import Context
@@ -22,6 +21,7 @@ from .config import Config
 from .faults import fault_of
 from .json_text import JsonError, dumps, loads
 from .server import Server
+from .stopwatch import now_ns
 
 log = logging.getLogger("januskv")
 
@@ -65,6 +65,7 @@ class NativeFace:
         self.spent_ns: int = 0
         self.scoped: Context = Context(server.store, server.store.databases[0], None, server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
+        self.openings: dict[str, bytes] = {name: b'{"%s_RSP":' % name.encode() for name in self.native}
         for command in self.native.values():
             command.run = self.verb(command)
         server.table.document.run = self.document
@@ -126,15 +127,16 @@ class NativeFace:
         """The reply to one request; None for a quiet command that succeeded."""
         self.served = None
         self.spent_ns = 0
-        started = perf_counter_ns()
+        started = now_ns()
         try:
             request = loads(text)
         except JsonError:
             return error_reply(Status.JSON_INVALID)
         if type(request) is not dict or len(request) != 1:
             return self.refuse_request(request)
-        name = next(iter(request))
-        body = request[name]
+        members = request  # has a type in the compiled build, which makes this the cheapest way to the only member
+        for name, body in members.items():  # noqa: B007
+            pass
         command = self.native.get(name)
         if command is None:
             return self.refuse_name(name, body)
@@ -143,7 +145,7 @@ class NativeFace:
             if refused is not None:
                 return refused
         answer = self.perform(context, command, body)
-        spent_ns = perf_counter_ns() - started
+        spent_ns = now_ns() - started
         command.calls += 1
         command.usec += spent_ns / 1000
         self.served = command
@@ -207,7 +209,7 @@ class NativeFace:
             return dumps({f"{name}_RSP": {**reply, "tkn": token}})
         if reply is DONE:
             return self.done[name]
-        return dumps({f"{name}_RSP": reply})
+        return self.openings[name] + dumps(reply) + b"}"
 
     def read_body(self, command: Command) -> dict[str, Any]:
         """What a body that is no object counts as. Raises NativeError where it is refused."""

@@ -1,0 +1,1 @@
+cpdef long long now_ns() noexcept
