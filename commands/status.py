@@ -55,6 +55,13 @@ class SeriesStatus(IntEnum):
     PARAM_MISSING = 7
     PARAM_TYPE = 8
     PARAM_VALUE = 9
+    RANGE_SIZE = 10
+    RANGE_VALUES = 11
+    SERIES_NOT_EXIST = 20
+    SERIES_EXISTS = 21
+    SERIES_TYPE = 22
+    INDEX_EXISTS = 40
+    NOT_INDEXED = 41
 
 
 # The reply of a command that has nothing to tell but its success. One object, so that faces know it at a glance.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from januskv.commands import keyvalues, saving, sessions
+from januskv.commands import keyvalues, saving, sessions, timeseries
 from januskv.commands.table import CommandTable, Family
 
 from . import service
@@ -17,6 +17,7 @@ from .redis import (
     memory_verbs,
     server_verbs,
     strings,
+    timeseries_verbs,
     transactions,
 )
 
@@ -25,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     client_verbs.verbs,
     keys.verbs,
     strings.verbs,
+    timeseries_verbs.verbs,
     transactions.verbs,
     server_verbs.verbs,
     latency_verbs.verbs,
@@ -35,6 +37,7 @@ FAMILIES: tuple[Family, ...] = (
     keyvalues.commands,
     sessions.commands,
     saving.commands,
+    timeseries.commands,
     service.commands,
 )
 

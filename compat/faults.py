@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from januskv.commands.status import Status
+from januskv.commands.status import SeriesStatus, Status
 from januskv.storage import errors
 
 
@@ -22,11 +22,12 @@ class RespError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The three outer forms of one error class."""
+    """The outer forms of one error class. ``series_status`` is the one in replies of TS_ commands."""
 
     status: int
     resp: str
     http: int
+    series_status: int = SeriesStatus.UNKNOWN
 
 
 FAULTS: dict[type[Exception], Fault] = {
@@ -41,6 +42,20 @@ FAULTS: dict[type[Exception], Fault] = {
     errors.NoSuchKey: Fault(Status.KEY_NOT_EXIST, "ERR no such key", 404),
     errors.NoSuchSession: Fault(Status.SESSION_NOT_EXIST, "ERR no such session", 404),
     errors.SessionExists: Fault(Status.SESSION_NEW_FAIL, "ERR session exists", 409),
+    errors.DuplicateSample: Fault(
+        Status.VALUE_TYPE,
+        "ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode",
+        409,
+        SeriesStatus.PARAM_VALUE,
+    ),
+    errors.SampleTooOld: Fault(
+        Status.VALUE_TYPE, "ERR TSDB: Timestamp is older than retention", 400, SeriesStatus.PARAM_VALUE
+    ),
+    errors.TooManyBuckets: Fault(
+        Status.VALUE_SIZE, "ERR TSDB: the query has too many empty buckets", 413, SeriesStatus.PARAM_VALUE
+    ),
+    errors.IndexExists: Fault(Status.VALUE_TYPE, "ERR the member is indexed already", 409, SeriesStatus.INDEX_EXISTS),
+    errors.NotIndexed: Fault(Status.VALUE_TYPE, "ERR the member is not indexed", 400, SeriesStatus.NOT_INDEXED),
     errors.HeldBySeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
 }
 

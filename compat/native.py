@@ -12,7 +12,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
-from januskv.commands.status import DONE, KEY_VALUES, Dialect, Status, dialect_of
+from januskv.commands.status import DONE, KEY_VALUES, TIME_SERIES, Dialect, Status, dialect_of
 from januskv.commands.table import Command
 from januskv.resp.replies import OK, Reply
 from januskv.storage.keyspace import Keyspace
@@ -234,7 +234,8 @@ class NativeFace:
             return refusal(name, dialect, error.status, error.text, error.token)
         fault = fault_of(error)
         if fault is not None:
-            return refusal(name, dialect, fault.status, fault.resp.partition(" ")[2])
+            status = fault.series_status if dialect is TIME_SERIES else fault.status
+            return refusal(name, dialect, status, fault.resp.partition(" ")[2])
         log.error("unexpected error in %s", name, exc_info=error)
         if dialect.names_failures:
             return refusal(name, dialect, dialect.failure)

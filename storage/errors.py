@@ -51,3 +51,23 @@ class HeldBySeries(StorageError):
     def __init__(self, key: bytes) -> None:
         super().__init__(key)
         self.key = key
+
+
+class IndexExists(StorageError):
+    """The member of the events is indexed already."""
+
+
+class NotIndexed(StorageError):
+    """A condition is on a member of the events that has no index."""
+
+
+class TooManyBuckets(StorageError):
+    """A query would answer with more empty buckets than are allowed."""
+
+
+class DuplicateSample(StorageError):
+    """The series has a sample at this time and does not let it be replaced."""
+
+
+class SampleTooOld(StorageError):
+    """The sample is older than the series keeps samples."""

@@ -7,7 +7,7 @@ cdef class Keyspace:
     cdef public Feed feed
     cdef public dict data, deadlines, due
     cdef public list overdue, sample
-    cdef public object scans
+    cdef public object labels, scans
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)
     cpdef drop_if_due(self, bytes key)

@@ -19,6 +19,7 @@ from itertools import islice
 from .clock import Clock
 from .errors import NoSuchKey
 from .feed import Feed
+from .labels import LabelIndex, labels_of
 from .scan import Scans
 from .values import is_series
 
@@ -43,6 +44,7 @@ class Keyspace:
         "feed",
         "hits",
         "index",
+        "labels",
         "misses",
         "overdue",
         "sample",
@@ -64,6 +66,7 @@ class Keyspace:
         self.misses: int = 0
         self.expired: int = 0
         self.series_count: int = 0
+        self.labels: LabelIndex = LabelIndex()  # of the series
         self.scans: Scans = Scans()
         self.sample: list[bytes] = []  # keys as of the change number sampled_changes, for random_key
         self.sampled_changes: int = 0
@@ -203,6 +206,7 @@ class Keyspace:
         old = data.get(key)
         if self.series_count and old is not None and is_series(old):
             self.series_count -= 1
+            self.labels.discard(key, labels_of(old))
         data[key] = value
         feed = self.feed
         feed.changes += 1
@@ -228,6 +232,7 @@ class Keyspace:
                 self.unfile(key, deadline)
         if self.series_count and is_series(value):
             self.series_count -= 1
+            self.labels.discard(key, labels_of(value))
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Move a value with its deadline to another name, over whatever that held.
@@ -244,6 +249,8 @@ class Keyspace:
             self.forget(target)
         self.forget(source)
         self.restore(target, value, deadline)
+        if self.series_count and is_series(value):
+            value.renamed(self, source, target)  # type: ignore[attr-defined]
         self.changed("rename_from", source, (target,))
         self.changed("rename_to", target, (source,))
 
@@ -252,10 +259,16 @@ class Keyspace:
         self.data[key] = value
         if is_series(value):
             self.series_count += 1
+            self.labels.add(key, labels_of(value))
         if deadline is not None:
             self.file_deadline(key, deadline)
         if "new" in self.feed.wanted:
             self.feed.publish(self, "new", key, ())
+
+    def put_series(self, key: bytes, series: object, event: str) -> None:
+        """Put a new series under a free name."""
+        self.restore(key, series, None)
+        self.changed(event, key)
 
     def clear(self, event: str = "flushdb") -> int:
         """Remove everything, series too; give the number of keys there were."""
@@ -268,6 +281,7 @@ class Keyspace:
         self.overdue = []
         self.sample = []
         self.series_count = 0
+        self.labels = LabelIndex()
         if count:
             self.changed(event, b"", (old,))
             self.feed.changes += count - 1
@@ -284,6 +298,7 @@ class Keyspace:
         self.sampled_changes, other.sampled_changes = other.sampled_changes, self.sampled_changes
         self.scans, other.scans = other.scans, self.scans
         self.series_count, other.series_count = other.series_count, self.series_count
+        self.labels, other.labels = other.labels, self.labels
         self.changed("swapdb", b"", (other,))
         other.changed("swapdb", b"", (self,))
 
@@ -386,4 +401,5 @@ class Keyspace:
             assert filed.pop(key, None) == deadline // 1000 or key in overdue
         assert not filed
         assert self.series_count == sum(map(is_series, self.data.values()))
+        self.labels.check({key: value for key, value in self.data.items() if is_series(value)})
         assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))

@@ -19,6 +19,8 @@ from januskv.compat.client import Client
 from januskv.compat.server import REDIS_VERSION, Server, peak_resident_bytes, resident_bytes
 from januskv.resp.replies import Reply, Verbatim
 
+from .server_verbs import MODULES
+
 verbs = Family("server")
 
 Fields = dict[str, Any]
@@ -226,7 +228,10 @@ def cpu_section(server: Server) -> Fields:
 
 
 def modules_section(server: Server) -> Fields:
-    return {}
+    shown = (
+        f"name={name},ver={version},api=1,filters=0,usedby=[],using=[],options=[]" for name, version in MODULES.items()
+    )
+    return {"module": "\r\nmodule:".join(shown)}
 
 
 def commandstats_section(server: Server) -> Fields:

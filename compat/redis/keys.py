@@ -14,7 +14,7 @@ from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
-from januskv.storage.values import kind_of
+from januskv.storage.values import is_series, kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
 from .encoding import encoding_of
@@ -299,7 +299,9 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
         if not replace:
             return 0
         target.forget(name)
-    target.restore(name, value if type(value) is bytes else copying.deepcopy(value), keyspace.deadline_of(source))
+    if type(value) is not bytes:
+        value = value.copy() if is_series(value) else copying.deepcopy(value)  # type: ignore[attr-defined]
+    target.restore(name, value, keyspace.deadline_of(source))
     target.changed("copy_to", name, (source,))
     return 1
 

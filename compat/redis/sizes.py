@@ -18,7 +18,8 @@ def _deep(value: Any, samples: int) -> int:
     elif type(value) in (list, tuple, set):
         members = value
     else:
-        return size
+        own = getattr(type(value), "size_bytes", None)
+        return size if own is None else int(value.size_bytes)
     looked_at = list(members if samples == 0 else islice(members, samples))
     if not looked_at:
         return size

@@ -38,6 +38,7 @@ GROUPS = {
     "geo": "Geo",
     "pubsub": "Pub/Sub",
     "scripting": "Scripts",
+    "timeseries": "Time series",
     "native": "Native JSON commands",
 }
 

@@ -51,7 +51,8 @@ def test_shutdown_is_not_queued(house: Any, wire: Any) -> None:
 
 
 def test_modules(wire: Any) -> None:
-    assert wire("MODULE", "LIST") == []
+    assert wire("MODULE", "LIST") == [[b"name", b"timeseries", b"ver", 11209, b"path", b"", b"args", []]]
+    assert b"module:name=timeseries,ver=11209," in wire("INFO", "modules")
     for line in ("MODULE LOAD /x.so", "MODULE LOADEX /x.so", "MODULE UNLOAD x"):
         assert wire.line(line).text.startswith(b"ERR MODULE command not allowed.")
 

@@ -1,0 +1,398 @@
+"""Native time-series commands, TS_: events under their times (specs: nemesis.md, section 7).
+
+They act in the keyspace of ``ctx``, a session's or a database. Beyond NemesisDB there are open ranges,
+``limit``, ``agg``, TS_LIST, TS_INFO and TS_DEL_EVT. Series of samples (TS.* verbs) are read here as events
+``{"value": number}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from januskv.storage.downsampling import NAMES, downsample
+from januskv.storage.errors import IndexExists, NotIndexed, TooManyBuckets
+from januskv.storage.events import (
+    NOTHING,
+    Between,
+    EventSeries,
+    Where,
+    add_events,
+    event_columns,
+    event_series,
+    index_events,
+    order_of,
+    remove_events,
+)
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.samples import SampleSeries
+from januskv.storage.values import is_series, name_to_json
+
+from .context import Context
+from .declare import Flag, Param
+from .params import NativeError
+from .status import TIME_SERIES, SeriesStatus
+from .table import Family
+
+commands = Family("native", TIME_SERIES)
+
+Body = dict[str, Any]
+
+_LEAST_TIME, _MOST_TIME = -(1 << 63), (1 << 63) - 1
+_RANGE = Param("rng", "array")
+_SERIES = Param("ts", "string")
+
+_TYPES: dict[str, str] = {"ts-events": "Ordered", "TSDB-TYPE": "Samples"}
+
+
+# ---------------------------------------------------------------- ranges and conditions
+
+
+def read_range(rng: list[Any]) -> tuple[int | None, int | None]:
+    """The ends of a range, both included; None for an open one. Raises NativeError 8, 10, 11."""
+    if not rng:
+        return None, None
+    if len(rng) != 2:
+        raise NativeError(SeriesStatus.RANGE_SIZE, "'rng' must have zero or two values")
+    low, high = rng
+    for end in rng:
+        if end is not None and type(end) is not int:
+            raise NativeError(SeriesStatus.PARAM_TYPE, "'rng' must have integers, or null for an open end")
+    if low is not None and high is not None and low > high:
+        raise NativeError(SeriesStatus.RANGE_VALUES, "'rng' min is above max")
+    return low, high
+
+
+def _at(operand: Any) -> Between:
+    place = order_of(operand)
+    return Between(place, place)
+
+
+_ONE_SIDED = {
+    ">": lambda place: Between(low=place, with_low=False),
+    ">=": lambda place: Between(low=place),
+    "<": lambda place: Between(high=place, with_high=False),
+    "<=": lambda place: Between(high=place),
+}
+
+
+def read_term(member: str, term: Any) -> Between:
+    """One condition of ``where``. Raises NativeError 8, 9."""
+    if type(term) is not dict:
+        raise NativeError(SeriesStatus.PARAM_TYPE, f"'where' term for '{member}' must be an object")
+    if len(term) != 1:
+        raise NativeError(SeriesStatus.PARAM_VALUE, f"'where' term for '{member}' must have one operator")
+    operator, operand = next(iter(term.items()))
+    if operator == "==":
+        return _at(operand)
+    if operator in _ONE_SIDED:
+        if type(operand) in (dict, bool):
+            raise NativeError(SeriesStatus.PARAM_TYPE, f"'{operator}' takes a number, string, array or null")
+        return _ONE_SIDED[operator](order_of(operand))
+    if operator == "[]":
+        if type(operand) is not list or len(operand) != 2 or order_of(operand[0]) > order_of(operand[1]):
+            raise NativeError(SeriesStatus.PARAM_TYPE, "'[]' takes an array of two values, the lower one first")
+        return Between(order_of(operand[0]), order_of(operand[1]))
+    return NOTHING
+
+
+def read_where(where: Body | None) -> Where:
+    """The conditions of a query; {} for none. Raises NativeError 8, 9."""
+    if where is None:
+        return {}
+    if not where:
+        raise NativeError(SeriesStatus.PARAM_VALUE, "'where' is empty")
+    return {member: read_term(member, term) for member, term in where.items()}
+
+
+def read_aggregation(agg: Body | None) -> tuple[str, list[str], int] | None:
+    """Member, functions and bucket of a downsampling query. Raises NativeError 7, 8, 9."""
+    if agg is None:
+        return None
+    for name in ("bucket", "fn", "member"):
+        if name not in agg:
+            raise NativeError(SeriesStatus.PARAM_MISSING, f"'agg' lacks '{name}'")
+    member, functions, bucket = agg["member"], agg["fn"], agg["bucket"]
+    if type(functions) is str:
+        functions = [functions]
+    if type(member) is not str or type(functions) is not list or type(bucket) is not int:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "'agg' takes a string 'member', an array 'fn', an integer 'bucket'")
+    unknown = next((each for each in functions if type(each) is not str or each not in NAMES), None)
+    if unknown is not None or not functions:
+        raise NativeError(SeriesStatus.PARAM_VALUE, f"'fn' takes {', '.join(NAMES)}")
+    if not 0 < bucket <= _MOST_TIME:
+        raise NativeError(SeriesStatus.PARAM_VALUE, "'bucket' must be above 0")
+    return member, functions, bucket
+
+
+class Query:
+    """What TS_GET and each entry of TS_GET_MULTI ask for."""
+
+    __slots__ = ("aggregation", "high", "limit", "low", "where")
+
+    def __init__(self, body: Any) -> None:
+        if type(body) is not dict or "rng" not in body:
+            raise NativeError(SeriesStatus.PARAM_MISSING, "Missing parameter")
+        limit = body.get("limit")
+        if (
+            type(body["rng"]) is not list
+            or ("where" in body and type(body["where"]) is not dict)
+            or ("agg" in body and type(body["agg"]) is not dict)
+            or ("limit" in body and (type(limit) is not int or limit < 0))
+        ):
+            raise NativeError(SeriesStatus.PARAM_TYPE, "Param type incorrect")
+        self.limit: int | None = limit
+        self.low, self.high = read_range(body["rng"])
+        self.where = read_where(body.get("where"))
+        self.aggregation = read_aggregation(body.get("agg"))
+
+    def answer(self, keyspace: Keyspace, name: str) -> Body:
+        """Status, times and events (or columns of ``agg``) of one series."""
+        value = keyspace.read(name.encode())
+        try:
+            if isinstance(value, EventSeries):
+                limit = self.limit if self.aggregation is None else None
+                times, events = value.range(self.low, self.high, self.where, limit)
+            elif isinstance(value, SampleSeries):
+                times, events = self._of_samples(value)
+            else:
+                return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+        except NotIndexed:
+            return {"st": SeriesStatus.NOT_INDEXED.value, "t": [], "evt": []}
+        if self.aggregation is None:
+            return {"st": 1, "t": times, "evt": events}
+        return self._aggregated(times, events)
+
+    def _of_samples(self, series: SampleSeries) -> tuple[list[int], list[Body]]:
+        """Samples as events with one member, ``value``. Raises NotIndexed where there is a condition."""
+        if self.where:
+            raise NotIndexed(next(iter(self.where)))
+        low = _LEAST_TIME if self.low is None else max(self.low, _LEAST_TIME)
+        high = _MOST_TIME if self.high is None else min(self.high, _MOST_TIME)
+        times, values = series.between(low, high)
+        limit = self.limit if self.aggregation is None else None
+        return times[:limit].tolist(), [{"value": each} for each in values[:limit].tolist()]
+
+    def _aggregated(self, times: list[int], events: list[Body]) -> Body:
+        assert self.aggregation is not None
+        member, functions, bucket = self.aggregation
+        try:
+            starts, columns = downsample(*event_columns(times, events, member), functions, bucket)
+        except OverflowError:
+            raise NativeError(SeriesStatus.PARAM_VALUE, "'agg' takes times of 64 bits") from None
+        except TooManyBuckets:
+            raise NativeError(SeriesStatus.PARAM_VALUE, "too many buckets") from None
+        shown = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
+        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": shown}
+
+
+# ---------------------------------------------------------------- series
+
+
+@commands.native(
+    "TS_CREATE", params=(Param("name", "string"), Param("type", "string")), in_keyspace=True, flags=Flag.WRITE
+)
+def ts_create(ctx: Context, body: Body) -> Body:
+    """{"TS_CREATE": {"name": name, "type": "Ordered", "tkn"?: token}}
+
+    Creates an empty series of events. Status 21 where the name is taken, 22 for another type or an empty name.
+
+    Cost: O(1)
+    """
+    name = body["name"]
+    if body["type"] != "Ordered" or not name:
+        raise NativeError(SeriesStatus.SERIES_TYPE, "'type' must be \"Ordered\" and 'name' not empty")
+    key = name.encode()
+    if ctx.keyspace.get(key) is not None:
+        return {"name": name, "st": SeriesStatus.SERIES_EXISTS.value}
+    ctx.keyspace.put_series(key, EventSeries(), "ts.create")
+    return {"name": name, "st": 1}
+
+
+@commands.native(
+    "TS_DELETE", params=(Param("name", "string", empty_text="'name' is empty"),), in_keyspace=True, flags=Flag.WRITE
+)
+def ts_delete(ctx: Context, body: Body) -> Body:
+    """{"TS_DELETE": {"name": name, "tkn"?: token}}
+
+    Deletes a series of events or samples, with its indexes. Status 20 where there is none.
+
+    Cost: O(N) with N events
+    """
+    key = body["name"].encode()
+    if not is_series(ctx.keyspace.get(key)):
+        return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "name": body["name"]}
+    ctx.keyspace.delete(key)
+    return {"st": 1, "name": body["name"]}
+
+
+@commands.native(
+    "TS_ADD_EVT",
+    params=(
+        _SERIES,
+        Param("t", "array", empty_text="'t' is empty"),
+        Param("evt", "array", empty_text="'evt' is empty"),
+    ),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
+def ts_add_evt(ctx: Context, body: Body) -> Body:
+    """{"TS_ADD_EVT": {"ts": name, "t": [time, ...], "evt": [event, ...], "tkn"?: token}}
+
+    Adds events with their times; all of them or, where one is wrong, none. Times that are before the last one of
+    the series are put in their place. Into a series of samples go events with one numeric member, ``value``.
+
+    Cost: O(M) with M events behind the last one, O(N + M) otherwise
+    """
+    times, events = body["t"], body["evt"]
+    if len(times) != len(events):
+        raise NativeError(SeriesStatus.PARAM_VALUE, "'t' and 'evt' must have the same length")
+    if set(map(type, times)) != {int} or max(times) > _MOST_TIME or min(times) < _LEAST_TIME:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "'t' must have 64-bit integers")
+    if set(map(type, events)) != {dict}:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "'evt' must have objects")
+    key = body["ts"].encode()
+    if event_series(ctx.keyspace, key) is None:
+        return _add_samples(ctx.keyspace, key, body)
+    add_events(ctx.keyspace, key, times, events)
+    return {"ts": body["ts"], "st": 1}
+
+
+def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
+    """TS_ADD_EVT where there is no series of events."""
+    series = keyspace.get(key)
+    if not isinstance(series, SampleSeries):
+        return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+    values = [event.get("value") for event in body["evt"]]
+    if any(len(event) != 1 for event in body["evt"]) or not set(map(type, values)) <= {int, float}:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "a series of samples takes events with one number, 'value'")
+    if min(body["t"]) < 0:
+        raise NativeError(SeriesStatus.PARAM_VALUE, "a series of samples takes no times below 0")
+    series.add_many(keyspace, key, body["t"], [float(each) for each in values])
+    return {"ts": body["ts"], "st": 1}
+
+
+@commands.native("TS_CREATE_INDEX", params=(_SERIES, Param("key", "string")), in_keyspace=True, flags=Flag.WRITE)
+def ts_create_index(ctx: Context, body: Body) -> Body:
+    """{"TS_CREATE_INDEX": {"ts": name, "key": member, "tkn"?: token}}
+
+    Indexes a member of the events, those that are there and those to come, for ``where``.
+
+    Cost: O(N log N) with N events
+    """
+    key = body["ts"].encode()
+    if event_series(ctx.keyspace, key) is None:
+        return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}
+    try:
+        index_events(ctx.keyspace, key, body["key"])
+    except IndexExists:
+        return {"ts": body["ts"], "st": SeriesStatus.INDEX_EXISTS.value}
+    return {"ts": body["ts"], "st": 1}
+
+
+@commands.native(
+    "TS_GET",
+    params=(
+        _SERIES,
+        _RANGE,
+        Param("where", "object", required=False),
+        Param("limit", "uint", required=False),
+        Param("agg", "object", required=False),
+    ),
+    in_keyspace=True,
+    flags=Flag.READONLY,
+)
+def ts_get(ctx: Context, body: Body) -> Body:
+    """{"TS_GET": {"ts": name, "rng": [] | [min, max], "where"?: {member: {operator: operand}, ...}, "limit"?: count, "agg"?: {"member": member, "fn": [function, ...], "bucket": length}, "tkn"?: token}}
+
+    Gives the times and events of a range, both ends included, that meet all conditions. Operators are == > >= < <=
+    and [] (from, to). Ours: null as an end leaves that side open, ``limit`` gives so many events at most, and
+    ``agg`` gives one value a bucket of a numeric member instead of the events.
+
+    Cost: O(log N + M) with M events in the range
+    """
+    return {"ts": body["ts"], **Query(body).answer(ctx.keyspace, body["ts"])}
+
+
+@commands.native("TS_GET_MULTI", in_keyspace=True, flags=Flag.READONLY)
+def ts_get_multi(ctx: Context, body: Body) -> Body:
+    """{"TS_GET_MULTI": {name: {"rng": [] | [min, max], "where"?: ..., "limit"?: ..., "agg"?: ...}, ..., "tkn"?: token}}
+
+    Gives ranges of several series, each with a status of its own. One entry with wrong parameters fails all.
+
+    Cost: that of TS_GET for each series
+    """
+    queries = [(name, Query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
+    return {name: query.answer(ctx.keyspace, name) for name, query in queries}
+
+
+# ---------------------------------------------------------------- ours
+
+
+def _described(key: bytes, series: EventSeries | SampleSeries) -> Body:
+    """What TS_LIST and TS_INFO say of a series."""
+    described: Body = {"ts": name_to_json(key), "type": _TYPES[series.kind], "cnt": len(series)}
+    return described
+
+
+@commands.native("TS_LIST", in_keyspace=True, flags=Flag.READONLY)
+def ts_list(ctx: Context, body: Body) -> Body:
+    """{"TS_LIST": {"tkn"?: token}}
+
+    Lists the series of events and samples: name, type, number of events. Ours, not NemesisDB's.
+
+    Cost: O(N) with N keys
+    """
+    data = ctx.keyspace.data
+    keys = ctx.keyspace.live_keys() if ctx.keyspace.series_count else ()
+    found = [(key, data[key]) for key in keys]
+    return {
+        "st": 1,
+        "series": [_described(key, each) for key, each in found if isinstance(each, EventSeries | SampleSeries)],
+    }
+
+
+@commands.native("TS_INFO", params=(_SERIES,), in_keyspace=True, flags=Flag.READONLY)
+def ts_info(ctx: Context, body: Body) -> Body:
+    """{"TS_INFO": {"ts": name, "tkn"?: token}}
+
+    Describes a series: type, number of events, first and last time, indexed members or labels. Ours, not NemesisDB's.
+
+    Cost: O(1)
+    """
+    key = body["ts"].encode()
+    series = ctx.keyspace.read(key)
+    if not isinstance(series, EventSeries | SampleSeries):
+        return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}
+    reply = {"st": 1, **_described(key, series)}
+    reply["first"], reply["last"] = series.ends()
+    if isinstance(series, EventSeries):
+        reply["idx"] = list(series.indexes)
+    else:
+        reply["labels"] = {name_to_json(name): name_to_json(value) for name, value in series.labels.items()}
+    return reply
+
+
+@commands.native("TS_DEL_EVT", params=(_SERIES, _RANGE), in_keyspace=True, flags=Flag.WRITE)
+def ts_del_evt(ctx: Context, body: Body) -> Body:
+    """{"TS_DEL_EVT": {"ts": name, "rng": [] | [min, max], "tkn"?: token}}
+
+    Deletes the events (or samples) of a range, both ends included; ``cnt`` says how many there were. Ours, not
+    NemesisDB's.
+
+    Cost: O(N) with N events
+    """
+    low, high = read_range(body["rng"])
+    key = body["ts"].encode()
+    series = ctx.keyspace.get(key)
+    if isinstance(series, EventSeries):
+        count = remove_events(ctx.keyspace, key, low, high)
+    elif isinstance(series, SampleSeries):
+        count = series.remove(
+            ctx.keyspace,
+            key,
+            _LEAST_TIME if low is None else max(low, _LEAST_TIME),
+            _MOST_TIME if high is None else min(high, _MOST_TIME),
+        )
+    else:
+        return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}
+    return {"ts": body["ts"], "st": 1, "cnt": count}

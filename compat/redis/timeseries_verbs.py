@@ -1,0 +1,618 @@
+# cython: annotation_typing=True
+"""The TS.* verbs of RedisTimeSeries 1.12 over the engine's series of samples.
+
+Beyond RedisTimeSeries: the functions median, p50, p90, p95, p99, rate, increase, countNaN, countAll; several
+functions in one query (``AGGREGATION avg,max 60000``); filters by regular expression (``host=~db.*``);
+``TS.DEL ... FILTER``; ``TS.MADD`` that creates series; and NaN as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError, fault_of
+from januskv.resp.encoder import double_text
+from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
+from januskv.storage.downsampling import Sample
+from januskv.storage.errors import StorageError, WrongType
+from januskv.storage.sample_queries import Rows, combine, select
+from januskv.storage.samples import MOST_TIME, Rule, SampleSeries
+
+from .args import Args
+from .timeseries_options import (
+    RangeQuery,
+    Settings,
+    bad,
+    bucket_of,
+    functions_of,
+    number_of,
+    read_filters,
+    read_range,
+    read_settings,
+    time_of,
+    value_after,
+    value_of,
+)
+
+verbs = Family("timeseries")
+
+_WRITE = Flag.WRITE | Flag.DENYOOM
+_FAST_WRITE = _WRITE | Flag.FAST
+_NO_SUCH_KEY = "the key does not exist"
+
+
+# ---------------------------------------------------------------- finding series
+
+
+def series_at(ctx: Context, name: bytes) -> SampleSeries | None:
+    """The series of a key, None if there is none. Raises WrongType."""
+    value = ctx.keyspace.get(name)
+    if value is not None and type(value) is not SampleSeries:
+        raise WrongType
+    return value
+
+
+def known_series(ctx: Context, name: bytes) -> SampleSeries:
+    """The series of a key. Raises WrongType, and RespError where there is none."""
+    series = series_at(ctx, name)
+    if series is None:
+        raise bad(_NO_SUCH_KEY)
+    return series
+
+
+def read_series(ctx: Context, name: bytes) -> SampleSeries:
+    """``known_series`` for a reading command, which counts a hit or a miss."""
+    ctx.keyspace.read(name)
+    return known_series(ctx, name)
+
+
+def chosen_series(ctx: Context, filters: Sequence[Any]) -> list[tuple[bytes, SampleSeries]]:
+    """Keys and series that pass all filters, keys ascending."""
+    keyspace = ctx.keyspace
+    found = ((name, keyspace.get(name)) for name in keyspace.labels.choose(filters))
+    return [(name, series) for name, series in found if type(series) is SampleSeries]
+
+
+# ---------------------------------------------------------------- replies
+
+
+def _resp3(ctx: Context) -> bool:
+    return ctx.client is not None and ctx.client.protocol == 3
+
+
+def _number(ctx: Context, value: float) -> Reply:
+    """A value: a double, in RESP2 its text as a simple string."""
+    return value if _resp3(ctx) else Simple(double_text(value))
+
+
+def _sample(ctx: Context, sample: Sample | None) -> Reply:
+    return [] if sample is None else [sample[0], _number(ctx, sample[1])]
+
+
+def _rows(ctx: Context, rows: Rows) -> Reply:
+    """Rows of a query: [time, value], with several functions [time, value, value, ...]."""
+    times, columns = rows.lists()
+    if len(columns) == 1:
+        if _resp3(ctx):
+            return list(zip(times, columns[0], strict=True))
+        return _raw_rows(times, columns[0])
+    if not _resp3(ctx):
+        return [(time, *[Simple(double_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
+    return list(zip(times, *columns, strict=True))
+
+
+def _raw_rows(times: list[int], values: list[float]) -> RawReply:
+    """Rows as RESP2 wants them. An object for each of a million values would take several times as long."""
+    lines = [b"*2\r\n:%d\r\n+%b\r\n" % (time, double_text(value)) for time, value in zip(times, values, strict=True)]
+    return RawReply(b"*%d\r\n%b" % (len(lines), b"".join(lines)))
+
+
+def _labels(ctx: Context, series: SampleSeries, wanted: RangeQuery | None = None) -> Reply:
+    """Labels of a series as a query wants them shown."""
+    if wanted is None or wanted.with_labels:
+        shown: dict[bytes, bytes | None] = dict(series.labels)
+    else:
+        shown = {name: series.labels.get(name) for name in wanted.selected or ()}
+    return shown if _resp3(ctx) else [list(pair) for pair in shown.items()]
+
+
+# ---------------------------------------------------------------- series
+
+
+def _create(ctx: Context, name: bytes, settings: Settings) -> SampleSeries:
+    series = SampleSeries(**settings.for_new())
+    ctx.keyspace.put_series(name, series, "ts.create")
+    return series
+
+
+@verbs.verb("TS.CREATE", arity=-2, flags=_WRITE, keys=key("OW", "insert"))
+def ts_create(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.CREATE key [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
+
+    Creates an empty series. RETENTION 0 keeps samples for ever.
+
+    Cost: O(1)
+    """
+    if ctx.keyspace.get(argv[1]) is not None:
+        raise bad("key already exists")
+    settings = read_settings(Args(argv, 2), ctx.store.clock.now_ms)
+    _create(ctx, argv[1], settings)
+    return OK
+
+
+@verbs.verb("TS.ALTER", arity=-2, flags=_WRITE, keys=key("RW", "update"))
+def ts_alter(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.ALTER key [RETENTION milliseconds] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
+
+    Changes the settings of a series that are named; LABELS replaces all labels. CHUNK_SIZE is for chunks to come.
+
+    Cost: O(L) with L labels
+    """
+    series = known_series(ctx, argv[1])
+    settings = read_settings(Args(argv, 2), ctx.store.clock.now_ms)
+    if settings.compressed is not None:
+        raise bad("the encoding of a series cannot be changed")
+    if settings.retention_ms is not None:
+        series.retention_ms = settings.retention_ms
+        series.drop_old()
+    if settings.chunk_bytes is not None:
+        series.set_chunk_bytes(settings.chunk_bytes)
+    if settings.policy is not None:
+        series.policy = settings.policy
+    if settings.ignore is not None:
+        series.ignore_ms, series.ignore_value = settings.ignore
+    if settings.labels is not None:
+        ctx.keyspace.labels.discard(argv[1], series.labels)
+        series.labels = settings.labels
+        ctx.keyspace.labels.add(argv[1], series.labels)
+    ctx.keyspace.changed("ts.alter", argv[1])
+    return OK
+
+
+# ---------------------------------------------------------------- adding
+
+
+@verbs.verb("TS.ADD", arity=-4, flags=_FAST_WRITE, keys=key("RW", "update"))
+def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.ADD key timestamp value [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [ON_DUPLICATE policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
+
+    Adds a sample; * as timestamp is now. Creates the series with the settings that are given where there is none.
+    Returns the timestamp, or the last one where IGNORE drops the sample.
+
+    Cost: O(1), O(log N + C) for a late sample with chunks of C samples
+    """
+    now_ms = ctx.store.clock.now_ms
+    series = series_at(ctx, argv[1])
+    time = time_of(argv[2], now_ms)
+    value = value_of(argv[3])
+    policy = None
+    if len(argv) > 4:
+        settings = read_settings(Args(argv, 4), now_ms, on_duplicate=True)
+        policy = settings.on_duplicate
+        if series is None:
+            series = _create(ctx, argv[1], settings)
+    elif series is None:
+        series = _create(ctx, argv[1], Settings())
+    return series.add(ctx.keyspace, argv[1], time, value, policy)
+
+
+@verbs.verb("TS.MADD", arity=-4, flags=_WRITE, keys=key("RW", "update", last=-1, step=3))
+def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.MADD key timestamp value [key timestamp value ...] [CREATE [LABELS label value [label value ...]]]
+
+    Adds samples to series that exist. Returns for each its timestamp or an error. Ours: CREATE lets it create the
+    missing series, with the labels that are given.
+
+    Cost: O(N) with N samples behind the last one of their series
+    """
+    end, labels = _madd_end(argv)
+    if (end - 1) % 3:
+        raise RespError("ERR wrong number of arguments for 'ts.madd' command")
+    keyspace, now_ms = ctx.keyspace, ctx.store.clock.now_ms
+    replies: list[Reply] = []
+    at = 1
+    while at < end:
+        name = argv[at]
+        stop = at + 3
+        while stop < end and argv[stop] == name:
+            stop += 3
+        try:
+            series = series_at(ctx, name)
+            if series is None and labels is not None:
+                series = _create(ctx, name, Settings(labels=dict(labels)))
+            if series is None:
+                raise bad(_NO_SUCH_KEY)
+        except (RespError, StorageError) as error:
+            replies += [_error(error)] * ((stop - at) // 3)
+            at = stop
+            continue
+        if stop - at > 3 and _add_run(ctx, name, series, argv, at, stop, replies):
+            at = stop
+            continue
+        while at < stop:
+            try:
+                time, value = time_of(argv[at + 1], now_ms), value_of(argv[at + 2])
+                replies.append(series.add(keyspace, name, time, value))
+            except (RespError, StorageError) as error:
+                replies.append(_error(error))
+            at += 3
+    return replies
+
+
+def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
+    """Where the samples of TS.MADD end, and the labels of series that it may create; None where it may not."""
+    for at in range(4, len(argv), 3):
+        if argv[at].upper() == b"CREATE" and (at + 1 == len(argv) or argv[at + 1].upper() == b"LABELS"):
+            settings = read_settings(Args(argv, at + 1), 0)
+            return at, settings.labels or {}
+    return len(argv), None
+
+
+def _add_run(
+    ctx: Context, name: bytes, series: SampleSeries, argv: list[bytes], at: int, stop: int, replies: list[Reply]
+) -> bool:
+    """Add several samples of one series by columns; False, and nothing is done, where they are not all new and in order."""
+    if series.ignore_ms or series.ignore_value:
+        return False
+    try:
+        times = list(map(int, argv[at + 1 : stop : 3]))
+        values = list(map(float, argv[at + 2 : stop : 3]))
+    except ValueError:
+        return False
+    last = series.last_time
+    for time in times:
+        if time <= last:
+            return False
+        last = time
+    if last > MOST_TIME or any(each != each or each in (_INFINITE, -_INFINITE) for each in values):
+        return False
+    series.add_many(ctx.keyspace, name, times, values)
+    replies += times
+    return True
+
+
+_INFINITE = float("inf")
+
+
+def _error(error: Exception) -> ErrorReply:
+    if isinstance(error, RespError):
+        return ErrorReply(error.text)
+    fault = fault_of(error)
+    assert fault is not None
+    return ErrorReply(fault.resp)
+
+
+def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
+    """TS.INCRBY and TS.DECRBY."""
+    now_ms = ctx.store.clock.now_ms
+    series = series_at(ctx, argv[1])
+    step = value_of(argv[2])
+    settings = read_settings(Args(argv, 3), now_ms, timestamp=True, on_duplicate=True)
+    time = now_ms if settings.time_ms is None else settings.time_ms
+    if series is None:
+        series = _create(ctx, argv[1], settings)
+    if series.chunks and time < series.last_time:
+        raise bad("timestamp must be equal to or higher than the maximum existing timestamp")
+    value = series.last_value if series.chunks else 0.0
+    return series.add(ctx.keyspace, argv[1], time, value + sign * step, "last")
+
+
+@verbs.verb("TS.INCRBY", arity=-3, flags=_WRITE, keys=key("RW", "update"))
+def ts_incrby(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.INCRBY key addend [TIMESTAMP timestamp] [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
+
+    Adds a sample whose value is that of the last one plus the addend, or adds to the last one if the timestamps are
+    equal. Creates the series where there is none. Returns the timestamp.
+
+    Cost: O(1)
+    """
+    return _increment(ctx, argv, 1)
+
+
+@verbs.verb("TS.DECRBY", arity=-3, flags=_WRITE, keys=key("RW", "update"))
+def ts_decrby(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.DECRBY key subtrahend [TIMESTAMP timestamp] [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
+
+    Adds a sample whose value is that of the last one less the subtrahend; otherwise like TS.INCRBY.
+
+    Cost: O(1)
+    """
+    return _increment(ctx, argv, -1)
+
+
+@verbs.verb("TS.DEL", arity=-4, flags=Flag.WRITE, keys=key("RW", "delete"))
+def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.DEL key from-timestamp to-timestamp [FILTER filter [filter ...]]
+
+    Removes the samples of a range, both ends included; returns how many. Ours: * as key with FILTER removes them
+    from all series that pass the filters.
+
+    Cost: O(N) with N samples
+    """
+    low = 0 if argv[2] == b"-" else number_of(argv[2], "wrong fromTimestamp")
+    high = MOST_TIME if argv[3] == b"+" else number_of(argv[3], "wrong toTimestamp")
+    if len(argv) == 4:
+        return known_series(ctx, argv[1]).remove(ctx.keyspace, argv[1], low, high)
+    if argv[4].upper() != b"FILTER" or argv[1] != b"*":
+        raise RespError("ERR wrong number of arguments for 'ts.del' command")
+    chosen = chosen_series(ctx, read_filters(argv[5:]))
+    return sum([series.remove(ctx.keyspace, name, low, high) for name, series in chosen])
+
+
+# ---------------------------------------------------------------- rules
+
+
+@verbs.verb("TS.CREATERULE", arity=-6, flags=_WRITE, keys=key("RW", "update", last=1))
+def ts_createrule(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.CREATERULE source destination AGGREGATION aggregator bucket-duration [align-timestamp]
+
+    Lets one series write what it comes to in each bucket to another one, when the bucket is over. Samples that
+    are there already are not counted.
+
+    Cost: O(1)
+    """
+    args = Args(argv, 3)
+    if args.word() != b"AGGREGATION":
+        raise bad("Couldn't parse AGGREGATION")
+    functions = functions_of(value_after(args, "Couldn't parse AGGREGATION"))
+    bucket = bucket_of(value_after(args, "Couldn't parse AGGREGATION"))
+    align = number_of(args.take(), "Couldn't parse alignTimestamp") if args.more() else 0
+    if args.more() or len(functions) > 1:
+        raise RespError("ERR wrong number of arguments for 'ts.createrule' command")
+    if argv[1] == argv[2]:
+        raise bad("the source key and destination key should be different")
+    source, target = known_series(ctx, argv[1]), known_series(ctx, argv[2])
+    if source.source is not None:
+        raise bad("the source key already has a source rule")
+    if target.source is not None:
+        raise bad("the destination key already has a src rule")
+    if target.rules:
+        raise bad("the destination key already has a dst rule")
+    source.rules[argv[2]] = Rule(functions[0], bucket, align, source.last_time if source.chunks else None)
+    target.source = argv[1]
+    ctx.keyspace.changed("ts.createrule:src", argv[1])
+    ctx.keyspace.changed("ts.createrule:dest", argv[2])
+    return OK
+
+
+@verbs.verb("TS.DELETERULE", arity=3, flags=Flag.WRITE, keys=key("RW", "update", last=1))
+def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.DELETERULE source destination
+
+    Ends what TS.CREATERULE began. What has been written stays.
+
+    Cost: O(1)
+    """
+    source, target = known_series(ctx, argv[1]), known_series(ctx, argv[2])
+    if argv[2] not in source.rules or target.source != argv[1]:
+        raise bad("compaction rule does not exist")
+    del source.rules[argv[2]]
+    target.source = None
+    ctx.keyspace.changed("ts.deleterule:src", argv[1])
+    ctx.keyspace.changed("ts.deleterule:dest", argv[2])
+    return OK
+
+
+# ---------------------------------------------------------------- queries of one series
+
+
+def _newest(ctx: Context, name: bytes, series: SampleSeries) -> Sample | None:
+    """The last sample of a series, None where there is none."""
+    return (series.last_time, series.last_value) if series.chunks else None
+
+
+@verbs.verb("TS.GET", arity=-2, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"))
+def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.GET key [LATEST]
+
+    Returns the last sample; with LATEST, of a series that a rule writes to, the bucket that is not over.
+
+    Cost: O(1), with LATEST that of one bucket
+    """
+    latest = _read_latest(Args(argv, 2))
+    series = read_series(ctx, argv[1])
+    newest = series.newest_bucket(ctx.keyspace, argv[1]) if latest else None
+    return _sample(ctx, newest or _newest(ctx, argv[1], series))
+
+
+def _read_latest(args: Args) -> bool:
+    latest = args.flag(b"LATEST")
+    args.end()
+    return latest
+
+
+def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) -> Rows:
+    newest = series.newest_bucket(ctx.keyspace, name) if query.latest else None
+    return select(series, query.selection, newest)
+
+
+def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
+    query = read_range(Args(argv, 2), many=False, reverse=reverse)
+    return _rows(ctx, _answer(ctx, argv[1], read_series(ctx, argv[1]), query))
+
+
+@verbs.verb("TS.RANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.RANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
+
+    Returns the samples of a range, oldest first; - and + are the ends of the series. Filters come before
+    aggregation, COUNT behind it. Ours: several aggregators with commas between give several values a bucket.
+
+    Cost: O(log N + M) with M samples in the range
+    """
+    return _range(ctx, argv, False)
+
+
+@verbs.verb("TS.REVRANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+def ts_revrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.REVRANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
+
+    Returns the samples of a range, newest first; otherwise like TS.RANGE.
+
+    Cost: O(log N + M) with M samples in the range
+    """
+    return _range(ctx, argv, True)
+
+
+# ---------------------------------------------------------------- queries of many series
+
+
+@verbs.verb("TS.MGET", arity=-3, flags=Flag.READONLY)
+def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.MGET [LATEST] [WITHLABELS | SELECTED_LABELS label [label ...]] FILTER filter [filter ...]
+
+    Returns the last sample of every series that passes the filters.
+
+    Cost: O(S) with S series
+    """
+    args = Args(argv, 1)
+    query = read_range(Args([b"", b"-", b"+", *args.rest()], 1), many=True, reverse=False)
+    replies: dict[bytes, list[Reply]] = {}
+    for name, series in chosen_series(ctx, query.filters or ()):
+        newest = series.newest_bucket(ctx.keyspace, name) if query.latest else None
+        replies[name] = [_labels(ctx, series, query), _sample(ctx, newest or _newest(ctx, name, series))]
+    return replies if _resp3(ctx) else [[name, *reply] for name, reply in replies.items()]
+
+
+def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
+    query = read_range(Args(argv, 1), many=True, reverse=reverse)
+    chosen = chosen_series(ctx, query.filters or ())
+    if query.group_by is not None:
+        return _grouped(ctx, chosen, query)
+    aggregation = query.selection.aggregation
+    used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
+    three = _resp3(ctx)
+    replies: dict[bytes, list[Reply]] = {}
+    for name, series in chosen:
+        rows = _rows(ctx, _answer(ctx, name, series, query))
+        replies[name] = [_labels(ctx, series, query), used, rows] if three else [_labels(ctx, series, query), rows]
+    return replies if three else [[name, *reply] for name, reply in replies.items()]
+
+
+def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: RangeQuery) -> Reply:
+    """One reply for each value of the label that GROUPBY names. Reducing comes before COUNT."""
+    assert query.group_by is not None
+    groups: dict[bytes, list[tuple[bytes, SampleSeries]]] = {}
+    for name, series in chosen:
+        value = series.labels.get(query.group_by)
+        if value is not None:
+            groups.setdefault(value, []).append((name, series))
+    count, query.selection.count = query.selection.count, None
+    reverse, query.selection.reverse = query.selection.reverse, False
+    three = _resp3(ctx)
+    replies: dict[bytes, list[Reply]] = {}
+    for value in sorted(groups):
+        parts = [_answer(ctx, name, series, query) for name, series in groups[value]]
+        rows = _rows(ctx, combine(parts, query.reducer).cut(reverse=reverse, count=count))
+        names = [name for name, _ in groups[value]]
+        shown: dict[Any, Any] = {query.group_by: value} if query.with_labels else {}
+        if query.selected is not None:
+            shown = {name: _common(name, groups[value]) for name in query.selected}
+        title = query.group_by + b"=" + value
+        if three:
+            replies[title] = [shown, {b"reducers": [query.reducer]}, {b"sources": names}, rows]
+            continue
+        if query.with_labels:
+            shown |= {b"__reducer__": query.reducer, b"__source__": b",".join(names)}
+        replies[title] = [[list(pair) for pair in shown.items()], rows]
+    return replies if three else [[title, *reply] for title, reply in replies.items()]
+
+
+def _common(label: bytes, group: list[tuple[bytes, SampleSeries]]) -> bytes | None:
+    """The value of a label if all series of a group have the same one."""
+    values = {series.labels.get(label) for _, series in group}
+    return values.pop() if len(values) == 1 else None
+
+
+@verbs.verb("TS.MRANGE", arity=-4, flags=Flag.READONLY)
+def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.MRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
+
+    Returns a range of every series that passes the filters; with GROUPBY one of every value of a label.
+
+    Cost: O(S * log N + M) with S series and M samples in the range
+    """
+    return _mrange(ctx, argv, False)
+
+
+@verbs.verb("TS.MREVRANGE", arity=-4, flags=Flag.READONLY)
+def ts_mrevrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.MREVRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
+
+    Returns a range of every series that passes the filters, newest first; otherwise like TS.MRANGE.
+
+    Cost: O(S * log N + M) with S series and M samples in the range
+    """
+    return _mrange(ctx, argv, True)
+
+
+@verbs.verb("TS.QUERYINDEX", arity=-2, flags=Flag.READONLY)
+def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.QUERYINDEX filter [filter ...]
+
+    Returns the keys of the series that pass all filters.
+
+    Cost: O(S) with S series
+    """
+    names = [name for name, _ in chosen_series(ctx, read_filters(argv[1:]))]
+    return SetReply(names) if _resp3(ctx) else names
+
+
+# ---------------------------------------------------------------- TS.INFO
+
+
+@verbs.verb("TS.INFO", arity=-2, flags=Flag.READONLY, keys=key("RO"))
+def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
+    """TS.INFO key [DEBUG]
+
+    Describes a series: samples, memory, settings, labels, rules; with DEBUG its chunks too.
+
+    Cost: O(C) with C chunks
+    """
+    args = Args(argv, 2)
+    debug = args.flag(b"DEBUG")
+    args.end()
+    series = read_series(ctx, argv[1])
+    three = _resp3(ctx)
+    rules = {name: [rule.bucket, rule.function.upper(), rule.align] for name, rule in _live_rules(ctx, argv[1], series)}
+    info: dict[str, Reply] = {
+        "totalSamples": len(series),
+        "memoryUsage": series.size_bytes,
+        "firstTimestamp": series.chunks[0].first if series.chunks else 0,
+        "lastTimestamp": series.last_time if series.chunks else 0,
+        "retentionTime": series.retention_ms,
+        "chunkCount": max(1, len(series.chunks)),
+        "chunkSize": series.chunk_bytes,
+        "chunkType": Simple(b"compressed" if series.compressed else b"uncompressed"),
+        "duplicatePolicy": None if series.policy is None else Simple(series.policy.encode()),
+        "labels": _labels(ctx, series),
+        "sourceKey": series.source,
+        "rules": rules if three else [[name, *rule] for name, rule in rules.items()],
+        "ignoreMaxTimeDiff": series.ignore_ms,
+        "ignoreMaxValDiff": _number(ctx, series.ignore_value),
+    }
+    if debug:
+        info["keySelfName"] = argv[1]
+        info["Chunks"] = [_chunk(ctx, chunk, three) for chunk in series.chunks]
+    return {Simple(name.encode()): value for name, value in info.items()}
+
+
+def _live_rules(ctx: Context, name: bytes, series: SampleSeries) -> list[tuple[bytes, Rule]]:
+    """Rules whose series is still there."""
+    targets = ((target, ctx.keyspace.get(target)) for target in series.rules)
+    return [(t, series.rules[t]) for t, held in targets if type(held) is SampleSeries and held.source == name]
+
+
+def _chunk(ctx: Context, chunk: Any, three: bool) -> Reply:
+    described: dict[bytes, Reply] = {
+        b"startTimestamp": chunk.first,
+        b"endTimestamp": chunk.last,
+        b"samples": chunk.count,
+        b"size": chunk.size_bytes,
+        b"bytesPerSample": _number(ctx, chunk.size_bytes / chunk.count),
+    }
+    return {Simple(name): value for name, value in described.items()}

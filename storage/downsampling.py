@@ -1,0 +1,251 @@
+"""Downsampling: many samples to one value a bucket and function, with numpy, never sample by sample.
+
+A sample belongs to the bucket that begins at ``align + n * bucket`` at or before its time. NaN stands for
+"no value": it counts for countNaN and countAll only.
+
+A function of ``FUNCTIONS`` gets the groups and gives one value for each group that has a value. What it is for
+a group without one is in ``IF_EMPTY`` (NaN where it is not named).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import TooManyBuckets
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+Sample = tuple[int, float]
+
+# So many buckets may one series be spread over when empty ones are asked for.
+MOST_BUCKETS: Final = 4_000_000
+
+
+class Groups:
+    """Samples in groups of neighbours: group g holds ``values[starts[g] : ends[g]]``, never none.
+
+    ``begins`` are the times at which the groups' buckets begin, ``bucket`` their length, ``before`` and ``after``
+    the samples next to the first and the last one, where there are any.
+    """
+
+    def __init__(
+        self,
+        times: Times,
+        values: Values,
+        starts: npt.NDArray[np.intp],
+        begins: Times,
+        bucket: int,
+        before: Sample | None = None,
+        after: Sample | None = None,
+    ) -> None:
+        self.times = times
+        self.values = values
+        self.starts = starts
+        self.ends = np.append(starts[1:], len(values))
+        self.counts = self.ends - starts
+        self.begins = begins
+        self.bucket = bucket
+        self.before = before
+        self.after = after
+        self._sorted: Values | None = None
+
+    def sums(self) -> Values:
+        """The sum of each group."""
+        return np.add.reduceat(self.values, self.starts)
+
+    def squares(self) -> Values:
+        """The sum of the squared distances from the mean of each group."""
+        means = self.sums() / self.counts
+        return np.add.reduceat((self.values - np.repeat(means, self.counts)) ** 2, self.starts)
+
+    def sorted(self) -> Values:
+        """The values, ascending within each group."""
+        if self._sorted is None:
+            if len(self.starts) == 1:
+                self._sorted = np.sort(self.values)
+            else:
+                group = np.repeat(np.arange(len(self.starts)), self.counts)
+                self._sorted = self.values[np.lexsort((self.values, group))]
+        return self._sorted
+
+    def quantile(self, share: float) -> Values:
+        """The value below which a share of each group lies, interpolated between its neighbours."""
+        ordered = self.sorted()
+        at = share * (self.counts - 1)
+        below = np.floor(at).astype(np.intp)
+        above = np.minimum(below + 1, self.counts - 1)
+        low, high = ordered[self.starts + below], ordered[self.starts + above]
+        result: Values = low + (high - low) * (at - below)
+        return result
+
+    def steps(self) -> Values:
+        """How far a counter has come in each group: the sum of its steps; where it falls it began at 0 again."""
+        first = self.values[0] if self.before is None else self.before[1]
+        step = np.diff(self.values, prepend=first)
+        step = np.where(step < 0, self.values, step)
+        return np.add.reduceat(step, self.starts)
+
+    def time_weighted(self) -> Values:
+        """The mean over time of the line through the samples, within each bucket.
+
+        The line reaches to the neighbours in other buckets; where there is none it ends at the sample.
+        """
+        group = np.repeat(np.arange(len(self.starts)), self.counts)
+        times, values = self.times, self.values
+        begins = self.begins
+        if self.before is not None:
+            times, values = np.insert(times, 0, self.before[0]), np.insert(values, 0, self.before[1])
+            group = np.insert(group, 0, -1)
+        if self.after is not None:
+            times, values = np.append(times, self.after[0]), np.append(values, self.after[1])
+            group = np.append(group, -1)
+        count = len(self.starts)
+        area, length = np.zeros(count), np.zeros(count)
+        t0, t1, v0, v1 = times[:-1], times[1:], values[:-1], values[1:]
+        g0, g1 = group[:-1], group[1:]
+        same = (g0 == g1) & (g0 >= 0)
+        span = (t1 - t0).astype(np.float64)
+        slope = np.divide(v1 - v0, span, out=np.zeros_like(span), where=span > 0)
+
+        def add(which: npt.NDArray[np.bool_], to: npt.NDArray[np.intp], mean: Values, width: Values) -> None:
+            nonlocal area, length
+            area += np.bincount(to[which], (mean * width)[which], count)
+            length += np.bincount(to[which], width[which], count)
+
+        add(same, g0, (v0 + v1) / 2, span)
+        leaving = ~same & (g0 >= 0)
+        width = np.where(leaving, begins[g0] + self.bucket - t0, 0).astype(np.float64)
+        add(leaving, g0, v0 + slope * width / 2, width)
+        entering = ~same & (g1 >= 0)
+        width = np.where(entering, t1 - begins[g1], 0).astype(np.float64)
+        add(entering, g1, v1 - slope * width / 2, width)
+        return np.divide(area, length, out=self.values[self.starts].copy(), where=length > 0)
+
+
+def _sample_variance(groups: Groups) -> Values:
+    return groups.squares() / np.maximum(groups.counts - 1, 1)
+
+
+FUNCTIONS: Final[dict[str, Callable[[Groups], Any]]] = {
+    "avg": lambda groups: groups.sums() / groups.counts,
+    "sum": Groups.sums,
+    "min": lambda groups: np.minimum.reduceat(groups.values, groups.starts),
+    "max": lambda groups: np.maximum.reduceat(groups.values, groups.starts),
+    "range": lambda groups: (
+        np.maximum.reduceat(groups.values, groups.starts) - np.minimum.reduceat(groups.values, groups.starts)
+    ),
+    "count": lambda groups: groups.counts.astype(np.float64),
+    "first": lambda groups: groups.values[groups.starts],
+    "last": lambda groups: groups.values[groups.ends - 1],
+    "std.p": lambda groups: np.sqrt(groups.squares() / groups.counts),
+    "std.s": lambda groups: np.sqrt(_sample_variance(groups)),
+    "var.p": lambda groups: groups.squares() / groups.counts,
+    "var.s": _sample_variance,
+    "twa": Groups.time_weighted,
+    # Ours, not RedisTimeSeries':
+    "median": lambda groups: groups.quantile(0.5),
+    "p50": lambda groups: groups.quantile(0.5),
+    "p90": lambda groups: groups.quantile(0.9),
+    "p95": lambda groups: groups.quantile(0.95),
+    "p99": lambda groups: groups.quantile(0.99),
+    "increase": Groups.steps,
+    "rate": lambda groups: groups.steps() / groups.bucket * 1000,  # a second, of times in ms
+}
+# These look at the samples without a value too.
+COUNTS: Final = ("countNaN", "countAll")
+NAMES: Final = (*FUNCTIONS, *COUNTS)
+IF_EMPTY: Final = {"sum": 0.0, "count": 0.0, "increase": 0.0, "rate": 0.0, "countNaN": 0.0, "countAll": 0.0}
+
+
+def bucket_starts(times: Times, bucket: int, align: int) -> Times:
+    """For each time when its bucket begins."""
+    return times - (times - align) % bucket
+
+
+def downsample(
+    times: Times,
+    values: Values,
+    functions: Sequence[str],
+    bucket: int,
+    *,
+    align: int = 0,
+    empty: bool = False,
+    before: Sample | None = None,
+    after: Sample | None = None,
+) -> tuple[Times, list[Values]]:
+    """When the buckets begin that have samples, and a column of values for each function.
+
+    ``times`` ascend. ``empty`` gives the buckets between the first and the last one too that have none. ``before``
+    and ``after`` are the samples next to those given, which twa and rate look at. O(n), quantiles O(n log n).
+    Raises TooManyBuckets when empty ones are asked for and there are more than MOST_BUCKETS.
+    """
+    if not len(times):
+        return times, [values for _ in functions]
+    of_sample = bucket_starts(times, bucket, align)
+    found = np.flatnonzero(np.concatenate(([True], of_sample[1:] != of_sample[:-1])))
+    begins = of_sample[found]
+    real = ~np.isnan(values)
+    counts_all = np.diff(np.append(found, len(times))).astype(np.float64)
+    with_value = np.arange(len(begins))
+    if not real.all():
+        counts_real = np.add.reduceat(real, found, dtype=np.intp)
+        counts_nan = counts_all - counts_real
+        with_value = np.flatnonzero(counts_real)
+        times, values = times[real], values[real]
+        found = (np.cumsum(counts_real) - counts_real)[with_value]
+    else:
+        counts_nan = np.zeros(len(begins))
+    groups = Groups(times, values, found, begins[with_value], bucket, before, after)
+    columns = []
+    for name in functions:
+        if name == "countAll":
+            columns.append(counts_all)
+        elif name == "countNaN":
+            columns.append(counts_nan)
+        elif len(with_value) == len(begins):
+            columns.append(FUNCTIONS[name](groups))
+        else:
+            column = np.full(len(begins), IF_EMPTY.get(name, np.nan))
+            if len(with_value):
+                column[with_value] = FUNCTIONS[name](groups)
+            columns.append(column)
+    if empty:
+        return _with_empty(begins, columns, functions, groups)
+    return begins, columns
+
+
+def _with_empty(
+    begins: Times, columns: list[Values], functions: Sequence[str], groups: Groups
+) -> tuple[Times, list[Values]]:
+    """Put the buckets between the first and the last one in that have no samples.
+
+    ``last`` repeats what was last, ``twa`` is where the line through the neighbours is in the middle of the bucket.
+    """
+    bucket = groups.bucket
+    count = int((begins[-1] - begins[0]) // bucket) + 1
+    if count > MOST_BUCKETS:
+        raise TooManyBuckets(count)
+    every = begins[0] + bucket * np.arange(count, dtype=np.int64)
+    places = (begins - begins[0]) // bucket
+    full = []
+    for name, column in zip(functions, columns, strict=True):
+        if name == "last":
+            latest = np.maximum.accumulate(_scattered(places, np.arange(len(places)), count))
+            full.append(column[latest])
+            continue
+        filled = np.full(count, IF_EMPTY.get(name, np.nan))
+        if name == "twa" and len(groups.times):
+            filled = np.interp(every + bucket / 2, groups.times, groups.values)
+        filled[places] = column
+        full.append(filled)
+    return every, full
+
+
+def _scattered(places: npt.NDArray[np.int64], numbers: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+    spread = np.zeros(count, dtype=np.intp)
+    spread[places] = numbers
+    return spread

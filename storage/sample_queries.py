@@ -1,0 +1,114 @@
+"""Queries over series of samples: one pipeline with a fixed order.
+
+time range -> values -> named times -> downsampling -> reverse -> count
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .downsampling import Sample, Times, Values, downsample
+from .samples import SampleSeries
+
+NEIGHBOURS = frozenset({"twa", "rate", "increase"})
+
+
+@dataclass(slots=True)
+class Aggregation:
+    """Functions and buckets of a query. ``stamp`` is the share of the bucket that is added to when it begins."""
+
+    functions: list[str]
+    bucket: int
+    align: int = 0
+    stamp: float = 0.0
+    empty: bool = False
+
+
+@dataclass(slots=True)
+class Selection:
+    """Which samples of a series a query is about, and what it makes of them. Times are in ms, ends are included."""
+
+    low: int
+    high: int
+    by_times: list[int] | None = None
+    by_value: tuple[float, float] | None = None
+    aggregation: Aggregation | None = None
+    count: int | None = None
+    reverse: bool = False
+
+
+@dataclass(slots=True)
+class Rows:
+    """Times with one value a column."""
+
+    times: Times
+    columns: list[Values]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def cut(self, *, reverse: bool, count: int | None) -> Rows:
+        """The rows from the other end if wanted, and the first of them."""
+        step = slice(None, None, -1) if reverse else slice(None)
+        return Rows(self.times[step][:count], [column[step][:count] for column in self.columns])
+
+    def lists(self) -> tuple[list[int], list[list[float]]]:
+        """Times and columns as Python lists."""
+        return self.times.tolist(), [column.tolist() for column in self.columns]
+
+
+def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None) -> Rows:
+    """The rows of one series. ``newest`` is the value of a bucket that is not over and not in the series yet.
+
+    O(log n + m) with m samples in the time range. Raises TooManyBuckets.
+    """
+    times, values = series.between(wanted.low, wanted.high)
+    if newest is not None and wanted.low <= newest[0] <= wanted.high and newest[0] > series.last_time:
+        times, values = np.append(times, newest[0]), np.append(values, newest[1])
+    if wanted.by_value is not None:
+        least, most = wanted.by_value
+        kept = (values >= least) & (values <= most)
+        times, values = times[kept], values[kept]
+    if wanted.by_times is not None:
+        kept = np.isin(times, np.array(wanted.by_times, dtype=np.int64))
+        times, values = times[kept], values[kept]
+    rows = Rows(times, [values])
+    if wanted.aggregation is not None:
+        rows = _aggregated(series, wanted, times, values)
+    return rows.cut(reverse=wanted.reverse, count=wanted.count)
+
+
+def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: Values) -> Rows:
+    aggregation = wanted.aggregation
+    assert aggregation is not None
+    before = after = None
+    filtered = wanted.by_value is not None or wanted.by_times is not None
+    if len(times) and not filtered and not NEIGHBOURS.isdisjoint(aggregation.functions):
+        before = series.last_before(int(times[0]))
+        after = series.first_after(int(times[-1]))
+    starts, columns = downsample(
+        times,
+        values,
+        aggregation.functions,
+        aggregation.bucket,
+        align=aggregation.align,
+        empty=aggregation.empty,
+        before=before,
+        after=after,
+    )
+    starts = np.maximum(starts, 0)
+    if aggregation.stamp:
+        starts = starts + int(aggregation.bucket * aggregation.stamp)
+    return Rows(starts, columns)
+
+
+def combine(parts: Sequence[Rows], reducer: str) -> Rows:
+    """One row for each time of any of the parts: what the reducer makes of their values. O(n log n)."""
+    times = np.concatenate([part.times for part in parts]) if parts else np.empty(0, np.int64)
+    values = np.concatenate([part.columns[0] for part in parts]) if parts else np.empty(0)
+    order = np.argsort(times, kind="stable")
+    starts, columns = downsample(times[order], values[order], [reducer], 1)
+    return Rows(starts, columns)

@@ -1,0 +1,172 @@
+"""TS.* verbs: what they answer, what they refuse, and what other verbs see of a series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from januskv.resp.replies import ErrorReply, Simple
+
+
+def rows(*pairs: tuple[int, str]) -> list[Any]:
+    return [[time, Simple(value.encode())] for time, value in pairs]
+
+
+@pytest.fixture
+def series(wire: Any) -> Any:
+    """A wire to a server with a series s (10..50, 1..5) and two labelled ones."""
+    wire.line("TS.CREATE s LABELS host a kind cpu")
+    wire.line("TS.MADD s 10 1 s 20 2 s 30 3 s 40 4 s 50 5")
+    wire.line("TS.ADD t 15 100 LABELS host b kind cpu")
+    wire.line("TS.ADD t 20 200")
+    wire.line("TS.ADD u 20 7.5 LABELS host a kind mem")
+    return wire
+
+
+ANSWERS = [
+    ("both ends included", "TS.RANGE s 20 40", rows((20, "2"), (30, "3"), (40, "4"))),
+    ("newest first", "TS.REVRANGE s - + COUNT 2", rows((50, "5"), (40, "4"))),
+    ("count zero is a limit", "TS.RANGE s - + COUNT 0", []),
+    ("named times", "TS.RANGE s - + FILTER_BY_TS 20 25 50", rows((20, "2"), (50, "5"))),
+    ("values", "TS.RANGE s - + FILTER_BY_VALUE 2 3", rows((20, "2"), (30, "3"))),
+    ("an average", "TS.RANGE s - + AGGREGATION avg 20", rows((0, "1"), (20, "2.5"), (40, "4.5"))),
+    ("the last bucket first", "TS.REVRANGE s - + COUNT 1 AGGREGATION sum 20", rows((40, "9"))),
+    ("aligned to the start", "TS.RANGE s 10 + ALIGN start AGGREGATION count 20", rows((10, "2"), (30, "2"), (50, "1"))),
+    ("stamped in the middle", "TS.RANGE s 20 30 AGGREGATION max 20 BUCKETTIMESTAMP ~", rows((30, "3"))),
+    ("empty buckets", "TS.RANGE t - + AGGREGATION sum 2 EMPTY", rows((14, "100"), (16, "0"), (18, "0"), (20, "200"))),
+    ("a filter before aggregation", "TS.RANGE s - + FILTER_BY_VALUE 2 4 AGGREGATION count 100", rows((0, "3"))),
+    ("several functions", "TS.RANGE s - + AGGREGATION min,max 100", [[0, Simple(b"1"), Simple(b"5")]]),
+    ("a percentile", "TS.RANGE s - + AGGREGATION p50 100", rows((0, "3"))),
+    ("the last sample", "TS.GET s", [50, Simple(b"5")]),
+    ("series by labels", "TS.QUERYINDEX kind=cpu", [b"s", b"t"]),
+    ("not that label", "TS.QUERYINDEX kind=cpu host!=a", [b"t"]),
+    ("one of several", "TS.QUERYINDEX host=(a,b) kind!=(mem)", [b"s", b"t"]),
+    ("the label is missing", "TS.QUERYINDEX kind=cpu rack=", [b"s", b"t"]),
+    ("the label is there", "TS.QUERYINDEX kind=cpu host!=", [b"s", b"t"]),
+    ("a regular expression", "TS.QUERYINDEX host=~a|c", [b"s", b"u"]),
+    ("none that matches", "TS.QUERYINDEX kind=cpu host!~a.*", [b"t"]),
+    ("last samples", "TS.MGET FILTER kind=mem", [[b"u", [], [20, Simple(b"7.5")]]]),
+    ("with chosen labels", "TS.MGET SELECTED_LABELS host rack FILTER kind=mem", [[b"u", [[b"host", b"a"], [b"rack", None]], [20, Simple(b"7.5")]]]),
+    ("ranges of many", "TS.MRANGE 20 20 FILTER kind=cpu", [[b"s", [], rows((20, "2"))], [b"t", [], rows((20, "200"))]]),
+    (
+        "groups",
+        "TS.MRANGE 15 20 WITHLABELS FILTER kind=cpu GROUPBY kind REDUCE sum",
+        [[b"kind=cpu", [[b"kind", b"cpu"], [b"__reducer__", b"sum"], [b"__source__", b"s,t"]], rows((15, "100"), (20, "202"))]],
+    ),
+    ("groups, newest first", "TS.MREVRANGE - + COUNT 1 FILTER kind=cpu GROUPBY host REDUCE max", [[b"host=a", [], rows((50, "5"))], [b"host=b", [], rows((20, "200"))]]),
+    ("deletion", "TS.DEL s 20 40", 3),
+    ("deletion by labels", "TS.DEL * 20 20 FILTER kind=cpu", 2),
+    ("its type", "TYPE s", Simple(b"TSDB-TYPE")),
+    ("scanned by type", "SCAN 0 TYPE TSDB-TYPE COUNT 100", [b"0", [b"s", b"t", b"u"]]),
+    ("a missing series in a batch", "TS.MADD s 60 6 nope 1 1", [60, ErrorReply("ERR TSDB: the key does not exist")]),
+    ("twice now in a batch", "TS.MADD s * 1 t * 1", [1_700_000_000_000, 1_700_000_000_000]),
+    ("missing series made on request", "TS.MADD n 1 1 n 2 2 CREATE LABELS kind new", [1, 2]),
+    ("a counter", "TS.INCRBY s 2.5 TIMESTAMP 60", 60),
+    ("more at the same time", "TS.DECRBY s 1 TIMESTAMP 50", 50),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "reply"), [pytest.param(c, r, id=i) for i, c, r in ANSWERS])
+def test_answers(series: Any, command: str, reply: Any) -> None:
+    assert series.line(command) == reply
+
+
+REFUSALS = [
+    ("a key that exists", "TS.CREATE s", "ERR TSDB: key already exists"),
+    ("a key of another kind", "TS.CREATE str", "ERR TSDB: key already exists"),
+    ("a chunk size of no multiple of 8", "TS.CREATE n CHUNK_SIZE 100", "ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]"),
+    ("a retention that is no number", "TS.CREATE n RETENTION x", "ERR TSDB: Couldn't parse RETENTION"),
+    ("an unknown policy", "TS.CREATE n DUPLICATE_POLICY x", "ERR TSDB: Unknown DUPLICATE_POLICY"),
+    ("an unknown encoding", "TS.CREATE n ENCODING x", "ERR TSDB: unknown ENCODING parameter"),
+    ("half a label", "TS.CREATE n LABELS a", "ERR TSDB: Couldn't parse LABELS"),
+    ("an unknown option", "TS.CREATE n x", "ERR TSDB: unknown option X"),
+    ("a missing series", "TS.RANGE nope - +", "ERR TSDB: the key does not exist"),
+    ("a string", "TS.GET str", "WRONGTYPE Operation against a key holding the wrong kind of value"),
+    ("a series as a string", "GET s", "WRONGTYPE Operation against a key holding the wrong kind of value"),
+    ("a bad time", "TS.ADD s x 1", "ERR TSDB: invalid timestamp"),
+    ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp"),
+    ("a bad value", "TS.ADD s 60 x", "ERR TSDB: invalid value"),
+    ("a duplicate", "TS.ADD s 50 1", "ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode"),
+    ("a bad range", "TS.RANGE s x +", "ERR TSDB: wrong fromTimestamp"),
+    ("an unknown function", "TS.RANGE s - + AGGREGATION x 1", "ERR TSDB: Unknown aggregation type"),
+    ("a bucket of nothing", "TS.RANGE s - + AGGREGATION avg 0", "ERR TSDB: bucketDuration must be greater than zero"),
+    ("alignment to an open start", "TS.RANGE s - + ALIGN start AGGREGATION avg 10", "ERR TSDB: start alignment can only be used with explicit start timestamp"),
+    ("alignment of nothing", "TS.RANGE s - + ALIGN 5", "ERR TSDB: ALIGN parameter can only be used with AGGREGATION"),
+    ("no filter", "TS.MRANGE - + COUNT 1", "ERR TSDB: missing FILTER argument"),
+    ("no matcher", "TS.QUERYINDEX host!=a", "ERR TSDB: please provide at least one matcher"),
+    ("no filter at all", "TS.QUERYINDEX host", "ERR TSDB: failed parsing labels"),
+    ("a bad expression", "TS.QUERYINDEX host=~(", "ERR TSDB: bad regular expression in FILTER"),
+    ("an older counter", "TS.INCRBY s 1 TIMESTAMP 5", "ERR TSDB: timestamp must be equal to or higher than the maximum existing timestamp"),
+    ("a rule to itself", "TS.CREATERULE s s AGGREGATION avg 10", "ERR TSDB: the source key and destination key should be different"),
+    ("no such rule", "TS.DELETERULE s t", "ERR TSDB: compaction rule does not exist"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "text"), [pytest.param(c, r, id=i) for i, c, r in REFUSALS])
+def test_refusals_change_nothing(series: Any, house: Any, command: str, text: str) -> None:
+    series.line("SET str x")
+    before = house.store.databases[0].data[b"s"].to_state()
+    assert series.line(command) == ErrorReply(text)
+    assert house.store.databases[0].data[b"s"].to_state() == before
+    assert b"n" not in house.store.databases[0].data
+
+
+def test_retention(wire: Any) -> None:
+    wire.line("TS.CREATE s RETENTION 100")
+    wire.line("TS.MADD s 10 1 s 150 2")
+    assert wire.line("TS.RANGE s - +") == rows((150, "2"))
+    assert wire.line("TS.ADD s 20 1") == ErrorReply("ERR TSDB: Timestamp is older than retention")
+
+
+def test_policies(wire: Any) -> None:
+    wire.line("TS.ADD s 10 5 DUPLICATE_POLICY sum")
+    assert wire.line("TS.ADD s 10 5") == 10
+    assert wire.line("TS.ADD s 10 1 ON_DUPLICATE min") == 10
+    assert wire.line("TS.GET s") == [10, Simple(b"1")]
+
+
+def test_rules(wire: Any) -> None:
+    wire.line("TS.CREATE raw")
+    wire.line("TS.CREATE sums")
+    assert wire.line("TS.CREATERULE raw sums AGGREGATION sum 10") == Simple(b"OK")
+    wire.line("TS.MADD raw 1 1 raw 5 2 raw 12 4")
+    assert wire.line("TS.RANGE sums - +") == rows((0, "3"))
+    assert wire.line("TS.RANGE sums - + LATEST") == rows((0, "3"), (10, "4"))
+    assert wire.line("TS.GET sums LATEST") == [10, Simple(b"4")]
+    wire.line("RENAME sums totals")
+    wire.line("TS.ADD raw 25 1")
+    assert wire.line("TS.RANGE totals - +") == rows((0, "3"), (10, "4"))
+    info = wire.line("TS.INFO raw")
+    assert info[info.index(Simple(b"rules")) + 1] == [[b"totals", 10, b"SUM", 0]]
+    assert wire.line("TS.DELETERULE raw totals") == Simple(b"OK")
+    wire.line("TS.ADD raw 40 1")
+    assert wire.line("TS.RANGE totals - +") == rows((0, "3"), (10, "4"))
+
+
+def test_resp3(series: Any) -> None:
+    series.line("HELLO 3")
+    assert series.line("TS.RANGE s 10 20") == [[10, 1.0], [20, 2.0]]
+    labels = [(b"host", b"a"), (b"kind", b"mem")]
+    assert series.line("TS.MGET WITHLABELS FILTER kind=mem") == [(b"u", [labels, [20, 7.5]])]
+    used = [(b"aggregators", [])]
+    assert series.line("TS.MRANGE 20 20 FILTER kind=mem") == [(b"u", [[], used, [[20, 7.5]]])]
+
+
+def test_copies_expire_and_lose_their_labels_with_the_key(series: Any, house: Any) -> None:
+    series.line("COPY s c")
+    series.line("TS.ADD c 60 6")
+    assert series.line("TS.GET s") == [50, Simple(b"5")]
+    assert series.line("TS.QUERYINDEX kind=cpu") == [b"c", b"s", b"t"]
+    series.line("PEXPIRE c 10")
+    house.advance(100)
+    series.line("DEL s")
+    assert series.line("TS.QUERYINDEX kind=cpu") == [b"t"]
+    house.store.databases[0].check()
+
+
+def test_altering_labels_moves_the_series_in_the_index(series: Any, house: Any) -> None:
+    assert series.line("TS.ALTER s RETENTION 20 LABELS host z") == Simple(b"OK")
+    assert series.line("TS.QUERYINDEX host=z") == [b"s"]
+    assert series.line("TS.RANGE s - +") == rows((30, "3"), (40, "4"), (50, "5"))
+    house.store.databases[0].check()

@@ -1,0 +1,112 @@
+"""Downsampling against the plain definition of each function."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from januskv.storage import downsampling
+from januskv.storage.downsampling import NAMES, downsample
+from januskv.storage.errors import TooManyBuckets
+
+
+def run(times: list[int], values: list[float], names: list[str], bucket: int, **how: Any) -> tuple[Any, ...]:
+    starts, columns = downsample(np.array(times, dtype=np.int64), np.array(values), names, bucket, **how)
+    return starts.tolist(), *(column.tolist() for column in columns)
+
+
+def plain(name: str, values: list[float]) -> float:
+    """One function over the values of a bucket, none of them NaN."""
+    values = [value for value in values if value == value]
+    if name in ("sum", "count"):
+        return math.fsum(values) if name == "sum" else len(values)
+    if not values:
+        return math.nan
+    quantiles = {"median": 0.5, "p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+    if name in quantiles:
+        ordered, at = sorted(values), quantiles[name] * (len(values) - 1)
+        low = math.floor(at)
+        high = min(low + 1, len(values) - 1)
+        return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+    return {
+        "avg": lambda: math.fsum(values) / len(values),
+        "min": lambda: min(values),
+        "max": lambda: max(values),
+        "range": lambda: max(values) - min(values),
+        "first": lambda: values[0],
+        "last": lambda: values[-1],
+        "std.p": lambda: statistics.pstdev(values),
+        "var.p": lambda: statistics.pvariance(values),
+        "std.s": lambda: statistics.stdev(values) if len(values) > 1 else 0.0,
+        "var.s": lambda: statistics.variance(values) if len(values) > 1 else 0.0,
+    }[name]()
+
+
+SIMPLE = [name for name in NAMES if name not in ("twa", "rate", "increase", "countNaN", "countAll")]
+numbers = st.one_of(st.integers(-1000, 1000).map(float), st.floats(-1e6, 1e6), st.just(math.nan))
+
+
+@given(st.dictionaries(st.integers(0, 300), numbers, min_size=1), st.integers(1, 100), st.integers(0, 50))
+def test_every_function_is_what_it_says(samples: dict[int, float], bucket: int, align: int) -> None:
+    times = sorted(samples)
+    values = [samples[time] for time in times]
+    groups: dict[int, list[float]] = {}
+    for time, value in zip(times, values, strict=True):
+        groups.setdefault(time - (time - align) % bucket, []).append(value)
+    starts, *columns = run(times, values, SIMPLE, bucket, align=align)
+    assert starts == sorted(groups)
+    for name, column in zip(SIMPLE, columns, strict=True):
+        expected = [plain(name, groups[start]) for start in starts]
+        assert column == pytest.approx(expected, rel=1e-6, abs=1e-4, nan_ok=True), name
+
+
+@pytest.mark.parametrize(
+    ("samples", "bucket", "how", "expected"),
+    [
+        pytest.param({0: 1, 4: 3}, 10, {}, [2.0], id="between its samples where there are no neighbours"),
+        pytest.param({5: 7}, 10, {}, [7.0], id="one sample is its own mean"),
+        pytest.param({0: 0, 10: 10, 20: 20}, 10, {}, [5.0, 15.0, 20.0], id="up to the border of the bucket"),
+        pytest.param({10: 10}, 10, {"before": (0, 0.0), "after": (20, 20.0)}, [15.0], id="neighbours outside count"),
+        pytest.param({2: 2, 35: 35}, 10, {"empty": True}, [6.0, 15.0, 25.0, 32.5], id="empty buckets lie on the line"),
+    ],
+)
+def test_time_weighted_average(samples: Any, bucket: int, how: Any, expected: list[float]) -> None:
+    _, column = run(list(samples), [float(v) for v in samples.values()], ["twa"], bucket, **how)
+    assert column == pytest.approx(expected)
+
+
+def test_a_counter_that_begins_again_counts_from_zero() -> None:
+    starts, increase, rate = run([0, 10, 20, 30], [5.0, 9.0, 2.0, 3.0], ["increase", "rate"], 20)
+    assert (starts, increase, rate) == ([0, 20], [4.0, 3.0], [200.0, 150.0])
+
+
+def test_the_step_into_a_bucket_belongs_to_it() -> None:
+    assert run([20], [7.0], ["increase"], 20, before=(10, 4.0)) == ([20], [3.0])
+
+
+def test_samples_without_a_value_are_counted_apart() -> None:
+    found = run([1, 2, 11, 12], [1.0, math.nan, math.nan, math.nan], ["countAll", "countNaN", "count", "sum"], 10)
+    assert found == ([0, 10], [2.0, 2.0], [1.0, 2.0], [1.0, 0.0], [1.0, 0.0])
+
+
+def test_empty_buckets() -> None:
+    starts, total, count, last, low = run([5, 35], [2.0, 3.0], ["sum", "count", "last", "min"], 10, empty=True)
+    assert (starts, total, count) == ([0, 10, 20, 30], [2.0, 0.0, 0.0, 3.0], [1.0, 0.0, 0.0, 1.0])
+    assert last == [2.0, 2.0, 2.0, 3.0]
+    assert low == pytest.approx([2.0, math.nan, math.nan, 3.0], nan_ok=True)
+
+
+def test_too_many_empty_buckets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downsampling, "MOST_BUCKETS", 10)
+    with pytest.raises(TooManyBuckets):
+        run([0, 1000], [1.0, 1.0], ["sum"], 10, empty=True)
+
+
+def test_no_samples_give_no_buckets() -> None:
+    assert run([], [], ["avg", "max"], 10) == ([], [], [])
