@@ -155,7 +155,6 @@ _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
 _NO_SCRIPTS = "scripts are not built yet"
-_NO_STREAMS = "streams are not built yet"
 
 
 def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None) -> Parameter:
@@ -308,8 +307,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     _only("list-compress-depth", integer(), 0, "lists are not compressed"),
     _only("hll-sparse-max-bytes", memory(), 3000, "HyperLogLogs are not built yet"),
-    _only("stream-node-max-entries", integer(), 100, _NO_STREAMS),
-    _only("stream-node-max-bytes", memory(), 4096, _NO_STREAMS),
+    Parameter(
+        "stream-node-max-entries",
+        integer(),
+        100,
+        "Most entries of a stream's node, which approximate trimming removes as a whole; 0: 10000.",
+    ),
+    Parameter("stream-node-max-bytes", memory(), 4096, "Most bytes of a stream's node; 0: 1 GiB."),
     # observation
     _only("latency-tracking", BOOL, False, "no latency histograms are kept"),
     Parameter(

@@ -1,0 +1,679 @@
+"""A stream: entries in the order of their ids, in blocks, with consumer groups.
+
+An *id* is one integer, ``ms << 64 | seq``, so ids compare as Redis' pairs do. An entry's fields are a
+flat tuple ``(name, value, name, value ...)``.
+
+Blocks hold as many entries as Redis' nodes do (``stream-node-max-entries`` and ``-bytes``, counted in the
+bytes of Redis' listpacks), because approximate trimming removes whole nodes and that is visible. The last
+block is open (two lists); the others are packed into one byte string each, where an entry takes its values
+and some 30 bytes. At most one of those, the one last looked into, is unpacked at a time.
+
+    blocks   [Block, Block, ...]       bases   [first id of each block]   -> bisect finds an id's block
+"""
+
+from __future__ import annotations
+
+import marshal
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .errors import StorageError
+from .stream_groups import Group
+from .values import name_to_json, text_from_bytes
+
+if TYPE_CHECKING:
+    from .keyspace import Keyspace
+
+SEQ_BITS = 64
+MAX_PART = (1 << 64) - 1
+MAX_ID = (1 << 128) - 1
+
+Fields = tuple[bytes, ...]
+Entry = tuple[int, Fields]
+
+# Redis' nodes are limited to 1 GiB; entries are limited here too, since a block is unpacked as a whole.
+MOST_BYTES = 1 << 30
+MOST_ENTRIES = 10_000
+
+_EMPTY_LISTPACK = 7
+_ENTRY_SIZES = 56  # what an entry of an open block costs besides its fields: id, slots in two lists
+
+
+class IdTooSmall(StorageError):
+    """The id of a new entry is not greater than the stream's last one."""
+
+
+class IdsExhausted(StorageError):
+    """The stream has had the greatest possible id."""
+
+
+def make_id(ms: int, seq: int) -> int:
+    """An id from its two parts."""
+    return ms << SEQ_BITS | seq
+
+
+def id_text(entry_id: int) -> bytes:
+    """An id as clients see it: ``ms-seq``."""
+    return b"%d-%d" % (entry_id >> SEQ_BITS, entry_id & MAX_PART)
+
+
+def id_of_text(text: bytes) -> int:
+    """The id of a text that ``id_text`` made."""
+    ms, _, seq = text.partition(b"-")
+    return int(ms) << SEQ_BITS | int(seq)
+
+
+# ---------------------------------------------------------------- sizes in Redis' listpacks
+
+
+def integer_bytes(value: int) -> int:
+    """Bytes of an integer element with its back length."""
+    if 0 <= value <= 127:
+        return 2
+    if -4096 <= value <= 4095:
+        return 3
+    if -(1 << 15) <= value < 1 << 15:
+        return 4
+    if -(1 << 23) <= value < 1 << 23:
+        return 5
+    return 6 if -(1 << 31) <= value < 1 << 31 else 10
+
+
+def element_bytes(text: bytes) -> int:
+    """Bytes of a text element with its back length; texts that are integers are kept as those."""
+    size = len(text)
+    if 0 < size <= 20 and (text[0] <= 57) and (text.isdigit() or (text[0] == 45 and text[1:].isdigit())):
+        value = int(text)
+        if -(1 << 63) <= value < 1 << 63 and b"%d" % value == text:
+            return integer_bytes(value)
+    size += 1 if size < 64 else 2 if size < 4096 else 5
+    if size <= 127:
+        return size + 1
+    if size < 16383:
+        return size + 2
+    return size + (3 if size < 2097151 else 4 if size < 268435455 else 5)
+
+
+# ---------------------------------------------------------------- blocks
+
+
+class Block:
+    """Some consecutive entries: open as lists of ids and fields, packed as bytes, or both if unchanged since.
+
+    ``base`` and ``top`` are the first and last id that were ever in it; ``deleted`` counts those gone, and
+    ``size`` is what Redis' node would take without its two counters: both decide when it is full.
+    """
+
+    __slots__ = ("base", "count", "deleted", "ids", "names", "packed", "rows", "size", "top")
+
+    def __init__(self, base: int, names: Fields) -> None:
+        self.base: int = base
+        self.top: int = base
+        self.names: Fields = names
+        self.count: int = 0
+        self.deleted: int = 0
+        self.ids: list[int] | None = []
+        self.rows: list[Fields] | None = []
+        self.packed: bytes | None = None
+        self.size: int = (
+            _EMPTY_LISTPACK
+            + integer_bytes(len(names))
+            + sum([element_bytes(name) for name in names])
+            + integer_bytes(0)
+        )
+
+    def full(self, entry_bytes: int, most_bytes: int, most_entries: int) -> bool:
+        """Whether an entry whose texts have so many bytes belongs into a new block."""
+        size = self.size + integer_bytes(self.count) + integer_bytes(self.deleted)
+        return size + entry_bytes >= most_bytes or self.count + self.deleted >= most_entries
+
+    def append(self, entry_id: int, fields: Fields) -> None:
+        """Take an entry behind the last one. The block is open and is no longer packed."""
+        names = self.names
+        width = len(names)
+        if fields[::2] == names:  # share the names' objects
+            values = fields[1::2]
+            if width == 1:
+                fields = (names[0], values[0])
+            elif width == 2:
+                fields = (names[0], values[0], names[1], values[1])
+            else:
+                fields = tuple([part for pair in zip(names, values, strict=True) for part in pair])
+            size = sum([element_bytes(value) for value in values]) + 2 + integer_bytes(width + 3)
+        else:
+            width = len(fields) // 2
+            size = sum([element_bytes(text) for text in fields]) + 2
+            size += integer_bytes(width) + integer_bytes(2 * width + 4)
+        base = self.base
+        size += integer_bytes((entry_id >> SEQ_BITS) - (base >> SEQ_BITS))
+        self.size += size + integer_bytes((entry_id & MAX_PART) - (base & MAX_PART))
+        self.top = entry_id
+        self.count += 1
+        assert self.ids is not None
+        assert self.rows is not None
+        self.ids.append(entry_id)
+        self.rows.append(fields)
+
+    def seal(self) -> None:
+        """Pack the entries if they are not, and drop the lists."""
+        if self.packed is None:
+            ids = self.ids
+            assert ids is not None
+            base_ms = self.base >> SEQ_BITS
+            ms = [(each >> SEQ_BITS) - base_ms for each in ids]
+            self.packed = marshal.dumps((ms, [each & MAX_PART for each in ids], self.names, self.rows))
+        self.ids = self.rows = None
+
+    def open(self) -> None:
+        """Unpack the entries."""
+        assert self.packed is not None
+        ms, seqs, self.names, self.rows = marshal.loads(self.packed)
+        base_ms = self.base >> SEQ_BITS
+        self.ids = [(base_ms + part) << SEQ_BITS | seq for part, seq in zip(ms, seqs, strict=True)]
+
+    def size_bytes(self) -> int:
+        """About how much memory it takes."""
+        if self.packed is not None:
+            return 200 + len(self.packed)
+        assert self.rows is not None
+        return 200 + sum([_ENTRY_SIZES + 56 + sum([33 + len(text) for text in row[1::2]]) for row in self.rows])
+
+
+# ---------------------------------------------------------------- streams
+
+
+class Stream:
+    """Entries in the order of their ids, and consumer groups by name.
+
+    ``added`` counts all entries that ever were; ``max_deleted`` is the greatest id that XDEL removed.
+    Adding is O(1), finding an entry O(log n), a range of m entries O(log n + m).
+    """
+
+    __slots__ = ("added", "bases", "blocks", "groups", "last_id", "length", "max_deleted", "warm")
+
+    kind = "stream"
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.bases: list[int] = []
+        self.length: int = 0
+        self.last_id: int = 0
+        self.added: int = 0
+        self.max_deleted: int = 0
+        self.groups: dict[bytes, Group] = {}
+        self.warm: Block | None = None  # an unpacked block that is not the last one
+
+    def __len__(self) -> int:
+        return self.length
+
+    # ------------------------------------------------------------ adding
+
+    def next_id(self, now_ms: int) -> int:
+        """The id of an entry that is added now. Raises IdsExhausted."""
+        fresh = now_ms << SEQ_BITS
+        if fresh > self.last_id:
+            return fresh
+        if self.last_id == MAX_ID:
+            raise IdsExhausted
+        return self.last_id + 1
+
+    def next_id_at(self, ms: int) -> int:
+        """The next free id of a given millisecond. Raises IdTooSmall."""
+        last = self.last_id
+        if last >> SEQ_BITS < ms:
+            return ms << SEQ_BITS
+        if last >> SEQ_BITS > ms or last & MAX_PART == MAX_PART:
+            raise IdTooSmall
+        return last + 1
+
+    def add(self, entry_id: int, fields: Fields, most_bytes: int = 4096, most_entries: int = 100) -> None:
+        """Append an entry. The limits are those of a block; 0 is the greatest possible. Raises IdTooSmall."""
+        if entry_id <= self.last_id:
+            raise IdTooSmall
+        block = self.block_for(fields, most_bytes or MOST_BYTES, most_entries or MOST_ENTRIES)
+        if block is None:
+            block = Block(entry_id, fields[::2])
+            self.blocks.append(block)
+            self.bases.append(entry_id)
+        block.append(entry_id, fields)
+        self.length += 1
+        self.added += 1
+        self.last_id = entry_id
+
+    def block_for(self, fields: Fields, most_bytes: int, most_entries: int) -> Block | None:
+        """The last block, open, if there is one that takes the fields. A full one is packed."""
+        if not self.blocks:
+            return None
+        block = self.blocks[-1]
+        if block.full(
+            sum([len(text) for text in fields]), min(most_bytes, MOST_BYTES), min(most_entries, MOST_ENTRIES)
+        ):
+            if block.ids is not None:
+                block.seal()
+                if self.warm is block:
+                    self.warm = None
+            return None
+        if block.ids is None:
+            block.open()
+        elif self.warm is block:
+            self.warm = None
+        block.packed = None
+        return block
+
+    # ------------------------------------------------------------ reading
+
+    def opened(self, block: Block) -> Block:
+        """The block with its lists; the one that was unpacked before it is packed again."""
+        if block.ids is None:
+            if self.warm is not None:
+                self.warm.seal()
+            block.open()
+            self.warm = block
+        return block
+
+    def range(self, start: int, end: int, most: int = -1) -> list[Entry]:
+        """Entries with start <= id <= end, oldest first, at most so many (-1: all). O(log n + m)."""
+        found: list[Entry] = []
+        blocks = self.blocks
+        index = max(bisect_right(self.bases, start) - 1, 0)
+        while index < len(blocks) and blocks[index].base <= end and most != 0:
+            block = blocks[index]
+            if block.top >= start:
+                block = self.opened(block)
+                ids, rows = block.ids, block.rows
+                assert ids is not None
+                assert rows is not None
+                low = bisect_left(ids, start) if block.base < start else 0
+                high = bisect_right(ids, end) if block.top > end else len(ids)
+                if 0 <= most < high - low:
+                    high = low + most
+                found += zip(ids[low:high], rows[low:high], strict=True)
+                if most > 0:
+                    most -= max(high - low, 0)
+            index += 1
+        return found
+
+    def range_reversed(self, start: int, end: int, most: int = -1) -> list[Entry]:
+        """Entries with start <= id <= end, newest first, at most so many (-1: all). O(log n + m)."""
+        found: list[Entry] = []
+        blocks = self.blocks
+        index = bisect_right(self.bases, end) - 1
+        while index >= 0 and blocks[index].top >= start and most != 0:
+            block = self.opened(blocks[index])
+            ids, rows = block.ids, block.rows
+            assert ids is not None
+            assert rows is not None
+            low, high = bisect_left(ids, start), bisect_right(ids, end)
+            if 0 <= most < high - low:
+                low = high - most
+            found += zip(ids[low:high][::-1], rows[low:high][::-1], strict=True)
+            if most > 0:
+                most -= max(high - low, 0)
+            index -= 1
+        return found
+
+    def get(self, entry_id: int) -> Fields | None:
+        """The fields of one entry; None if there is none of this id. O(log n)."""
+        index = bisect_right(self.bases, entry_id) - 1
+        if index < 0 or self.blocks[index].top < entry_id:
+            return None
+        block = self.opened(self.blocks[index])
+        ids, rows = block.ids, block.rows
+        assert ids is not None
+        assert rows is not None
+        at = bisect_left(ids, entry_id)
+        return rows[at] if at < len(ids) and ids[at] == entry_id else None
+
+    def first_id(self) -> int:
+        """The id of the first entry, 0 if there is none."""
+        if not self.length:
+            return 0
+        ids = self.opened(self.blocks[0]).ids
+        assert ids is not None
+        return ids[0]
+
+    def greatest_id(self) -> int:
+        """The id of the last entry, 0 if there is none."""
+        if not self.length:
+            return 0
+        ids = self.opened(self.blocks[-1]).ids
+        assert ids is not None
+        return ids[-1]
+
+    # ------------------------------------------------------------ removing
+
+    def delete(self, entry_id: int) -> bool:
+        """Remove one entry as XDEL does; False if there is none of this id. O(log n)."""
+        index = bisect_right(self.bases, entry_id) - 1
+        if index < 0 or self.blocks[index].top < entry_id:
+            return False
+        block = self.opened(self.blocks[index])
+        ids, rows = block.ids, block.rows
+        assert ids is not None
+        assert rows is not None
+        at = bisect_left(ids, entry_id)
+        if at == len(ids) or ids[at] != entry_id:
+            return False
+        if block.count == 1:
+            self.drop_blocks(index, index + 1)
+        else:
+            self.cut(block, at, at + 1)
+        self.length -= 1
+        self.max_deleted = max(self.max_deleted, entry_id)
+        return True
+
+    def cut(self, block: Block, low: int, high: int) -> None:
+        """Take entries out of an open block, of which some are left."""
+        assert block.ids is not None
+        assert block.rows is not None
+        del block.ids[low:high]
+        del block.rows[low:high]
+        block.packed = None
+        block.count -= high - low
+        block.deleted += high - low
+
+    def drop_blocks(self, low: int, high: int) -> None:
+        """Take whole blocks out."""
+        if self.warm is not None and self.warm in self.blocks[low:high]:
+            self.warm = None
+        del self.blocks[low:high]
+        del self.bases[low:high]
+
+    def trim_length(self, most: int, approximate: bool = False, limit: int = 0) -> int:
+        """Remove the oldest entries until ``most`` are left; give how many went.
+
+        Approximate: whole blocks only, and none that would bring the number removed above ``limit`` (0: no limit).
+        """
+        if self.length <= most:
+            return 0
+        left, gone = self.length, 0
+        for block in self.blocks:
+            if left <= most or (limit and self.length - left + block.count > limit) or left - block.count < most:
+                break
+            left -= block.count
+            gone += 1
+        self.drop_blocks(0, gone)
+        if left > most and not approximate:
+            self.cut(self.opened(self.blocks[0]), 0, left - most)
+            left = most
+        removed = self.length - left
+        self.length = left
+        return removed
+
+    def trim_before(self, least_id: int, approximate: bool = False, limit: int = 0) -> int:
+        """Remove the entries with smaller ids; give how many went. ``approximate`` as in ``trim_length``."""
+        removed, gone = 0, 0
+        for block in self.blocks:
+            if (limit and removed + block.count > limit) or block.top >= least_id:
+                break
+            removed += block.count
+            gone += 1
+        self.drop_blocks(0, gone)
+        if self.blocks and not approximate:
+            block = self.opened(self.blocks[0])
+            assert block.ids is not None
+            low = bisect_left(block.ids, least_id)
+            if low == block.count:  # all that are left of it: the greater ones have been deleted
+                self.drop_blocks(0, 1)
+            elif low:
+                self.cut(block, 0, low)
+            removed += low
+        self.length -= removed
+        return removed
+
+    # ------------------------------------------------------------ progress of groups
+
+    def deleted_from(self, start: int) -> bool:
+        """Whether XDEL removed an entry from this id on, behind the first one that is left, as far as is known."""
+        if not self.length or self.max_deleted == 0 or start > self.max_deleted:
+            return False
+        return self.first_id() <= self.max_deleted
+
+    def entries_up_to(self, entry_id: int) -> int | None:
+        """How many entries were ever added up to an id; None if that cannot be told without counting."""
+        if not self.added:
+            return 0
+        if not self.length and entry_id <= self.last_id:
+            return self.added
+        if entry_id == self.last_id:
+            return self.added
+        if entry_id > self.last_id:
+            return None
+        first = self.first_id()
+        if self.max_deleted == 0 or self.max_deleted < first:
+            if entry_id < first:
+                return self.added - self.length
+            if entry_id == first:
+                return self.added - self.length + 1
+        return None
+
+    def lag(self, group: Group) -> int | None:
+        """How many entries the group has still to read; None if that is not known."""
+        if not self.added:
+            return 0
+        if group.entries_read is not None and not self.deleted_from(group.last_id):
+            return self.added - group.entries_read
+        read = self.entries_up_to(group.last_id)
+        return None if read is None else self.added - read
+
+    def advance(self, group: Group, entry_id: int) -> None:
+        """Note that a group has read an entry, if it is the newest one that it has."""
+        if entry_id <= group.last_id:
+            return
+        if group.entries_read is not None and not self.deleted_from(entry_id):
+            group.entries_read += 1
+        elif self.added:
+            group.entries_read = self.entries_up_to(entry_id)
+        group.last_id = entry_id
+
+    # ------------------------------------------------------------ outer forms
+
+    def to_json(self) -> list[Any]:
+        """An array of ``[id, {name: value}]``... with the fields as a flat array, since names may repeat."""
+        return [[id_text(entry_id).decode(), _fields_to_json(fields)] for entry_id, fields in self.range(0, MAX_ID)]
+
+    def encoding(self, config: object) -> str:
+        """OBJECT ENCODING: there is one."""
+        return "stream"
+
+    def copy(self) -> Stream:
+        """An independent copy. O(blocks), packed blocks share their bytes."""
+        twin = Stream()
+        if self.warm is not None:
+            self.warm.seal()
+            self.warm = None
+        for block in self.blocks:
+            other = Block(block.base, ())
+            other.top, other.names, other.count = block.top, block.names, block.count
+            other.deleted, other.size, other.packed = block.deleted, block.size, block.packed
+            other.ids = None if block.ids is None else list(block.ids)
+            other.rows = None if block.rows is None else list(block.rows)
+            twin.blocks.append(other)
+        twin.bases = list(self.bases)
+        twin.length, twin.last_id, twin.added = self.length, self.last_id, self.added
+        twin.max_deleted = self.max_deleted
+        twin.groups = {name: group.copy() for name, group in self.groups.items()}
+        return twin
+
+    def __deepcopy__(self, memo: object) -> Stream:
+        return self.copy()
+
+    def size_bytes(self, samples: int) -> int:
+        """About how much memory it takes; ``samples`` blocks are looked at (0: all)."""
+        looked_at = self.blocks if samples == 0 else self.blocks[:samples]
+        size = 200 + sum(group.size_bytes() for group in self.groups.values())
+        if looked_at:
+            size += sum(block.size_bytes() + 60 for block in looked_at) * len(self.blocks) // len(looked_at)
+        return size
+
+    def to_state(self) -> tuple[Any, ...]:
+        """Everything as plain data: counters, blocks with their entries, groups. Ids are their text."""
+        blocks = []
+        for block in self.blocks:
+            block = self.opened(block)
+            assert block.ids is not None
+            assert block.rows is not None
+            entries = [(id_text(each), row) for each, row in zip(block.ids, block.rows, strict=True)]
+            blocks.append((id_text(block.base), id_text(block.top), block.deleted, block.size, block.names, entries))
+        groups = [(name, group.to_state()) for name, group in self.groups.items()]
+        return id_text(self.last_id), self.added, id_text(self.max_deleted), blocks, groups
+
+    @classmethod
+    def from_state(cls, state: Any) -> Stream:
+        """The stream of a state that ``to_state`` gave."""
+        stream = cls()
+        last_id, stream.added, max_deleted, blocks, groups = state
+        stream.last_id, stream.max_deleted = id_of_text(last_id), id_of_text(max_deleted)
+        for base, top, deleted, size, names, entries in blocks:
+            block = Block(id_of_text(base), tuple(names))
+            block.ids = [id_of_text(each) for each, _ in entries]
+            block.rows = [tuple(row) for _, row in entries]
+            block.top, block.deleted, block.size, block.count = id_of_text(top), deleted, size, len(entries)
+            block.seal()
+            stream.blocks.append(block)
+            stream.bases.append(block.base)
+            stream.length += block.count
+        stream.groups = {name: Group.from_state(each) for name, each in groups}
+        return stream
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        assert self.bases == [block.base for block in self.blocks]
+        assert self.length == sum(block.count for block in self.blocks) <= self.added
+        unpacked = [block for block in self.blocks[:-1] if block.ids is not None]
+        assert unpacked in ([], [self.warm])
+        before = -1
+        for block in self.blocks:
+            ids, rows = self.opened(block).ids, block.rows
+            assert ids is not None
+            assert rows is not None
+            assert len(ids) == len(rows) == block.count > 0
+            assert before < block.base <= ids[0]
+            assert ids[-1] <= block.top <= self.last_id
+            assert ids == sorted(set(ids))
+            before = block.top
+        for group in self.groups.values():
+            group.check()
+
+
+def _fields_to_json(fields: Fields) -> dict[str, Any] | list[Any]:
+    """Fields as an object; as a flat array where a name comes twice."""
+    names = fields[::2]
+    if len(set(names)) < len(names):
+        return [text_from_bytes(text) for text in fields]
+    return {name_to_json(name): text_from_bytes(value) for name, value in zip(names, fields[1::2], strict=True)}
+
+
+# ---------------------------------------------------------------- effects
+
+
+def _stream(keyspace: Keyspace, key: bytes) -> Stream:
+    value = keyspace.get(key)
+    assert isinstance(value, Stream)
+    return value
+
+
+def _group(keyspace: Keyspace, key: bytes, name: bytes) -> Group:
+    return _stream(keyspace, key).groups[name]
+
+
+def _add(keyspace: Keyspace, key: bytes, entry_id: bytes, *fields: bytes) -> None:
+    _stream(keyspace, key).add(id_of_text(entry_id), tuple(fields))
+
+
+def _trim(keyspace: Keyspace, key: bytes, length: int) -> None:
+    _stream(keyspace, key).trim_length(length)
+
+
+def _delete(keyspace: Keyspace, key: bytes, *ids: bytes) -> None:
+    stream = _stream(keyspace, key)
+    for entry_id in ids:
+        stream.delete(id_of_text(entry_id))
+
+
+def _set_id(keyspace: Keyspace, key: bytes, last_id: bytes, added: int, max_deleted: bytes) -> None:
+    stream = _stream(keyspace, key)
+    stream.last_id, stream.added, stream.max_deleted = id_of_text(last_id), added, id_of_text(max_deleted)
+
+
+def _set_group(keyspace: Keyspace, key: bytes, name: bytes, last_id: bytes, entries_read: int | None) -> None:
+    group = _stream(keyspace, key).groups.setdefault(name, Group())
+    group.last_id, group.entries_read = id_of_text(last_id), entries_read
+
+
+def _drop_group(keyspace: Keyspace, key: bytes, name: bytes) -> None:
+    del _stream(keyspace, key).groups[name]
+
+
+def _add_consumer(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes, seen_ms: int) -> None:
+    _group(keyspace, key, name).consumer(consumer, seen_ms)
+
+
+def _drop_consumer(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes) -> None:
+    _group(keyspace, key, name).drop_consumer(consumer)
+
+
+def _deliver(
+    keyspace: Keyspace,
+    key: bytes,
+    name: bytes,
+    consumer: bytes,
+    now_ms: int,
+    last_id: bytes,
+    entries_read: int | None,
+    *ids: bytes,
+) -> None:
+    group = _group(keyspace, key, name)
+    reader = group.consumer(consumer, now_ms)
+    reader.active_ms = now_ms
+    for entry_id in ids:
+        group.deliver(id_of_text(entry_id), reader, now_ms, 1)
+    group.last_id, group.entries_read = id_of_text(last_id), entries_read
+
+
+def _claim(
+    keyspace: Keyspace,
+    key: bytes,
+    name: bytes,
+    consumer: bytes,
+    now_ms: int,
+    last_id: bytes,
+    claimed: list[tuple[bytes, int, int]],
+    gone: list[bytes],
+) -> None:
+    group = _group(keyspace, key, name)
+    owner = group.consumer(consumer, now_ms)
+    if claimed:
+        owner.active_ms = now_ms
+    for entry_id, time_ms, count in claimed:
+        group.deliver(id_of_text(entry_id), owner, time_ms, count)
+    for entry_id in gone:
+        group.acknowledge(id_of_text(entry_id))
+    group.last_id = id_of_text(last_id)
+
+
+def _acknowledge(keyspace: Keyspace, key: bytes, name: bytes, *ids: bytes) -> None:
+    group = _group(keyspace, key, name)
+    for entry_id in ids:
+        group.acknowledge(id_of_text(entry_id))
+
+
+def _seen(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes, now_ms: int) -> None:
+    _group(keyspace, key, name).consumer(consumer, now_ms)
+
+
+# How each effect is done again; ids are their text, times ms since the epoch.
+EFFECTS: dict[str, Callable[..., None]] = {
+    "stream.add": _add,
+    "stream.trim": _trim,
+    "stream.delete": _delete,
+    "stream.setid": _set_id,
+    "stream.group": _set_group,
+    "stream.group_gone": _drop_group,
+    "stream.consumer": _add_consumer,
+    "stream.consumer_gone": _drop_consumer,
+    "stream.deliver": _deliver,
+    "stream.claim": _claim,
+    "stream.acknowledge": _acknowledge,
+}
