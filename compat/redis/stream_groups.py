@@ -117,7 +117,7 @@ def _group_options(argv: list[bytes], create: bool) -> tuple[bool, int | None]:
     "XGROUP|CREATE", arity=-5, flags=Flag.WRITE | Flag.DENYOOM, keys=key("RW", "insert", begin=2), since="5.0.0"
 )
 def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
-    """XGROUP CREATE key group id | $ [MKSTREAM] [ENTRIESREAD entries-read]
+    """XGROUP CREATE key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]
 
     Makes a consumer group that has read everything up to an id, `$`: all there is. MKSTREAM makes the stream too.
 
@@ -140,7 +140,7 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
 
 @verbs.verb("XGROUP|SETID", arity=-5, flags=Flag.WRITE, keys=key("RW", "update", begin=2), since="5.0.0")
 def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
-    """XGROUP SETID key group id | $ [ENTRIESREAD entries-read]
+    """XGROUP SETID key group <id | $> [ENTRIESREAD entries-read]
 
     Sets up to which id a group has read.
 

@@ -236,7 +236,7 @@ class NewEntry:
     hints=("nondeterministic_output",),
 )
 def xadd(ctx: Context, argv: list[bytes]) -> Reply:
-    """XADD key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value [field value ...]
+    """XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
 
     Appends an entry to a stream and returns its id. The id is made from the clock with `*`, from a given
     time with `ms-*`. A stream that does not exist is made, unless NOMKSTREAM says otherwise.
@@ -343,7 +343,7 @@ def xrevrange(ctx: Context, argv: list[bytes]) -> Reply:
     hints=("nondeterministic_output",),
 )
 def xtrim(ctx: Context, argv: list[bytes]) -> Reply:
-    """XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]
+    """XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]
 
     Removes the oldest entries, down to a number of entries or up to an id; returns how many went. With `~`
     only whole nodes of `stream-node-max-entries` go, at most LIMIT entries.
