@@ -1,19 +1,25 @@
-"""Commands that wait for a change of a key: the interface that they are written against.
+"""Commands that wait: a client is parked until a change of one of its keys gives it an answer, or its time is over.
 
-Waiting itself is not built yet: a command that would have to wait is refused, and inside MULTI it is
-answered as if its time were over, as Redis does.
+    by_key   (keyspace, key) -> the clients that wait for it, in order of arrival
+    ready    places that have changed; the clients waiting for them are tried at the end of the loop's round
+
+A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
-from januskv.resp.replies import Reply
+from januskv.resp.replies import NO_REPLY, ErrorReply, Reply
+from januskv.storage.keyspace import Keyspace
 
-from .faults import RespError
+if TYPE_CHECKING:
+    from .client import Client
+    from .server import Server
 
 
 class NotReady:
@@ -27,6 +33,124 @@ class NotReady:
 
 NOT_READY: Final[Any] = NotReady()
 
+Place = tuple[Keyspace, bytes]
+_WHILE_PAUSED_S = 0.01
+
+
+class Waiter:
+    """A client that is parked, what it waits for, and how its command is tried again."""
+
+    __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent")
+
+    def __init__(self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Reply) -> None:
+        self.client: Client = ctx.client
+        self.command = self.client.connection.last_command
+        self.places: list[Place] = [(ctx.keyspace, name) for name in dict.fromkeys(keys)]
+        self.attempt = attempt
+        self.on_timeout = on_timeout
+        self.silent = self.client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
+
+
+class Waiting:
+    """All parked clients of a server. Listens to the feed while there is any."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.by_client: dict[Client, Waiter] = {}
+        self.by_key: dict[Place, dict[Waiter, None]] = {}
+        self.ready: dict[Place, None] = {}
+        self.called = False
+
+    # ------------------------------------------------------------ parking
+
+    def park(self, waiter: Waiter, timeout_ms: int | None) -> None:
+        """Let a client wait; None: for ever."""
+        client = waiter.client
+        self.by_client[client] = waiter
+        for place in waiter.places:
+            self.by_key.setdefault(place, {})[waiter] = None
+        client.connection.halted = True
+        self.server.store.feed.subscribe(self.on_change)
+        if timeout_ms is not None:
+            self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
+
+    def forget(self, client: Client) -> None:
+        """A client waits no longer; no error if it did not."""
+        waiter = self.by_client.pop(client, None)
+        if waiter is None:
+            return
+        for place in waiter.places:
+            waiters = self.by_key[place]
+            del waiters[waiter]
+            if not waiters:
+                del self.by_key[place]
+        if not self.by_client:
+            self.ready.clear()
+            self.server.store.feed.unsubscribe(self.on_change)
+
+    # ------------------------------------------------------------ waking
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Note that a key has changed which somebody waits for."""
+        if event in ("flushdb", "swapdb"):
+            self.ready.update(dict.fromkeys(place for place in self.by_key if place[0] is keyspace))
+        elif (keyspace, key) in self.by_key:
+            self.ready[keyspace, key] = None
+        if self.ready:
+            self.call(0)
+
+    def call(self, delay_s: float) -> None:
+        """Have the waiting clients tried soon, once."""
+        if not self.called:
+            self.called = True
+            self.server.later(delay_s, self.serve)
+
+    def serve(self) -> None:
+        """Try the clients whose keys have changed, those that came first first."""
+        self.called = False
+        if self.server.paused_until_ms:
+            self.call(_WHILE_PAUSED_S)
+            return
+        self.server.store.clock.tick()
+        while self.ready:
+            place = next(iter(self.ready))
+            del self.ready[place]
+            for waiter in list(self.by_key.get(place, ())):
+                if self.by_client.get(waiter.client) is waiter:
+                    self.retry(waiter)
+
+    def retry(self, waiter: Waiter) -> None:
+        """Try one client's command again; errors become its reply."""
+        try:
+            reply = waiter.attempt()
+        except Exception as error:
+            assert waiter.command is not None
+            reply = self.server.dispatcher.failure(waiter.command, [], error)
+        if reply is not NOT_READY:
+            self.answer(waiter, reply)
+
+    def time_out(self, waiter: Waiter) -> None:
+        """The timer of a client that may still wait for the same."""
+        if self.by_client.get(waiter.client) is waiter:
+            self.answer(waiter, waiter.on_timeout)
+
+    def unblock(self, client: Client, error: bool) -> bool:
+        """CLIENT UNBLOCK: end a client's waiting as if its time were over, or with an error; False if it does not wait."""
+        waiter = self.by_client.get(client)
+        if waiter is None:
+            return False
+        text = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+        self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout)
+        return True
+
+    def answer(self, waiter: Waiter, reply: Reply) -> None:
+        """Answer a client and let it go on."""
+        client = waiter.client
+        self.forget(client)
+        if not waiter.silent:
+            client.push(reply)
+        self.server.later(0, client.connection.resume)
+
 
 def block(
     ctx: Context,
@@ -35,11 +159,15 @@ def block(
     attempt: Callable[[], Reply],
     on_timeout: Reply = None,
 ) -> Reply:
-    """Try a command that may wait. Raises RespError where it would have to."""
+    """Answer by ``attempt``, now or after a change of one of the keys; ``on_timeout`` where waiting is not possible.
+
+    An attempt gives NOT_READY as long as there is nothing to answer; errors that it raises are the answer.
+    """
     reply = attempt()
     if reply is not NOT_READY:
         return reply
     running = None if ctx.client is None else ctx.client.connection.last_command
     if running is None or Flag.COMMITS in running.flags:  # EXEC runs it
         return on_timeout
-    raise RespError("ERR waiting for a key to change is not built yet")
+    ctx.server.waiting.park(Waiter(ctx, keys, attempt, on_timeout), timeout_ms)
+    return NO_REPLY

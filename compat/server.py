@@ -18,6 +18,7 @@ from januskv.commands.table import Command, CommandTable
 from januskv.resp.replies import ErrorReply, Simple
 from januskv.storage.store import Store
 
+from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
 from .outbox import Outbox
@@ -178,6 +179,7 @@ class Server:
         self.clients: dict[int, Client] = {}
         self.monitors: set[Client] = set()
         self.watches = Watches(store.feed)
+        self.waiting = Waiting(self)
         self.stats = Stats()
         self.outbox = Outbox()
         self.rates = Rates()
@@ -252,6 +254,7 @@ class Server:
             self.stats.closed_net_output_bytes += client.connection.bytes_out
         self.monitors.discard(client)
         self.watches.forget(client)
+        self.waiting.forget(client)
         self.refresh_hot()
 
     def config_changed(self) -> None:
@@ -289,7 +292,11 @@ class Server:
         idle_ms = self.config.timeout * 1000
         if idle_ms and not self.paused_until_ms:
             for client in list(self.clients.values()):
-                if now_ms - client.active_ms > idle_ms and not client.monitoring:
+                if (
+                    now_ms - client.active_ms > idle_ms
+                    and not client.monitoring
+                    and client not in self.waiting.by_client
+                ):
                     client.close()
         return more
 
@@ -357,7 +364,7 @@ class Server:
         self.paused_writes_only = False
         self.refresh_hot()
         for client in list(self.clients.values()):
-            if client.connection.halted:
+            if client.connection.halted and client not in self.waiting.by_client:
                 self.later(0, client.connection.resume)
 
     def session_ended(self, session: Session) -> None:

@@ -444,16 +444,18 @@ def client_unpause(ctx: Context, argv: list[bytes]) -> Reply:
 def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 
-    Wakes a client that waits in a blocking command; tells whether one did. None can, until blocking verbs are built.
+    Wakes a client that waits in a blocking command; tells whether one did.
 
     Cost: O(1)
     """
     args = Args(argv, 2)
-    args.integer()
-    if args.more() and args.word() not in (b"TIMEOUT", b"ERROR"):
+    number = args.integer()
+    reason = args.word() if args.more() else b"TIMEOUT"
+    if reason not in (b"TIMEOUT", b"ERROR"):
         raise RespError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
     args.end()
-    return 0
+    client = ctx.server.clients.get(number)
+    return int(client is not None and ctx.server.waiting.unblock(client, reason == b"ERROR"))
 
 
 @verbs.verb("CLIENT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")

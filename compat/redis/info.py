@@ -92,7 +92,7 @@ def clients_section(server: Server) -> Fields:
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
-        "blocked_clients": 0,
+        "blocked_clients": len(server.waiting.by_client),
         "tracking_clients": 0,
         "pubsub_clients": 0,
         "watching_clients": sum(bool(client.watched) for client in clients),
