@@ -244,3 +244,13 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
     encoder = Encoder(protocol)
     encoder.write(reply)
     return encoder.take()
+
+
+def number_rows(times: list[int], values: list[float], protocol: int = 2) -> bytes:
+    """The bytes of an array of rows, each an integer and a double: in RESP2 the double is a simple string.
+
+    For replies of so many rows that a Python object for each of them would take most of the time.
+    """
+    mark = b"," if protocol == 3 else b"+"
+    pairs = zip(times, map(double_text, values), strict=True)
+    return b"*%d\r\n" % len(times) + b"".join([b"*2\r\n:%d\r\n%b%b\r\n" % (time, mark, text) for time, text in pairs])

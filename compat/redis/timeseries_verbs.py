@@ -15,7 +15,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError, fault_of
-from januskv.resp.encoder import double_text
+from januskv.resp.encoder import double_text, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.downsampling import Sample
 from januskv.storage.errors import StorageError, WrongType
@@ -97,18 +97,10 @@ def _rows(ctx: Context, rows: Rows) -> Reply:
     """Rows of a query: [time, value], with several functions [time, value, value, ...]."""
     times, columns = rows.lists()
     if len(columns) == 1:
-        if _resp3(ctx):
-            return list(zip(times, columns[0], strict=True))
-        return _raw_rows(times, columns[0])
-    if not _resp3(ctx):
-        return [(time, *[Simple(double_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
-    return list(zip(times, *columns, strict=True))
-
-
-def _raw_rows(times: list[int], values: list[float]) -> RawReply:
-    """Rows as RESP2 wants them. An object for each of a million values would take several times as long."""
-    lines = [b"*2\r\n:%d\r\n+%b\r\n" % (time, double_text(value)) for time, value in zip(times, values, strict=True)]
-    return RawReply(b"*%d\r\n%b" % (len(lines), b"".join(lines)))
+        return RawReply(number_rows(times, columns[0], 3 if _resp3(ctx) else 2))
+    if _resp3(ctx):
+        return list(zip(times, *columns, strict=True))
+    return [(time, *[Simple(double_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
 
 
 def _labels(ctx: Context, series: SampleSeries, wanted: RangeQuery | None = None) -> Reply:

@@ -396,3 +396,14 @@ def test_every_reply_is_read_back(encoders: list[ModuleType], reply: Any, protoc
     assert same(as_read(reply, protocol), as_read(found[1], protocol))
     assert reader.gets() is None
     assert reader.buffer == b""
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@given(st.lists(st.tuples(st.integers(-(1 << 63), (1 << 63) - 1), st.floats())))
+def test_rows_of_numbers_are_what_single_replies_would_be(
+    encoders: list[Any], protocol: int, rows: list[tuple[int, float]]
+) -> None:
+    for encoder in encoders:
+        values = [value if protocol == 3 else Simple(encoder.double_text(value)) for _, value in rows]
+        expected = encoder.encode([[time, value] for (time, _), value in zip(rows, values, strict=True)], protocol)
+        assert encoder.number_rows([time for time, _ in rows], [value for _, value in rows], protocol) == expected
