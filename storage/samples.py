@@ -350,7 +350,15 @@ class SampleSeries:
             self.last_time, self.last_value = int(times[-1]), float(values[-1])
 
     def cut(self, low: int, high: int) -> int:
-        """Remove the samples from one time to another, both included; give how many there were."""
+        """Remove the samples from one time to another, both included; give how many there were.
+
+        What is older than the retention goes first: it must not come back when the last sample is removed.
+        """
+        if self.retention_ms:
+            self._cut(-MOST_TIME, self.oldest_time - 1)
+        return self._cut(low, high)
+
+    def _cut(self, low: int, high: int) -> int:
         if low > high:
             return 0
         first = max(0, bisect_right(self.starts, low) - 1)
