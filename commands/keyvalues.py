@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from januskv.storage.arrays import append
 from januskv.storage.errors import HeldBySeries
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import (
@@ -373,19 +374,19 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N items
     """
     keyspace = ctx.keyspace
-    key, items, member = body["key"].encode(), body["items"], body.get("name")
+    key, items = body["key"].encode(), body["items"]
+    member = body["name"].encode() if "name" in body else None
     held = value_of(keyspace, body["key"])
     if held is None:
         return {"st": Status.KEY_NOT_EXIST.value}
     if member is None:
         if type(held) is not list:
             raise NativeError(Status.UNKNOWN, "Not an array")
-        held += [element_from_json(item) for item in items]
     else:
-        array = held.get(member.encode(), NULL) if type(held) is dict else NULL
+        array = held.get(member, NULL) if type(held) is dict else NULL
         if type(array) is not list:
             raise NativeError(Status.UNKNOWN, "No such array in the object")
-        array += items
     if items:
-        keyspace.changed("rpush" if member is None else "hset", key, (member, items))
+        append(held, member, items)
+        keyspace.changed("rpush" if member is None else "hset", key, ("array.append", member, items))
     return DONE

@@ -30,4 +30,5 @@ cdef class Connection:
     cpdef run_batch(self)
     cpdef flush_soon(self)
     cpdef flush(self)
+    cpdef deliver(self, bytes data, bint last)
     cpdef process(self)

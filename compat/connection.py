@@ -243,14 +243,23 @@ class Connection:
                 self.outbox.soon(self.outbox.flush)
 
     def flush(self) -> None:
-        """Hand the encoded replies to the transport."""
-        if self.encoder.size and self.transport is not None:
-            data = self.encoder.take()
+        """Hand the encoded replies to the transport, through the gate if there is one."""
+        data = self.encoder.take() if self.encoder.size else b""
+        if self.outbox.gate is None:
+            self.deliver(data, self.closing)
+        else:
+            self.outbox.gate.send(self, data, self.closing)
+
+    def deliver(self, data: bytes, last: bool) -> None:
+        """Write encoded replies; close after the last ones."""
+        if self.transport is None:
+            return
+        if data:
             self.bytes_out += len(data)
             self.transport.write(data)
             if len(data) > 65536:
                 self.check_output()
-        if self.closing and self.transport is not None:
+        if last and self.transport is not None:
             self.transport.close()
 
     def check_output(self) -> None:

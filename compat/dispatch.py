@@ -74,6 +74,8 @@ class Dispatcher:
             )
         if server.loading and Flag.LOADING not in command.flags:
             return "LOADING Redis is loading the dataset in memory"
+        if server.write_fault and Flag.WRITE in command.flags:
+            return f"MISCONF Errors writing to the AOF file: {server.write_fault}"
         session = client.session
         if session is not None and session.ended and command.flags & _DATA and command.handle is None:
             return "ERR the selected session has ended, SELECT another one or a database"

@@ -1,4 +1,4 @@
 cdef class Outbox:
     cdef public list waiting
-    cdef public object soon
+    cdef public object soon, gate
     cpdef flush(self)

@@ -10,11 +10,13 @@ class Outbox:
     """The connections whose replies wait for the end of the loop's round.
 
     ``soon`` is ``call_soon`` of the event loop; None (in tests) lets every connection write at once.
+    ``gate`` is the persistence, which lets replies out once the log has what they confirm; None without one.
     """
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
         self.soon: Callable[[Callable[[], None]], object] | None = None
+        self.gate: Any = None
 
     def flush(self) -> None:
         """Write the replies of all waiting connections."""

@@ -150,7 +150,7 @@ class Parameter:
         return self.name.replace("-", "_")
 
 
-_NO_PERSISTENCE = "persistence is not built yet"
+_NO_PERSISTENCE = "snapshots begin by command or as the log grows"
 _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
@@ -231,8 +231,29 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
     _only("save", TEXT, "", _NO_PERSISTENCE),
-    _only("appendonly", BOOL, False, _NO_PERSISTENCE),
-    _only("appendfsync", choice("everysec", "always", "no"), "everysec", _NO_PERSISTENCE),
+    Parameter("appendonly", BOOL, False, "Log every change in 'dir', and load what is there at the start.", fixed=True),
+    Parameter(
+        "appendfsync",
+        choice("everysec", "always", "no"),
+        "everysec",
+        "When the log is made safe from power failures: before each reply, each second, or when the system does it.",
+    ),
+    Parameter("dir", TEXT, "./januskv-data", "Directory of the log and its snapshots; made if absent.", fixed=True),
+    Parameter(
+        "log-load-truncated",
+        BOOL,
+        True,
+        "Cut an unfinished record from the end of the log and start; 'no': refuse to start.",
+        fixed=True,
+        alias="aof-load-truncated",
+    ),
+    Parameter(
+        "auto-aof-rewrite-percentage",
+        integer(),
+        100,
+        "Start the log anew from a snapshot once it is so much longer than the last snapshot; 0: never.",
+    ),
+    Parameter("auto-aof-rewrite-min-size", memory(), 64 << 20, "Never start the log anew below this size, in bytes."),
     _only("maxmemory", memory(), 0, _NO_EVICTION),
     _only(
         "maxmemory-policy",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from januskv.storage.sessions import Session
 
     from .connection import Connection
+    from .persistence import Persistence
 
 log = logging.getLogger("januskv")
 
@@ -204,6 +205,8 @@ class Server:
         store.sessions.on_end = self.session_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
+        self.persistence: Persistence | None = None  # set by the composition root
+        self.write_fault = ""  # why the log cannot take writes, which are refused then
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -264,6 +267,8 @@ class Server:
         # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
         self.time_all = self.config.slow_threshold_us < 1000
         self.refresh_hot()
+        if self.persistence is not None:
+            self.persistence.config_changed()
         for client in self.clients.values():
             client.refresh()
 
@@ -288,6 +293,8 @@ class Server:
             self.rates.add("commands", now_ms, self.commands_processed)
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
+        if self.persistence is not None:
+            self.persistence.tend()
         self.close_slow_readers(now_ms)
         idle_ms = self.config.timeout * 1000
         if idle_ms and not self.paused_until_ms:
@@ -378,7 +385,7 @@ class Server:
 
         The one dict is emptied and filled, so every connection that holds it follows at once.
         """
-        straight = not (self.monitors or self.loading or self.paused_until_ms or self.time_all)
+        straight = not (self.monitors or self.loading or self.paused_until_ms or self.time_all or self.write_fault)
         if straight and not self.hot:
             self.hot.update(self.table.hot())
         elif not straight and self.hot:

@@ -135,14 +135,22 @@ class WebSocketConnection:
 
     def flush(self) -> None:
         """Hand what has been collected to the transport; it is closed after that if it is to be."""
+        data = b"".join(self.out)
+        self.out = []
+        gate = self.server.outbox.gate
+        if gate is None:
+            self.deliver(data, self.closing)
+        else:
+            gate.send(self, data, self.closing)
+
+    def deliver(self, data: bytes, last: bool) -> None:
+        """Write frames; close after the last ones."""
         if self.transport is None:
             return
-        if self.out:
-            data = b"".join(self.out)
-            self.out = []
+        if data:
             self.bytes_out += len(data)
             self.transport.write(data)
-        if self.closing:
+        if last:
             self.transport.close()
 
     def push(self, message: Reply) -> None:

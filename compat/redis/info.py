@@ -7,6 +7,7 @@ import platform
 import re
 import resource
 import sys
+import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -146,25 +147,38 @@ def memory_section(server: Server) -> Fields:
 
 
 def persistence_section(server: Server) -> Fields:
+    persistence = server.persistence
+    journal = None if persistence is None else persistence.journal
+    running = journal is not None and journal.child != 0
+    status = "err" if journal is not None and journal.snapshot_failed else "ok"
+    since_s = -1 if journal is None or not running else int(time.monotonic() - journal.child_started)
+    seconds = -1 if journal is None else journal.snapshot_seconds
+    snapshots = 0 if journal is None else journal.snapshots
     return {
         "loading": int(server.loading),
         **zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"),
         "current_fork_perc": "0.00",
         **zeros("current_save_keys_processed", "current_save_keys_total"),
-        "rdb_changes_since_last_save": server.store.feed.changes,
-        "rdb_bgsave_in_progress": 0,
-        "rdb_last_save_time": server.started_ms // 1000,
-        "rdb_last_bgsave_status": "ok",
-        "rdb_last_bgsave_time_sec": -1,
-        "rdb_current_bgsave_time_sec": -1,
-        **zeros("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"),
-        **zeros("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"),
-        "aof_last_rewrite_time_sec": -1,
-        "aof_current_rewrite_time_sec": -1,
-        "aof_last_bgrewrite_status": "ok",
-        **zeros("aof_rewrites", "aof_rewrites_consecutive_failures"),
-        "aof_last_write_status": "ok",
+        "rdb_changes_since_last_save": server.store.feed.changes - (persistence.saved_changes if persistence else 0),
+        "rdb_bgsave_in_progress": int(running),
+        "rdb_last_save_time": (persistence.saved_ms if persistence else server.started_ms) // 1000,
+        "rdb_last_bgsave_status": status,
+        "rdb_last_bgsave_time_sec": seconds,
+        "rdb_current_bgsave_time_sec": since_s,
+        "rdb_saves": snapshots,
+        **zeros("rdb_last_cow_size", "rdb_last_load_keys_expired"),
+        "rdb_last_load_keys_loaded": persistence.keys_loaded if persistence else 0,
+        "aof_enabled": int(journal is not None),
+        "aof_rewrite_in_progress": int(running),
+        "aof_rewrite_scheduled": 0,
+        "aof_last_rewrite_time_sec": seconds,
+        "aof_current_rewrite_time_sec": since_s,
+        "aof_last_bgrewrite_status": status,
+        "aof_rewrites": snapshots,
+        "aof_rewrites_consecutive_failures": int(status == "err"),
+        "aof_last_write_status": "err" if server.write_fault else "ok",
         **zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"),
+        **({} if persistence is None else persistence.log_fields()),
     }
 
 

@@ -11,8 +11,9 @@ from januskv.commands.table import Family
 from januskv.compat.config import Config
 from januskv.compat.faults import RespError
 from januskv.compat.parameters import BY_NAME, ConfigError, Parameter
+from januskv.compat.persistence import Persistence
 from januskv.compat.server import REDIS_VERSION, Server, Stats
-from januskv.resp.replies import NO_REPLY, OK, Reply, Verbatim
+from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
 from .args import SYNTAX_ERROR, Args
@@ -26,7 +27,7 @@ _SAVING = Flag.ADMIN | Flag.NOSCRIPT | Flag.NO_ASYNC_LOADING
 _REPLICATION = _SAVING | Flag.STALE
 _MODULES = _SAVING | Flag.PROTECTED
 
-NO_PERSISTENCE = "ERR this server cannot save yet"
+NO_PERSISTENCE = "ERR nothing is saved without 'appendonly yes'"
 # What is built in and known to clients as a module, with the module's version that it behaves like.
 MODULES = {"timeseries": 11209}
 NO_MODULES = "ERR this server loads no modules"
@@ -335,45 +336,55 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
     return _replicate(argv)
 
 
+def _persistence(ctx: Context) -> Persistence:
+    found: Persistence | None = ctx.server.persistence
+    if found is None:
+        raise RespError(NO_PERSISTENCE)
+    return found
+
+
 @verbs.verb("SAVE", arity=1, flags=_SAVING | Flag.NO_MULTI)
 def save(ctx: Context, argv: list[bytes]) -> Reply:
     """SAVE
 
-    Refused until persistence is built.
+    Writes a snapshot of everything and starts the log anew; nothing else is served meanwhile.
 
-    Cost: O(1)
+    Cost: O(N) with N keys and their members
 
-    Differs: always refused.
+    Differs: refused without ``appendonly yes``.
     """
-    raise RespError(NO_PERSISTENCE)
+    _persistence(ctx).save()
+    return OK
 
 
 @verbs.verb("BGSAVE", arity=-1, flags=_SAVING)
 def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """BGSAVE [SCHEDULE]
 
-    Refused until persistence is built.
+    Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does.
 
     Cost: O(1)
 
-    Differs: always refused.
+    Differs: refused without ``appendonly yes``.
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
-    raise RespError(NO_PERSISTENCE)
+    _persistence(ctx).save_in_background("Background save already in progress")
+    return Simple(b"Background saving started")
 
 
 @verbs.verb("BGREWRITEAOF", arity=1, flags=_SAVING)
 def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
     """BGREWRITEAOF
 
-    Refused until persistence is built.
+    Starts the log anew from a snapshot that a process of its own writes.
 
     Cost: O(1)
 
-    Differs: always refused.
+    Differs: refused without ``appendonly yes``.
     """
-    raise RespError(NO_PERSISTENCE)
+    _persistence(ctx).save_in_background("Background append only file rewriting already in progress")
+    return Simple(b"Background append only file rewriting started")
 
 
 @verbs.verb("MODULE", arity=-2, since="4.0.0")
@@ -470,11 +481,11 @@ def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
 def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
     """SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 
-    Ends the server: it closes its listeners and connections and exits.
+    Ends the server: it closes its listeners and connections, writes and syncs the log, and exits.
 
-    Cost: O(N) with N connections
+    Cost: O(N) with N connections; with SAVE O(M) with M keys and their members
 
-    Differs: SAVE is refused, since nothing can be saved yet; it ends at once, so there is nothing to ABORT.
+    Differs: SAVE is refused without ``appendonly yes``; it ends at once, so there is nothing to ABORT.
     """
     words = {word.upper() for word in argv[1:]}
     if not words <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"} or {b"SAVE", b"NOSAVE"} <= words:
@@ -482,7 +493,7 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
     if b"ABORT" in words:
         raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
     if b"SAVE" in words:
-        raise RespError(f"{NO_PERSISTENCE}: use SHUTDOWN NOSAVE")
+        _persistence(ctx).save()
     ctx.server.stop(False)
     return NO_REPLY  # clients take the closed connection as success, and any reply as failure
 
@@ -493,8 +504,9 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
 def lastsave(ctx: Context, argv: list[bytes]) -> Reply:
     """LASTSAVE
 
-    Returns the time of the last save: that of the start, since nothing is saved yet.
+    Returns the time of the last snapshot; that of the start before the first one.
 
     Cost: O(1)
     """
-    return int(ctx.server.started_ms // 1000)
+    persistence: Persistence | None = ctx.server.persistence
+    return int((ctx.server.started_ms if persistence is None else persistence.saved_ms) // 1000)

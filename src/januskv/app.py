@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,13 @@ from .compat.connection import Connection
 from .compat.dispatch import Dispatcher
 from .compat.native import NativeFace
 from .compat.parameters import Parameter
+from .compat.persistence import Persistence
 from .compat.server import Server
 from .http import HttpListener
 from .storage.clock import ShiftedClock
+from .storage.durability.generations import DirectoryTaken
+from .storage.durability.journal import open_journal
+from .storage.durability.records import Damaged
 from .storage.store import Store
 
 log = logging.getLogger("januskv")
@@ -54,6 +59,7 @@ class App:
         self.listeners: list[asyncio.Server] = []
         self.ended = asyncio.Event()
         self.ending = False
+        self.failed = False  # something that had been acknowledged could not be written at the end
         self._timers: list[asyncio.TimerHandle] = []
         self._unix_path = ""
 
@@ -67,6 +73,7 @@ class App:
         self.server.stop = self.stop
         self.server.tune_socket = self.tune_socket
         self.config.on_change = self.config_changed
+        self.load()
         try:
             self.server.tcp_port = await self.listen(self.config.port, self.connect)
             self.server.http_port = await self.listen(self.config.http_port, await self.http.start())
@@ -78,6 +85,26 @@ class App:
         self.tend()
         self.freeze()
         log.log(NOTICE, "%s", self.ready_line())
+
+    def load(self) -> None:
+        """Load the data directory and log all changes from now on, if that is configured. Raises StartError."""
+        config = self.config
+        if not config.appendonly:
+            return
+        started = time.monotonic()
+        gc.disable()  # nothing is garbage yet, and looking for it would take longer than the loading
+        try:
+            journal = open_journal(config.dir, self.server.store, cut_torn_tail=config.log_load_truncated)
+        except (Damaged, DirectoryTaken) as error:
+            raise StartError(str(error)) from error
+        except OSError as error:
+            raise StartError(f"data directory {config.dir}: {error.strerror or error}") from error
+        finally:
+            gc.enable()
+        call_soon = asyncio.get_running_loop().call_soon_threadsafe
+        persistence = Persistence(self.server, journal, call_soon)
+        seconds = time.monotonic() - started
+        log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", config.dir, persistence.keys_loaded, seconds)
 
     def connect(self) -> Any:
         """Make the protocol of a new connection to the data port."""
@@ -194,8 +221,10 @@ class App:
         asyncio.get_running_loop().create_task(self._end())
 
     async def _end(self) -> None:
-        await self.close()
-        self.ended.set()
+        try:
+            await self.close()
+        finally:
+            self.ended.set()
 
     async def close(self) -> None:
         """Close listeners and connections, giving clients a moment to read their replies."""
@@ -215,6 +244,13 @@ class App:
             client.connection.abort()
         if self._unix_path and os.path.exists(self._unix_path):
             os.unlink(self._unix_path)
+        if self.server.persistence is not None:
+            try:
+                self.server.persistence.close()
+            except OSError as error:
+                self.failed = True
+                log.error("the last changes could not be written: %s", error.strerror)
+            self.server.persistence = self.server.outbox.gate = None
 
 
 def _is_served(path: str) -> bool:
@@ -258,8 +294,8 @@ def set_up_logging(config: Config) -> None:
 # ---------------------------------------------------------------- the process
 
 
-async def serve(config: Config) -> None:
-    """Run a server until a signal or SHUTDOWN ends it. Raises StartError."""
+async def serve(config: Config) -> bool:
+    """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
     app = App(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -267,14 +303,15 @@ async def serve(config: Config) -> None:
     await app.start()
     await app.ended.wait()
     log.log(NOTICE, "JanusKV has ended, bye")
+    return not app.failed
 
 
 def run(config: Config) -> int:
     """Run a server as a process; gives the exit status."""
     set_up_logging(config)
     try:
-        uvloop.run(serve(config))
+        ended_well = uvloop.run(serve(config))
     except StartError as error:
         log.error("cannot start: %s", error)
         return 1
-    return 0
+    return 0 if ended_well else 1

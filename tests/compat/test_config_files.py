@@ -56,7 +56,7 @@ def test_include_stands_in_its_place(tmp_path: Path) -> None:
         pytest.param("hz 20\nnosuch 1\n", ":2: nosuch: no parameter is called 'nosuch'", id="unknown name"),
         pytest.param("\n\nhz fast\n", ":3: hz: argument couldn't be parsed into an integer", id="bad value"),
         pytest.param('requirepass "abc\n', ":1: unbalanced quotes", id="an open quote"),
-        pytest.param("appendonly yes\n", ":1: appendonly: only 'no' works", id="not built yet"),
+        pytest.param("maxmemory 1\n", ":1: maxmemory: only '0' works", id="not built yet"),
         pytest.param("save 900 1\n", ":1: save: only '' works", id="save points"),
         pytest.param("unixsocketperm 999\n", ":1: unixsocketperm: argument must be an octal", id="no octal number"),
         pytest.param("include /nonexistent\n", ":1: cannot read /nonexistent", id="a missing file"),

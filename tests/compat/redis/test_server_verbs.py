@@ -14,11 +14,11 @@ SYNTAX = ErrorReply("ERR syntax error")
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("SAVE", "ERR this server cannot save yet"),
-        ("BGSAVE", "ERR this server cannot save yet"),
-        ("BGSAVE SCHEDULE", "ERR this server cannot save yet"),
+        ("SAVE", "ERR nothing is saved without 'appendonly yes'"),
+        ("BGSAVE", "ERR nothing is saved without 'appendonly yes'"),
+        ("BGSAVE SCHEDULE", "ERR nothing is saved without 'appendonly yes'"),
         ("BGSAVE x", "ERR syntax error"),
-        ("BGREWRITEAOF", "ERR this server cannot save yet"),
+        ("BGREWRITEAOF", "ERR nothing is saved without 'appendonly yes'"),
         ("REPLICAOF 10.0.0.1 6379", "ERR replication is not supported by this server"),
         ("SLAVEOF 10.0.0.1 6379", "ERR replication is not supported by this server"),
         ("LOLWUT VERSION x", "ERR value is not an integer or out of range"),
@@ -27,7 +27,7 @@ SYNTAX = ErrorReply("ERR syntax error")
         ("SHUTDOWN SAVE NOSAVE", "ERR syntax error"),
         ("SHUTDOWN ABORT", "ERR No shutdown in progress."),
         ("SHUTDOWN ABORT NOW", "ERR syntax error"),
-        ("SHUTDOWN SAVE", "ERR this server cannot save yet: use SHUTDOWN NOSAVE"),
+        ("SHUTDOWN SAVE", "ERR nothing is saved without 'appendonly yes'"),
     ],
 )
 def test_refused(house: Any, wire: Any, line: str, text: str) -> None:

@@ -1,0 +1,224 @@
+"""When the log is written, synced and started anew, and which replies wait for that.
+
+Replies pass the gate (``send``) at the end of a loop's round: what they confirm is in the log's file
+by then, which survives the end of the process. Under ``appendfsync always`` they also wait for the
+sync that covers it; while one runs in a thread, the changes and replies of later rounds gather for the next.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from januskv.storage.durability.journal import Journal
+
+from .faults import RespError
+from .server import Server
+
+log = logging.getLogger("januskv")
+
+# A sync that is due while the one before has run for so long counts as delayed.
+_DELAYED_S = 2.0
+# A snapshot that has failed is not begun again by itself before this time has passed.
+_RETRY_S = 5.0
+
+CallSoon = Callable[..., object]
+
+
+class Persistence:
+    """The policies around a journal. ``call_soon`` runs a function in the loop's thread; None: syncs run in place."""
+
+    def __init__(self, server: Server, journal: Journal, call_soon: CallSoon | None = None) -> None:
+        self.server = server
+        self.journal = journal
+        self.call_soon = call_soon
+        self.always = False
+        self.held: deque[tuple[int, Any, bytes, bool]] = deque()  # record, connection, replies, whether the last ones
+        self.syncing: Future[None] | None = None
+        self.sync_started = 0.0
+        self.synced_at = self.renewed_at = time.monotonic()
+        self.next_attempt = 0.0
+        self.delayed_syncs = 0
+        self.saved_ms = server.started_ms
+        self.saved_changes = self.begun_changes = server.store.feed.changes
+        self.keys_loaded = sum(map(len, server.store.keyspaces()))
+        self.threads = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self.end_process: Callable[[int], Any] = os._exit
+        server.persistence = self
+        server.outbox.gate = self
+        self.config_changed()
+
+    def config_changed(self) -> None:
+        """Take the policy over from the configuration."""
+        self.always = self.server.config.appendfsync == "always"
+
+    # ------------------------------------------------------------ the gate
+
+    def send(self, connection: Any, data: bytes, last: bool) -> None:
+        """Let a connection's replies out, or keep them until the log has what they confirm."""
+        journal = self.journal
+        if journal.pending or journal.unwritten:
+            self.commit()
+        if self.held or (self.always and not journal.durable):
+            self.held.append((journal.seq, connection, data, last))
+            self.start_sync()
+        else:
+            connection.deliver(data, last)
+
+    def commit(self) -> None:
+        """Write what has changed; an error makes the server refuse writes until it is over."""
+        self.journal.commit()
+        self.note_fault()
+
+    def note_fault(self) -> None:
+        """Tell the server whether writes have to be refused."""
+        fault = self.journal.fault
+        if fault and self.always:
+            # The data has changed already and cannot be confirmed: only a start from the log brings the two together.
+            log.error("appendfsync is always and the log cannot be written, exiting: %s", fault)
+            self.end_process(1)
+        if fault != self.server.write_fault:
+            self.server.write_fault = fault
+            self.server.refresh_hot()
+
+    def start_sync(self) -> None:
+        """Sync what has been written, in a thread, unless one runs."""
+        if self.syncing is not None:
+            return
+        journal = self.journal
+        seq, fd = journal.seq, journal.fd
+        if self.call_soon is None:
+            self.sync_done(seq, journal.sync(fd))
+            return
+        self.sync_started = time.monotonic()
+        self.syncing = self.threads.submit(self.sync_in_thread, seq, fd)
+
+    def sync_in_thread(self, seq: int, fd: int) -> None:
+        error = self.journal.sync(fd)
+        assert self.call_soon is not None
+        self.call_soon(self.sync_done, seq, error)
+
+    def sync_done(self, seq: int, error: OSError | None) -> None:
+        """Release the replies that a sync covers, and begin the next one for those that came meanwhile."""
+        self.syncing = None
+        self.synced_at = time.monotonic()
+        self.journal.synced(seq, error)
+        self.note_fault()
+        held, synced_seq = self.held, self.journal.synced_seq
+        while held and (held[0][0] <= synced_seq or not self.always):
+            _, connection, data, last = held.popleft()
+            connection.deliver(data, last)
+        if held and not self.journal.fault:
+            self.start_sync()
+
+    def wait_for_sync(self) -> None:
+        """Let a running sync end, so that its file may be closed."""
+        if self.syncing is not None:
+            self.syncing.exception()
+
+    # ------------------------------------------------------------ what time brings
+
+    def tend(self) -> None:
+        """Write what expiry has changed, sync once a second, look after snapshots. Call it ten times a second."""
+        journal = self.journal
+        now = time.monotonic()
+        if now - self.renewed_at >= 1:
+            self.renewed_at = now
+            journal.note_renewals()
+        if journal.pending or journal.unwritten:
+            self.commit()
+        policy = self.server.config.appendfsync
+        if policy != "no" and now - self.synced_at >= 1 and not journal.fault and not journal.durable:
+            if self.syncing is not None and now - self.sync_started > _DELAYED_S:
+                self.delayed_syncs += 1
+            self.start_sync()
+        if journal.poll_child():
+            self.saved()
+        if not journal.child and now >= self.next_attempt and (journal.sync_failed or self.has_grown()):
+            self.next_attempt = now + _RETRY_S
+            try:
+                self.begin_snapshot()
+            except OSError as error:
+                log.error("cannot begin a snapshot: %s", error.strerror)
+
+    def has_grown(self) -> bool:
+        """Whether the log is so long that it has to be started anew."""
+        config, journal = self.server.config, self.journal
+        percentage, size = config.auto_aof_rewrite_percentage, journal.log_bytes
+        return bool(
+            percentage and size >= config.auto_aof_rewrite_min_size and size >= journal.base_bytes * percentage // 100
+        )
+
+    # ------------------------------------------------------------ snapshots
+
+    def begin_snapshot(self) -> None:
+        """Begin a snapshot in a process of its own. Raises OSError."""
+        self.wait_for_sync()
+        self.begun_changes = self.server.store.feed.changes
+        try:
+            self.journal.save_in_child()
+        except OSError:
+            self.journal.snapshot_failed = True
+            raise
+        finally:
+            self.note_fault()
+
+    def save_in_background(self, refusal: str) -> None:
+        """Begin a snapshot for a client. Raises RespError."""
+        if self.journal.child:
+            raise RespError(f"ERR {refusal}")
+        try:
+            self.begin_snapshot()
+        except OSError as error:
+            log.error("cannot begin a snapshot: %s", error.strerror)
+            raise RespError(f"ERR cannot begin a snapshot: {error.strerror}") from error
+
+    def save(self) -> None:
+        """Write a snapshot at once. Raises RespError."""
+        if self.journal.child:
+            raise RespError("ERR Background save already in progress")
+        self.wait_for_sync()
+        self.begun_changes = self.server.store.feed.changes
+        try:
+            self.journal.save()
+        except OSError as error:
+            log.error("cannot save: %s", error.strerror)
+            raise RespError(f"ERR cannot save: {error.strerror}") from error
+        finally:
+            self.note_fault()
+        self.saved()
+
+    def saved(self) -> None:
+        """Note that there is a new snapshot."""
+        self.saved_ms = self.server.store.clock.now_ms
+        self.saved_changes = self.begun_changes
+        self.note_fault()
+
+    def log_fields(self) -> dict[str, Any]:
+        """The fields of INFO that Redis shows only with a log."""
+        journal = self.journal
+        return {
+            "aof_current_size": journal.base_bytes + journal.log_bytes,
+            "aof_base_size": journal.base_bytes,
+            "aof_pending_rewrite": 0,
+            "aof_buffer_length": sum(map(len, journal.unwritten)),
+            "aof_pending_bio_fsync": int(self.syncing is not None),
+            "aof_delayed_fsync": self.delayed_syncs,
+        }
+
+    def close(self) -> None:
+        """Write and sync all there is, let the last replies out and close the files. Raises OSError."""
+        self.wait_for_sync()
+        self.threads.shutdown()
+        self.journal.close()
+        for _, connection, data, last in self.held:
+            if not self.journal.fault:
+                connection.deliver(data, last)
+        self.held.clear()
+        if self.journal.fault:
+            raise OSError(5, self.journal.fault)

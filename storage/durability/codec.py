@@ -1,0 +1,120 @@
+"""Values of all kinds as bytes: MessagePack with extension types for what it does not know.
+
+| extension | holds                                                             |
+|-----------|-------------------------------------------------------------------|
+| 1         | an integer beyond 64 bits, in decimal                             |
+| 2         | a tuple, as an array                                              |
+| 3         | the JSON null inside a keyspace                                   |
+| 4         | a value with a class: its kind and what its ``to_state`` gives    |
+| 5         | a set, as an array                                                |
+
+What ``unpack`` gives equals what ``pack`` took, tuples and lists told apart.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final
+
+import msgpack
+
+from januskv import storage
+from januskv.storage.values import NULL
+
+BIG_INTEGER: Final = 1
+TUPLE: Final = 2
+JSON_NULL: Final = 3
+OBJECT: Final = 4
+SET: Final = 5
+
+
+class UnknownKind(Exception):
+    """A file holds a value of a kind that this version does not know."""
+
+
+@cache
+def value_classes() -> dict[str, Any]:
+    """Kind -> class, of all classes in the engine's modules with ``kind``, ``to_state`` and ``from_state``."""
+    found: dict[str, Any] = {}
+    for module in _modules():
+        for each in vars(module).values():
+            if isinstance(each, type) and hasattr(each, "to_state") and hasattr(each, "from_state"):
+                kind = getattr(each, "kind", None)  # parts of values have no kind of their own
+                if kind is not None and found.setdefault(kind, each) is not each:
+                    raise ValueError(f"two classes hold values of the kind {kind}")
+    return found
+
+
+@cache
+def effects() -> dict[str, Callable[..., object]]:
+    """Name -> how to redo it, from the ``EFFECTS`` of all modules of the engine."""
+    found: dict[str, Callable[..., object]] = {}
+    for module in _modules():
+        for name, redo in vars(module).get("EFFECTS", {}).items():
+            if found.setdefault(name, redo) is not redo:
+                raise ValueError(f"two effects are called {name}")
+    return found
+
+
+def _modules() -> Iterator[Any]:
+    for info in pkgutil.iter_modules(storage.__path__):
+        if not info.ispkg:
+            yield importlib.import_module(f"{storage.__name__}.{info.name}")
+
+
+def _extend(value: Any) -> msgpack.ExtType:
+    kind = type(value)
+    if kind is tuple:
+        return msgpack.ExtType(TUPLE, pack(list(value)))
+    if kind is int:
+        return msgpack.ExtType(BIG_INTEGER, b"%d" % value)
+    if value is NULL:
+        return msgpack.ExtType(JSON_NULL, b"")
+    if kind is set:
+        return msgpack.ExtType(SET, pack(list(value)))
+    if value_classes().get(getattr(kind, "kind", "")) is kind:
+        return msgpack.ExtType(OBJECT, pack([kind.kind, value.to_state()]))
+    raise TypeError(f"no value of a keyspace: {kind.__name__}")
+
+
+def _restore(code: int, data: bytes) -> Any:
+    if code == TUPLE:
+        return tuple(unpack(data))
+    if code == BIG_INTEGER:
+        return int(data)
+    if code == JSON_NULL:
+        return NULL
+    if code == SET:
+        return set(unpack(data))
+    if code == OBJECT:
+        kind, state = unpack(data)
+        if kind not in value_classes():
+            raise UnknownKind(f"this version knows no values of the kind {kind}")
+        return value_classes()[kind].from_state(state)
+    raise UnknownKind(f"this version knows no extension {code}")
+
+
+def pack(value: Any) -> bytes:
+    """A value as bytes. Raises TypeError for what no keyspace holds."""
+    # A packer for each call: ``_extend`` packs again while the outer one runs.
+    packed: bytes = msgpack.packb(value, default=_extend, strict_types=True, unicode_errors="surrogatepass")
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """The value that ``pack`` made bytes of. Raises ValueError, UnknownKind."""
+    return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")
+
+
+def unpack_all(data: bytes) -> Iterator[Any]:
+    """The values whose bytes follow one another. Raises ValueError, UnknownKind."""
+    reader = msgpack.Unpacker(
+        ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(len(data), 1)
+    )
+    reader.feed(data)
+    yield from reader
+    if reader.tell() != len(data):
+        raise ValueError("bytes are left over")

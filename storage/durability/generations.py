@@ -1,0 +1,283 @@
+"""The files of a data directory, and which of them count.
+
+    manifest   JSON and its CRC32C: the data set's id, the base if there is one, the segments in order
+    base.N     a snapshot, consistent at a sequence number
+    log.N      a segment: the records after the base, or after the segment before it
+    lock       held by the server that uses the directory
+
+The manifest is replaced as a whole; files that it does not name are left-overs of a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+
+import google_crc32c
+
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.store import Store
+
+from .codec import pack
+from .records import CHANGES, END, LOG, SNAPSHOT, Damaged, RecordFile, Torn, header, record
+from .replay import Unplayable, redo, session_operation
+
+_OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
+# Operations of a snapshot are collected up to about this size for one record.
+_CHUNK_BYTES = 1 << 20
+
+
+class DirectoryTaken(Exception):
+    """Another server uses the data directory."""
+
+
+class NameNotDurable(OSError):
+    """A new manifest is in place, but a power failure may bring the old one back."""
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What the manifest says. ``base`` is "" before the first snapshot."""
+
+    data_set: bytes
+    base: str = ""
+    segments: list[str] = field(default_factory=list)
+    next_number: int = 1
+
+    def new_name(self, stem: str) -> str:
+        """A file name that was never used."""
+        self.next_number += 1
+        return f"{stem}.{self.next_number - 1}"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a start found. ``next_seq`` is the number of the next record, ``end`` the last segment's true end."""
+
+    next_seq: int = 1
+    end: int = 0
+    records: int = 0
+    base_bytes: int = 0
+    torn: Torn | None = None
+
+
+class Directory:
+    """A data directory that this process holds the lock of. Raises DirectoryTaken, OSError."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        self.lock = os.open(self.at("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.lock)
+            raise DirectoryTaken(f"{path} is used by another server") from None
+
+    def at(self, name: str) -> str:
+        """The path of a file in the directory."""
+        return os.path.join(self.path, name)
+
+    def close(self) -> None:
+        """Let other servers use the directory."""
+        os.close(self.lock)
+
+    def read(self, name: str) -> bytes:
+        """A whole file. Raises Damaged if it is missing."""
+        try:
+            with open(self.at(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise Damaged(self.at(name), 0, "the file is missing, and the manifest names it") from None
+
+    # ------------------------------------------------------------ manifest
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest; None in a fresh directory. Raises Damaged."""
+        path = self.at("manifest")
+        if not os.path.exists(path):
+            held = [name for name in os.listdir(self.path) if re.fullmatch(r"base\.[0-9]+", name)]
+            if held:
+                raise Damaged(path, 0, f"the file is missing, and there is {held[0]}")
+            return None
+        text, _, crc = self.read("manifest").rpartition(b"\n#")
+        if not text or crc != b"%08x\n" % google_crc32c.value(text):
+            raise Damaged(path, 0, "its checksum is wrong")
+        told = json.loads(text)
+        return Manifest(bytes.fromhex(told["data_set"]), told["base"], told["segments"], told["next_number"])
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest, so that after a crash either the old or the new one is there.
+
+        Raises OSError if the old one is still in place, NameNotDurable if the new one is.
+        """
+        told = {
+            "data_set": manifest.data_set.hex(),
+            "base": manifest.base,
+            "segments": manifest.segments,
+            "next_number": manifest.next_number,
+        }
+        text = json.dumps(told, indent=1).encode()
+        self.write_file("manifest.new", text + b"\n#%08x\n" % google_crc32c.value(text))
+        os.replace(self.at("manifest.new"), self.at("manifest"))
+        try:
+            self.sync()
+        except OSError as error:
+            raise NameNotDurable(error.errno, error.strerror) from error
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Write a small file and make it durable. Raises OSError."""
+        with open(os.open(self.at(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def sync(self) -> None:
+        """Make created, renamed and removed names durable. Raises OSError."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove_leftovers(self, manifest: Manifest) -> None:
+        """Remove the files of ours that the manifest does not name."""
+        kept = {manifest.base, *manifest.segments}
+        for name in os.listdir(self.path):
+            if _OURS.fullmatch(name) and name not in kept:
+                os.unlink(self.at(name))
+
+    # ------------------------------------------------------------ segments
+
+    def new_segment(self, manifest: Manifest, first_seq: int) -> tuple[int, NameNotDurable | None]:
+        """Make an empty segment and name it in the manifest, which is written.
+
+        Gives its file, and the error if a power failure may undo it. Raises OSError where nothing has changed.
+        """
+        changed = Manifest(manifest.data_set, manifest.base, list(manifest.segments), manifest.next_number)
+        name = changed.new_name("log")
+        self.write_file(name, header(LOG, manifest.data_set, first_seq))
+        changed.segments.append(name)
+        fd = os.open(self.at(name), os.O_RDWR | os.O_CLOEXEC)
+        unsure = None
+        try:
+            self.write_manifest(changed)
+        except NameNotDurable as error:
+            unsure = error
+        except OSError:
+            os.close(fd)
+            raise
+        manifest.segments, manifest.next_number = changed.segments, changed.next_number
+        return fd, unsure
+
+    # ------------------------------------------------------------ recovery
+
+    def recover(self, store: Store) -> tuple[Manifest, Recovered]:
+        """Bring an empty store to what the files hold; makes the first files of a fresh directory.
+
+        Changes no file that holds data: a torn tail is reported, and cut by the caller. Raises Damaged, OSError.
+        """
+        manifest = self.read_manifest()
+        if manifest is None:
+            manifest = Manifest(secrets.token_bytes(16))
+            fd, unsure = self.new_segment(manifest, 1)
+            os.close(fd)
+            if unsure is not None:
+                raise unsure
+        clock = store.clock
+        clock.now_ms = 0  # nothing expires while operations are done again
+        try:
+            found = self._replay(manifest, store)
+        finally:
+            clock.tick()
+        return manifest, found
+
+    def _replay(self, manifest: Manifest, store: Store) -> Recovered:
+        found = Recovered()
+        if manifest.base:
+            found.next_seq, found.base_bytes = self._load_base(manifest, store)
+        if not manifest.segments:
+            raise Damaged(self.at("manifest"), 0, "it names no segment")
+        for name in manifest.segments:
+            segment = RecordFile(self.at(name), self.read(name), LOG, manifest.data_set)
+            if segment.first_seq != found.next_seq:
+                reason = f"it begins with record {segment.first_seq}, and {found.next_seq} has to follow"
+                raise Damaged(segment.path, 0, reason)
+            for each in segment.records(open_ended=name == manifest.segments[-1]):
+                _redo(store, segment, each.payload, each.end)
+                found.records += 1
+                found.next_seq = each.seq + 1
+            found.end, found.torn = segment.end, segment.torn
+        return found
+
+    def _load_base(self, manifest: Manifest, store: Store) -> tuple[int, int]:
+        """Load the snapshot; gives the sequence number that follows it, and its size. Raises Damaged."""
+        data = self.read(manifest.base)
+        base = RecordFile(self.at(manifest.base), data, SNAPSHOT, manifest.data_set)
+        ended = False
+        for each in base.records(open_ended=False):
+            if ended:
+                raise Damaged(base.path, each.end, "records follow the last one")
+            if each.kind == CHANGES:
+                _redo(store, base, each.payload, each.end)
+                continue
+            ended = True
+            told = json.loads(each.payload)
+            keys = sum(map(len, store.keyspaces()))
+            if told["keys"] != keys:
+                raise Damaged(base.path, each.end, f"it holds {keys} keys instead of {told['keys']}")
+            next_seq = int(told["next_seq"])
+        if not ended:
+            raise Damaged(base.path, len(data), "the end is missing")
+        return next_seq, len(data)
+
+
+def _redo(store: Store, file: RecordFile, payload: bytes, end: int) -> None:
+    try:
+        redo(store, payload)
+    except Unplayable as error:
+        raise Damaged(file.path, end, f"the record that ends here cannot be done again: {error}") from error
+
+
+# ---------------------------------------------------------------- snapshots
+
+
+def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> int:
+    """Write everything that is stored into a file and make it durable; gives its size. Raises OSError.
+
+    ``next_seq`` is the number of the first record of the log that the snapshot does not contain.
+    """
+    size = 0
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        size += file.write(header(SNAPSHOT, data_set, 1))
+        seq, keys = 1, 0
+        chunk: list[bytes] = []
+        room = _CHUNK_BYTES
+        for session in store.sessions.by_token.values():
+            chunk.append(pack(list(session_operation(session))))
+        for place, keyspace in _places(store):
+            deadlines = keyspace.deadlines
+            for key, value in keyspace.data.items():
+                packed = pack(["put", place, key, value, deadlines.get(key)])
+                chunk.append(packed)
+                keys += 1
+                room -= len(packed)
+                if room < 0:
+                    size += file.write(record(CHANGES, seq, b"".join(chunk)))
+                    chunk, room, seq = [], _CHUNK_BYTES, seq + 1
+        if chunk:
+            size += file.write(record(CHANGES, seq, b"".join(chunk)))
+            seq += 1
+        size += file.write(record(END, seq, json.dumps({"keys": keys, "next_seq": next_seq}).encode()))
+        file.flush()
+        os.fsync(file.fileno())
+    return size
+
+
+def _places(store: Store) -> list[tuple[int, Keyspace]]:
+    databases = [(keyspace.index, keyspace) for keyspace in store.databases]
+    return databases + [(session.token, session.keyspace) for session in store.sessions.by_token.values()]

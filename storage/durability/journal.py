@@ -1,0 +1,377 @@
+"""The log as the server writes it: collects what the change feed reports, writes, syncs, and starts anew.
+
+``commit`` is called before replies leave the server, so a record holds everything that changed since
+the last replies did: a command, a transaction or a JSON request is never divided between two records.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.sessions import Session
+from januskv.storage.store import Store
+
+from .codec import effects, pack
+from .generations import Directory, Manifest, NameNotDurable, Recovered, write_snapshot
+from .records import CHANGES, HEADER_BYTES, Damaged, record
+from .replay import session_operation
+
+log = logging.getLogger("januskv")
+
+# Appending to allocated space makes fdatasync cheaper: it need not write the file's size.
+_AHEAD_BYTES = 4 << 20
+
+
+class Journal:
+    """The open log of a store. ``fault`` says why writes have to be refused; "" if they need not.
+
+    ``seq`` is the last record that was written, ``synced_seq`` the last that a power failure cannot take.
+    """
+
+    def __init__(self, directory: Directory, manifest: Manifest, found: Recovered, store: Store) -> None:
+        self.directory = directory
+        self.manifest = manifest
+        self.store = store
+        self.seq = self.synced_seq = found.next_seq - 1
+        self.base_bytes = found.base_bytes
+        self.pending: list[bytes] = []
+        self.unwritten: list[bytes] = []  # records that a full disk has refused
+        self.fault = ""
+        self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
+        self.fd = os.open(directory.at(manifest.segments[-1]), os.O_RDWR | os.O_CLOEXEC)
+        self.end = found.end
+        os.ftruncate(self.fd, self.end)
+        os.fsync(self.fd)
+        self.allocated = self.end
+        self.earlier_bytes = sum(os.path.getsize(directory.at(name)) for name in manifest.segments[:-1])
+        self.child = 0
+        self.child_started = 0.0
+        self.snapshot_seconds = -1
+        self.snapshot_failed = False
+        self.snapshots = 0
+        self.new_base = ""
+        self.effects = effects()
+        self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
+        self.sessions: dict[int, tuple[Any, ...]] = {}  # token -> what the log knows of the session
+        for session in store.sessions.by_token.values():
+            self.tokens[id(session.keyspace)] = session.token
+            self.sessions[session.token] = session_operation(session)
+        store.feed.subscribe(self.on_change)
+
+    # ------------------------------------------------------------ collecting
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Take a change from the feed. What cannot be encoded is a bug, and makes the server refuse writes."""
+        try:
+            whole = _WHOLE.get(event)
+            if whole is not None:
+                whole(self, keyspace, detail)
+            elif event not in _NO_CHANGES:
+                self.key_changed(keyspace, event, key, detail)
+        except Exception as error:
+            log.error("cannot log the change '%s' of %r", event, key, exc_info=error)
+            self.fault = "a change could not be logged"
+            self.sync_failed = True
+
+    def key_changed(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Note one key's change: as an effect if it is one, else as the value that the key now has."""
+        place = keyspace.index
+        if place < 0:
+            place = self.tokens[id(keyspace)]
+        value = keyspace.data.get(key)
+        operation: list[object]
+        if event == "rename_from":
+            operation = ["rename", place, key, detail[0]]
+        elif event == "rename_to":
+            return  # rename_from has said it
+        elif value is None:
+            operation = ["del", place, key]
+        elif event == "expire" or event == "persist":
+            operation = ["deadline", place, key, keyspace.deadlines.get(key)]
+        elif detail and type(detail[0]) is str and detail[0] in self.effects:
+            operation = ["do", place, key, *detail]
+        else:
+            operation = ["put", place, key, value, keyspace.deadlines.get(key)]
+        self.pending.append(pack(operation))
+
+    def place(self, keyspace: Keyspace) -> int:
+        """The number of a database, the token of a session."""
+        return keyspace.index if keyspace.index >= 0 else self.tokens[id(keyspace)]
+
+    def cleared(self, keyspace: Keyspace, detail: tuple[object, ...]) -> None:
+        self.pending.append(pack(["flush", self.place(keyspace)]))
+
+    def swapped(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
+        first, second = self.place(keyspace), self.place(detail[0])
+        if first < second:  # both report the exchange
+            self.pending.append(pack(["swap", first, second]))
+
+    def session_opened(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
+        session: Session = detail[0]
+        self.tokens[id(keyspace)] = session.token
+        self.note_session(session)
+
+    def note_session(self, session: Session) -> None:
+        operation = session_operation(session)
+        self.sessions[session.token] = operation
+        self.pending.append(pack(list(operation)))
+
+    def session_ended(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
+        session: Session = detail[0]
+        self.pending.append(pack(["end", session.token]))
+        del self.tokens[id(keyspace)], self.sessions[session.token]
+
+    def note_renewals(self) -> None:
+        """Note the sessions that count their time anew; call it about once a second."""
+        for session in self.store.sessions.by_token.values():
+            if session.duration_s and session_operation(session) != self.sessions[session.token]:
+                self.note_session(session)
+
+    # ------------------------------------------------------------ writing
+
+    def commit(self) -> None:
+        """Write what was collected as one record. What the disk refuses is kept for the next time."""
+        if self.pending:
+            payload = b"".join(self.pending)
+            self.pending = []
+            self.seq += 1
+            self.unwritten.append(record(CHANGES, self.seq, payload))
+        if self.unwritten:
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Write the records that wait; on an error the file ends with the last whole one."""
+        data = b"".join(self.unwritten)
+        try:
+            self.allocate(len(data))
+            self.append(data)
+        except OSError as error:
+            self.cut()
+            if not self.fault:
+                log.error("cannot write the log: %s", error.strerror)
+            self.fault = error.strerror or str(error)
+            return
+        self.end += len(data)
+        self.unwritten = []
+        if self.fault and not self.sync_failed:
+            log.warning("the log can be written again")
+            self.fault = ""
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        at = self.end
+        while view:
+            count = os.pwrite(self.fd, view, at)
+            at += count
+            view = view[count:]
+
+    def allocate(self, size: int) -> None:
+        """Have space for so many more bytes, and for some more if the disk has it."""
+        if self.end + size <= self.allocated:
+            return
+        ahead = max(size, _AHEAD_BYTES)
+        try:
+            os.posix_fallocate(self.fd, self.end, ahead)
+        except OSError:  # too little space for that may be enough for the data
+            os.ftruncate(self.fd, self.end)
+            self.allocated = self.end
+        else:
+            self.allocated = self.end + ahead
+
+    def cut(self) -> None:
+        """Take everything behind the last whole record away."""
+        try:
+            os.ftruncate(self.fd, self.end)
+        except OSError as error:
+            log.error("cannot cut the log: %s", error.strerror)
+        self.allocated = self.end
+
+    # ------------------------------------------------------------ syncing
+
+    @property
+    def durable(self) -> bool:
+        """Whether all that has been collected would survive a power failure."""
+        return self.synced_seq >= self.seq and not self.pending and not self.sync_failed
+
+    def sync(self, fd: int) -> OSError | None:
+        """Make what was written durable. The only method that another thread may run."""
+        try:
+            os.fdatasync(fd)
+        except OSError as error:
+            return error
+        return None
+
+    def synced(self, seq: int, error: OSError | None) -> None:
+        """Take the result of a sync that covers the records up to a number. A failed one is not tried again."""
+        if error is not None:
+            log.error("the log could not be made durable: %s", error.strerror)
+            self.fault = f"sync failed: {error.strerror}"
+            self.sync_failed = True
+        elif not self.sync_failed:
+            self.synced_seq = max(self.synced_seq, seq)
+
+    def sync_now(self) -> None:
+        """Write and make durable all there is."""
+        self.commit()
+        if not self.unwritten and self.synced_seq < self.seq:
+            self.synced(self.seq, self.sync(self.fd))
+
+    def close(self) -> None:
+        """Write and sync everything; the file is cut to its true length."""
+        self.store.feed.unsubscribe(self.on_change)
+        self.end_child()
+        self.note_renewals()
+        self.sync_now()
+        os.ftruncate(self.fd, self.end)
+        os.fsync(self.fd)
+        os.close(self.fd)
+        self.directory.close()
+
+    # ------------------------------------------------------------ starting anew
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of all segments."""
+        return self.earlier_bytes + self.end
+
+    def begin_segment(self) -> None:
+        """End the segment that is written to and begin another one. Raises OSError; the old one goes on then."""
+        self.commit()
+        if self.unwritten and not self.sync_failed:
+            raise OSError(28, self.fault)
+        if not self.sync_failed:
+            os.ftruncate(self.fd, self.end)
+            self.allocated = self.end
+            os.fsync(self.fd)
+            self.synced_seq = self.seq
+        fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
+        if unsure is not None:
+            self.sync_failed = True
+            self.fault = f"sync of the directory failed: {unsure.strerror}"
+        os.close(self.fd)
+        self.earlier_bytes += self.end
+        self.fd, self.end = fd, HEADER_BYTES
+        self.allocated = self.end
+        self.unwritten = []  # only after a failed sync: the new base holds their changes
+
+    def save(self) -> None:
+        """Write a snapshot while nothing else runs. Raises OSError."""
+        started = time.monotonic()
+        self.begin_segment()
+        name = self.manifest.new_name("base")
+        try:
+            write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
+            self.adopt(name)
+        except OSError:
+            self.snapshot_failed = True
+            raise
+        self.snapshot_seconds = round(time.monotonic() - started)
+
+    def save_in_child(self) -> None:
+        """Begin a snapshot in a forked process; ``poll_child`` takes it over. Raises OSError."""
+        self.begin_segment()
+        name = self.manifest.new_name("base")
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
+                status = 0
+            finally:
+                os._exit(status)  # neither the loop nor the threads of the parent exist here
+        self.child, self.new_base, self.child_started = child, name, time.monotonic()
+
+    def poll_child(self, wait: bool = False) -> bool:
+        """Take a snapshot over whose process has ended; True if one has just been."""
+        if not self.child:
+            return False
+        ended, status = os.waitpid(self.child, 0 if wait else os.WNOHANG)
+        if not ended:
+            return False
+        self.child = 0
+        self.snapshot_seconds = round(time.monotonic() - self.child_started)
+        self.snapshot_failed = status != 0
+        if status:
+            log.error("the process that wrote the snapshot has failed")
+            return False
+        try:
+            self.adopt(self.new_base)
+        except OSError as error:
+            self.snapshot_failed = True
+            log.error("the snapshot cannot be taken over: %s", error.strerror)
+            return False
+        return True
+
+    def adopt(self, name: str) -> None:
+        """Let a finished snapshot be the base, with the newest segment only. Raises OSError."""
+        path = self.directory.at(name)
+        os.replace(f"{path}.new", path)
+        self.directory.sync()
+        old = self.manifest
+        changed = Manifest(old.data_set, name, old.segments[-1:], old.next_number)
+        try:
+            self.directory.write_manifest(changed)
+        except NameNotDurable as error:  # the old files stay, so that either manifest is right
+            self.manifest = changed
+            self.sync_failed = True
+            self.fault = f"sync of the directory failed: {error.strerror}"
+            raise
+        self.manifest = changed
+        self.base_bytes = os.path.getsize(path)
+        self.earlier_bytes = 0
+        self.snapshot_failed = False
+        self.snapshots += 1
+        self.directory.remove_leftovers(changed)
+        if self.sync_failed:
+            self.sync_failed, self.fault = False, ""
+            self.synced_seq = 0  # of the new segment nothing has been synced yet
+
+    def end_child(self) -> None:
+        """Stop a snapshot that is being written."""
+        if self.child:
+            os.kill(self.child, 9)
+            os.waitpid(self.child, 0)
+            self.child = 0
+
+
+Whole = Callable[[Journal, Keyspace, tuple[Any, ...]], None]
+
+# Events about a whole keyspace, or about no change at all.
+_WHOLE: dict[str, Whole] = {
+    "flushdb": Journal.cleared,
+    "swapdb": Journal.swapped,
+    "session_new": Journal.session_opened,
+    "session_end": Journal.session_ended,
+}
+_NO_CHANGES = frozenset(("new", "keymiss"))
+
+
+def open_journal(path: str, store: Store, *, cut_torn_tail: bool) -> Journal:
+    """Load a data directory into an empty store and go on writing to it.
+
+    Raises Damaged (also for a torn tail that may not be cut), DirectoryTaken, OSError.
+    """
+    directory = Directory(path)
+    try:
+        manifest, found = directory.recover(store)
+        if found.torn is not None:
+            segment = directory.at(manifest.segments[-1])
+            if not cut_torn_tail:
+                raise Damaged(segment, found.torn.offset, f"{found.torn.reason} at the end; log-load-truncated is no")
+            log.warning(
+                "%s: %s at the end, %d bytes cut at offset %d",
+                segment,
+                found.torn.reason,
+                found.torn.bytes_lost,
+                found.torn.offset,
+            )
+        directory.remove_leftovers(manifest)
+        return Journal(directory, manifest, found, store)
+    except BaseException:
+        directory.close()
+        raise

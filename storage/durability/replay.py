@@ -1,0 +1,129 @@
+"""The operations that records hold, and how each is done again.
+
+An operation is an array: its name, then its operands. A *place* is the number of a database or the
+token of a session. Operations are absolute: doing one twice is as good as once, effects excepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.sessions import LEAST_TOKEN, Session
+from januskv.storage.store import Store
+
+from .codec import effects, unpack_all
+
+
+class Unplayable(Exception):
+    """A record is whole but cannot be done again; the text says why."""
+
+
+def place_of(store: Store, place: int) -> Keyspace:
+    """The database or session of an operation. Raises Unplayable."""
+    if place < LEAST_TOKEN:
+        if place >= len(store.databases):
+            raise Unplayable(f"it is for database {place}, and there are only {len(store.databases)}: see 'databases'")
+        return store.databases[place]
+    session = store.sessions.by_token.get(place)
+    if session is None:
+        raise Unplayable(f"it is for the session {place}, which does not exist")
+    return session.keyspace
+
+
+def put(store: Store, place: int, key: bytes, value: object, deadline: int | None) -> None:
+    keyspace = place_of(store, place)
+    if key in keyspace.data:
+        keyspace.forget(key)
+    keyspace.restore(key, value, deadline)
+
+
+def remove(store: Store, place: int, key: bytes) -> None:
+    keyspace = place_of(store, place)
+    if key in keyspace.data:
+        keyspace.forget(key)
+
+
+def deadline(store: Store, place: int, key: bytes, deadline_ms: int | None) -> None:
+    keyspace = place_of(store, place)
+    if key not in keyspace.data:
+        raise Unplayable(f"it is about the time of the key {key!r}, which does not exist")
+    if deadline_ms is not None:
+        keyspace.file_deadline(key, deadline_ms)
+        return
+    old = keyspace.deadlines.pop(key, None)
+    if old is not None:
+        keyspace.unfile(key, old)
+
+
+def do(store: Store, place: int, key: bytes, name: str, *operands: object) -> None:
+    redo = effects().get(name)
+    if redo is None:
+        raise Unplayable(f"this version knows no effect {name}")
+    redo(place_of(store, place), key, *operands)
+
+
+def rename(store: Store, place: int, source: bytes, target: bytes) -> None:
+    place_of(store, place).rename(source, target)
+
+
+def flush(store: Store, place: int) -> None:
+    place_of(store, place).clear()
+
+
+def swap(store: Store, first: int, second: int) -> None:
+    place_of(store, first).swap(place_of(store, second))
+
+
+def session(
+    store: Store, token: int, name: str, shared: bool, duration_s: int, delete_on_expiry: bool, deadline_ms: int
+) -> None:
+    sessions = store.sessions
+    held = sessions.by_token.get(token)
+    if held is None:
+        keyspace = Keyspace(-1, sessions.clock, sessions.feed)
+        held = sessions.by_token[token] = Session(token, name, shared, keyspace, duration_s, delete_on_expiry)
+    held.name, held.duration_s, held.delete_on_expiry = name, duration_s, delete_on_expiry
+    held.deadline_ms = deadline_ms
+
+
+def end(store: Store, token: int) -> None:
+    place_of(store, token)
+    del store.sessions.by_token[token]
+
+
+OPERATIONS: dict[str, Callable[..., None]] = {
+    "put": put,
+    "del": remove,
+    "deadline": deadline,
+    "do": do,
+    "rename": rename,
+    "flush": flush,
+    "swap": swap,
+    "session": session,
+    "end": end,
+}
+
+
+def session_operation(session: Session) -> tuple[Any, ...]:
+    """The operation that makes a session as it is, without its keys."""
+    s = session
+    return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
+
+
+def redo(store: Store, payload: bytes) -> int:
+    """Do the operations of one record again; give how many there were. Raises Unplayable.
+
+    The store's clock has to stand at 0 meanwhile, so that no key expires in between.
+    """
+    count = 0
+    try:
+        for name, *operands in unpack_all(payload):
+            OPERATIONS[name](store, *operands)
+            count += 1
+    except Unplayable:
+        raise
+    except Exception as error:  # whatever a redo function stumbles over, the start must not go on
+        raise Unplayable(f"operation {count} cannot be done: {error!r}") from error
+    return count
