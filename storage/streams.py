@@ -145,9 +145,12 @@ class Block:
             width = len(fields) // 2
             size = sum([element_bytes(text) for text in fields]) + 2
             size += integer_bytes(width) + integer_bytes(2 * width + 4)
-        base = self.base
-        size += integer_bytes((entry_id >> SEQ_BITS) - (base >> SEQ_BITS))
-        self.size += size + integer_bytes((entry_id & MAX_PART) - (base & MAX_PART))
+        ahead = entry_id - self.base
+        if ahead <= MAX_PART and entry_id & MAX_PART >= ahead:  # the same ms
+            self.size += size + integer_bytes(0) + integer_bytes(ahead)
+        else:
+            self.size += size + integer_bytes((entry_id >> SEQ_BITS) - (self.base >> SEQ_BITS))
+            self.size += integer_bytes((entry_id & MAX_PART) - (self.base & MAX_PART))
         self.top = entry_id
         self.count += 1
         assert self.ids is not None

@@ -243,8 +243,28 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1), and O(N) with N entries trimmed
     """
+    keyspace = ctx.keyspace
+    if argv[2] == b"*" and len(argv) & 1:  # the usual form, to an existing stream
+        stream = keyspace.get(argv[1])
+        if type(stream) is Stream and stream.last_id != MAX_ID:
+            entry_id = stream.next_id(ctx.store.clock.now_ms)
+            return append(ctx, argv[1], stream, entry_id, tuple(argv[3:]))
+    return add_with_options(ctx, argv)
+
+
+def append(ctx: Context, name: bytes, stream: Stream, entry_id: int, fields: tuple[bytes, ...]) -> bytes:
+    """Add an entry to a stream that has its key, and report it; the id as text. Raises IdTooSmall."""
+    config = ctx.server.config
+    stream.add(entry_id, fields, config.stream_node_max_bytes, config.stream_node_max_entries)
+    text = id_text(entry_id)
+    ctx.keyspace.changed("xadd", name, ("stream.add", text, *fields))
+    return text
+
+
+def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
+    """XADD in any form."""
     new = NewEntry(argv)
-    fields = argv[new.fields_at :]
+    fields = tuple(argv[new.fields_at :])
     if len(fields) < 2 or len(fields) % 2:
         raise RespError("ERR wrong number of arguments for 'xadd' command")
     if new.trim.strategy or new.trim.limit is not None:
@@ -256,24 +276,23 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
     if held is None and not new.make:
         return None
     stream = Stream() if held is None else held
-    config = ctx.server.config
     try:
         if stream.last_id == MAX_ID:
             raise IdsExhausted
         entry_id = new.next_id(ctx, stream)
-        stream.add(entry_id, tuple(fields), config.stream_node_max_bytes, config.stream_node_max_entries)
+        if held is None:
+            config = ctx.server.config
+            stream.add(entry_id, fields, config.stream_node_max_bytes, config.stream_node_max_entries)
+            keyspace.put(name, stream, "xadd")
+        else:
+            append(ctx, name, stream, entry_id, fields)
     except IdTooSmall:
         raise RespError("ERR The ID specified in XADD is equal or smaller than the target stream top item") from None
     except IdsExhausted:
         raise RespError("ERR The stream has exhausted the last possible ID, unable to add more items") from None
-    text = id_text(entry_id)
-    if held is None:
-        keyspace.put(name, stream, "xadd")
-    else:
-        keyspace.changed("xadd", name, ("stream.add", text, *fields))
     if new.trim.strategy:
         new.trim.apply(ctx, name, stream)
-    return text
+    return id_text(entry_id)
 
 
 # ---------------------------------------------------------------- ranges
