@@ -94,3 +94,25 @@ def test_a_capped_stream(connect: Any) -> None:
     assert newest[0][1] == {"n": "499"}
     assert client.xtrim("log", maxlen=10, approximate=False) > 0
     assert [fields["n"] for _, fields in client.xrange("log")] == [str(number) for number in range(490, 500)]
+
+
+def test_streams_are_there_again_after_a_restart(start_januskv: Any, tmp_path: Any) -> None:
+    options = ("--dir", str(tmp_path), "--appendonly", "yes")
+    server = start_januskv(*options)
+    client = redis.Redis(port=server.port)
+    for number in range(250):
+        client.xadd("s", {"n": number, "twice": 2 * number}, id=f"{number + 1}-1")
+    client.xgroup_create("s", "g", id="0")
+    client.xreadgroup("g", "ann", {"s": ">"}, count=20)
+    client.xack("s", "g", "3-1", "4-1")
+    client.xclaim("s", "g", "bob", 0, ["5-1", "6-1"])
+    client.xdel("s", "6-1", "100-1")
+    client.xautoclaim("s", "g", "cleo", 0, count=4)
+    client.xtrim("s", maxlen=230, approximate=False)
+    client.execute_command("XSETID", "s", "400-1", "ENTRIESADDED", "300")
+    client.xadd("s", {"after": 1}, id="400-2", maxlen=100)
+    questions = ("XINFO STREAM s FULL COUNT 0", "XRANGE s - +", "XINFO GROUPS s", "XPENDING s g")
+    before = [client.execute_command(*line.split()) for line in questions]
+    server.stop()
+    again = redis.Redis(port=start_januskv(*options).port)
+    assert [again.execute_command(*line.split()) for line in questions] == before
