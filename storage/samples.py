@@ -7,10 +7,9 @@ A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *se
 where the series is compressed). The last two chunks stay open, which takes in what arrives a little late;
 an older one is opened again for a late sample, and sealed again when the next chunk begins.
 
-Sealed and compressed: times as differences in the narrowest integers that hold them, values as integers of a
-power of ten where that gives exactly the same doubles, else as they are. Both are read back by numpy in one
-step each; codecs that go bit by bit (Gorilla's XOR) or bytes shuffled for zlib save more but read ten to
-fifty times slower.
+Sealed and compressed: times as differences in the narrowest integers that hold them (one where all are
+equal), values as integers of a power of ten where that gives exactly the same doubles, else as they are.
+Numpy reads both back in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow.
 
 Rules write the buckets of a series, as they close, to other series of the keyspace.
 """
@@ -39,8 +38,6 @@ _OPEN_CHUNKS = 2
 _SCALES = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
 _INTEGERS = (np.int8, np.int16, np.int32)
 
-_FIRST, _LAST = 0, -1
-
 Policy = Callable[[float, float], float]
 # Duplicate policy -> the value for the time of an old sample. "block" refuses.
 POLICIES: Final[dict[str, Policy | None]] = {
@@ -65,7 +62,7 @@ def _narrow(numbers: Any) -> Any:
 
 def _pack_values(values: Values) -> tuple[Any, float]:
     """Values as narrow integers and the power of ten they are multiples of a fraction of; or as they are, and 0."""
-    if np.isfinite(values).all() and np.abs(values).max() < 2**31 / _SCALES[_LAST]:
+    if np.isfinite(values).all() and np.abs(values).max() < 2**31:
         for scale in _SCALES:
             numbers = np.rint(values * scale)
             if np.abs(numbers).max() >= 2**31:
@@ -95,7 +92,9 @@ class Chunk:
         if self.open_times is not None:
             return np.array(self.open_times, dtype=np.int64), np.array(self.open_values, dtype=np.float64)
         times, values = self.packed_times, self.packed_values
-        if len(times) != self.count:  # differences: one less than there are times
+        if len(times) == 1 and self.count > 1:  # the step of an even series
+            times = self.first + np.arange(self.count, dtype=np.int64) * int(times[0])
+        elif len(times) != self.count:  # differences: one less than there are times
             whole = np.empty(self.count, dtype=np.int64)
             whole[0] = self.first
             np.cumsum(times, dtype=np.int64, out=whole[1:])
@@ -113,7 +112,9 @@ class Chunk:
         self.open_times = self.open_values = None
         self.packed_times, self.packed_values, self.scale = times, values, 0.0
         if compressed and self.count > 1:
-            self.packed_times = _narrow(np.diff(times))
+            steps = np.diff(times)
+            even = bool((steps == steps[0]).all())
+            self.packed_times = steps[:1].copy() if even else _narrow(steps)
             self.packed_values, self.scale = _pack_values(values)
 
     def open(self) -> tuple[array[int], array[float]]:

@@ -219,3 +219,36 @@ class TestLabels:
         other.check()
         other.clear()
         other.check()
+
+
+rule_steps = st.one_of(
+    st.tuples(st.just("add"), st.lists(st.tuples(st.integers(0, 200), st.integers(-9, 9)), min_size=1, max_size=8)),
+    st.tuples(st.just("one"), st.integers(0, 200), st.integers(-9, 9)),
+    st.tuples(st.just("remove"), st.integers(0, 200), st.integers(0, 200)),
+)
+
+
+@given(
+    st.lists(rule_steps, max_size=25), st.integers(1, 60), st.integers(0, 20), st.sampled_from(["sum", "count", "max"])
+)
+def test_a_rule_writes_what_a_query_over_all_samples_would_say(
+    program: list[Any], bucket: int, align: int, function: str
+) -> None:
+    keyspace = Keyspace(0, ManualClock(), Feed())
+    source, target = new(keyspace, chunk_bytes=48), new(keyspace, TARGET)
+    rule = source.rules[TARGET] = Rule(function, bucket, align, None)
+    target.source = KEY
+    meant = {"sum": sum, "count": len, "max": max}[function]
+    for verb, *operands in program:
+        if verb == "add":
+            source.add_many(keyspace, KEY, *zip(*operands[0], strict=True))
+        elif verb == "one":
+            source.add(keyspace, KEY, *operands, policy="last")
+        else:
+            source.remove(keyspace, KEY, *operands)
+        groups: dict[int, list[float]] = {}
+        for time, value in rows(source):
+            groups.setdefault(rule.start_of(time), []).append(value)
+        closed = {max(0, at): float(meant(group)) for at, group in groups.items() if at < (rule.begin or 0)}
+        assert rows(target) == sorted(closed.items())
+        target.check()
