@@ -29,6 +29,8 @@ def bad(text: str) -> RespError:
 
 def number_of(text: bytes, error: str) -> int:
     """An integer that is not negative. Raises RespError."""
+    if len(text) < 19 and text.isdigit() and text[0] != 48:
+        return int(text)
     try:
         number = parse_int(text)
     except NotAnInteger:
@@ -40,6 +42,11 @@ def number_of(text: bytes, error: str) -> int:
 
 def value_of(text: bytes, error: str = "invalid value") -> float:
     """A sample's value; NaN is one. Raises RespError."""
+    if len(text) < 40 and not text.strip(b"0123456789.-"):  # none of the odd spellings that take a closer look
+        try:
+            return float(text)
+        except ValueError:
+            raise bad(error) from None
     if text.lower() in (b"nan", b"+nan", b"-nan"):
         return float("nan")
     try:
