@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.resp.replies import NO_REPLY, ErrorReply, Reply
+from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
+
+from .faults import RespError
+from .redis.args import parse_float
 
 if TYPE_CHECKING:
     from .client import Client
@@ -35,6 +40,7 @@ NOT_READY: Final[Any] = NotReady()
 
 Place = tuple[Keyspace, bytes]
 _WHILE_PAUSED_S = 0.01
+_MOST_MS = (1 << 63) - 1
 
 
 class Waiter:
@@ -150,6 +156,19 @@ class Waiting:
         if not waiter.silent:
             client.push(reply)
         self.server.later(0, client.connection.resume)
+
+
+def blocking_timeout(text: bytes) -> int | None:
+    """A timeout in seconds, with fractions, as ms; None for 0, which means for ever."""
+    try:
+        seconds = parse_float(text)
+    except NotAFloat:
+        raise RespError("ERR timeout is not a float or out of range") from None
+    if seconds * 1000 > _MOST_MS:
+        raise RespError("ERR timeout is out of range")
+    if seconds < 0:
+        raise RespError("ERR timeout is negative")
+    return ceil(seconds * 1000) or None
 
 
 def block(
