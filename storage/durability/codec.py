@@ -104,6 +104,11 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def packer() -> Any:
+    """An object whose ``pack`` does what the function does, several times as quickly: it keeps its buffer."""
+    return msgpack.Packer(default=_extend, strict_types=True, unicode_errors="surrogatepass")
+
+
 def unpack(data: bytes) -> Any:
     """The value that ``pack`` made bytes of. Raises ValueError, UnknownKind."""
     return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")

@@ -22,7 +22,7 @@ import google_crc32c
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
-from .codec import pack
+from .codec import packer
 from .records import CHANGES, END, LOG, SNAPSHOT, Damaged, RecordFile, Torn, header, record
 from .replay import Unplayable, redo, session_operation
 
@@ -252,6 +252,7 @@ def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> i
     ``next_seq`` is the number of the first record of the log that the snapshot does not contain.
     """
     size = 0
+    pack = packer().pack
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
         size += file.write(header(SNAPSHOT, data_set, 1))
         seq, keys = 1, 0

@@ -16,7 +16,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.store import Store
 
-from .codec import effects, pack
+from .codec import effects, packer
 from .generations import Directory, Manifest, NameNotDurable, Recovered, write_snapshot
 from .records import CHANGES, HEADER_BYTES, Damaged, record
 from .replay import session_operation
@@ -39,6 +39,7 @@ class Journal:
         self.store = store
         self.seq = self.synced_seq = found.next_seq - 1
         self.base_bytes = found.base_bytes
+        self.pack = packer().pack
         self.pending: list[bytes] = []
         self.unwritten: list[bytes] = []  # records that a full disk has refused
         self.fault = ""
@@ -68,6 +69,11 @@ class Journal:
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Take a change from the feed. What cannot be encoded is a bug, and makes the server refuse writes."""
         try:
+            if event == "set" and keyspace.index >= 0:  # by far the most frequent one
+                self.pending.append(
+                    self.pack(["put", keyspace.index, key, keyspace.data[key], keyspace.deadlines.get(key)])
+                )
+                return
             whole = _WHOLE.get(event)
             if whole is not None:
                 whole(self, keyspace, detail)
@@ -97,19 +103,19 @@ class Journal:
             operation = ["do", place, key, *detail]
         else:
             operation = ["put", place, key, value, keyspace.deadlines.get(key)]
-        self.pending.append(pack(operation))
+        self.pending.append(self.pack(operation))
 
     def place(self, keyspace: Keyspace) -> int:
         """The number of a database, the token of a session."""
         return keyspace.index if keyspace.index >= 0 else self.tokens[id(keyspace)]
 
     def cleared(self, keyspace: Keyspace, detail: tuple[object, ...]) -> None:
-        self.pending.append(pack(["flush", self.place(keyspace)]))
+        self.pending.append(self.pack(["flush", self.place(keyspace)]))
 
     def swapped(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         first, second = self.place(keyspace), self.place(detail[0])
         if first < second:  # both report the exchange
-            self.pending.append(pack(["swap", first, second]))
+            self.pending.append(self.pack(["swap", first, second]))
 
     def session_opened(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         session: Session = detail[0]
@@ -119,11 +125,11 @@ class Journal:
     def note_session(self, session: Session) -> None:
         operation = session_operation(session)
         self.sessions[session.token] = operation
-        self.pending.append(pack(list(operation)))
+        self.pending.append(self.pack(list(operation)))
 
     def session_ended(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         session: Session = detail[0]
-        self.pending.append(pack(["end", session.token]))
+        self.pending.append(self.pack(["end", session.token]))
         del self.tokens[id(keyspace)], self.sessions[session.token]
 
     def note_renewals(self) -> None:
