@@ -1,0 +1,152 @@
+"""List verbs that wait until there is an element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.blocking import NOT_READY, block
+from januskv.compat.faults import RespError
+from januskv.resp.replies import NULL_ARRAY, Reply
+from januskv.storage.errors import NotAFloat
+
+from .args import INT64_MAX, parse_float
+from .lists import ManyPop, move, pop_first, side
+
+verbs = Family("list")
+
+_BLOCKING = Flag.WRITE | Flag.BLOCKING
+_POP_KEYS = key("RW", "access", "delete", last=-2)
+_MOVE_KEYS = (key("RW", "access", "delete"), key("RW", "insert", begin=2))
+
+
+def blocking_timeout(text: bytes) -> int | None:
+    """A timeout in seconds as ms, rounded up; None for 0, which is for ever."""
+    try:
+        seconds = parse_float(text)
+    except NotAFloat:
+        raise RespError("ERR timeout is not a float or out of range") from None
+    if seconds * 1000 > INT64_MAX:
+        raise RespError("ERR timeout is out of range")
+    if seconds < 0:
+        raise RespError("ERR timeout is negative")
+    return ceil(seconds * 1000) or None
+
+
+def attempts(take: Callable[[bool], Reply]) -> Callable[[], Reply]:
+    """Call ``take`` strictly the first time; a client that waits already passes over keys of other kinds."""
+    strict = True
+
+    def attempt() -> Reply:
+        nonlocal strict
+        reply = take(strict)
+        strict = False
+        return reply
+
+    return attempt
+
+
+def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
+    """BLPOP and BRPOP."""
+    timeout_ms, names = blocking_timeout(argv[-1]), argv[1:-1]
+
+    def take(strict: bool) -> Reply:
+        found = pop_first(ctx, names, at_head, 1, strict)
+        return [found[0], found[1][0]] if found else NOT_READY
+
+    return block(ctx, names, timeout_ms, attempts(take), NULL_ARRAY)
+
+
+@verbs.verb("BLPOP", arity=-3, flags=_BLOCKING | Flag.NOSCRIPT, keys=_POP_KEYS, since="2.0.0")
+def blpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """BLPOP key [key ...] timeout
+
+    Removes and returns the first element of the first list that has one; waits until there is one.
+
+    Cost: O(N) keys, and one move of the pointers of the elements that stay
+    """
+    return pop_waiting(ctx, argv, True)
+
+
+@verbs.verb("BRPOP", arity=-3, flags=_BLOCKING | Flag.NOSCRIPT, keys=_POP_KEYS, since="2.0.0")
+def brpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """BRPOP key [key ...] timeout
+
+    Removes and returns the last element of the first list that has one; waits until there is one.
+
+    Cost: O(N) keys
+    """
+    return pop_waiting(ctx, argv, False)
+
+
+def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool) -> Reply:
+    """BLMOVE and BRPOPLPUSH."""
+    timeout_ms, source, target = blocking_timeout(argv[-1]), argv[1], argv[2]
+
+    def take(strict: bool) -> Reply:
+        if not strict and type(ctx.keyspace.get(source)) is not list:
+            return NOT_READY
+        element = move(ctx, source, target, from_head, to_head)
+        reply: Reply = NOT_READY if element is None else element
+        return reply
+
+    # As Redis does it: a null array at the end of waiting, a null where EXEC does not let it wait.
+    running = None if ctx.client is None else ctx.client.connection.last_command
+    waits = running is not None and Flag.COMMITS not in running.flags
+    return block(ctx, [source], timeout_ms, attempts(take), NULL_ARRAY if waits else None)
+
+
+@verbs.verb("BLMOVE", arity=6, flags=_BLOCKING | Flag.DENYOOM | Flag.NOSCRIPT, keys=_MOVE_KEYS, since="6.2.0")
+def blmove(ctx: Context, argv: list[bytes]) -> Reply:
+    """BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
+
+    Pops an element from a list, pushes it to another list and returns it; waits until there is one.
+
+    Cost: O(1) at the tails, one move of the pointers at a head
+    """
+    return move_waiting(ctx, argv, side(argv[3]), side(argv[4]))
+
+
+@verbs.verb(
+    "BRPOPLPUSH",
+    arity=4,
+    flags=_BLOCKING | Flag.DENYOOM | Flag.NOSCRIPT,
+    keys=_MOVE_KEYS,
+    since="2.2.0",
+    deprecated=("6.2.0", "BLMOVE with the RIGHT and LEFT arguments"),
+)
+def brpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
+    """BRPOPLPUSH source destination timeout
+
+    Pops the last element from a list, pushes it to another list and returns it; waits until there is one.
+
+    Cost: O(1), and one move of the pointers of the destination
+    """
+    return move_waiting(ctx, argv, False, True)
+
+
+@verbs.verb(
+    "BLMPOP",
+    arity=-5,
+    flags=_BLOCKING | Flag.MOVABLEKEYS,
+    keys=key("RW", "access", "delete", begin=2, numkeys=True),
+    since="7.0.0",
+)
+def blmpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
+
+    Removes and returns elements of the first of several lists that is not empty; waits until there is one.
+
+    Cost: O(N+M) keys and elements returned, and at a head one move of the pointers of those that stay
+    """
+    asked = ManyPop(argv, 2)
+    timeout_ms = blocking_timeout(argv[1])
+
+    def take(strict: bool) -> Reply:
+        found: Reply = pop_first(ctx, asked.names, asked.at_head, asked.count, strict) or NOT_READY
+        return found
+
+    return block(ctx, asked.names, timeout_ms, attempts(take), NULL_ARRAY)

@@ -1,0 +1,404 @@
+"""List verbs. A list is a JSON array too; elements that are no strings are seen as their JSON text."""
+
+from __future__ import annotations
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import NULL_ARRAY, OK, Reply
+from januskv.storage.errors import NoSuchKey, NotAnInteger
+from januskv.storage.lists import as_list, bounds, pop, positions, push, remove_at, texts_of
+
+from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
+
+verbs = Family("list")
+
+_WRITE = Flag.WRITE | Flag.DENYOOM
+_SIDES = {b"LEFT": True, b"RIGHT": False}
+_POP_KEY = key("RW", "access", "delete")
+_PUSH_KEY = key("RW", "insert")
+_MOVE_KEYS = (_POP_KEY, key("RW", "insert", begin=2))
+_OUT_OF_RANGE = "ERR index out of range"
+
+
+def side(word: bytes) -> bool:
+    """Whether a word means the head: LEFT or RIGHT."""
+    at_head = _SIDES.get(word.upper())
+    if at_head is None:
+        raise RespError(SYNTAX_ERROR)
+    return at_head
+
+
+def integer_within(text: bytes, least: int, error: str) -> int:
+    """A 64-bit integer that is not smaller than ``least``, or the error."""
+    try:
+        value = parse_int(text)
+    except NotAnInteger:
+        raise RespError(error) from None
+    if value < least:
+        raise RespError(error)
+    return value
+
+
+# ---------------------------------------------------------------- pushing and popping
+
+
+@verbs.verb("LPUSH", arity=-3, flags=_WRITE | Flag.FAST, keys=_PUSH_KEY)
+def lpush(ctx: Context, argv: list[bytes]) -> Reply:
+    """LPUSH key element [element ...]
+
+    Prepends elements to a list, one after another; creates the key if it doesn't exist.
+
+    Cost: O(N) elements, and one move of the pointers of those that are there
+    """
+    return push(ctx.keyspace, argv[1], as_list(ctx.keyspace.get(argv[1])), True, argv[2:])
+
+
+@verbs.verb("RPUSH", arity=-3, flags=_WRITE | Flag.FAST, keys=_PUSH_KEY)
+def rpush(ctx: Context, argv: list[bytes]) -> Reply:
+    """RPUSH key element [element ...]
+
+    Appends elements to a list; creates the key if it doesn't exist.
+
+    Cost: O(N) elements
+    """
+    return push(ctx.keyspace, argv[1], as_list(ctx.keyspace.get(argv[1])), False, argv[2:])
+
+
+def push_if_there(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
+    """LPUSHX and RPUSHX."""
+    items = as_list(ctx.keyspace.get(argv[1]))
+    return 0 if items is None else push(ctx.keyspace, argv[1], items, at_head, argv[2:])
+
+
+@verbs.verb("LPUSHX", arity=-3, flags=_WRITE | Flag.FAST, keys=_PUSH_KEY, since="2.2.0")
+def lpushx(ctx: Context, argv: list[bytes]) -> Reply:
+    """LPUSHX key element [element ...]
+
+    Prepends elements to a list only when the list exists.
+
+    Cost: O(N) elements, and one move of the pointers of those that are there
+    """
+    return push_if_there(ctx, argv, True)
+
+
+@verbs.verb("RPUSHX", arity=-3, flags=_WRITE | Flag.FAST, keys=_PUSH_KEY, since="2.2.0")
+def rpushx(ctx: Context, argv: list[bytes]) -> Reply:
+    """RPUSHX key element [element ...]
+
+    Appends elements to a list only when the list exists.
+
+    Cost: O(N) elements
+    """
+    return push_if_there(ctx, argv, False)
+
+
+def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
+    """LPOP and RPOP."""
+    counted = len(argv) == 3
+    if len(argv) > 3:
+        raise RespError(f"ERR wrong number of arguments for '{'lpop' if at_head else 'rpop'}' command")
+    count = integer_within(argv[2], 0, "ERR value is out of range, must be positive") if counted else 1
+    items = as_list(ctx.keyspace.get(argv[1]))
+    if not items:
+        return NULL_ARRAY if counted else None
+    if count == 0:
+        return []
+    taken = texts_of(pop(ctx.keyspace, argv[1], items, at_head, count))
+    return taken if counted else taken[0]
+
+
+@verbs.verb("LPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
+def lpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """LPOP key [count]
+
+    Removes and returns the first element of a list, with a count up to so many.
+
+    Cost: O(N) elements returned, and one move of the pointers of those that stay
+    """
+    return pop_verb(ctx, argv, True)
+
+
+@verbs.verb("RPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
+def rpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """RPOP key [count]
+
+    Removes and returns the last element of a list, with a count up to so many.
+
+    Cost: O(N) elements returned
+    """
+    return pop_verb(ctx, argv, False)
+
+
+# ---------------------------------------------------------------- reading
+
+
+@verbs.verb("LLEN", arity=2, flags=Flag.READONLY | Flag.FAST, keys=key("RO"))
+def llen(ctx: Context, argv: list[bytes]) -> Reply:
+    """LLEN key
+
+    Returns the length of a list, 0 if there is none.
+
+    Cost: O(1)
+    """
+    return len(as_list(ctx.keyspace.read(argv[1])) or ())
+
+
+@verbs.verb("LINDEX", arity=3, flags=Flag.READONLY, keys=key("RO", "access"))
+def lindex(ctx: Context, argv: list[bytes]) -> Reply:
+    """LINDEX key index
+
+    Returns an element of a list by its index, which counts from the tail if negative.
+
+    Cost: O(1)
+    """
+    items = as_list(ctx.keyspace.read(argv[1]))
+    if items is None:
+        return None
+    index = parse_int(argv[2])
+    if not -len(items) <= index < len(items):
+        return None
+    return texts_of([items[index]])[0]
+
+
+@verbs.verb("LRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"))
+def lrange(ctx: Context, argv: list[bytes]) -> Reply:
+    """LRANGE key start stop
+
+    Returns a range of elements from a list; both ends are included and count from the tail if negative.
+
+    Cost: O(N) elements returned
+    """
+    start, stop = parse_int(argv[2]), parse_int(argv[3])
+    items = as_list(ctx.keyspace.read(argv[1]))
+    if items is None:
+        return []
+    first, end = bounds(len(items), start, stop)
+    return texts_of(items[first:end])
+
+
+@verbs.verb("LPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="6.0.6")
+def lpos(ctx: Context, argv: list[bytes]) -> Reply:
+    """LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
+
+    Returns the index of matching elements in a list. RANK begins at a later match, from the tail if
+    negative; COUNT asks for so many, 0 for all; MAXLEN limits the comparisons.
+
+    Cost: O(N) elements of the list
+    """
+    args = Args(argv, 3)
+    rank, count, most = 1, -1, 0
+    while args.more():
+        word = args.word()
+        if word == b"RANK" and args.more():
+            rank = read_rank(args)
+        elif word == b"COUNT" and args.more():
+            count = integer_within(args.take(), 0, "ERR COUNT can't be negative")
+        elif word == b"MAXLEN" and args.more():
+            most = integer_within(args.take(), 0, "ERR MAXLEN can't be negative")
+        else:
+            raise RespError(SYNTAX_ERROR)
+    items = as_list(ctx.keyspace.read(argv[1])) or []
+    found = positions(items, argv[2], rank, 1 if count < 0 else count, most)
+    if count >= 0:
+        return found
+    return found[0] if found else None
+
+
+def read_rank(args: Args) -> int:
+    """LPOS's RANK."""
+    rank = args.integer()
+    if rank == 0:
+        raise RespError(
+            "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
+            "or use negative to start from the end of the list"
+        )
+    if rank < -INT64_MAX:
+        raise RespError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
+    return rank
+
+
+# ---------------------------------------------------------------- changing in the middle
+
+
+@verbs.verb("LSET", arity=4, flags=_WRITE, keys=key("RW", "update"))
+def lset(ctx: Context, argv: list[bytes]) -> Reply:
+    """LSET key index element
+
+    Sets the value of an element in a list by its index.
+
+    Cost: O(1)
+    """
+    items = as_list(ctx.keyspace.get(argv[1]))
+    if items is None:
+        raise NoSuchKey(argv[1])
+    index = parse_int(argv[2])
+    if not -len(items) <= index < len(items):
+        raise RespError(_OUT_OF_RANGE)
+    items[index] = argv[3]
+    ctx.keyspace.changed("lset", argv[1], ("list.set", index, argv[3]))
+    return OK
+
+
+@verbs.verb("LINSERT", arity=5, flags=_WRITE, keys=_PUSH_KEY, since="2.2.0")
+def linsert(ctx: Context, argv: list[bytes]) -> Reply:
+    """LINSERT key <BEFORE | AFTER> pivot element
+
+    Inserts an element before or after another element in a list. Answers the new length, -1 if there is
+    no such element, 0 if there is no list.
+
+    Cost: O(N) elements of the list
+    """
+    where = argv[2].upper()
+    if where not in (b"BEFORE", b"AFTER"):
+        raise RespError(SYNTAX_ERROR)
+    items = as_list(ctx.keyspace.get(argv[1]))
+    if items is None:
+        return 0
+    found = positions(items, argv[3], 1, 1, 0)
+    if not found:
+        return -1
+    index = found[0] + (where == b"AFTER")
+    items.insert(index, argv[4])
+    ctx.keyspace.changed("linsert", argv[1], ("list.insert", index, argv[4]))
+    return len(items)
+
+
+@verbs.verb("LREM", arity=4, flags=Flag.WRITE, keys=key("RW", "delete"))
+def lrem(ctx: Context, argv: list[bytes]) -> Reply:
+    """LREM key count element
+
+    Removes elements from a list that are equal to one: the first so many, the last so many if the count
+    is negative, all if it is 0. Answers how many were removed.
+
+    Cost: O(N) elements of the list
+    """
+    count = parse_int(argv[2])
+    items = as_list(ctx.keyspace.get(argv[1]))
+    if items is None:
+        return 0
+    found = positions(items, argv[3], -1 if count < 0 else 1, abs(count), 0)
+    if found:
+        remove_at(items, found)
+        ctx.keyspace.changed("lrem", argv[1], ("list.remove", found))
+        if not items:
+            ctx.keyspace.delete(argv[1])
+    return len(found)
+
+
+@verbs.verb("LTRIM", arity=4, flags=Flag.WRITE, keys=key("RW", "delete"))
+def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
+    """LTRIM key start stop
+
+    Removes elements from both ends of a list so that only a range is left.
+
+    Cost: O(N) elements removed, and one move of the pointers of those that stay
+    """
+    start, stop = parse_int(argv[2]), parse_int(argv[3])
+    items = as_list(ctx.keyspace.get(argv[1]))
+    if items is None:
+        return OK
+    first, end = bounds(len(items), start, stop)
+    del items[end:]
+    del items[:first]
+    ctx.keyspace.changed("ltrim", argv[1], ("list.keep", first, end))
+    if not items:
+        ctx.keyspace.delete(argv[1])
+    return OK
+
+
+# ---------------------------------------------------------------- moving
+
+
+def move(ctx: Context, source: bytes, target: bytes, from_head: bool, to_head: bool) -> bytes | None:
+    """Move one element, which keeps its JSON type; None if there is none. Raises WrongType."""
+    keyspace = ctx.keyspace
+    items = as_list(keyspace.get(source))
+    if not items:
+        return None
+    others = as_list(keyspace.get(target))
+    element = items[0 if from_head else -1]
+    # Pushed first, so that a list of one element that is turned is never empty in between.
+    push(keyspace, target, others, to_head, [element])
+    pop(keyspace, source, items, from_head, 1)
+    return texts_of([element])[0]
+
+
+@verbs.verb("LMOVE", arity=5, flags=_WRITE, keys=_MOVE_KEYS, since="6.2.0")
+def lmove(ctx: Context, argv: list[bytes]) -> Reply:
+    """LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>
+
+    Returns an element after popping it from one list and pushing it to another.
+
+    Cost: O(1) at the tails, one move of the pointers at a head
+    """
+    return move(ctx, argv[1], argv[2], side(argv[3]), side(argv[4]))
+
+
+@verbs.verb(
+    "RPOPLPUSH",
+    arity=3,
+    flags=_WRITE,
+    keys=_MOVE_KEYS,
+    since="1.2.0",
+    deprecated=("6.2.0", "LMOVE with the RIGHT and LEFT arguments"),
+)
+def rpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
+    """RPOPLPUSH source destination
+
+    Returns the last element of a list after removing and pushing it to another list.
+
+    Cost: O(1), and one move of the pointers of the destination
+    """
+    return move(ctx, argv[1], argv[2], False, True)
+
+
+class ManyPop:
+    """What LMPOP and BLMPOP are asked for."""
+
+    __slots__ = ("at_head", "count", "names")
+
+    def __init__(self, argv: list[bytes], at: int) -> None:
+        number = integer_within(argv[at], 1, "ERR numkeys should be greater than 0")
+        if at + number + 1 >= len(argv):
+            raise RespError(SYNTAX_ERROR)
+        self.names = argv[at + 1 : at + 1 + number]
+        args = Args(argv, at + 1 + number)
+        self.at_head = side(args.take())
+        self.count = 1
+        if args.more():
+            if not args.flag(b"COUNT"):
+                raise RespError(SYNTAX_ERROR)
+            self.count = integer_within(args.take(), 1, "ERR count should be greater than 0")
+            args.end()
+
+
+def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[bytes | list[bytes]]:
+    """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
+    for name in names:
+        value = ctx.keyspace.get(name)
+        if not strict and type(value) is not list:
+            continue
+        items = as_list(value)
+        if items:
+            return [name, texts_of(pop(ctx.keyspace, name, items, at_head, count))]
+    return []
+
+
+@verbs.verb(
+    "LMPOP",
+    arity=-4,
+    flags=Flag.WRITE | Flag.MOVABLEKEYS,
+    keys=key("RW", "access", "delete", numkeys=True),
+    since="7.0.0",
+)
+def lmpop(ctx: Context, argv: list[bytes]) -> Reply:
+    """LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
+
+    Returns elements from the first of several lists that is not empty, after removing them.
+
+    Cost: O(N+M) keys and elements returned, and at a head one move of the pointers of those that stay
+    """
+    asked = ManyPop(argv, 1)
+    return pop_first(ctx, asked.names, asked.at_head, asked.count, strict=True) or NULL_ARRAY

@@ -1,0 +1,163 @@
+"""Lists: plain Python lists of elements, shared with JSON arrays, and how their changes are redone.
+
+Work at the tail is O(1). At the head and in the middle the pointers behind the place are moved (8 bytes
+each, one memmove); a position is found in O(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from .errors import WrongType
+from .keyspace import Keyspace
+from .values import text_of
+
+PUSHED: Final = {True: "lpush", False: "rpush"}
+POPPED: Final = {True: "lpop", False: "rpop"}
+
+
+def as_list(value: object) -> list[Any] | None:
+    """The list that a key holds, None if absent. Raises WrongType."""
+    if value is None or type(value) is list:
+        return value
+    raise WrongType
+
+
+def texts_of(items: list[Any]) -> list[bytes]:
+    """Elements as the bytes that Redis verbs see."""
+    return [item if type(item) is bytes else text_of(item) for item in items]
+
+
+def bounds(size: int, start: int, stop: int) -> tuple[int, int]:
+    """First index and end (exclusive) of a range whose ends are inclusive and may count from the tail."""
+    first = max(start + size, 0) if start < 0 else start
+    end = (stop + size if stop < 0 else min(stop, size - 1)) + 1
+    return (first, end) if first < end else (0, 0)
+
+
+def positions(items: list[Any], wanted: bytes, rank: int, count: int, most: int) -> list[int]:
+    """Indexes of equal elements: from the rank-th match on (from the tail if negative), up to count (0: all).
+
+    ``most`` is how many elements are compared at most (0: all).
+    """
+    size = len(items)
+    looked_at = min(most, size) if most else size
+    indexes = range(looked_at) if rank > 0 else range(size - 1, size - 1 - looked_at, -1)
+    skipped = abs(rank) - 1
+    found: list[int] = []
+    for index in indexes:
+        item = items[index]
+        if (item if type(item) is bytes else text_of(item)) != wanted:
+            continue
+        if skipped:
+            skipped -= 1
+            continue
+        found.append(index)
+        if len(found) == count:
+            break
+    return found
+
+
+# ---------------------------------------------------------------- changes without a report
+
+
+def add(items: list[Any], at_head: bool, new: list[Any]) -> None:
+    """Push elements one after another: at the head they end up in reverse order."""
+    if at_head:
+        items[:0] = new[::-1]
+    else:
+        items += new
+
+
+def take(items: list[Any], at_head: bool, count: int) -> list[Any]:
+    """Remove up to so many elements and give them in the order of removal."""
+    if at_head:
+        taken = items[:count]
+        del items[:count]
+    else:
+        start = max(len(items) - count, 0)
+        taken = items[start:][::-1]
+        del items[start:]
+    return taken
+
+
+def remove_at(items: list[Any], indexes: list[int]) -> None:
+    """Remove the elements at these indexes. O(N)."""
+    gone = set(indexes)
+    items[:] = [item for index, item in enumerate(items) if index not in gone]
+
+
+# ---------------------------------------------------------------- changes of a key
+
+
+def push(keyspace: Keyspace, key: bytes, items: list[Any] | None, at_head: bool, new: list[Any]) -> int:
+    """Push to the list of a key, which is created if it is None; give its new length."""
+    if items is None:
+        items = new[::-1] if at_head else list(new)
+        keyspace.put(key, items, PUSHED[at_head])
+    else:
+        add(items, at_head, new)
+        keyspace.changed(PUSHED[at_head], key, ("list.push", at_head, new))
+    return len(items)
+
+
+def pop(keyspace: Keyspace, key: bytes, items: list[Any], at_head: bool, count: int) -> list[Any]:
+    """Pop up to so many elements from the list of a key, which goes with its last one."""
+    taken = take(items, at_head, count)
+    keyspace.changed(POPPED[at_head], key, ("list.pop", at_head, len(taken)))
+    if not items:
+        keyspace.delete(key)
+    return taken
+
+
+# ---------------------------------------------------------------- redoing
+
+
+def _held(keyspace: Keyspace, key: bytes) -> list[Any]:
+    items = as_list(keyspace.data[key])
+    assert items is not None
+    return items
+
+
+def _drop_if_empty(keyspace: Keyspace, key: bytes) -> None:
+    if not keyspace.data[key]:
+        keyspace.forget(key)
+
+
+def _push(keyspace: Keyspace, key: bytes, at_head: bool, new: list[Any]) -> None:
+    add(_held(keyspace, key), at_head, list(new))
+
+
+def _pop(keyspace: Keyspace, key: bytes, at_head: bool, count: int) -> None:
+    take(_held(keyspace, key), at_head, count)
+    _drop_if_empty(keyspace, key)
+
+
+def _set(keyspace: Keyspace, key: bytes, index: int, item: Any) -> None:
+    _held(keyspace, key)[index] = item
+
+
+def _insert(keyspace: Keyspace, key: bytes, index: int, item: Any) -> None:
+    _held(keyspace, key).insert(index, item)
+
+
+def _remove(keyspace: Keyspace, key: bytes, indexes: list[int]) -> None:
+    remove_at(_held(keyspace, key), indexes)
+    _drop_if_empty(keyspace, key)
+
+
+def _keep(keyspace: Keyspace, key: bytes, first: int, end: int) -> None:
+    items = _held(keyspace, key)
+    items[:] = items[first:end]
+    _drop_if_empty(keyspace, key)
+
+
+EFFECTS: dict[str, Callable[..., None]] = {
+    "list.push": _push,
+    "list.pop": _pop,
+    "list.set": _set,
+    "list.insert": _insert,
+    "list.remove": _remove,
+    "list.keep": _keep,
+}
