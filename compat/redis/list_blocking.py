@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block
-from januskv.compat.faults import RespError
+from januskv.compat.blocking import NOT_READY, block, blocking_timeout
 from januskv.resp.replies import NULL_ARRAY, Reply
-from januskv.storage.errors import NotAFloat
 
-from .args import INT64_MAX, parse_float
 from .lists import ManyPop, move, pop_first, side
 
 verbs = Family("list")
@@ -21,19 +17,6 @@ verbs = Family("list")
 _BLOCKING = Flag.WRITE | Flag.BLOCKING
 _POP_KEYS = key("RW", "access", "delete", last=-2)
 _MOVE_KEYS = (key("RW", "access", "delete"), key("RW", "insert", begin=2))
-
-
-def blocking_timeout(text: bytes) -> int | None:
-    """A timeout in seconds as ms, rounded up; None for 0, which is for ever."""
-    try:
-        seconds = parse_float(text)
-    except NotAFloat:
-        raise RespError("ERR timeout is not a float or out of range") from None
-    if seconds * 1000 > INT64_MAX:
-        raise RespError("ERR timeout is out of range")
-    if seconds < 0:
-        raise RespError("ERR timeout is negative")
-    return ceil(seconds * 1000) or None
 
 
 def attempts(take: Callable[[bool], Reply]) -> Callable[[], Reply]:
@@ -88,8 +71,9 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
 
     def take(strict: bool) -> Reply:
         if not strict and type(ctx.keyspace.get(source)) is not list:
-            return NOT_READY
-        element = move(ctx, source, target, from_head, to_head)
+            element = None
+        else:
+            element = move(ctx, source, target, from_head, to_head)
         reply: Reply = NOT_READY if element is None else element
         return reply
 
