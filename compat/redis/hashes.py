@@ -1,0 +1,319 @@
+"""Hash verbs. A hash is a JSON object too; values that are no strings are seen as their JSON text.
+
+HINCRBY on a JSON integer keeps it one, and a counter that it creates is one, as with INCR.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import OK, Reply
+from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
+from januskv.storage.glob import matcher
+from januskv.storage.hashes import Hash, as_hash, put_fields, remove_fields
+from januskv.storage.numbers import add_as_text
+from januskv.storage.values import text_of
+
+from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .keys import parse_cursor
+
+verbs = Family("hash")
+
+_READ = Flag.READONLY
+_READ_FAST = Flag.READONLY | Flag.FAST
+_WRITE_FAST = Flag.WRITE | Flag.DENYOOM | Flag.FAST
+_ACCESS = key("RO", "access")
+
+
+def read_hash(ctx: Context, name: bytes) -> Hash | None:
+    """The hash of a key for a reading verb, None if absent. Raises WrongType."""
+    return as_hash(ctx.keyspace.read(name))
+
+
+def text(value: Any) -> Reply:
+    """A field's value as verbs show it; null for None."""
+    return value if value is None or type(value) is bytes else text_of(value)
+
+
+def _pairs(argv: list[bytes], verb: str) -> Hash:
+    """The fields and values behind a key."""
+    if len(argv) % 2:
+        raise RespError(f"ERR wrong number of arguments for '{verb}' command")
+    return dict(zip(argv[2::2], argv[3::2], strict=True))
+
+
+# ---------------------------------------------------------------- writing
+
+
+@verbs.verb("HSET", arity=-4, flags=_WRITE_FAST, keys=key("RW", "update"), since="2.0.0")
+def hset(ctx: Context, argv: list[bytes]) -> Reply:
+    """HSET key field value [field value ...]
+
+    Sets fields of a hash, which is created if the key does not exist; returns how many fields are new.
+
+    Cost: O(N) with N fields
+    """
+    return put_fields(ctx.keyspace, argv[1], _pairs(argv, "hset"))
+
+
+@verbs.verb(
+    "HMSET",
+    arity=-4,
+    flags=_WRITE_FAST,
+    keys=key("RW", "update"),
+    since="2.0.0",
+    deprecated=("4.0.0", "HSET with multiple field-value pairs"),
+)
+def hmset(ctx: Context, argv: list[bytes]) -> Reply:
+    """HMSET key field value [field value ...]
+
+    Sets fields of a hash like HSET.
+
+    Cost: O(N) with N fields
+    """
+    put_fields(ctx.keyspace, argv[1], _pairs(argv, "hmset"))
+    return OK
+
+
+@verbs.verb("HSETNX", arity=4, flags=_WRITE_FAST, keys=key("RW", "insert"), since="2.0.0")
+def hsetnx(ctx: Context, argv: list[bytes]) -> Reply:
+    """HSETNX key field value
+
+    Sets a field of a hash if it does not exist; tells whether it did.
+
+    Cost: O(1)
+    """
+    held = as_hash(ctx.keyspace.get(argv[1]))
+    if held is not None and argv[2] in held:
+        return 0
+    return put_fields(ctx.keyspace, argv[1], {argv[2]: argv[3]})
+
+
+@verbs.verb("HDEL", arity=-3, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "delete"), since="2.0.0")
+def hdel(ctx: Context, argv: list[bytes]) -> Reply:
+    """HDEL key field [field ...]
+
+    Removes fields of a hash, and the key with the last one; returns how many there were.
+
+    Cost: O(N) with N fields
+    """
+    return remove_fields(ctx.keyspace, argv[1], argv[2:])
+
+
+@verbs.verb("HINCRBY", arity=4, flags=_WRITE_FAST, keys=key("RW", "access", "update"), since="2.0.0")
+def hincrby(ctx: Context, argv: list[bytes]) -> Reply:
+    """HINCRBY key field increment
+
+    Adds an integer to the one in a field, which begins at 0; returns the sum.
+
+    Cost: O(1)
+    """
+    amount = parse_int(argv[3])
+    held = as_hash(ctx.keyspace.get(argv[1]))
+    value = None if held is None else held.get(argv[2])
+    if value is None:
+        total = amount
+    else:
+        try:
+            number = parse_int(text_of(value))
+        except NotAnInteger:
+            raise RespError("ERR hash value is not an integer") from None
+        total = number + amount
+        if not INT64_MIN <= total <= INT64_MAX:
+            raise IncrementOverflow
+    stays_text = type(value) is bytes
+    put_fields(ctx.keyspace, argv[1], {argv[2]: b"%d" % total if stays_text else total}, "hincrby")
+    return total
+
+
+@verbs.verb("HINCRBYFLOAT", arity=4, flags=_WRITE_FAST, keys=key("RW", "access", "update"), since="2.6.0")
+def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
+    """HINCRBYFLOAT key field increment
+
+    Adds a decimal number to the one in a field, which begins at 0; returns the sum.
+
+    Cost: O(1)
+    """
+    held = as_hash(ctx.keyspace.get(argv[1]))
+    try:
+        add_as_text(b"0", argv[3])  # an increment that is no number is told first
+    except IncrementNotFinite:
+        raise RespError("ERR value is NaN or Infinity") from None
+    value = None if held is None else held.get(argv[2])
+    try:
+        total = add_as_text(b"0" if value is None else text_of(value), argv[3])
+    except NotAFloat:
+        raise RespError("ERR hash value is not a float") from None
+    put_fields(ctx.keyspace, argv[1], {argv[2]: total}, "hincrbyfloat")
+    return total
+
+
+# ---------------------------------------------------------------- reading
+
+
+@verbs.verb("HGET", arity=3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
+def hget(ctx: Context, argv: list[bytes]) -> Reply:
+    """HGET key field
+
+    Returns the value of a field, null if there is none.
+
+    Cost: O(1)
+    """
+    held = read_hash(ctx, argv[1])
+    return None if held is None else text(held.get(argv[2]))
+
+
+@verbs.verb("HMGET", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
+def hmget(ctx: Context, argv: list[bytes]) -> Reply:
+    """HMGET key field [field ...]
+
+    Returns the values of fields, null for those that do not exist.
+
+    Cost: O(N) with N fields
+    """
+    held = read_hash(ctx, argv[1]) or {}
+    return [text(held.get(field)) for field in argv[2:]]
+
+
+@verbs.verb("HGETALL", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
+def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
+    """HGETALL key
+
+    Returns all fields with their values.
+
+    Cost: O(N) with N fields
+    """
+    held = read_hash(ctx, argv[1]) or {}
+    return {field: text(value) for field, value in held.items()}
+
+
+@verbs.verb("HKEYS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
+def hkeys(ctx: Context, argv: list[bytes]) -> Reply:
+    """HKEYS key
+
+    Returns all fields.
+
+    Cost: O(N) with N fields
+    """
+    return list(read_hash(ctx, argv[1]) or ())
+
+
+@verbs.verb("HVALS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
+def hvals(ctx: Context, argv: list[bytes]) -> Reply:
+    """HVALS key
+
+    Returns the values of all fields.
+
+    Cost: O(N) with N fields
+    """
+    return [text(value) for value in (read_hash(ctx, argv[1]) or {}).values()]
+
+
+@verbs.verb("HLEN", arity=2, flags=_READ_FAST, keys=key("RO"), since="2.0.0")
+def hlen(ctx: Context, argv: list[bytes]) -> Reply:
+    """HLEN key
+
+    Returns the number of fields.
+
+    Cost: O(1)
+    """
+    return len(read_hash(ctx, argv[1]) or ())
+
+
+@verbs.verb("HEXISTS", arity=3, flags=_READ_FAST, keys=key("RO"), since="2.0.0")
+def hexists(ctx: Context, argv: list[bytes]) -> Reply:
+    """HEXISTS key field
+
+    Tells whether a field exists.
+
+    Cost: O(1)
+    """
+    return int(argv[2] in (read_hash(ctx, argv[1]) or ()))
+
+
+@verbs.verb("HSTRLEN", arity=3, flags=_READ_FAST, keys=key("RO"), since="3.2.0")
+def hstrlen(ctx: Context, argv: list[bytes]) -> Reply:
+    """HSTRLEN key field
+
+    Returns the length of a field's value, 0 if there is none.
+
+    Cost: O(1)
+    """
+    value = (read_hash(ctx, argv[1]) or {}).get(argv[2])
+    return 0 if value is None else len(text_of(value))
+
+
+@verbs.verb("HRANDFIELD", arity=-2, flags=_READ, keys=_ACCESS, since="6.2.0", hints=("nondeterministic_output",))
+def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
+    """HRANDFIELD key [count [WITHVALUES]]
+
+    Returns a random field, or up to count different ones, or with a negative count so many that may repeat.
+
+    Cost: O(N) with N fields of the hash
+    """
+    if len(argv) == 2:
+        held = read_hash(ctx, argv[1])
+        return random.choice(list(held)) if held else None
+    args = Args(argv, 2)
+    count = args.integer()
+    with_values = args.more()
+    if with_values and not args.flag(b"WITHVALUES"):
+        raise RespError(SYNTAX_ERROR)
+    args.end()
+    if not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
+        raise RespError("ERR value is out of range")
+    held = read_hash(ctx, argv[1]) or {}
+    fields = list(held)
+    if count >= len(fields):
+        chosen = fields
+    elif count >= 0:
+        chosen = random.sample(fields, count)
+    else:
+        chosen = random.choices(fields, k=-count) if fields else []
+    if not with_values:
+        return chosen
+    if ctx.client is not None and ctx.client.protocol == 3:
+        return [[field, text(held[field])] for field in chosen]
+    return [part for field in chosen for part in (field, text(held[field]))]
+
+
+@verbs.verb("HSCAN", arity=-3, flags=_READ, keys=_ACCESS, since="2.8.0", hints=("nondeterministic_output",))
+def hscan(ctx: Context, argv: list[bytes]) -> Reply:
+    """HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+
+    Walks over the fields of a hash; a small hash is returned at once.
+
+    Cost: O(COUNT) a call
+    """
+    cursor = parse_cursor(argv[2])
+    held = read_hash(ctx, argv[1])
+    args = Args(argv, 3)
+    count, pattern, with_values = 10, None, True
+    while args.more():
+        word = args.word()
+        if word == b"MATCH" and args.more():
+            pattern = args.take()
+        elif word == b"COUNT" and args.more():
+            count = args.integer()
+            if count < 1:
+                raise RespError(SYNTAX_ERROR)
+        elif word == b"NOVALUES":
+            with_values = False
+        else:
+            raise RespError(SYNTAX_ERROR)
+    if held is None:
+        return [b"0", []]
+    keyspace = ctx.keyspace
+    if len(held) <= ctx.server.config.hash_max_listpack_entries:
+        cursor, fields = 0, list(held)
+    else:
+        cursor, fields = keyspace.scans.step(cursor, count, held, keyspace.clock.now_ms)
+    matches = None if pattern is None or pattern == b"*" else matcher(pattern)
+    found = [field for field in fields if field in held and (matches is None or matches(field))]
+    shown = [part for field in found for part in (field, text(held[field]))] if with_values else found
+    return [b"%d" % cursor, shown]
