@@ -4,8 +4,8 @@
     januskv &
     python examples/weather_and_stocks.py [--port 6379]
 
-Stores the prices of five companies and the temperatures of Seattle and New York, each in a series with labels.
-Prints the yearly mean of every company, the highest temperature of each season, and one series as a JSON client sees it.
+Stores the prices of five companies and a year's hourly temperatures of two cities, each in a series with labels.
+Prints the yearly mean of every company, temperatures of each quarter, and one series as a JSON client sees it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def main() -> None:
     for symbol, rows in local_data.stocks().groupby("symbol"):
         samples = [(milliseconds(at), float(price)) for at, price in zip(rows["date"], rows["price"], strict=True)]
         stored += store(series, f"price:{symbol}", samples, {"kind": "price", "symbol": str(symbol)})
-    for place, rows in local_data.seattle_weather().assign(place="Seattle").groupby("place"):
-        samples = [(milliseconds(at), float(high)) for at, high in zip(rows["date"], rows["temp_max"], strict=True)]
-        stored += store(series, f"temp:{place}", samples, {"kind": "temperature", "place": str(place)})
+    for place, rows in (("Seattle", local_data.seattle_temps()), ("San Francisco", local_data.sf_temps())):
+        samples = [(milliseconds(at), float(temp)) for at, temp in zip(rows["date"], rows["temp"], strict=True)]
+        stored += store(series, f"temp:{place}", samples, {"kind": "temperature", "place": place})
     print(f"{stored} samples in {len(series.queryindex(['kind=(price,temperature)']))} series")
     found = series.mrange(
         "-", "+", ["kind=price"], aggregation_type="avg", bucket_size_msec=365 * DAY_MS, groupby="symbol", reduce="avg"
@@ -53,13 +53,19 @@ def main() -> None:
     for row in found:
         for title, (_, samples) in row.items():
             print(f"{title}: {', '.join(f'{value:.0f}' for _, value in samples)}")
-    print(
-        "hottest:",
-        [
-            value
-            for _, value in series.range("temp:Seattle", "-", "+", aggregation_type="max", bucket_size_msec=91 * DAY_MS)
-        ],
-    )
+    for function in ("max", "p50", "min"):
+        found = series.mrange(
+            "-",
+            "+",
+            ["kind=temperature"],
+            aggregation_type=function,
+            bucket_size_msec=91 * DAY_MS,
+            groupby="place",
+            reduce="avg",
+        )
+        for row in found:
+            for title, (_, samples) in row.items():
+                print(f"{title}, {function} of each quarter: {', '.join(f'{value:.1f}' for _, value in samples)}")
     query = {"ts": "price:AAPL", "rng": [], "agg": {"member": "value", "fn": ["min", "max"], "bucket": 3650 * DAY_MS}}
     print(json.loads(client.execute_command("TS_GET", json.dumps(query))))
 

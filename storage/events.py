@@ -321,6 +321,13 @@ def add_events(keyspace: Keyspace, key: bytes, times: Sequence[int], events: Seq
     keyspace.changed("ts.addevt", key, ("events.add", times, events))
 
 
+def put_event(keyspace: Keyspace, key: bytes, time: int, event: Event) -> bool:
+    """Make an event the only one of its time in the existing series of a key; tell whether there was none before."""
+    new = _series(keyspace, key).put(time, event)
+    keyspace.changed("ts.addevt", key, ("events.put", time, event))
+    return new
+
+
 def remove_events(keyspace: Keyspace, key: bytes, low: int | None, high: int | None) -> int:
     """Remove events from the existing series of a key and report it; give how many there were."""
     count = _series(keyspace, key).remove(low, high)
@@ -342,6 +349,7 @@ def _series(keyspace: Keyspace, key: bytes) -> EventSeries:
 # How a log does a reported change again.
 EFFECTS: dict[str, Callable[..., object]] = {
     "events.add": add_events,
+    "events.put": put_event,
     "events.remove": remove_events,
     "events.index": index_events,
 }

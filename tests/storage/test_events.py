@@ -17,6 +17,7 @@ from januskv.storage.events import (
     add_events,
     index_events,
     order_of,
+    put_event,
     remove_events,
 )
 from januskv.storage.feed import Feed
@@ -94,9 +95,11 @@ def test_redoing_the_effects_gives_the_same_series() -> None:
     index_events(keyspace, KEY, "a")
     assert remove_events(keyspace, KEY, 2, 4) == 1
     assert remove_events(keyspace, KEY, 100, None) == 0
+    assert put_event(keyspace, KEY, 5, {"a": 9}) is False
+    assert put_event(keyspace, KEY, 7, {}) is True
     for name, *operands in done:
         EFFECTS[name](other, KEY, *operands)
-    assert len(done) == 3
+    assert len(done) == 5
     assert other.data[KEY].to_state() == keyspace.data[KEY].to_state()  # type: ignore[attr-defined]
 
 
