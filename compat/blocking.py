@@ -171,6 +171,12 @@ def blocking_timeout(text: bytes) -> int | None:
     return ceil(seconds * 1000) or None
 
 
+def may_wait(ctx: Context) -> bool:
+    """Whether the client's reply may come later than its command ends: not in EXEC, not at the native doors."""
+    running = None if ctx.client is None else ctx.client.connection.last_command
+    return running is not None and Flag.COMMITS not in running.flags  # EXEC has it
+
+
 def block(
     ctx: Context,
     keys: Sequence[bytes],
@@ -185,8 +191,7 @@ def block(
     reply = attempt()
     if reply is not NOT_READY:
         return reply
-    running = None if ctx.client is None else ctx.client.connection.last_command
-    if running is None or Flag.COMMITS in running.flags:  # EXEC runs it
+    if not may_wait(ctx):
         return on_timeout
     ctx.server.waiting.park(Waiter(ctx, keys, attempt, on_timeout), timeout_ms)
     return NO_REPLY

@@ -25,7 +25,8 @@ cdef class Connection:
     cdef public object session, held
     cdef public Command last_command
     cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
-    cdef public bint closing, halted, running
+    cdef public bint closing, halted, running, sending
+    cdef public list unsent
     @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
     cpdef run_batch(self)
     cpdef flush_soon(self)

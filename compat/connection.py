@@ -55,7 +55,9 @@ class Connection:
         self.outbox: Outbox = server.outbox
         self.queued: bool = False  # in the outbox
         self.closing: bool = False
-        self.halted: bool = False  # requests wait (CLIENT PAUSE, a blocking command)
+        self.halted: bool = False  # requests wait (CLIENT PAUSE, a blocking command, a reply sent in slices)
+        self.sending: bool = False  # in the middle of a reply that is sent in slices
+        self.unsent: list[Any] = []  # messages that wait for its end
         self.running: bool = False
         self.session: Session | None = None  # the client's, if it has a deadline to renew
         self.last_command: Command | None = None
@@ -223,9 +225,20 @@ class Connection:
 
     def push(self, message: Any) -> None:
         """Send a reply value out of turn; at once unless a batch of this connection is running."""
+        if self.sending:
+            self.unsent.append(message)
+            return
         self.encoder.write(message)
         if not self.running:
             self.flush_soon()
+
+    def sent(self) -> None:
+        """A reply that was sent in slices is whole: messages and requests that waited for it go on."""
+        self.sending = False
+        messages, self.unsent = self.unsent, []
+        for message in messages:
+            self.encoder.write(message)
+        self.resume()
 
     def flush_soon(self) -> None:
         """Write the replies once all connections that the loop has found readable have been served.

@@ -371,7 +371,7 @@ class Server:
         self.paused_writes_only = False
         self.refresh_hot()
         for client in list(self.clients.values()):
-            if client.connection.halted and client not in self.waiting.by_client:
+            if client.connection.halted and not client.connection.sending and client not in self.waiting.by_client:
                 self.later(0, client.connection.resume)
 
     def session_ended(self, session: Session) -> None:

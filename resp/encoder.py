@@ -246,11 +246,16 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
     return encoder.take()
 
 
-def number_rows(times: list[int], values: list[float], protocol: int = 2) -> bytes:
-    """The bytes of an array of rows, each an integer and a double: in RESP2 the double is a simple string.
+def array_head(count: int) -> bytes:
+    """The bytes before the items of an array."""
+    return b"*%d\r\n" % count
 
-    For replies of so many rows that a Python object for each of them would take most of the time.
+
+def number_rows(times: Any, values: Any, protocol: int = 2) -> bytes:
+    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string.
+
+    For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
     """
     mark = b"," if protocol == 3 else b"+"
-    pairs = zip(times, map(double_text, values), strict=True)
-    return b"*%d\r\n" % len(times) + b"".join([b"*2\r\n:%d\r\n%b%b\r\n" % (time, mark, text) for time, text in pairs])
+    pairs = zip(memoryview(times).tolist(), map(double_text, memoryview(values).tolist()), strict=True)
+    return b"".join([b"*2\r\n:%d\r\n%b%b\r\n" % (time, mark, text) for time, text in pairs])

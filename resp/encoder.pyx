@@ -48,6 +48,28 @@ cdef inline unsigned long long _size_of(long long number) noexcept:
     return <unsigned long long>number if number >= 0 else 0 - <unsigned long long>number
 
 
+cdef Py_ssize_t _decimals(long long millionths, char *out) noexcept:
+    """Write millionths, not whole ones, without zeros at the end; the size."""
+    cdef char[24] room
+    cdef char *at
+    cdef unsigned long long number = _size_of(millionths), part = number % 1000000
+    cdef Py_ssize_t decimals = 6, size = 0, i
+    if millionths < 0:
+        out[0] = c"-"
+        size = 1
+    while part % 10 == 0:
+        part //= 10
+        decimals -= 1
+    at = _digits(room + 24, number // 1000000)
+    memcpy(out + size, at, room + 24 - at)
+    size += room + 24 - at
+    out[size] = c"."
+    for i in range(decimals):
+        out[size + decimals - i] = <char>(c"0" + part % 10)
+        part //= 10
+    return size + 1 + decimals
+
+
 cdef Py_ssize_t _spell(double value, char *out) except -1:
     """Write a double (at most DOUBLE_ROOM bytes), see ``double_text``; its size."""
     cdef char[24] room
@@ -71,6 +93,11 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
                 at[0] = c"-"
             memcpy(out, at, room + 24 - at)
             return room + 24 - at
+        if 1e-3 <= value < 1e9 or -1e9 < value <= -1e-3:
+            # Six decimals, fifteen digits at most: where they give the same double they are the shortest text.
+            whole = <long long>(value * 1e6 + (-0.5 if negative else 0.5))
+            if <double>whole / 1e6 == value:
+                return _decimals(whole, out)
     shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
     try:
         used = strlen(shortest)
@@ -417,22 +444,35 @@ def encode(reply, int protocol=2):
     return encoder.take()
 
 
-def number_rows(list times not None, list values not None, int protocol=2):
-    """The bytes of an array of rows, each an integer and a double: in RESP2 the double is a simple string.
+def array_head(Py_ssize_t count):
+    """The bytes before the items of an array."""
+    return b"*%d\r\n" % count
 
-    For replies of so many rows that a Python object for each of them would take most of the time.
+
+def number_rows(const long long[:] times not None, const double[:] values not None, int protocol=2):
+    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string.
+
+    For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
     """
     cdef Encoder encoder = Encoder(protocol)
-    cdef char[DOUBLE_ROOM + 3] text
+    cdef char[2 * DOUBLE_ROOM + 16] text
+    cdef char[24] room
+    cdef char *digits
     cdef Py_ssize_t at, size
-    if len(times) != len(values):
+    if times.shape[0] != values.shape[0]:
         raise ValueError("as many values as times")
-    text[0] = c"," if protocol == 3 else c"+"
-    encoder._head(c"*", len(times))
-    for at in range(len(times)):
-        encoder._append(b"*2\r\n", 4)
-        encoder._head(c":", times[at])
-        size = 1 + _spell(values[at], text + 1)
+    memcpy(text, b"*2\r\n:", 5)
+    for at in range(times.shape[0]):
+        size = 5
+        digits = _digits(room + 24, _size_of(times[at]))
+        if times[at] < 0:
+            digits -= 1
+            digits[0] = c"-"
+        memcpy(text + size, digits, room + 24 - digits)
+        size += room + 24 - digits
+        memcpy(text + size, b"\r\n,", 3) if protocol == 3 else memcpy(text + size, b"\r\n+", 3)
+        size += 3
+        size += _spell(values[at], text + size)
         text[size] = c"\r"
         text[size + 1] = c"\n"
         encoder._append(text, size + 2)

@@ -15,14 +15,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from .chunks import Sample, Times, Values
 from .errors import TooManyBuckets
-
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
-Sample = tuple[int, float]
+from .scans import split, time_weighted
 
 # So many buckets may one series be spread over when empty ones are asked for.
 MOST_BUCKETS: Final = 4_000_000
+
+# Groups of so many samples on average are sorted one by one, smaller ones together.
+_SORTED_ALONE = 16
 
 
 class Groups:
@@ -65,8 +66,10 @@ class Groups:
     def sorted(self) -> Values:
         """The values, ascending within each group."""
         if self._sorted is None:
-            if len(self.starts) == 1:
-                self._sorted = np.sort(self.values)
+            if len(self.values) >= _SORTED_ALONE * len(self.starts):
+                self._sorted = self.values.copy()
+                for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
+                    self._sorted[start:end].sort()
             else:
                 group = np.repeat(np.arange(len(self.starts)), self.counts)
                 self._sorted = self.values[np.lexsort((self.values, group))]
@@ -90,40 +93,8 @@ class Groups:
         return np.add.reduceat(step, self.starts)
 
     def time_weighted(self) -> Values:
-        """The mean over time of the line through the samples, within each bucket.
-
-        The line reaches to the neighbours in other buckets; where there is none it ends at the sample.
-        """
-        group = np.repeat(np.arange(len(self.starts)), self.counts)
-        times, values = self.times, self.values
-        begins = self.begins
-        if self.before is not None:
-            times, values = np.insert(times, 0, self.before[0]), np.insert(values, 0, self.before[1])
-            group = np.insert(group, 0, -1)
-        if self.after is not None:
-            times, values = np.append(times, self.after[0]), np.append(values, self.after[1])
-            group = np.append(group, -1)
-        count = len(self.starts)
-        area, length = np.zeros(count), np.zeros(count)
-        t0, t1, v0, v1 = times[:-1], times[1:], values[:-1], values[1:]
-        g0, g1 = group[:-1], group[1:]
-        same = (g0 == g1) & (g0 >= 0)
-        span = (t1 - t0).astype(np.float64)
-        slope = np.divide(v1 - v0, span, out=np.zeros_like(span), where=span > 0)
-
-        def add(which: npt.NDArray[np.bool_], to: npt.NDArray[np.intp], mean: Values, width: Values) -> None:
-            nonlocal area, length
-            area += np.bincount(to[which], (mean * width)[which], count)
-            length += np.bincount(to[which], width[which], count)
-
-        add(same, g0, (v0 + v1) / 2, span)
-        leaving = ~same & (g0 >= 0)
-        width = np.where(leaving, begins[g0] + self.bucket - t0, 0).astype(np.float64)
-        add(leaving, g0, v0 + slope * width / 2, width)
-        entering = ~same & (g1 >= 0)
-        width = np.where(entering, t1 - begins[g1], 0).astype(np.float64)
-        add(entering, g1, v1 - slope * width / 2, width)
-        return np.divide(area, length, out=self.values[self.starts].copy(), where=length > 0)
+        """The mean over time of the line through the samples, within each bucket."""
+        return time_weighted(self.times, self.values, self.starts, self.begins, self.bucket, self.before, self.after)
 
 
 def _sample_variance(groups: Groups) -> Values:
@@ -185,9 +156,7 @@ def downsample(
     """
     if not len(times):
         return times, [values for _ in functions]
-    of_sample = bucket_starts(times, bucket, align)
-    found = np.flatnonzero(np.concatenate(([True], of_sample[1:] != of_sample[:-1])))
-    begins = of_sample[found]
+    found, begins = split(times, bucket, align)
     real = ~np.isnan(values)
     counts_all = np.diff(np.append(found, len(times))).astype(np.float64)
     with_value = np.arange(len(begins))
@@ -214,18 +183,20 @@ def downsample(
                 column[with_value] = FUNCTIONS[name](groups)
             columns.append(column)
     if empty:
-        return _with_empty(begins, columns, functions, groups)
+        return with_empty(begins, columns, functions, bucket, groups)
     return begins, columns
 
 
-def _with_empty(
-    begins: Times, columns: list[Values], functions: Sequence[str], groups: Groups
+def with_empty(
+    begins: Times, columns: list[Values], functions: Sequence[str], bucket: int, groups: Groups | None = None
 ) -> tuple[Times, list[Values]]:
     """Put the buckets between the first and the last one in that have no samples.
 
-    ``last`` repeats what was last, ``twa`` is where the line through the neighbours is in the middle of the bucket.
+    ``last`` repeats what was last, ``twa`` (which needs the groups) is where the line through the neighbours is in
+    the middle of the bucket. Raises TooManyBuckets.
     """
-    bucket = groups.bucket
+    if not len(begins):
+        return begins, columns
     count = int((begins[-1] - begins[0]) // bucket) + 1
     if count > MOST_BUCKETS:
         raise TooManyBuckets(count)
@@ -238,7 +209,7 @@ def _with_empty(
             full.append(column[latest])
             continue
         filled = np.full(count, IF_EMPTY.get(name, np.nan))
-        if name == "twa" and len(groups.times):
+        if name == "twa" and groups is not None and len(groups.times):
             filled = np.interp(every + bucket / 2, groups.times, groups.values)
         filled[places] = column
         full.append(filled)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, cast
 import numpy as np
 from sortedcontainers import SortedList
 
-from .downsampling import Times, Values
+from .chunks import Times, Values
 from .errors import IndexExists, NotIndexed
 from .keyspace import Keyspace
 

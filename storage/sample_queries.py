@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .downsampling import Sample, Times, Values, downsample
+from .chunks import Sample, Times, Values
+from .downsampling import downsample, with_empty
 from .samples import SampleSeries
+from .scans import aggregate
 
 NEIGHBOURS = frozenset({"twa", "rate", "increase"})
 
@@ -65,6 +67,10 @@ def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None
 
     O(log n + m) with m samples in the time range. Raises TooManyBuckets.
     """
+    if newest is None and wanted.by_value is None and wanted.by_times is None and wanted.aggregation is not None:
+        rows = _straight(series, wanted, wanted.aggregation)
+        if rows is not None:
+            return rows.cut(reverse=wanted.reverse, count=wanted.count)
     times, values = series.between(wanted.low, wanted.high)
     if newest is not None and wanted.low <= newest[0] <= wanted.high and newest[0] > series.last_time:
         times, values = np.append(times, newest[0]), np.append(values, newest[1])
@@ -79,6 +85,26 @@ def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None
     if wanted.aggregation is not None:
         rows = _aggregated(series, wanted, times, values)
     return rows.cut(reverse=wanted.reverse, count=wanted.count)
+
+
+def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation) -> Rows | None:
+    """Buckets made from the chunks without columns of all their samples; None where that is not possible."""
+    low = max(wanted.low, series.oldest_time)
+    chunks = series.chunks_between(low, wanted.high)
+    made = aggregate(chunks, low, wanted.high, aggregation.functions, aggregation.bucket, aggregation.align)
+    if made is None:
+        return None
+    begins, columns = made
+    if aggregation.empty:
+        begins, columns = with_empty(begins, columns, aggregation.functions, aggregation.bucket)
+    return _stamped(begins, columns, aggregation)
+
+
+def _stamped(begins: Times, columns: list[Values], aggregation: Aggregation) -> Rows:
+    begins = np.maximum(begins, 0)
+    if aggregation.stamp:
+        begins = begins + int(aggregation.bucket * aggregation.stamp)
+    return Rows(begins, columns)
 
 
 def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: Values) -> Rows:
@@ -99,10 +125,7 @@ def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: V
         before=before,
         after=after,
     )
-    starts = np.maximum(starts, 0)
-    if aggregation.stamp:
-        starts = starts + int(aggregation.bucket * aggregation.stamp)
-    return Rows(starts, columns)
+    return _stamped(starts, columns, aggregation)
 
 
 def combine(parts: Sequence[Rows], reducer: str) -> Rows:

@@ -3,13 +3,9 @@
     chunks    in time order; each holds up to ``capacity`` samples and is never empty
     starts    the first time of each chunk, for bisection
 
-A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *sealed* (numpy columns, packed
-where the series is compressed). The last two chunks stay open, which takes in what arrives a little late;
+A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *sealed* (bytes, packed where the
+series is compressed; see chunks.py). The last two chunks stay open, which takes in what arrives a little late;
 an older one is opened again for a late sample, and sealed again when the next chunk begins.
-
-Sealed and compressed: times as differences in the narrowest integers that hold them (one where all are
-equal), values as integers of a power of ten where that gives exactly the same doubles, else as they are.
-Numpy reads both back in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow.
 
 Rules write the buckets of a series, as they close, to other series of the keyspace.
 """
@@ -26,17 +22,17 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from .downsampling import Sample, Times, Values, bucket_starts, downsample
+from .chunks import Chunk, Sample, Times, Values
+from .downsampling import bucket_starts, downsample
 from .errors import DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
+from .scans import read_columns
 
 MOST_SAMPLES: Final = 4096  # a chunk
 DEFAULT_CHUNK_BYTES: Final = 4096
 MOST_TIME: Final = (1 << 63) - 1
 
 _OPEN_CHUNKS = 2
-_SCALES = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
-_INTEGERS = (np.int8, np.int16, np.int32)
 
 Policy = Callable[[float, float], float]
 # Duplicate policy -> the value for the time of an old sample. "block" refuses.
@@ -48,95 +44,6 @@ POLICIES: Final[dict[str, Policy | None]] = {
     "max": lambda old, new: new if new > old or old != old else old,
     "sum": lambda old, new: old + new if old == old else new,
 }
-
-
-def _narrow(numbers: Any) -> Any:
-    """Integers in the narrowest type that holds them all."""
-    low, high = int(numbers.min()), int(numbers.max())
-    for kind in _INTEGERS:
-        info = np.iinfo(kind)
-        if info.min <= low and high <= info.max:
-            return numbers.astype(kind)
-    return numbers
-
-
-def _pack_values(values: Values) -> tuple[Any, float]:
-    """Values as narrow integers and the power of ten they are multiples of a fraction of; or as they are, and 0."""
-    if np.isfinite(values).all() and np.abs(values).max() < 2**31:
-        for scale in _SCALES:
-            numbers = np.rint(values * scale)
-            if np.abs(numbers).max() >= 2**31:
-                break
-            if np.array_equal((numbers / scale).view(np.int64), values.view(np.int64)):
-                return _narrow(numbers.astype(np.int64)), scale
-    return values, 0.0
-
-
-class Chunk:
-    """A run of samples, open or sealed. ``first`` and ``last`` are their first and last time."""
-
-    __slots__ = ("count", "first", "last", "open_times", "open_values", "packed_times", "packed_values", "scale")
-
-    def __init__(self, times: array[int], values: array[float]) -> None:
-        self.open_times: array[int] | None = times
-        self.open_values: array[float] | None = values
-        self.packed_times: Any = None
-        self.packed_values: Any = None
-        self.scale: float = 0.0
-        self.count: int = len(times)
-        self.first: int = times[0]
-        self.last: int = times[-1]
-
-    def columns(self) -> tuple[Times, Values]:
-        """Times and values as arrays that are not changed by later writes."""
-        if self.open_times is not None:
-            return np.array(self.open_times, dtype=np.int64), np.array(self.open_values, dtype=np.float64)
-        times, values = self.packed_times, self.packed_values
-        if len(times) == 1 and self.count > 1:  # the step of an even series
-            times = self.first + np.arange(self.count, dtype=np.int64) * int(times[0])
-        elif len(times) != self.count:  # differences: one less than there are times
-            whole = np.empty(self.count, dtype=np.int64)
-            whole[0] = self.first
-            np.cumsum(times, dtype=np.int64, out=whole[1:])
-            whole[1:] += self.first
-            times = whole
-        if self.scale:
-            values = values / self.scale
-        elif values.dtype != np.float64:
-            values = values.astype(np.float64)
-        return times, values
-
-    def seal(self, compressed: bool) -> None:
-        """Give the samples the form that takes less memory and cannot be written to."""
-        times, values = self.columns()
-        self.open_times = self.open_values = None
-        self.packed_times, self.packed_values, self.scale = times, values, 0.0
-        if compressed and self.count > 1:
-            steps = np.diff(times)
-            even = bool((steps == steps[0]).all())
-            self.packed_times = steps[:1].copy() if even else _narrow(steps)
-            self.packed_values, self.scale = _pack_values(values)
-
-    def open(self) -> tuple[array[int], array[float]]:
-        """The samples in the form that can be written to."""
-        if self.open_times is None or self.open_values is None:
-            times, values = self.columns()
-            self.open_times, self.open_values = array("q", times.tobytes()), array("d", values.tobytes())
-            self.packed_times = self.packed_values = None
-        return self.open_times, self.open_values
-
-    def measure(self) -> None:
-        """Note count and ends anew after a write."""
-        times = self.open_times
-        assert times is not None
-        self.count, self.first, self.last = len(times), times[0], times[-1]
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory that the samples take."""
-        if self.open_times is not None:
-            return 16 * self.count
-        return int(self.packed_times.nbytes + self.packed_values.nbytes)
 
 
 class Rule:
@@ -235,17 +142,18 @@ class SampleSeries:
     def between(self, low: int, high: int) -> tuple[Times, Values]:
         """The samples from one time to another, both included, that are not older than the retention. O(log n + m)."""
         low = max(low, self.oldest_time)
-        if not self.chunks or low > high or high < self.starts[0]:
+        chunks = self.chunks_between(low, high)
+        if not chunks:
             return np.empty(0, np.int64), np.empty(0, np.float64)
-        first = max(0, bisect_right(self.starts, low) - 1)
-        last = bisect_right(self.starts, high)
-        columns = [chunk.columns() for chunk in self.chunks[first:last]]
-        if not columns:
-            return np.empty(0, np.int64), np.empty(0, np.float64)
-        times = np.concatenate([each[0] for each in columns]) if len(columns) > 1 else columns[0][0]
-        values = np.concatenate([each[1] for each in columns]) if len(columns) > 1 else columns[0][1]
+        times, values = read_columns(chunks)
         start, stop = np.searchsorted(times, low, "left"), np.searchsorted(times, high, "right")
         return times[start:stop], values[start:stop]
+
+    def chunks_between(self, low: int, high: int) -> list[Chunk]:
+        """The chunks that may have samples from one time to another, both included. O(log n)."""
+        if not self.chunks or low > high or high < self.starts[0]:
+            return []
+        return self.chunks[max(0, bisect_right(self.starts, low) - 1) : bisect_right(self.starts, high)]
 
     def last_before(self, time: int) -> Sample | None:
         """The last sample before a time, None if there is none."""
@@ -388,9 +296,10 @@ class SampleSeries:
     def drop_old(self) -> None:
         """Give up chunks whose samples are all older than the retention."""
         if self.retention_ms and self.chunks and self.chunks[0].last < self.oldest_time:
-            oldest = self.oldest_time
-            gone = next(i for i, chunk in enumerate(self.chunks) if chunk.last >= oldest)
-            self.count -= sum(chunk.count for chunk in self.chunks[:gone])
+            oldest, gone = self.oldest_time, 0
+            while self.chunks[gone].last < oldest:
+                self.count -= self.chunks[gone].count
+                gone += 1
             del self.chunks[:gone], self.starts[:gone]
 
     def _note_last(self) -> None:

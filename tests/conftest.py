@@ -118,6 +118,13 @@ class House:
     def connect(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> Wire:
         return Wire(self, peer)
 
+    def run_timers(self, up_to_s: float = 0) -> None:
+        """Call what was to be called by then, and what that wants called, until nothing is left."""
+        while due := [timer for timer in self.timers if timer[0] <= up_to_s]:
+            self.timers[:] = [timer for timer in self.timers if timer[0] > up_to_s]
+            for _, call in due:
+                call()
+
     def advance(self, ms: int) -> None:
         """Move the clock and do what time brings."""
         self.clock.advance(ms)

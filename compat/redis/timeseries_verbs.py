@@ -8,16 +8,17 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError, fault_of
-from januskv.resp.encoder import double_text, number_rows
+from januskv.compat.slices import in_slices
+from januskv.resp.encoder import array_head, double_text, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
-from januskv.storage.downsampling import Sample
+from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError, WrongType
 from januskv.storage.sample_queries import Rows, combine, select
 from januskv.storage.samples import MOST_TIME, Rule, SampleSeries
@@ -43,6 +44,7 @@ verbs = Family("timeseries")
 _WRITE = Flag.WRITE | Flag.DENYOOM
 _FAST_WRITE = _WRITE | Flag.FAST
 _NO_SUCH_KEY = "the key does not exist"
+_SLICE = 16384  # rows of a reply that are encoded at a time
 
 
 # ---------------------------------------------------------------- finding series
@@ -93,11 +95,19 @@ def _sample(ctx: Context, sample: Sample | None) -> Reply:
     return [] if sample is None else [sample[0], _number(ctx, sample[1])]
 
 
+def _row_pieces(rows: Rows, protocol: int) -> Iterator[bytes]:
+    """The encoded reply of rows with one value each, in pieces."""
+    yield array_head(len(rows))
+    for at in range(0, len(rows), _SLICE):
+        part = slice(at, at + _SLICE)
+        yield number_rows(rows.times[part], rows.columns[0][part], protocol)
+
+
 def _rows(ctx: Context, rows: Rows) -> Reply:
     """Rows of a query: [time, value], with several functions [time, value, value, ...]."""
+    if len(rows.columns) == 1:
+        return RawReply(b"".join(_row_pieces(rows, 3 if _resp3(ctx) else 2)))
     times, columns = rows.lists()
-    if len(columns) == 1:
-        return RawReply(number_rows(times, columns[0], 3 if _resp3(ctx) else 2))
     if _resp3(ctx):
         return list(zip(times, *columns, strict=True))
     return [(time, *[Simple(double_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
@@ -238,7 +248,11 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
 def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
     """Where the samples of TS.MADD end, and the labels of series that it may create; None where it may not."""
     for at in range(4, len(argv), 3):
-        if argv[at].upper() == b"CREATE" and (at + 1 == len(argv) or argv[at + 1].upper() == b"LABELS"):
+        if (
+            len(argv[at]) == len(b"CREATE")
+            and argv[at].upper() == b"CREATE"
+            and (at + 1 == len(argv) or argv[at + 1].upper() == b"LABELS")
+        ):
             settings = read_settings(Args(argv, at + 1), 0)
             return at, settings.labels or {}
     return len(argv), None
@@ -424,7 +438,10 @@ def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) 
 
 def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     query = read_range(Args(argv, 2), many=False, reverse=reverse)
-    return _rows(ctx, _answer(ctx, argv[1], read_series(ctx, argv[1]), query))
+    rows = _answer(ctx, argv[1], read_series(ctx, argv[1]), query)
+    if len(rows) > _SLICE and len(rows.columns) == 1:
+        return in_slices(ctx, _row_pieces(rows, 3 if _resp3(ctx) else 2))
+    return _rows(ctx, rows)
 
 
 @verbs.verb("TS.RANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from array import array
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from types import ModuleType
@@ -295,8 +296,8 @@ def test_doubles(encoder: ModuleType, value: float, text: bytes) -> None:
     assert encoder.double_text(value) == text
 
 
-@given(value=st.floats())
-@settings(max_examples=500)
+@given(value=st.floats() | st.builds(lambda number, power: number / 10**power, st.integers(), st.integers(0, 8)))
+@settings(max_examples=1000)
 def test_doubles_come_back(encoders: list[ModuleType], value: float) -> None:
     texts = {encoder.double_text(value) for encoder in encoders}
     assert len(texts) == 1
@@ -406,4 +407,5 @@ def test_rows_of_numbers_are_what_single_replies_would_be(
     for encoder in encoders:
         values = [value if protocol == 3 else Simple(encoder.double_text(value)) for _, value in rows]
         expected = encoder.encode([[time, value] for (time, _), value in zip(rows, values, strict=True)], protocol)
-        assert encoder.number_rows([time for time, _ in rows], [value for _, value in rows], protocol) == expected
+        columns = array("q", [time for time, _ in rows]), array("d", [value for _, value in rows])
+        assert encoder.array_head(len(rows)) + encoder.number_rows(*columns, protocol) == expected

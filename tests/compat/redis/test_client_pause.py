@@ -12,14 +12,7 @@ def pause(wire: Any, line: bytes = b"CLIENT PAUSE 1000\r\n") -> None:
 def let_time_pass(house: Any, ms: int) -> None:
     """Move the clock and call the timers that are due, until none is."""
     house.clock.advance(ms)
-    run_timers(house, ms / 1000)
-
-
-def run_timers(house: Any, up_to_s: float = 0) -> None:
-    while due := [timer for timer in house.timers if timer[0] <= up_to_s]:
-        house.timers = [timer for timer in house.timers if timer[0] > up_to_s]
-        for _, call in due:
-            call()
+    house.run_timers(ms / 1000)
 
 
 def test_everything_waits_and_runs_in_order(house: Any, wire: Any) -> None:
@@ -38,7 +31,7 @@ def test_unpause_ends_it(house: Any, wire: Any) -> None:
     other = house.connect()
     assert other.send(b"PING\r\n") == b""
     assert wire.send(b"CLIENT UNPAUSE\r\n") == b"+OK\r\n"
-    run_timers(house)
+    house.run_timers()
     assert other.transport.written == b"+PONG\r\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.compat.redis.test_stream_waiting import Patient, round_of
+from tests.compat.redis.test_stream_waiting import Patient
 
 from januskv.resp.replies import NULL_ARRAY
 from januskv.storage.lists import EFFECTS, bounds, positions
@@ -70,7 +70,7 @@ def test_one_move_feeds_the_next(house: Any, wire: Any, encode_command: Any, spl
 
 def test_time_runs_out(house: Any, encode_command: Any, split_line: Any) -> None:
     client = patient_of(house, encode_command, split_line, "BRPOP k 0.1")
-    round_of(house, 0.1)
+    house.run_timers(0.1)
     assert client.got() == [NULL_ARRAY]
 
 

@@ -23,21 +23,13 @@ class Patient:
 
     def got(self) -> list[Any]:
         """What has been answered since the last look, after the loop's round is over."""
-        round_of(self.house)
+        self.house.run_timers()
         self.reader.feed(self.wire.transport.written)
         self.wire.transport.written = b""
         found = []
         while (reply := self.reader.gets()) is not None:
             found.append(reply[1])
         return found
-
-
-def round_of(house: Any, until_s: float = 0) -> None:
-    """Call what is due, until nothing is left."""
-    while due := [timer for timer in house.timers if timer[0] <= until_s]:
-        house.timers[:] = [timer for timer in house.timers if timer[0] > until_s]
-        for _, call in due:
-            call()
 
 
 @pytest.fixture
@@ -85,7 +77,7 @@ def test_time_runs_out(house: Any, wire: Any, patient: Any) -> None:
     client = patient()
     client.line("XREAD BLOCK 100 STREAMS s $")
     assert b"blocked_clients:1" in wire.line("INFO clients")
-    round_of(house, 0.1)
+    house.run_timers(0.1)
     assert client.got() == [NULL_ARRAY]
     wire.line("XADD s 1-1 a 1")
     assert client.got() == []
@@ -98,7 +90,7 @@ def test_an_old_timer_does_not_end_a_new_wait(house: Any, wire: Any, patient: An
     wire.line("XADD s 1-1 a 1")
     assert len(client.got()) == 1
     client.line("XREAD BLOCK 200 STREAMS s $")
-    round_of(house, 0.1)
+    house.run_timers(0.1)
     assert client.got() == []
 
 
@@ -190,5 +182,5 @@ def test_nobody_is_answered_during_a_pause(house: Any, wire: Any, patient: Any) 
     wire.line("CLIENT PAUSE 10000")
     assert client.got() == []
     wire.line("CLIENT UNPAUSE")
-    round_of(house, 1)
+    house.run_timers(1)
     assert client.got() == [[[b"s", ENTRY]]]

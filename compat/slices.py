@@ -1,0 +1,63 @@
+"""Replies that are too big to be made in one go: sent in pieces, with the loop free for other clients in between.
+
+The client is halted meanwhile, as in a pause, so its later commands and pushed messages keep their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from januskv.commands.context import Context
+from januskv.resp.replies import NO_REPLY, RawReply, Reply
+
+from .blocking import may_wait
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+# No more pieces while so many bytes wait for the client to read them.
+_UNREAD_BYTES: Final = 1 << 20
+_WHILE_UNREAD_S: Final = 0.002
+
+
+def in_slices(ctx: Context, pieces: Iterator[bytes]) -> Reply:
+    """Answer with the pieces of one reply, each made when the one before has been sent.
+
+    What they are made from must not change meanwhile. Where a reply cannot be sent in pieces (in EXEC, in scripts,
+    at the native doors) they are put together.
+    """
+    if not may_wait(ctx) or ctx.client.reply_mode in ("off", "skipping"):
+        return RawReply(b"".join(pieces))
+    connection = ctx.client.connection
+    connection.halted = True
+    ctx.server.later(0, _Sending(connection, pieces).go_on)
+    return NO_REPLY
+
+
+class _Sending:
+    """A reply that is on its way."""
+
+    __slots__ = ("connection", "pieces")
+
+    def __init__(self, connection: Connection, pieces: Iterator[bytes]) -> None:
+        self.connection = connection
+        self.pieces = pieces
+        connection.sending = True
+
+    def go_on(self) -> None:
+        """Send the next piece, or let the client's next command run."""
+        connection = self.connection
+        server = connection.server
+        if connection.transport is None or connection.closing:
+            return
+        if connection.transport.get_write_buffer_size() > _UNREAD_BYTES:
+            server.later(_WHILE_UNREAD_S, self.go_on)
+            return
+        piece = next(self.pieces, None)
+        if piece is None:
+            connection.sent()
+            return
+        connection.encoder.write_raw(piece)
+        connection.flush()
+        server.later(0, self.go_on)

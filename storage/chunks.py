@@ -1,0 +1,144 @@
+"""Chunks: runs of samples in time order, open for writing or packed.
+
+| form of the times | the packed bytes are                                   |
+|-------------------|--------------------------------------------------------|
+| EVEN (0)          | one int64: the step from each time to the next         |
+| 1, 2, 4, 8        | differences to the time before, of so many bytes each  |
+| WHOLE (16)        | the times as int64                                     |
+
+| form of the values | the packed bytes are                                  |
+|--------------------|-------------------------------------------------------|
+| 1, 2, 4            | integers of so many bytes: the values times ``scale``, a power of ten |
+| 8                  | the values as float64                                 |
+
+Integers of a power of ten are taken only where they give exactly the same doubles. Both columns are read back
+in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow. ``scans`` reads them without
+making columns of them first.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+Sample = tuple[int, float]
+
+EVEN: Final = 0
+WHOLE: Final = 16
+
+_SCALES: Final = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
+_INTEGERS: Final[dict[int, Any]] = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+
+
+def _narrow(numbers: Any) -> tuple[int, bytes]:
+    """Integers in the narrowest form that holds them all: its width in bytes, and the bytes."""
+    low, high = int(numbers.min()), int(numbers.max())
+    for width, kind in _INTEGERS.items():
+        info = np.iinfo(kind)
+        if info.min <= low and high <= info.max:
+            return width, numbers.astype(kind).tobytes()
+    raise AssertionError("int64 holds them")
+
+
+def _pack_values(values: Values) -> tuple[int, bytes, float]:
+    """Values as narrow integers with their scale, or as they are: width in bytes, the bytes, scale."""
+    if np.isfinite(values).all() and np.abs(values).max() < 2**31:
+        for scale in _SCALES:
+            numbers = np.rint(values * scale)
+            if np.abs(numbers).max() >= 2**31:
+                break
+            if np.array_equal((numbers / scale).view(np.int64), values.view(np.int64)):
+                return *_narrow(numbers.astype(np.int64)), scale
+    return 8, values.tobytes(), 1.0
+
+
+class Chunk:
+    """A run of samples, open or sealed, never empty. ``first`` and ``last`` are their first and last time."""
+
+    __slots__ = (
+        "count",
+        "first",
+        "last",
+        "open_times",
+        "open_values",
+        "packed_times",
+        "packed_values",
+        "scale",
+        "times_form",
+        "values_form",
+    )
+
+    def __init__(self, times: array[int], values: array[float]) -> None:
+        self.open_times: array[int] | None = times
+        self.open_values: array[float] | None = values
+        self.packed_times: bytes = b""
+        self.packed_values: bytes = b""
+        self.times_form: int = WHOLE
+        self.values_form: int = 8
+        self.scale: float = 1.0
+        self.count: int = len(times)
+        self.first: int = times[0]
+        self.last: int = times[-1]
+
+    def columns(self) -> tuple[Times, Values]:
+        """Times and values as arrays that are not changed by later writes."""
+        if self.open_times is not None:
+            return np.array(self.open_times, dtype=np.int64), np.array(self.open_values, dtype=np.float64)
+        return self._times(), self._values()
+
+    def _times(self) -> Times:
+        if self.times_form == WHOLE:
+            return np.frombuffer(self.packed_times, np.int64)
+        if self.times_form == EVEN:
+            step = int.from_bytes(self.packed_times, "little", signed=True)
+            return self.first + np.arange(self.count, dtype=np.int64) * step
+        times = np.empty(self.count, dtype=np.int64)
+        times[0] = 0
+        np.cumsum(np.frombuffer(self.packed_times, _INTEGERS[self.times_form]), dtype=np.int64, out=times[1:])
+        times += self.first
+        return times
+
+    def _values(self) -> Values:
+        if self.values_form == 8:
+            return np.frombuffer(self.packed_values, np.float64)
+        values: Values = np.frombuffer(self.packed_values, _INTEGERS[self.values_form]) / self.scale
+        return values
+
+    def seal(self, compressed: bool) -> None:
+        """Give the samples the form that takes less memory and cannot be written to."""
+        times, values = self.columns()
+        self.open_times = self.open_values = None
+        self.times_form, self.values_form, self.scale = WHOLE, 8, 1.0
+        if not compressed or self.count == 1:
+            self.packed_times, self.packed_values = times.tobytes(), values.tobytes()
+            return
+        steps = np.diff(times)
+        if (steps == steps[0]).all():
+            self.times_form, self.packed_times = EVEN, int(steps[0]).to_bytes(8, "little", signed=True)
+        else:
+            self.times_form, self.packed_times = _narrow(steps)
+        self.values_form, self.packed_values, self.scale = _pack_values(values)
+
+    def open(self) -> tuple[array[int], array[float]]:
+        """The samples in the form that can be written to."""
+        if self.open_times is None or self.open_values is None:
+            times, values = self.columns()
+            self.open_times, self.open_values = array("q", times.tobytes()), array("d", values.tobytes())
+            self.packed_times = self.packed_values = b""
+        return self.open_times, self.open_values
+
+    def measure(self) -> None:
+        """Note count and ends anew after a write."""
+        times = self.open_times
+        assert times is not None
+        self.count, self.first, self.last = len(times), times[0], times[-1]
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the samples take."""
+        return 16 * self.count if self.open_times is not None else len(self.packed_times) + len(self.packed_values)
