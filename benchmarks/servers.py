@@ -251,14 +251,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _started(name: str, argv: list[str], build: str = "") -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A server process in a folder of its own, with the file that its log goes to; ended and cleaned up at the end."""
+def started(
+    name: str, argv: list[str], build: str = "", prepare: Callable[[Path], None] = lambda folder: None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A server process in a folder of its own, with the file that its log goes to; ended and cleaned up at the end.
+
+    ``prepare`` puts files into the folder before.
+    """
     folder = Path(tempfile.mkdtemp(prefix="januskv-bench-"))
     # A file, not a pipe: a server that has much to say must not wait for a reader.
     log = folder / "log"
     environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}
     process = None
     try:
+        prepare(folder)
         with log.open("wb") as out:
             process = subprocess.Popen(
                 argv, stdout=out, stderr=out, cwd=folder, env=environment, preexec_fn=pin_to_server_core
@@ -276,17 +282,22 @@ def _started(name: str, argv: list[str], build: str = "") -> Iterator[tuple[subp
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def redis_server() -> Iterator[Server]:
     """A redis-server without persistence. Raises SystemExit where it is not installed."""
     binary = shutil.which("redis-server")
     if binary is None:
         sys.exit("redis-server is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with _started("redis-server", argv) as (process, _):
+    with started("redis-server", argv) as (process, _):
         server = Server("redis", port, 0, process.pid)
         _await_ping(server, process)
         server.check_identity()
@@ -297,7 +308,7 @@ def redis_server() -> Iterator[Server]:
 def januskv(build: str = "compiled") -> Iterator[Server]:
     """A JanusKV of the compiled or the plain build without persistence, on ports that the kernel chooses."""
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", "--save", ""]
-    with _started("januskv", argv, build) as (process, log):
+    with started("januskv", argv, build) as (process, log):
         deadline = time.monotonic() + START_LIMIT_S
         while (ready := re.search(r"\((\w+), pid \d+\) ready: (.*)\n", log.read_text())) is None:
             if process.poll() is not None or time.monotonic() > deadline:

@@ -6,6 +6,9 @@
 | int, float, True/False, NULL  | string | JSON number, boolean, null (``NULL``: None would mean absent)|
 | dict: bytes -> element        | hash   | hash and JSON object                                         |
 | list of elements              | list   | list and JSON array                                          |
+| set of bytes                  | set    | set; to JSON an array, in no order                           |
+
+Other kinds have classes, with ``kind`` and ``to_json``: see streams.py, samples.py, events.py, sorted_sets.py.
 
 An *element* is a value of the first two rows, or a nested JSON object or array as the JSON parser
 made it (``dict`` with str keys, ``list``). Only the outer level is converted, so that hash and
@@ -15,6 +18,7 @@ list verbs work on bytes, whichever face wrote them.
 from __future__ import annotations
 
 import base64
+import copy
 from typing import Any, Final
 
 import orjson
@@ -48,6 +52,7 @@ KINDS: dict[type, str] = {
     Null: "string",
     dict: "hash",
     list: "list",
+    set: "set",
 }
 
 
@@ -121,7 +126,19 @@ def to_json(value: Any) -> Any:
         return {name_to_json(name): element_to_json(item) for name, item in value.items()}
     if kind is list:
         return [element_to_json(item) for item in value]
+    if kind is set:
+        return [text_from_bytes(item) for item in value]
     return value.to_json()
+
+
+def copied(value: Any) -> object:
+    """An independent copy of a key's value. O(members)."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        return copy.deepcopy(value)
+    if KINDS.get(kind) == "string":
+        return value
+    return value.copy()
 
 
 def deeper_than(value: Any, limit: int) -> bool:

@@ -15,7 +15,8 @@ from .args import INT64_MAX, INT64_MIN
 _EMBEDDED = 44
 
 
-def _is_int(text: bytes) -> bool:
+def is_int(text: bytes) -> bool:
+    """Whether a text is a 64-bit integer in its only spelling."""
     if not text or len(text) > 20:
         return False
     try:
@@ -27,7 +28,7 @@ def _is_int(text: bytes) -> bool:
 
 def _string(value: object, config: Config) -> str:
     text = text_of(value)
-    if _is_int(text):
+    if is_int(text):
         return "int"
     return "embstr" if len(text) <= _EMBEDDED else "raw"
 
@@ -52,7 +53,19 @@ def _list(value: list[Any], config: Config) -> str:
     return "listpack"
 
 
-_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list}
+def is_intset(members: set[bytes], config: Config) -> bool:
+    """Whether Redis keeps a set in ascending order: few members, all of them integers."""
+    return len(members) <= config.set_max_intset_entries and all(map(is_int, members))
+
+
+def _set(members: set[bytes], config: Config) -> str:
+    if is_intset(members, config):
+        return "intset"
+    small = len(members) <= config.set_max_listpack_entries
+    return "listpack" if small and max(map(len, members)) <= config.set_max_listpack_value else "hashtable"
+
+
+_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list, "set": _set}
 
 
 def encoding_of(value: Any, config: Config) -> str:

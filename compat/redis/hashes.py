@@ -14,13 +14,12 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.glob import matcher
 from januskv.storage.hashes import Hash, as_hash, put_fields, remove_fields
 from januskv.storage.numbers import add_as_text
 from januskv.storage.values import text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
-from .keys import parse_cursor
+from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("hash")
 
@@ -292,28 +291,14 @@ def hscan(ctx: Context, argv: list[bytes]) -> Reply:
     """
     cursor = parse_cursor(argv[2])
     held = read_hash(ctx, argv[1])
-    args = Args(argv, 3)
-    count, pattern, with_values = 10, None, True
-    while args.more():
-        word = args.word()
-        if word == b"MATCH" and args.more():
-            pattern = args.take()
-        elif word == b"COUNT" and args.more():
-            count = args.integer()
-            if count < 1:
-                raise RespError(SYNTAX_ERROR)
-        elif word == b"NOVALUES":
-            with_values = False
-        else:
-            raise RespError(SYNTAX_ERROR)
     if held is None:
         return [b"0", []]
+    options = ScanOptions(Args(argv, 3), valued=True)
     keyspace = ctx.keyspace
     if len(held) <= ctx.server.config.hash_max_listpack_entries:
         cursor, fields = 0, list(held)
     else:
-        cursor, fields = keyspace.scans.step(cursor, count, held, keyspace.clock.now_ms)
-    matches = None if pattern is None or pattern == b"*" else matcher(pattern)
-    found = [field for field in fields if field in held and (matches is None or matches(field))]
-    shown = [part for field in found for part in (field, text(held[field]))] if with_values else found
+        cursor, fields = keyspace.scans.step(cursor, options.count, held, keyspace.clock.now_ms)
+    found = [field for field in fields if field in held and options.wants(field)]
+    shown = found if options.no_values else [part for field in found for part in (field, text(held[field]))]
     return [b"%d" % cursor, shown]

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import copy as copying
-
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
@@ -14,11 +12,12 @@ from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
-from januskv.storage.values import is_series, kind_of
+from januskv.storage.values import copied, kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
 from .encoding import encoding_of
 from .help import help_lines
+from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("generic")
 
@@ -175,25 +174,10 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(COUNT) a call; the second call copies the list of keys, 8 ns each
     """
     cursor = parse_cursor(argv[1])
-    args = Args(argv, 2)
-    count = 10
-    pattern: bytes | None = None
-    kind: str | None = None
-    while args.more():
-        word = args.word()
-        if word == b"MATCH" and args.more():
-            pattern = args.take()
-        elif word == b"COUNT" and args.more():
-            count = args.integer()
-            if count < 1:
-                raise RespError(SYNTAX_ERROR)
-        elif word == b"TYPE" and args.more():
-            kind = args.take().decode(errors="replace").lower()
-        else:
-            raise RespError(SYNTAX_ERROR)
+    options = ScanOptions(Args(argv, 2), typed=True)
     keyspace = ctx.keyspace
-    cursor, names = keyspace.scans.step(cursor, count, keyspace.data, keyspace.clock.now_ms)
-    matches = None if pattern is None or pattern == b"*" else matcher(pattern)
+    cursor, names = keyspace.scans.step(cursor, options.count, keyspace.data, keyspace.clock.now_ms)
+    matches, kind = options.matches, options.kind
     found: list[bytes] = []
     for name in names:
         if matches is None or matches(name):
@@ -207,13 +191,6 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
             if kind_of(value).lower() == kind:
                 found.append(name)
     return [b"%d" % cursor, found]
-
-
-def parse_cursor(text: bytes) -> int:
-    """A SCAN cursor, an unsigned 64-bit integer."""
-    if not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
-        raise RespError("ERR invalid cursor")
-    return int(text)
 
 
 # ---------------------------------------------------------------- other names, other places
@@ -299,9 +276,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
         if not replace:
             return 0
         target.forget(name)
-    if type(value) is not bytes:
-        value = value.copy() if is_series(value) else copying.deepcopy(value)  # type: ignore[attr-defined]
-    target.restore(name, value, keyspace.deadline_of(source))
+    target.restore(name, copied(value), keyspace.deadline_of(source))
     target.changed("copy_to", name, (source,))
     return 1
 

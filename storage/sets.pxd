@@ -1,0 +1,7 @@
+from januskv.storage.keyspace cimport Keyspace
+
+cpdef as_set(object value)
+cpdef add_members(Keyspace keyspace, bytes key, object members)
+cpdef remove_members(Keyspace keyspace, bytes key, object members, str event=*)
+cpdef random_members(set held, Py_ssize_t count)
+cpdef pop_members(Keyspace keyspace, bytes key, set held, Py_ssize_t count)

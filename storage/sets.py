@@ -1,0 +1,75 @@
+"""Sets: plain Python sets of bytes, and how their changes are redone. To JSON a set is an array."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from .errors import WrongType
+from .keyspace import Keyspace
+from .picking import random_member
+
+Members = set[bytes]
+
+# Where more than this share of a set is wanted, all members are drawn from; else one after the other is looked for.
+_DRAWN_SHARE = 4
+
+
+def as_set(value: object) -> Members | None:
+    """The set that a key holds, None if absent. Raises WrongType."""
+    if value is None or type(value) is set:
+        return value
+    raise WrongType
+
+
+def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int:
+    """Add members to a set, which is created if the key does not exist; give how many are new. Raises WrongType."""
+    held = as_set(keyspace.get(key))
+    if held is None:
+        fresh = set(members)
+        keyspace.put(key, fresh, "sadd")
+        return len(fresh)
+    before = len(held)
+    held.update(members)
+    added = len(held) - before
+    if added:
+        keyspace.changed("sadd", key, ("set.add", tuple(members)))
+    return added
+
+
+def remove_members(keyspace: Keyspace, key: bytes, members: Iterable[bytes], event: str = "srem") -> int:
+    """Remove members of a set, and the key with the last one; give how many there were. Raises WrongType."""
+    held = as_set(keyspace.get(key))
+    if held is None:
+        return 0
+    removed = held.intersection(members)
+    if removed:
+        held -= removed
+        keyspace.changed(event, key, ("set.remove", tuple(removed)))
+        if not held:
+            keyspace.delete(key)
+    return len(removed)
+
+
+def random_members(held: Members, count: int) -> list[bytes]:
+    """So many different members of a set, at random; all of them if there are not more. O(count)."""
+    if count >= len(held):
+        return list(held)
+    if count * _DRAWN_SHARE > len(held):
+        return random.sample(list(held), count)
+    found: dict[bytes, None] = {}
+    while len(found) < count:
+        found[random_member(held)] = None
+    return list(found)
+
+
+def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> list[bytes]:
+    """Remove so many members of a set at random, all if there are not more, and give them. O(count)."""
+    taken = random_members(held, count)
+    remove_members(keyspace, key, taken, "spop")
+    return taken
+
+
+# How a log does a reported change again.
+EFFECTS: Final[dict[str, Callable[..., object]]] = {"set.add": add_members, "set.remove": remove_members}
