@@ -66,7 +66,8 @@ class Command:
         self.options: Options = options
         self.manual: Manual = manual
         self.in_keyspace: bool = options.in_keyspace
-        self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK)
+        # One that waits is looked at as the running one, so it is never part of a run that is timed together.
+        self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK) or Flag.BLOCKING in options.flags
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: int = 0
         self.usec: float = 0.0

@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """Hash verbs. A hash is a JSON object too; values that are no strings are seen as their JSON text.
 
 HINCRBY on a JSON integer keeps it one, and a counter that it creates is one, as with INCR.
@@ -41,6 +42,8 @@ def text(value: Any) -> Reply:
 
 def _pairs(argv: list[bytes], verb: str) -> Hash:
     """The fields and values behind a key."""
+    if len(argv) == 4:
+        return {argv[2]: argv[3]}
     if len(argv) % 2:
         raise RespError(f"ERR wrong number of arguments for '{verb}' command")
     return dict(zip(argv[2::2], argv[3::2], strict=True))

@@ -24,6 +24,8 @@ NAMED = {
     ("latency|reset", "tips"): SINCE_7_2,
     ("msetnx", "tips"): SINCE_7_2,
     ("scan", "tips"): SINCE_7_2,
+    ("zrank", "arity"): SINCE_7_2,
+    ("zrevrank", "arity"): SINCE_7_2,
     ("move", "specs"): "a key that is moved away is deleted, not updated",
 }
 # DEBUG's subcommands are commands of their own (docs/differences.md); CLIENT has newer ones; the rest is ours.

@@ -1,0 +1,5 @@
+from januskv.commands.context cimport Context
+
+# Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
+cpdef read_hash(Context ctx, bytes name)
+cpdef text(object value)

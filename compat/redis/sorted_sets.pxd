@@ -1,0 +1,3 @@
+from januskv.commands.context cimport Context
+
+cpdef read_sorted_set(Context ctx, bytes name)

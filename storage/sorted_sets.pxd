@@ -1,0 +1,31 @@
+cimport cython
+from januskv.storage.keyspace cimport Keyspace
+
+cdef class Order:
+    cdef public list members, scores, heads, befores
+    cdef public Py_ssize_t size
+    @cython.locals(befores=list, members=list, at=Py_ssize_t, before=Py_ssize_t)
+    cdef tuple _locate(self, Py_ssize_t rank)
+    cpdef add(self, object score, bytes member)
+    cpdef remove(self, object score, bytes member)
+    @cython.locals(members=list, scores=list)
+    cpdef _cut(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
+    @cython.locals(scores=list)
+    cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
+    @cython.locals(befores=list, members=list, known=Py_ssize_t, total=Py_ssize_t)
+    cpdef Py_ssize_t before(self, Py_ssize_t at) except -1
+    cpdef Py_ssize_t rank(self, object score, bytes member) except -1
+    cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
+
+cdef class SortedSet:
+    cdef public Order order
+    cdef public dict scores
+    cpdef Order ordered(self)
+    cpdef set(self, bytes member, object score)
+    cpdef discard(self, object members)
+    cpdef cut(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef rank(self, bytes member)
+    cpdef take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
+
+cpdef as_sorted_set(object value)
+cpdef put_scores(Keyspace keyspace, bytes key, SortedSet held, dict scores, str event)

@@ -1,0 +1,361 @@
+"""Sorted sets: members (bytes) with scores (float), in order of score, then of member.
+
+    scores    member -> score
+    order     the members in order, in blocks; None while the set is small, or until somebody asks
+
+A small set sorts its members when their order is asked for. A big one keeps them in blocks of up to BLOCK
+members, found by bisection; ``heads`` are the first (score, member) of each. Ranks need to know how many members
+stand before a block, which is counted up to the block that is asked for and kept until a block before it changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from math import inf, nextafter
+from typing import Any, ClassVar, Final
+
+from .errors import WrongType
+from .keyspace import Keyspace
+from .values import name_to_json
+
+BLOCK: Final = 1024
+SMALL: Final = 64
+
+Pair = tuple[bytes, float]
+
+
+class Order:
+    """Members in order, in two parallel lists a block: their scores and themselves."""
+
+    __slots__ = ("befores", "heads", "members", "scores", "size")
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Take pairs that are in order."""
+        size = BLOCK // 2 if len(pairs) > BLOCK else max(len(pairs), 1)
+        blocks = [pairs[at : at + size] for at in range(0, len(pairs), size)]
+        self.members: list[list[bytes]] = [[member for member, _ in block] for block in blocks]
+        self.scores: list[list[float]] = [[score for _, score in block] for block in blocks]
+        self.heads: list[tuple[float, bytes]] = [(block[0][1], block[0][0]) for block in blocks]
+        self.size: int = len(pairs)
+        self.befores: list[int] = [0]  # how many members stand before each block, as far as it is known
+
+    def add(self, score: float, member: bytes) -> None:
+        """Put a new member in its place. O(log n)."""
+        heads = self.heads
+        self.size += 1
+        if not heads:
+            self.members.append([member])
+            self.scores.append([score])
+            heads.append((score, member))
+            return
+        at = max(bisect_right(heads, (score, member)) - 1, 0)
+        members, scores = self.members[at], self.scores[at]
+        place = self._place(at, score, member)
+        members.insert(place, member)
+        scores.insert(place, score)
+        if place == 0:
+            heads[at] = (score, member)
+        if len(members) > BLOCK:
+            half = len(members) // 2
+            self.members.insert(at + 1, members[half:])
+            self.scores.insert(at + 1, scores[half:])
+            heads.insert(at + 1, (scores[half], members[half]))
+            del members[half:], scores[half:]
+        del self.befores[at + 1 :]
+
+    def remove(self, score: float, member: bytes) -> None:
+        """Take a member out that is there. O(log n)."""
+        at = bisect_right(self.heads, (score, member)) - 1
+        self._cut(at, self._place(at, score, member), 1)
+
+    def _cut(self, at: int, place: int, count: int) -> None:
+        """Take some neighbours out of one block."""
+        members, scores = self.members[at], self.scores[at]
+        self.size -= count
+        del members[place : place + count], scores[place : place + count]
+        if not members:
+            del self.members[at], self.scores[at], self.heads[at]
+        elif place == 0:
+            self.heads[at] = (scores[0], members[0])
+        del self.befores[at + 1 :]
+        if not self.befores:
+            self.befores.append(0)
+
+    def _place(self, at: int, score: float, member: bytes) -> int:
+        """Where in a block a member stands, or would stand."""
+        scores = self.scores[at]
+        low = bisect_left(scores, score)
+        return bisect_left(self.members[at], member, low, bisect_right(scores, score, low))
+
+    def before(self, at: int) -> int:
+        """How many members stand before a block."""
+        befores, members = self.befores, self.members
+        while len(befores) <= at:
+            befores.append(befores[-1] + len(members[len(befores) - 1]))
+        return befores[at]
+
+    def _locate(self, rank: int) -> tuple[int, int]:
+        """The block of a rank that is taken, and how many members stand before it; looked for from the nearer end."""
+        befores, members = self.befores, self.members
+        if rank < befores[-1]:
+            at = bisect_right(befores, rank) - 1
+            return at, befores[at]
+        if rank > self.size // 2:
+            at, before = len(members) - 1, self.size - len(members[-1])
+            while before > rank:
+                at -= 1
+                before -= len(members[at])
+            return at, before
+        at = len(befores) - 1
+        while befores[at] + len(members[at]) <= rank:
+            befores.append(befores[at] + len(members[at]))
+            at += 1
+        return at, befores[at]
+
+    def rank(self, score: float, member: bytes) -> int:
+        """How many members stand before a place, which need not be taken."""
+        if not self.heads:
+            return 0
+        at = max(bisect_right(self.heads, (score, member)) - 1, 0)
+        return self.before(at) + self._place(at, score, member)
+
+    def rank_of_score(self, score: float) -> int:
+        """How many members have a lower score."""
+        return self.rank(score, b"")
+
+    def slice(self, start: int, stop: int) -> list[Pair]:
+        """Pairs from one rank up to another, without it. O(log n + m)."""
+        found: list[Pair] = []
+        if start >= stop or start >= self.size:
+            return found
+        at, before = self._locate(start)
+        wanted = stop - start
+        start -= before
+        while wanted > 0 and at < len(self.members):
+            members = self.members[at][start : start + wanted]
+            found += zip(members, self.scores[at][start : start + wanted], strict=True)
+            wanted -= len(members)
+            start = 0
+            at += 1
+        return found
+
+    def cut(self, start: int, stop: int) -> None:
+        """Take the members from one rank up to another out, without that. O(log n + m)."""
+        while start < stop:
+            at, before = self._locate(start)
+            place = start - before
+            count = min(stop - start, len(self.members[at]) - place)
+            self._cut(at, place, count)
+            stop -= count
+
+    def check(self, scores: dict[bytes, float]) -> None:
+        """Assert what the class promises; for tests."""
+        assert len(self.members) == len(self.scores) == len(self.heads)
+        whole: list[tuple[float, bytes]] = []
+        for members, values, head in zip(self.members, self.scores, self.heads, strict=True):
+            assert 0 < len(members) == len(values) <= BLOCK
+            assert head == (values[0], members[0])
+            whole += zip(values, members, strict=True)
+        assert whole == sorted((score, member) for member, score in scores.items())
+        assert self.size == len(scores)
+        known = [sum(map(len, self.members[:at])) for at in range(len(self.befores))]
+        assert known == self.befores
+
+
+class SortedSet:
+    """Members with scores. Methods that take a keyspace and a key report to its feed."""
+
+    kind: ClassVar[str] = "zset"
+    __slots__ = ("order", "scores")
+
+    def __init__(self, scores: dict[bytes, float] | None = None) -> None:
+        self.scores: dict[bytes, float] = {} if scores is None else scores
+        self.order: Order | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def ordered(self) -> Order:
+        """The members in order; made where it is not kept."""
+        if self.order is None:
+            self.order = Order(sorted(self.scores.items(), key=_by_score))
+        return self.order
+
+    # ------------------------------------------------------------ without a report
+
+    def set(self, member: bytes, score: float) -> None:
+        """Give a member its score, whether it is there or not. O(log n)."""
+        order = self.order
+        if order is not None:
+            if len(self.scores) <= SMALL:
+                self.order = None
+            else:
+                old = self.scores.get(member)
+                if old is not None:
+                    order.remove(old, member)
+                order.add(score, member)
+        self.scores[member] = score
+
+    def discard(self, members: Iterable[bytes]) -> list[bytes]:
+        """Remove members; those that were there. O(log n) each."""
+        found = []
+        for member in members:
+            score = self.scores.pop(member, None)
+            if score is None:
+                continue
+            found.append(member)
+            if self.order is not None:
+                if len(self.scores) <= SMALL:
+                    self.order = None
+                else:
+                    self.order.remove(score, member)
+        return found
+
+    def cut(self, start: int, stop: int) -> list[Pair]:
+        """Remove the members from one rank up to another, without that, and give them. O(log n + m)."""
+        order = self.ordered()
+        taken = order.slice(start, stop)
+        for member, _ in taken:
+            del self.scores[member]
+        if len(self.scores) <= SMALL:
+            self.order = None
+        else:
+            order.cut(start, stop)
+        return taken
+
+    # ------------------------------------------------------------ looking
+
+    def rank(self, member: bytes) -> int | None:
+        """How many members stand before one; None if it is not there."""
+        score = self.scores.get(member)
+        return None if score is None else self.ordered().rank(score, member)
+
+    def slice(self, start: int, stop: int) -> list[Pair]:
+        """Pairs from one rank up to another, without it, in order."""
+        return self.ordered().slice(start, stop)
+
+    def ranks_by_score(self, low: float, high: float, low_open: bool, high_open: bool) -> tuple[int, int]:
+        """First rank and end (exclusive) of the members with scores in a range; its ends are excluded where open."""
+        order, size = self.ordered(), len(self.scores)
+        if low_open:
+            start = size if low == inf else order.rank_of_score(nextafter(low, inf))
+        else:
+            start = order.rank_of_score(low)
+        if high_open:
+            stop = order.rank_of_score(high)
+        else:
+            stop = size if high == inf else order.rank_of_score(nextafter(high, inf))
+        return start, max(start, stop)
+
+    def ranks_by_name(self, low: bytes | None, high: bytes | None) -> tuple[int, int]:
+        """First rank and end (exclusive) of the members from one name up to another, without that.
+
+        None is open-ended. All members have the same score, or the answer is arbitrary.
+        """
+        order = self.ordered()
+        score = order.heads[0][0]
+        start = 0 if low is None else order.rank(score, low)
+        stop = len(self.scores) if high is None else order.rank(score, high)
+        return start, max(start, stop)
+
+    # ------------------------------------------------------------ reported
+
+    def remove(self, keyspace: Keyspace, key: bytes, members: Iterable[bytes], event: str = "zrem") -> int:
+        """Remove members, and the key with the last one; give how many there were."""
+        found = self.discard(members)
+        self._report(keyspace, key, event, found)
+        return len(found)
+
+    def take(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> list[Pair]:
+        """Remove the members from one rank up to another, without that, and the key with the last one; give them."""
+        taken = self.cut(start, stop)
+        self._report(keyspace, key, event, [member for member, _ in taken])
+        return taken
+
+    def _report(self, keyspace: Keyspace, key: bytes, event: str, removed: list[bytes]) -> None:
+        if removed:
+            keyspace.changed(event, key, ("zset.remove", tuple(removed)))
+            if not self.scores:
+                keyspace.delete(key)
+
+    # ------------------------------------------------------------ as a value
+
+    def to_json(self) -> Any:
+        """An object of members and scores, in order; infinite scores as text."""
+        return {name_to_json(m): score if abs(score) != inf else str(score) for m, score in self.slice(0, len(self))}
+
+    def encoding(self, config: Any) -> str:
+        """What OBJECT ENCODING says, by Redis' thresholds."""
+        small = len(self.scores) <= config.zset_max_listpack_entries
+        return "listpack" if small and max(map(len, self.scores)) <= config.zset_max_listpack_value else "skiplist"
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the set takes, nearly."""
+        size = 60 + sys.getsizeof(self.scores)
+        some = list(self.scores)[:5]
+        size += len(self.scores) * (24 + sum(map(sys.getsizeof, some)) // len(some)) if some else 0
+        return size if self.order is None else size + 20 * len(self.scores)
+
+    def copy(self) -> SortedSet:
+        """An independent sorted set with the same members."""
+        return SortedSet(dict(self.scores))
+
+    def to_state(self) -> tuple[dict[bytes, float]]:
+        """Members with their scores."""
+        return (self.scores,)
+
+    @classmethod
+    def from_state(cls, state: tuple[dict[bytes, float]]) -> SortedSet:
+        """The sorted set of a state."""
+        return cls(dict(state[0]))
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        if self.order is not None:
+            self.order.check(self.scores)
+
+
+def _by_score(pair: Pair) -> tuple[float, bytes]:
+    return pair[1], pair[0]
+
+
+def in_order(scores: dict[bytes, float]) -> list[Pair]:
+    """Members with their scores, in the order of a sorted set. O(n log n)."""
+    return sorted(scores.items(), key=_by_score)
+
+
+def as_sorted_set(value: object) -> SortedSet | None:
+    """The sorted set that a key holds, None if absent. Raises WrongType."""
+    if value is None or type(value) is SortedSet:
+        return value
+    raise WrongType
+
+
+def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: dict[bytes, float], event: str) -> None:
+    """Give members their scores, in a sorted set that is created if there is none."""
+    if held is None:
+        keyspace.put(key, SortedSet(scores), event)
+        return
+    for member, score in scores.items():
+        held.set(member, score)
+    keyspace.changed(event, key, ("zset.put", scores))
+
+
+# ---------------------------------------------------------------- effects
+
+
+def _put(keyspace: Keyspace, key: bytes, scores: dict[bytes, float]) -> None:
+    put_scores(keyspace, key, as_sorted_set(keyspace.get(key)), scores, "zadd")
+
+
+def _remove(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> None:
+    held = as_sorted_set(keyspace.get(key))
+    if held is not None:
+        held.remove(keyspace, key, members)
+
+
+# How a log does a reported change again.
+EFFECTS: Final[dict[str, Callable[..., object]]] = {"zset.put": _put, "zset.remove": _remove}
