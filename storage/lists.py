@@ -1,7 +1,6 @@
 """Lists: plain Python lists of elements, shared with JSON arrays, and how their changes are redone.
 
-Work at the tail is O(1). At the head and in the middle the pointers behind the place are moved (8 bytes
-each, one memmove); a position is found in O(1).
+A list that grows longer than LONG becomes a ``LongList``, whose elements stand in blocks; it stays one.
 """
 
 from __future__ import annotations
@@ -11,15 +10,20 @@ from typing import Any, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .long_lists import LongList
 from .values import text_of
+
+Items = list[Any] | LongList
+
+LONG: Final = 2048
 
 PUSHED: Final = {True: "lpush", False: "rpush"}
 POPPED: Final = {True: "lpop", False: "rpop"}
 
 
-def as_list(value: object) -> list[Any] | None:
+def as_list(value: object) -> Items | None:
     """The list that a key holds, None if absent. Raises WrongType."""
-    if value is None or type(value) is list:
+    if value is None or type(value) is list or type(value) is LongList:
         return value
     raise WrongType
 
@@ -36,7 +40,7 @@ def bounds(size: int, start: int, stop: int) -> tuple[int, int]:
     return (first, end) if first < end else (0, 0)
 
 
-def positions(items: list[Any], wanted: bytes, rank: int, count: int, most: int) -> list[int]:
+def positions(items: Items, wanted: bytes, rank: int, count: int, most: int) -> list[int]:
     """Indexes of equal elements: from the rank-th match on (from the tail if negative), up to count (0: all).
 
     ``most`` is how many elements are compared at most (0: all).
@@ -46,8 +50,7 @@ def positions(items: list[Any], wanted: bytes, rank: int, count: int, most: int)
     indexes = range(looked_at) if rank > 0 else range(size - 1, size - 1 - looked_at, -1)
     skipped = abs(rank) - 1
     found: list[int] = []
-    for index in indexes:
-        item = items[index]
+    for index, item in zip(indexes, items if rank > 0 else reversed(items), strict=False):
         if (item if type(item) is bytes else text_of(item)) != wanted:
             continue
         if skipped:
@@ -62,16 +65,20 @@ def positions(items: list[Any], wanted: bytes, rank: int, count: int, most: int)
 # ---------------------------------------------------------------- changes without a report
 
 
-def add(items: list[Any], at_head: bool, new: list[Any]) -> None:
+def add(items: Items, at_head: bool, new: list[Any]) -> None:
     """Push elements one after another: at the head they end up in reverse order."""
-    if at_head:
+    if isinstance(items, LongList):
+        items.push(at_head, new)
+    elif at_head:
         items[:0] = new[::-1]
     else:
         items += new
 
 
-def take(items: list[Any], at_head: bool, count: int) -> list[Any]:
+def take(items: Items, at_head: bool, count: int) -> list[Any]:
     """Remove up to so many elements and give them in the order of removal."""
+    if isinstance(items, LongList):
+        return items.take(at_head, count)
     if at_head:
         taken = items[:count]
         del items[:count]
@@ -82,8 +89,19 @@ def take(items: list[Any], at_head: bool, count: int) -> list[Any]:
     return taken
 
 
-def remove_at(items: list[Any], indexes: list[int]) -> None:
+def keep(items: Items, first: int, end: int) -> None:
+    """Remove all elements but those from one index up to another, without that."""
+    if isinstance(items, LongList):
+        items.keep(first, end)
+    else:
+        items[:] = items[first:end]
+
+
+def remove_at(items: Items, indexes: list[int]) -> None:
     """Remove the elements at these indexes. O(N)."""
+    if isinstance(items, LongList):
+        items.remove_at(indexes)
+        return
     gone = set(indexes)
     items[:] = [item for index, item in enumerate(items) if index not in gone]
 
@@ -91,18 +109,26 @@ def remove_at(items: list[Any], indexes: list[int]) -> None:
 # ---------------------------------------------------------------- changes of a key
 
 
-def push(keyspace: Keyspace, key: bytes, items: list[Any] | None, at_head: bool, new: list[Any]) -> int:
+def grown(keyspace: Keyspace, key: bytes, items: Items) -> None:
+    """Give a list that has become long the form for that."""
+    if isinstance(items, list) and len(items) > LONG:
+        keyspace.data[key] = LongList(items)
+
+
+def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new: list[Any]) -> int:
     """Push to the list of a key, which is created if it is None; give its new length."""
     if items is None:
         items = new[::-1] if at_head else list(new)
         keyspace.put(key, items, PUSHED[at_head])
     else:
         add(items, at_head, new)
+        if len(items) > LONG:
+            grown(keyspace, key, items)
         keyspace.changed(PUSHED[at_head], key, ("list.push", at_head, new))
     return len(items)
 
 
-def pop(keyspace: Keyspace, key: bytes, items: list[Any], at_head: bool, count: int) -> list[Any]:
+def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
     """Pop up to so many elements from the list of a key, which goes with its last one."""
     taken = take(items, at_head, count)
     keyspace.changed(POPPED[at_head], key, ("list.pop", at_head, len(taken)))
@@ -114,7 +140,7 @@ def pop(keyspace: Keyspace, key: bytes, items: list[Any], at_head: bool, count: 
 # ---------------------------------------------------------------- redoing
 
 
-def _held(keyspace: Keyspace, key: bytes) -> list[Any]:
+def _held(keyspace: Keyspace, key: bytes) -> Items:
     items = as_list(keyspace.data[key])
     assert items is not None
     return items
@@ -126,7 +152,9 @@ def _drop_if_empty(keyspace: Keyspace, key: bytes) -> None:
 
 
 def _push(keyspace: Keyspace, key: bytes, at_head: bool, new: list[Any]) -> None:
-    add(_held(keyspace, key), at_head, list(new))
+    items = _held(keyspace, key)
+    add(items, at_head, list(new))
+    grown(keyspace, key, items)
 
 
 def _pop(keyspace: Keyspace, key: bytes, at_head: bool, count: int) -> None:
@@ -148,8 +176,7 @@ def _remove(keyspace: Keyspace, key: bytes, indexes: list[int]) -> None:
 
 
 def _keep(keyspace: Keyspace, key: bytes, first: int, end: int) -> None:
-    items = _held(keyspace, key)
-    items[:] = items[first:end]
+    keep(_held(keyspace, key), first, end)
     _drop_if_empty(keyspace, key)
 
 

@@ -1,19 +1,16 @@
 cimport cython
 from januskv.storage.keyspace cimport Keyspace
+from januskv.storage.places cimport Places
 
 cdef class Order:
-    cdef public list members, scores, heads, befores
-    cdef public Py_ssize_t size
-    @cython.locals(befores=list, members=list, at=Py_ssize_t, before=Py_ssize_t)
-    cdef tuple _locate(self, Py_ssize_t rank)
+    cdef public list members, scores, heads
+    cdef public Places places
     cpdef add(self, object score, bytes member)
     cpdef remove(self, object score, bytes member)
     @cython.locals(members=list, scores=list)
     cpdef _cut(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
     @cython.locals(scores=list)
     cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
-    @cython.locals(befores=list, members=list, known=Py_ssize_t, total=Py_ssize_t)
-    cpdef Py_ssize_t before(self, Py_ssize_t at) except -1
     cpdef Py_ssize_t rank(self, object score, bytes member) except -1
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
 

@@ -4,8 +4,7 @@
     order     the members in order, in blocks; None while the set is small, or until somebody asks
 
 A small set sorts its members when their order is asked for. A big one keeps them in blocks of up to BLOCK
-members, found by bisection; ``heads`` are the first (score, member) of each. Ranks need to know how many members
-stand before a block, which is counted up to the block that is asked for and kept until a block before it changes.
+members, found by bisection; ``heads`` are the first (score, member) of each.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .places import Places
 from .values import name_to_json
 
 BLOCK: Final = 1024
@@ -29,7 +29,7 @@ Pair = tuple[bytes, float]
 class Order:
     """Members in order, in two parallel lists a block: their scores and themselves."""
 
-    __slots__ = ("befores", "heads", "members", "scores", "size")
+    __slots__ = ("heads", "members", "places", "scores")
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Take pairs that are in order."""
@@ -38,17 +38,16 @@ class Order:
         self.members: list[list[bytes]] = [[member for member, _ in block] for block in blocks]
         self.scores: list[list[float]] = [[score for _, score in block] for block in blocks]
         self.heads: list[tuple[float, bytes]] = [(block[0][1], block[0][0]) for block in blocks]
-        self.size: int = len(pairs)
-        self.befores: list[int] = [0]  # how many members stand before each block, as far as it is known
+        self.places: Places = Places(self.members)
 
     def add(self, score: float, member: bytes) -> None:
         """Put a new member in its place. O(log n)."""
         heads = self.heads
-        self.size += 1
         if not heads:
             self.members.append([member])
             self.scores.append([score])
             heads.append((score, member))
+            self.places.changed(0, 1)
             return
         at = max(bisect_right(heads, (score, member)) - 1, 0)
         members, scores = self.members[at], self.scores[at]
@@ -63,7 +62,7 @@ class Order:
             self.scores.insert(at + 1, scores[half:])
             heads.insert(at + 1, (scores[half], members[half]))
             del members[half:], scores[half:]
-        del self.befores[at + 1 :]
+        self.places.changed(at, 1)
 
     def remove(self, score: float, member: bytes) -> None:
         """Take a member out that is there. O(log n)."""
@@ -73,15 +72,12 @@ class Order:
     def _cut(self, at: int, place: int, count: int) -> None:
         """Take some neighbours out of one block."""
         members, scores = self.members[at], self.scores[at]
-        self.size -= count
         del members[place : place + count], scores[place : place + count]
         if not members:
             del self.members[at], self.scores[at], self.heads[at]
         elif place == 0:
             self.heads[at] = (scores[0], members[0])
-        del self.befores[at + 1 :]
-        if not self.befores:
-            self.befores.append(0)
+        self.places.changed(at, -count)
 
     def _place(self, at: int, score: float, member: bytes) -> int:
         """Where in a block a member stands, or would stand."""
@@ -89,37 +85,12 @@ class Order:
         low = bisect_left(scores, score)
         return bisect_left(self.members[at], member, low, bisect_right(scores, score, low))
 
-    def before(self, at: int) -> int:
-        """How many members stand before a block."""
-        befores, members = self.befores, self.members
-        while len(befores) <= at:
-            befores.append(befores[-1] + len(members[len(befores) - 1]))
-        return befores[at]
-
-    def _locate(self, rank: int) -> tuple[int, int]:
-        """The block of a rank that is taken, and how many members stand before it; looked for from the nearer end."""
-        befores, members = self.befores, self.members
-        if rank < befores[-1]:
-            at = bisect_right(befores, rank) - 1
-            return at, befores[at]
-        if rank > self.size // 2:
-            at, before = len(members) - 1, self.size - len(members[-1])
-            while before > rank:
-                at -= 1
-                before -= len(members[at])
-            return at, before
-        at = len(befores) - 1
-        while befores[at] + len(members[at]) <= rank:
-            befores.append(befores[at] + len(members[at]))
-            at += 1
-        return at, befores[at]
-
     def rank(self, score: float, member: bytes) -> int:
         """How many members stand before a place, which need not be taken."""
         if not self.heads:
             return 0
         at = max(bisect_right(self.heads, (score, member)) - 1, 0)
-        return self.before(at) + self._place(at, score, member)
+        return self.places.before(at) + self._place(at, score, member)
 
     def rank_of_score(self, score: float) -> int:
         """How many members have a lower score."""
@@ -128,9 +99,9 @@ class Order:
     def slice(self, start: int, stop: int) -> list[Pair]:
         """Pairs from one rank up to another, without it. O(log n + m)."""
         found: list[Pair] = []
-        if start >= stop or start >= self.size:
+        if start >= stop or start >= self.places.size:
             return found
-        at, before = self._locate(start)
+        at, before = self.places.locate(start)
         wanted = stop - start
         start -= before
         while wanted > 0 and at < len(self.members):
@@ -144,7 +115,7 @@ class Order:
     def cut(self, start: int, stop: int) -> None:
         """Take the members from one rank up to another out, without that. O(log n + m)."""
         while start < stop:
-            at, before = self._locate(start)
+            at, before = self.places.locate(start)
             place = start - before
             count = min(stop - start, len(self.members[at]) - place)
             self._cut(at, place, count)
@@ -159,9 +130,8 @@ class Order:
             assert head == (values[0], members[0])
             whole += zip(values, members, strict=True)
         assert whole == sorted((score, member) for member, score in scores.items())
-        assert self.size == len(scores)
-        known = [sum(map(len, self.members[:at])) for at in range(len(self.befores))]
-        assert known == self.befores
+        assert self.places.size == len(scores)
+        self.places.check()
 
 
 class SortedSet:

@@ -25,6 +25,7 @@ from januskv.resp.replies import (
 from januskv.storage.clock import ShiftedClock
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_lists import LongList
 from januskv.storage.values import NULL, kind_of, to_json
 
 from .args import Args
@@ -202,7 +203,7 @@ def canonical(value: Any) -> bytes:
         named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
         parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, canonical(member))]
         kind = b"object"
-    elif isinstance(value, list):
+    elif isinstance(value, list | LongList):
         kind, parts = b"array", [canonical(item) for item in value]
     elif isinstance(value, str | bytes):
         kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
@@ -210,6 +211,8 @@ def canonical(value: Any) -> bytes:
         kind, parts = b"null", []
     elif isinstance(value, bool | int | float):
         kind, parts = type(value).__name__.encode(), [repr(value).encode()]
+    elif isinstance(value, set):
+        kind, parts = b"set", sorted(value)
     else:
         kind, parts = kind_of(value).encode(), [canonical(to_json(value))]
     return kind + b"".join(b"%d:%b" % (len(part), part) for part in parts) + b";"

@@ -49,7 +49,7 @@ def blpop(ctx: Context, argv: list[bytes]) -> Reply:
 
     Removes and returns the first element of the first list that has one; waits until there is one.
 
-    Cost: O(N) keys, and one move of the pointers of the elements that stay
+    Cost: O(N) keys
     """
     return pop_waiting(ctx, argv, True)
 
@@ -89,7 +89,7 @@ def blmove(ctx: Context, argv: list[bytes]) -> Reply:
 
     Pops an element from a list, pushes it to another list and returns it; waits until there is one.
 
-    Cost: O(1) at the tails, one move of the pointers at a head
+    Cost: O(1)
     """
     return move_waiting(ctx, argv, side(argv[3]), side(argv[4]))
 
@@ -107,7 +107,7 @@ def brpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
 
     Pops the last element from a list, pushes it to another list and returns it; waits until there is one.
 
-    Cost: O(1), and one move of the pointers of the destination
+    Cost: O(1)
     """
     return move_waiting(ctx, argv, False, True)
 
@@ -124,7 +124,7 @@ def blmpop(ctx: Context, argv: list[bytes]) -> Reply:
 
     Removes and returns elements of the first of several lists that is not empty; waits until there is one.
 
-    Cost: O(N+M) keys and elements returned, and at a head one move of the pointers of those that stay
+    Cost: O(N+M) keys and elements returned
     """
     asked = ManyPop(argv, 2)
     timeout_ms = blocking_timeout(argv[1])

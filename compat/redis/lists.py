@@ -1,3 +1,4 @@
+# cython: annotation_typing=True
 """List verbs. A list is a JSON array too; elements that are no strings are seen as their JSON text."""
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
-from januskv.storage.lists import as_list, bounds, pop, positions, push, remove_at, texts_of
+from januskv.storage.lists import as_list, bounds, keep, pop, positions, push, remove_at, texts_of
+from januskv.storage.values import kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 
@@ -50,7 +52,7 @@ def lpush(ctx: Context, argv: list[bytes]) -> Reply:
 
     Prepends elements to a list, one after another; creates the key if it doesn't exist.
 
-    Cost: O(N) elements, and one move of the pointers of those that are there
+    Cost: O(N) elements
     """
     return push(ctx.keyspace, argv[1], as_list(ctx.keyspace.get(argv[1])), True, argv[2:])
 
@@ -78,7 +80,7 @@ def lpushx(ctx: Context, argv: list[bytes]) -> Reply:
 
     Prepends elements to a list only when the list exists.
 
-    Cost: O(N) elements, and one move of the pointers of those that are there
+    Cost: O(N) elements
     """
     return push_if_there(ctx, argv, True)
 
@@ -115,7 +117,7 @@ def lpop(ctx: Context, argv: list[bytes]) -> Reply:
 
     Removes and returns the first element of a list, with a count up to so many.
 
-    Cost: O(N) elements returned, and one move of the pointers of those that stay
+    Cost: O(N) elements returned
     """
     return pop_verb(ctx, argv, True)
 
@@ -293,15 +295,14 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
 
     Removes elements from both ends of a list so that only a range is left.
 
-    Cost: O(N) elements removed, and one move of the pointers of those that stay
+    Cost: O(N) elements removed
     """
     start, stop = parse_int(argv[2]), parse_int(argv[3])
     items = as_list(ctx.keyspace.get(argv[1]))
     if items is None:
         return OK
     first, end = bounds(len(items), start, stop)
-    del items[end:]
-    del items[:first]
+    keep(items, first, end)
     ctx.keyspace.changed("ltrim", argv[1], ("list.keep", first, end))
     if not items:
         ctx.keyspace.delete(argv[1])
@@ -331,7 +332,7 @@ def lmove(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns an element after popping it from one list and pushing it to another.
 
-    Cost: O(1) at the tails, one move of the pointers at a head
+    Cost: O(1)
     """
     return move(ctx, argv[1], argv[2], side(argv[3]), side(argv[4]))
 
@@ -349,7 +350,7 @@ def rpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the last element of a list after removing and pushing it to another list.
 
-    Cost: O(1), and one move of the pointers of the destination
+    Cost: O(1)
     """
     return move(ctx, argv[1], argv[2], False, True)
 
@@ -378,7 +379,7 @@ def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, stric
     """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)
-        if not strict and type(value) is not list:
+        if not strict and value is not None and kind_of(value) != "list":
             continue
         items = as_list(value)
         if items:
@@ -398,7 +399,7 @@ def lmpop(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns elements from the first of several lists that is not empty, after removing them.
 
-    Cost: O(N+M) keys and elements returned, and at a head one move of the pointers of those that stay
+    Cost: O(N+M) keys and elements returned
     """
     asked = ManyPop(argv, 1)
     return pop_first(ctx, asked.names, asked.at_head, asked.count, strict=True) or NULL_ARRAY
