@@ -190,5 +190,5 @@ class Options:
         if self.keys and not self.flags & (Flag.WRITE | Flag.READONLY | Flag.NOSCRIPT | Flag.ADMIN | Flag.FAST):
             raise DeclarationError(f"{name}: a command with keys is WRITE or READONLY")
         for spec in self.keys:
-            if not spec.flags or spec.flags[0] not in ("RO", "RW", "OW", "RM"):
-                raise DeclarationError(f"{name}: a key spec begins with RO, RW, OW or RM")
+            if not spec.flags or spec.flags[0] not in ("RO", "RW", "OW", "RM", "not_key"):
+                raise DeclarationError(f"{name}: a key spec begins with RO, RW, OW, RM or not_key")

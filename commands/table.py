@@ -112,7 +112,7 @@ class Command:
 
     def key_positions(self, argv: Sequence[bytes]) -> list[int]:
         """Indexes of all keys in a command line. Raises ValueError where it has no valid form."""
-        return [index for spec in self.options.keys for index in spec.positions(argv)]
+        return [index for spec in self.options.keys if "not_key" not in spec.flags for index in spec.positions(argv)]
 
 
 class Family:

@@ -9,6 +9,8 @@ from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 
+from .pubsub import Subscriptions
+
 if TYPE_CHECKING:
     from januskv.commands.table import Command
 
@@ -50,6 +52,7 @@ class Client:
         "queue_failed",
         "reply_mode",
         "session",
+        "subscriptions",
         "unix_socket",
         "user",
         "watch_broken",
@@ -79,6 +82,12 @@ class Client:
         self.queue_failed = False
         self.watched: set[tuple[Keyspace, bytes]] = set()
         self.watch_broken = False
+        self.subscriptions: Subscriptions | None = None
+
+    @property
+    def subscribing(self) -> bool:
+        """Whether the connection carries messages only, as RESP2 has it after SUBSCRIBE."""
+        return self.protocol == 2 and self.subscriptions is not None and not self.subscriptions.native
 
     @property
     def active_ms(self) -> int:
@@ -99,6 +108,7 @@ class Client:
             and self.queue is None
             and self.reply_mode == "on"
             and not self.monitoring
+            and not self.subscribing
             and (self.session is None or not self.session.ended)
         )
 

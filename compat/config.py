@@ -156,7 +156,7 @@ class Config:
         """How many bytes of replies this client may leave unread: never more than the first number, not more
         than the second for longer than the third in seconds; 0: any number."""
         limits: dict[str, tuple[int, int, int]] = self.client_output_buffer_limit
-        return limits["pubsub" if client.monitoring else "normal"]
+        return limits["pubsub" if client.monitoring or client.subscriptions is not None else "normal"]
 
     def output_limit(self, client: Any) -> int:
         """Most bytes of replies that this client may ever leave unread; 0: any number."""

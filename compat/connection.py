@@ -14,12 +14,13 @@ from januskv.commands.context import Context
 from januskv.commands.table import Command
 from januskv.resp.encoder import Encoder
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
-from januskv.resp.replies import ErrorReply
+from januskv.resp.replies import ErrorReply, RawReply
 from januskv.storage.clock import Clock
 from januskv.storage.sessions import Session
 
 from .client import Client
 from .dispatch import Dispatcher
+from .json_text import dumps
 from .native import NativeFace
 from .outbox import Outbox
 from .server import Server
@@ -231,6 +232,10 @@ class Connection:
         self.encoder.write(message)
         if not self.running:
             self.flush_soon()
+
+    def push_native(self, message: dict[str, Any]) -> None:
+        """Send a message to a client of JSON lines."""
+        self.push(RawReply(dumps(message) + b"\n"))
 
     def sent(self) -> None:
         """A reply that was sent in slices is whole: messages and requests that waited for it go on."""

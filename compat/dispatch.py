@@ -72,6 +72,11 @@ class Dispatcher:
                 '-command option is set to "local", you can run it from a local connection, otherwise you need to set'
                 " this option in the configuration file, and then restart the server."
             )
+        if client.subscribing and Flag.SUBSCRIBED not in command.flags:
+            return (
+                f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
+                " are allowed in this context"
+            )
         if server.loading and Flag.LOADING not in command.flags:
             return "LOADING Redis is loading the dataset in memory"
         if server.write_fault and Flag.WRITE in command.flags:

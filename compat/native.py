@@ -103,7 +103,11 @@ class NativeFace:
 
     def document(self, context: Context, argv: list[bytes]) -> Reply:
         """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
-        answer = self.answer(context, argv[0])
+        self.server.over_resp = True
+        try:
+            answer = self.answer(context, argv[0])
+        finally:
+            self.server.over_resp = False
         if self.served is not None:
             context.client.connection.last_command = self.served
         return OK if answer is None else answer
@@ -116,7 +120,11 @@ class NativeFace:
                 body = loads(argv[1]) if len(argv) > 1 else {}
             except JsonError:
                 return error_reply(Status.JSON_INVALID, dialect=command.rules.dialect)
-            answer = self.perform(context, command, body)
+            self.server.over_resp = True
+            try:
+                answer = self.perform(context, command, body)
+            finally:
+                self.server.over_resp = False
             return OK if answer is None else answer
 
         return run

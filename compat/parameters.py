@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .events import parse_events, show_events
+
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
 
 
@@ -86,6 +88,16 @@ def _parse_permissions(text: str) -> str:
 
 
 PERMISSIONS = Kind(_parse_permissions, str)
+
+
+def _parse_notified(text: str) -> str:
+    try:
+        return parse_events(text)
+    except ValueError:
+        raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.") from None
+
+
+EVENTS = Kind(_parse_notified, show_events)
 
 
 def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
@@ -281,7 +293,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     _only("cluster-enabled", BOOL, False, _NO_CLUSTER),
     _only("tls-port", integer(0, 65535), 0, "TLS is not built yet"),
     _only("busy-reply-threshold", integer(), 5000, _NO_SCRIPTS, alias="lua-time-limit"),
-    _only("notify-keyspace-events", TEXT, "", "keyspace notifications are not built yet"),
+    Parameter(
+        "notify-keyspace-events", EVENTS, "", "Which changes of keys are published to channels (KEg$lshzxetdmnA)."
+    ),
     _only("tracking-table-max-keys", integer(), 1_000_000, "client-side caching is not built yet"),
     _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
     _only("daemonize", BOOL, False, "the server runs in the foreground; let a service manager start it"),

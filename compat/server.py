@@ -21,7 +21,9 @@ from januskv.storage.store import Store
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
+from .notifications import Notifier
 from .outbox import Outbox
+from .pubsub import PubSub
 
 if TYPE_CHECKING:
     from januskv.storage.sessions import Session
@@ -181,6 +183,9 @@ class Server:
         self.monitors: set[Client] = set()
         self.watches = Watches(store.feed)
         self.waiting = Waiting(self)
+        self.pubsub = PubSub(store.feed)
+        self.notifier = Notifier(self)
+        self.over_resp = False  # a native command runs that came as a RESP verb
         self.stats = Stats()
         self.outbox = Outbox()
         self.rates = Rates()
@@ -258,6 +263,7 @@ class Server:
         self.monitors.discard(client)
         self.watches.forget(client)
         self.waiting.forget(client)
+        self.pubsub.forget(client)
         self.refresh_hot()
 
     def config_changed(self) -> None:
@@ -267,6 +273,7 @@ class Server:
         # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
         self.time_all = self.config.slow_threshold_us < 1000
         self.refresh_hot()
+        self.notifier.configure(self.config.notify_keyspace_events)
         if self.persistence is not None:
             self.persistence.config_changed()
         for client in self.clients.values():
@@ -302,6 +309,7 @@ class Server:
                 if (
                     now_ms - client.active_ms > idle_ms
                     and not client.monitoring
+                    and client.subscriptions is None
                     and client not in self.waiting.by_client
                 ):
                     client.close()
@@ -309,7 +317,8 @@ class Server:
 
     def close_slow_readers(self, now_ms: int) -> None:
         """Close the clients that have left more unread than the soft limit of their class, for too long."""
-        watched = self.clients.values() if self.config.client_output_buffer_limit["normal"][1] else self.monitors
+        normal = self.config.client_output_buffer_limit["normal"][1]
+        watched = self.clients.values() if normal else (*self.monitors, *self.pubsub.clients)
         for client in list(watched):
             _, soft, seconds = self.config.output_limits(client)
             transport = client.connection.transport

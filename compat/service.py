@@ -11,8 +11,10 @@ from januskv.commands.declare import REDACTED, Flag, Param
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
 from januskv.commands.table import Family
+from januskv.storage.values import text_from_bytes
 
 from .access import DEFAULT_USER, authenticate
+from .pubsub import CHANNELS, PATTERNS
 
 commands = Family("native")
 
@@ -49,6 +51,96 @@ def sv_info(ctx: Context, body: Body) -> Body:
         "uptime": (ctx.store.clock.now_ms - server.started_ms) // 1000,
         "clients": len(server.clients),
     }
+
+
+_NAMES = (
+    Param("channels", "array", required=False),
+    Param("patterns", "array", required=False),
+    Param("keys", "array", required=False),
+)
+
+
+def _names(body: Body, member: str) -> list[bytes]:
+    names = body.get(member, [])
+    for name in names:
+        if type(name) is not str:
+            raise NativeError(Status.VALUE_TYPE, f"{member} holds what is no text")
+    return [name.encode() for name in names]
+
+
+def _listener(ctx: Context, body: Body) -> list[list[bytes]]:
+    """The names that a request holds, once it is clear that its client can be sent messages as JSON."""
+    if ctx.server.over_resp:
+        raise NativeError(
+            Status.NOT_PERMITTED, "Messages as JSON go to JSON lines and WebSocket; over RESP use SUBSCRIBE"
+        )
+    held = ctx.client.subscriptions
+    if held is not None and not held.native:
+        raise NativeError(Status.NOT_PERMITTED, "This connection has subscribed over RESP")
+    return [_names(body, member) for member in ("channels", "patterns", "keys")]
+
+
+def _held(ctx: Context) -> Body:
+    held = ctx.client.subscriptions
+    kinds = ("channels", "patterns", "keys")
+    found = [[] if held is None else [text_from_bytes(name) for name in getattr(held, kind)] for kind in kinds]
+    return {"st": 1, **dict(zip(kinds, found, strict=True))}
+
+
+@commands.native("SV_SUBSCRIBE", params=_NAMES)
+def sv_subscribe(ctx: Context, body: Body) -> Body:
+    """{"SV_SUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
+
+    Lets the connection have messages that are published to channels (by PUBLISH or SV_PUBLISH), and hear of changes
+    to keys of its keyspace. Ours, not NemesisDB's. Answers all that it has subscribed to.
+
+    A message is `{"SV_MESSAGE": {"channel": name, "message": text}}`, with `"pattern"` where that was subscribed to;
+    a change is `{"SV_KEY_EVENT": {"key": name, "event": event}}`, with the events of Redis' keyspace notifications.
+    Only for JSON lines and WebSocket.
+
+    Cost: O(N) with N names
+    """
+    channels, patterns, keys = _listener(ctx, body)
+    pubsub, client = ctx.server.pubsub, ctx.client
+    for name in channels:
+        pubsub.subscribe(client, CHANNELS, name, native=True)
+    for name in patterns:
+        pubsub.subscribe(client, PATTERNS, name, native=True)
+    for name in keys:
+        pubsub.watch(client, name)
+    return _held(ctx)
+
+
+@commands.native("SV_UNSUBSCRIBE", params=_NAMES)
+def sv_unsubscribe(ctx: Context, body: Body) -> Body:
+    """{"SV_UNSUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
+
+    Ends what SV_SUBSCRIBE began, all of it if nothing is named. Ours, not NemesisDB's. Answers what is left.
+
+    Cost: O(N) with N names
+    """
+    channels, patterns, keys = _listener(ctx, body)
+    pubsub, client = ctx.server.pubsub, ctx.client
+    if not body:
+        pubsub.forget(client)
+    for name in channels:
+        pubsub.unsubscribe(client, CHANNELS, name)
+    for name in patterns:
+        pubsub.unsubscribe(client, PATTERNS, name)
+    for name in keys:
+        pubsub.unwatch(client, name)
+    return _held(ctx)
+
+
+@commands.native("SV_PUBLISH", params=(Param("channel", "string"), Param("message", "string")))
+def sv_publish(ctx: Context, body: Body) -> Body:
+    """{"SV_PUBLISH": {"channel": name, "message": text}}
+
+    Posts a message to a channel, as PUBLISH does. Ours, not NemesisDB's. Answers how many subscriptions it reached.
+
+    Cost: O(N+M) with N subscribers of the channel and M patterns
+    """
+    return {"st": 1, "count": ctx.server.pubsub.publish(body["channel"].encode(), body["message"].encode())}
 
 
 @commands.native(

@@ -12,6 +12,7 @@ from januskv.resp.replies import Reply
 
 from .client import Client
 from .connection import Connection
+from .json_text import dumps
 from .native import NativeFace
 from .server import Server
 
@@ -111,6 +112,10 @@ class WebSocketConnection:
 
     def pause_writing(self) -> None:
         """Replies pile up: see whether there are too many."""
+        self.check_output()
+
+    def check_output(self) -> None:
+        """Close a client that leaves more replies unread than its class is allowed."""
         limit = self.server.config.output_limit(self.client)
         if self.transport is not None and limit and self.transport.get_write_buffer_size() > limit:
             self.server.stats.client_output_buffer_limit_disconnections += 1
@@ -153,8 +158,13 @@ class WebSocketConnection:
         if last:
             self.transport.close()
 
+    def push_native(self, message: dict[str, Any]) -> None:
+        """Send a message out of turn."""
+        self.out.append(ws.frame(ws.TEXT, dumps(message)))
+        self.flush_soon()
+
     def push(self, message: Reply) -> None:
-        """Messages out of turn are RESP's; native clients have none yet."""
+        """Push messages are RESP's; see ``push_native``."""
         raise TypeError("a WebSocket takes no RESP push messages")
 
     def end(self, code: int, reason: str = "") -> None:

@@ -245,6 +245,7 @@ def flags_of(client: Client) -> str:
     """The letters of CLIENT LIST's flags; N for none."""
     letters = [
         ("O", client.monitoring),
+        ("P", client.subscriptions is not None),
         ("x", client.queue is not None),
         ("d", client.watch_broken),
         ("U", client.unix_socket),
@@ -262,6 +263,7 @@ def describe(server: Server, client: Client) -> bytes:
     pending = connection.pending_input
     unread = transport.get_write_buffer_size() if transport is not None else 0
     sock = transport.get_extra_info("socket") if transport is not None else None
+    held = client.subscriptions
     fields: list[tuple[str, object]] = [
         ("id", client.id),
         ("addr", client.address),
@@ -272,9 +274,9 @@ def describe(server: Server, client: Client) -> bytes:
         ("idle", (now_ms - client.active_ms) // 1000),
         ("flags", flags_of(client)),
         ("db", client.keyspace.index if client.session is None else client.session.token),
-        ("sub", 0),
-        ("psub", 0),
-        ("ssub", 0),
+        ("sub", 0 if held is None else len(held.channels)),
+        ("psub", 0 if held is None else len(held.patterns)),
+        ("ssub", 0 if held is None else len(held.shards)),
         ("multi", -1 if client.queue is None else len(client.queue)),
         ("watch", len(client.watched)),
         ("qbuf", pending),
@@ -309,7 +311,7 @@ def _client_id(text: bytes) -> int:
 
 
 def _is_type(client: Client, kind: bytes) -> bool:
-    return kind == b"NORMAL"  # there are no replicas, and no subscribers yet
+    return kind == (b"NORMAL" if client.subscriptions is None else b"PUBSUB")  # there are no replicas
 
 
 def _take_type(args: Args) -> bytes:

@@ -32,7 +32,6 @@ _GROUP_CATEGORIES = {
     "bitmap": "bitmap",
     "hyperloglog": "hyperloglog",
     "geo": "geo",
-    "pubsub": "pubsub",
     "scripting": "scripting",
 }
 

@@ -46,7 +46,12 @@ def log_in(ctx: Context, user: bytes, password: bytes) -> None:
         raise RespError(_WRONG_PASSWORD)
 
 
-@verbs.verb("PING", arity=-1, flags=Flag.FAST, hints=("request_policy:all_shards", "response_policy:all_succeeded"))
+@verbs.verb(
+    "PING",
+    arity=-1,
+    flags=Flag.FAST | Flag.SUBSCRIBED,
+    hints=("request_policy:all_shards", "response_policy:all_succeeded"),
+)
 def ping(ctx: Context, argv: list[bytes]) -> Reply:
     """PING [message]
 
@@ -56,6 +61,8 @@ def ping(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) > 2:
         raise RespError("ERR wrong number of arguments for 'ping' command")
+    if ctx.client is not None and ctx.client.subscribing:
+        return [b"pong", argv[1] if len(argv) == 2 else b""]
     return PONG if len(argv) == 1 else argv[1]
 
 
@@ -167,7 +174,7 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "QUIT",
     arity=-1,
-    flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE,
+    flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED,
     deprecated=("7.2.0", "just closing the connection"),
 )
 def quit_(ctx: Context, argv: list[bytes]) -> Reply:
@@ -181,7 +188,9 @@ def quit_(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("RESET", arity=1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE, since="6.2.0")
+@verbs.verb(
+    "RESET", arity=1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED, since="6.2.0"
+)
 def reset(ctx: Context, argv: list[bytes]) -> Reply:
     """RESET
 
@@ -193,6 +202,7 @@ def reset(ctx: Context, argv: list[bytes]) -> Reply:
     server = ctx.server
     server.watches.forget(client)
     server.set_monitor(client, False)
+    server.pubsub.forget(client)
     client.queue = None
     client.queue_failed = False
     client.reply_mode = "on"

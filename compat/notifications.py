@@ -1,0 +1,52 @@
+"""Keyspace notifications: what happens to keys, published to channels, by the setting ``notify-keyspace-events``.
+
+A keyspace of a session publishes as database ``session``, and only to clients inside this session: its token is a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from januskv.storage.keyspace import Keyspace
+
+from .events import EVENTS, SILENT
+from .pubsub import PubSub
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+class Notifier:
+    """Publishes the changes of the feed that the setting names. Listens only while it names any."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.setting = ""
+        self.by_key = self.by_event = False
+
+    def configure(self, setting: str) -> None:
+        """Take over a setting that ``parse_events`` made."""
+        self.setting = setting
+        self.by_key, self.by_event = "K" in setting, "E" in setting
+        feed = self.server.store.feed
+        published = self.by_key or self.by_event
+        feed.wanted = {name for kind, name in SILENT.items() if kind in setting} if published else set()
+        if published and setting.strip("KE"):
+            feed.subscribe(self.on_change)
+        else:
+            feed.unsubscribe(self.on_change)
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Publish one change."""
+        kind = EVENTS.get(event)
+        if kind is None or kind not in self.setting:
+            return
+        pubsub: PubSub = self.server.pubsub
+        if not pubsub.clients:
+            return
+        name = b"session" if keyspace.index < 0 else b"%d" % keyspace.index
+        within = keyspace if keyspace.index < 0 else None
+        if self.by_key:
+            pubsub.publish(b"__keyspace@%b__:%b" % (name, key), event.encode(), within=within)
+        if self.by_event:
+            pubsub.publish(b"__keyevent@%b__:%b" % (name, event.encode()), key, within=within)

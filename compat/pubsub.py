@@ -1,0 +1,195 @@
+"""Pub/Sub: who has subscribed to what, and the way of a message to all of them.
+
+A message is encoded once a protocol, whoever many take it. Native clients (JSON lines, WebSocket) get it as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from januskv.resp.encoder import encode
+from januskv.resp.replies import Push, RawReply
+from januskv.storage.feed import Feed
+from januskv.storage.glob import matcher
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.values import text_from_bytes
+
+from .events import EVENTS
+
+if TYPE_CHECKING:
+    from .client import Client
+
+Subscribers = dict["Client", None]
+
+# What one can subscribe to; the words of replies begin with the prefix, of messages too.
+CHANNELS: Final = ""
+PATTERNS: Final = "p"
+SHARDS: Final = "s"
+
+
+class Subscriptions:
+    """What one client has subscribed to, in order."""
+
+    __slots__ = ("channels", "keys", "native", "patterns", "shards")
+
+    def __init__(self) -> None:
+        self.channels: dict[bytes, None] = {}
+        self.patterns: dict[bytes, None] = {}
+        self.shards: dict[bytes, None] = {}
+        self.keys: dict[bytes, Callable[[bytes], Any]] = {}  # patterns of keys, of native clients
+        self.native = False  # messages are JSON
+
+    def of(self, kind: str) -> dict[bytes, None]:
+        """The names of one kind."""
+        if kind == SHARDS:
+            return self.shards
+        return self.patterns if kind == PATTERNS else self.channels
+
+    def count(self, kind: str) -> int:
+        """The number that replies tell: of shard channels, or of channels and patterns."""
+        return len(self.shards) if kind == SHARDS else len(self.channels) + len(self.patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self.channels or self.patterns or self.shards or self.keys)
+
+
+class PubSub:
+    """All subscriptions of a server."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.channels: dict[bytes, Subscribers] = {}
+        self.patterns: dict[bytes, Subscribers] = {}
+        self.shards: dict[bytes, Subscribers] = {}
+        self.matchers: dict[bytes, Callable[[bytes], Any]] = {}
+        self.clients: Subscribers = {}
+        self.watching: Subscribers = {}  # native clients that want to hear of keys
+
+    def of(self, kind: str) -> dict[bytes, Subscribers]:
+        """The subscribers of one kind by name."""
+        if kind == SHARDS:
+            return self.shards
+        return self.patterns if kind == PATTERNS else self.channels
+
+    # ------------------------------------------------------------ subscribing
+
+    def subscribe(self, client: Client, kind: str, name: bytes, *, native: bool = False) -> int:
+        """Let a client have messages; how many subscriptions of this sort it has then."""
+        if client.subscriptions is None:
+            client.subscriptions = Subscriptions()
+        client.subscriptions.native = native
+        client.subscriptions.of(kind)[name] = None
+        self.of(kind).setdefault(name, {})[client] = None
+        self.clients[client] = None
+        if kind == PATTERNS and name not in self.matchers:
+            self.matchers[name] = matcher(name)
+        return client.subscriptions.count(kind)
+
+    def unsubscribe(self, client: Client, kind: str, name: bytes) -> int:
+        """Let a client have no more of these messages, if it had; how many subscriptions of this sort are left."""
+        subscriptions = client.subscriptions
+        if subscriptions is None:
+            return 0
+        if name in subscriptions.of(kind):
+            del subscriptions.of(kind)[name]
+            subscribers = self.of(kind)[name]
+            del subscribers[client]
+            if not subscribers:
+                del self.of(kind)[name]
+                if kind == PATTERNS:
+                    del self.matchers[name]
+        left = subscriptions.count(kind)
+        self._drop_empty(client)
+        return left
+
+    def _drop_empty(self, client: Client) -> None:
+        if not client.subscriptions:
+            client.subscriptions = None
+            self.clients.pop(client, None)
+
+    def forget(self, client: Client) -> None:
+        """A client has gone, or begins anew."""
+        subscriptions = client.subscriptions
+        if subscriptions is not None:
+            for kind in (CHANNELS, PATTERNS, SHARDS):
+                for name in list(subscriptions.of(kind)):
+                    self.unsubscribe(client, kind, name)
+            for pattern in list(subscriptions.keys):
+                self.unwatch(client, pattern)
+
+    # ------------------------------------------------------------ keys, for native clients
+
+    def watch(self, client: Client, pattern: bytes) -> None:
+        """Let a native client hear of changes to keys that fit, in the keyspace that it has selected."""
+        if client.subscriptions is None:
+            client.subscriptions = Subscriptions()
+        client.subscriptions.native = True
+        client.subscriptions.keys[pattern] = matcher(pattern)
+        self.clients[client] = self.watching[client] = None
+        self.feed.subscribe(self.on_change)
+
+    def unwatch(self, client: Client, pattern: bytes) -> None:
+        """Let a native client hear no more of these keys, if it did."""
+        subscriptions = client.subscriptions
+        if subscriptions is None or subscriptions.keys.pop(pattern, None) is None:
+            return
+        if not subscriptions.keys:
+            del self.watching[client]
+            if not self.watching:
+                self.feed.unsubscribe(self.on_change)
+        self._drop_empty(client)
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Tell the native clients that want to hear of this key."""
+        if event not in EVENTS:
+            return
+        for client in list(self.watching):
+            held = client.subscriptions
+            if held is not None and client.keyspace is keyspace and any(fits(key) for fits in held.keys.values()):
+                body = {"key": text_from_bytes(key), "event": event}
+                client.connection.push_native({"SV_KEY_EVENT": body})
+                client.connection.check_output()
+
+    # ------------------------------------------------------------ messages
+
+    def publish(self, channel: bytes, message: bytes, *, within: Keyspace | None = None) -> int:
+        """Send a message to a channel's subscribers and to those of patterns that fit; how many got it.
+
+        ``within`` lets only the clients have it that have selected this keyspace.
+        """
+        sent = self._send(self.channels.get(channel), [b"message", channel, message], within)
+        for pattern, fits in self.matchers.items():
+            if fits(channel):
+                sent += self._send(self.patterns[pattern], [b"pmessage", pattern, channel, message], within)
+        return sent
+
+    def publish_shard(self, channel: bytes, message: bytes) -> int:
+        """Send a message to a shard channel's subscribers; how many got it."""
+        return self._send(self.shards.get(channel), [b"smessage", channel, message], None)
+
+    def _send(self, subscribers: Subscribers | None, parts: list[bytes], within: Keyspace | None) -> int:
+        if not subscribers:
+            return 0
+        wires: dict[int, RawReply] = {}
+        sent = 0
+        for client in list(subscribers):
+            if within is not None and client.keyspace is not within:
+                continue
+            sent += 1
+            subscriptions = client.subscriptions
+            if subscriptions is not None and subscriptions.native:
+                client.connection.push_native(as_json(parts))
+            else:
+                protocol = client.protocol
+                if protocol not in wires:
+                    wires[protocol] = RawReply(encode(Push(parts), protocol))
+                client.push(wires[protocol])
+            client.connection.check_output()
+        return sent
+
+
+def as_json(parts: list[bytes]) -> dict[str, Any]:
+    """A message as the JSON that native clients get: ``{"SV_MESSAGE": {...}}``."""
+    names = ("pattern", "channel", "message") if len(parts) == 4 else ("channel", "message")
+    return {"SV_MESSAGE": {name: text_from_bytes(part) for name, part in zip(names, parts[1:], strict=True)}}
