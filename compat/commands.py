@@ -7,6 +7,7 @@ from januskv.commands.table import CommandTable, Family
 
 from . import service
 from .redis import (
+    bitmaps,
     client_verbs,
     command_verbs,
     connection_verbs,
@@ -37,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     client_verbs.verbs,
     keys.verbs,
     strings.verbs,
+    bitmaps.verbs,
     hashes.verbs,
     lists.verbs,
     list_blocking.verbs,

@@ -24,6 +24,7 @@ ZADD z 1 a 2 b | ZADD z 1 a | ZADD z XX 5 nokey | ZADD z INCR 3 a | ZINCRBY z 1 
 ZREMRANGEBYSCORE z 0 1 | ZREMRANGEBYLEX z [a [b | ZRANGESTORE zd z 0 -1 | ZUNIONSTORE zd 1 z | ZINTERSTORE zd 2 z nokey | ZMPOP 1 z MIN COUNT 9 | BZPOPMIN zd 0.01
 XADD x 1-1 f v | XADD x MAXLEN 1 2-1 f v | XGROUP CREATE x g $ | XGROUP CREATECONSUMER x g c | XGROUP SETID x g 0 | XREADGROUP GROUP g c2 STREAMS x > | XACK x g 2-1
 XTRIM x MAXLEN 0 | XSETID x 9-9 | XADD x 10-1 f v | XDEL x 10-1 | XGROUP DELCONSUMER x g c | XGROUP DESTROY x g | DEL x
+SETBIT bits 3 1 | SETBIT bits 3 1 | SETBIT bits 3 0 | BITOP NOT bits2 bits | BITOP AND bits2 nokey | BITFIELD bits SET u8 0 5 | BITFIELD bits GET u8 0 | BITFIELD bits OVERFLOW FAIL SET u8 0 300
 SET a 1 | FLUSHDB | SET q 1 | SWAPDB 0 1 | FLUSHALL
 """
 LINES = [line.strip() for row in PROGRAM.strip().splitlines() for line in row.split(" | ")]

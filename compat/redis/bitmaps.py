@@ -1,0 +1,278 @@
+"""Bitmap verbs: strings as arrays of bits. JSON numbers, booleans and null are strings to these verbs too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import Reply
+from januskv.storage.bits import combine, count, find, get_field, set_field
+from januskv.storage.errors import NotAnInteger
+
+from .args import SYNTAX_ERROR, Args, parse_int
+from .strings import old_text, string_text
+
+verbs = Family("bitmap")
+
+_WRITE = Flag.WRITE | Flag.DENYOOM
+_BAD_OFFSET = "ERR bit offset is not an integer or out of range"
+
+
+def read_text(ctx: Context, name: bytes) -> bytes:
+    """The bytes of a key for a reading verb; b"" if absent. Raises WrongType."""
+    value = ctx.keyspace.read(name)
+    return b"" if value is None else string_text(value)
+
+
+def offset_of(ctx: Context, text: bytes, width: int = 0) -> int:
+    """A bit offset; ``#3`` counts in fields of a width. Raises RespError."""
+    scaled = width and text[:1] == b"#"
+    try:
+        offset = parse_int(text[1:] if scaled else text)
+    except NotAnInteger:
+        raise RespError(_BAD_OFFSET) from None
+    if scaled:
+        offset *= width
+    if offset < 0 or offset >> 3 >= ctx.store.max_string_bytes:
+        raise RespError(_BAD_OFFSET)
+    return offset
+
+
+@verbs.verb("SETBIT", arity=4, flags=_WRITE, keys=key("RW", "access", "update"), since="2.2.0")
+def setbit(ctx: Context, argv: list[bytes]) -> Reply:
+    """SETBIT key offset value
+
+    Sets or clears the bit at an offset of a string, which is filled up with zeros; returns the bit that was there.
+
+    Cost: O(N) with N bytes of the string, which is copied
+    """
+    offset = offset_of(ctx, argv[2])
+    if argv[3] not in (b"0", b"1"):
+        raise RespError("ERR bit is not an integer or out of range")
+    bit = argv[3] == b"1"
+    text = old_text(ctx, argv[1])
+    byte, mask = offset >> 3, 0x80 >> (offset & 7)
+    old = bool(byte < len(text) and text[byte] & mask)
+    if byte >= len(text) or old != bit:
+        data = bytearray(text.ljust(byte + 1, b"\0"))
+        data[byte] = data[byte] & ~mask | (mask if bit else 0)
+        ctx.keyspace.replace(argv[1], bytes(data), "setbit")
+    return int(old)
+
+
+@verbs.verb("GETBIT", arity=3, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"), since="2.2.0")
+def getbit(ctx: Context, argv: list[bytes]) -> Reply:
+    """GETBIT key offset
+
+    Returns the bit at an offset of a string.
+
+    Cost: O(1)
+    """
+    offset = offset_of(ctx, argv[2])
+    return get_field(read_text(ctx, argv[1]), offset, 1)
+
+
+def bit_range(args: Args, size: int) -> tuple[int, int]:
+    """First bit and end (exclusive) of ``start end [BYTE|BIT]`` in a string of so many bytes. Raises RespError."""
+    start, stop = args.integer(), args.integer()
+    in_bits = False
+    if args.more():
+        unit = args.word()
+        if unit not in (b"BIT", b"BYTE"):
+            raise RespError(SYNTAX_ERROR)
+        in_bits = unit == b"BIT"
+    args.end()
+    total = size << 3 if in_bits else size
+    if start < 0 and stop < 0 and start > stop:
+        return 0, 0
+    start = max(start + total, 0) if start < 0 else start
+    stop = max(stop + total, 0) if stop < 0 else min(stop, total - 1)
+    if start > stop:
+        return 0, 0
+    return (start, stop + 1) if in_bits else (start << 3, (stop + 1) << 3)
+
+
+@verbs.verb("BITCOUNT", arity=-2, flags=Flag.READONLY, keys=key("RO", "access"), since="2.6.0")
+def bitcount(ctx: Context, argv: list[bytes]) -> Reply:
+    """BITCOUNT key [start end [BYTE | BIT]]
+
+    Counts the bits that are set in a string, or in a part of it.
+
+    Cost: O(N)
+    """
+    text = read_text(ctx, argv[1])
+    if not text:
+        return 0
+    if len(argv) == 3 or len(argv) > 5:
+        raise RespError(SYNTAX_ERROR)
+    first, end = (0, len(text) << 3) if len(argv) == 2 else bit_range(Args(argv, 2), len(text))
+    return count(text, first, end)
+
+
+@verbs.verb("BITPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="2.8.7")
+def bitpos(ctx: Context, argv: list[bytes]) -> Reply:
+    """BITPOS key bit [start [end [BYTE | BIT]]]
+
+    Finds the first set or clear bit in a string, or in a part of it; -1 if there is none.
+
+    Without an end a string of ones counts as followed by zeros.
+
+    Cost: O(N)
+    """
+    if argv[2] not in (b"0", b"1"):
+        parse_int(argv[2])
+        raise RespError("ERR The bit argument must be 1 or 0.")
+    bit = int(argv[2])
+    text = read_text(ctx, argv[1])
+    open_ended = len(argv) < 5
+    words = argv[3:] + ([b"-1"] if len(argv) == 4 else []) if len(argv) > 3 else [b"0", b"-1"]
+    first, end = bit_range(Args(words, 0), len(text))
+    if not text:
+        return -1 if bit else 0
+    if first >= end:
+        return -1
+    found = find(text, bit, first, end)
+    return len(text) << 3 if found < 0 and not bit and open_ended else found
+
+
+@verbs.verb(
+    "BITOP",
+    arity=-4,
+    flags=_WRITE,
+    keys=(key("OW", "update", begin=2), key("RO", "access", begin=3, last=-1)),
+    since="2.6.0",
+)
+def bitop(ctx: Context, argv: list[bytes]) -> Reply:
+    """BITOP <AND | OR | XOR | NOT> destkey key [key ...]
+
+    Stores a bitwise operation over strings in a key; returns its length.
+
+    Cost: O(N) with N bytes of all strings
+    """
+    operation = argv[1].upper().decode(errors="replace")
+    if operation not in ("AND", "OR", "XOR", "NOT"):
+        raise RespError(SYNTAX_ERROR)
+    if operation == "NOT" and len(argv) != 4:
+        raise RespError("ERR BITOP NOT must be called with a single source key.")
+    result = combine(operation, [old_text(ctx, name) for name in argv[3:]])
+    if result:
+        ctx.keyspace.put(argv[2], result, "set")
+    else:
+        ctx.keyspace.delete(argv[2])
+    return len(result)
+
+
+# ---------------------------------------------------------------- integers of any width
+
+
+@dataclass(slots=True)
+class FieldStep:
+    """One step of BITFIELD: GET, SET or INCRBY of the integer at an offset; what an overflow does."""
+
+    verb: bytes
+    signed: bool
+    width: int
+    offset: int
+    amount: int = 0
+    overflow: bytes = b"WRAP"
+
+    def fitted(self, value: int) -> int | None:
+        """A result as it is stored, None where it overflows and may not."""
+        low = -(1 << (self.width - 1)) if self.signed else 0
+        high = low + (1 << self.width) - 1
+        if low <= value <= high:
+            return value
+        if self.overflow == b"SAT":
+            return low if value < low else high
+        if self.overflow == b"FAIL":
+            return None
+        return (value - low) % (1 << self.width) + low
+
+
+def field_steps(ctx: Context, args: Args, *, read_only: bool) -> Iterator[FieldStep]:
+    """The steps of a command line. Raises RespError, NotAnInteger."""
+    overflow = b"WRAP"
+    while args.more():
+        verb = args.word()
+        if verb == b"OVERFLOW" and args.more():
+            overflow = args.word()
+            if overflow not in (b"WRAP", b"SAT", b"FAIL"):
+                raise RespError("ERR Invalid OVERFLOW type specified")
+            continue
+        wanted = {b"GET": 2, b"SET": 3, b"INCRBY": 3}.get(verb)
+        if wanted is None or args.left() < wanted:
+            raise RespError(SYNTAX_ERROR)
+        signed, width = field_type(args.take())
+        step = FieldStep(verb, signed, width, offset_of(ctx, args.take(), width), overflow=overflow)
+        if step.offset + width > ctx.store.max_string_bytes << 3:
+            raise RespError(_BAD_OFFSET)
+        if verb != b"GET":
+            if read_only:
+                raise RespError("ERR BITFIELD_RO only supports the GET subcommand")
+            step.amount = args.integer()
+            if verb == b"SET" and not signed:
+                step.amount %= 1 << 64  # as C takes a negative number for an unsigned one
+        yield step
+
+
+def field_type(text: bytes) -> tuple[bool, int]:
+    """Whether a type such as i16 or u8 is signed, and its width. Raises RespError."""
+    signed = text[:1] == b"i"
+    try:
+        width = parse_int(text[1:])
+    except NotAnInteger:
+        width = 0
+    if text[:1] not in (b"i", b"u") or not 1 <= width <= (64 if signed else 63):
+        raise RespError(
+            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+        )
+    return signed, width
+
+
+@verbs.verb("BITFIELD", arity=-2, flags=_WRITE, keys=key("RW", "access", "update", "variable_flags"), since="3.2.0")
+def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
+    """BITFIELD key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> ...]]
+
+    Reads and changes integers of any width in a string; one reply for each, null for an overflow that fails.
+
+    Cost: O(1) for each, and where something is changed O(N) with N bytes of the string, which is copied
+    """
+    steps = list(field_steps(ctx, Args(argv, 2), read_only=False))
+    writes = any(step.verb != b"GET" for step in steps)
+    text = old_text(ctx, argv[1]) if writes else read_text(ctx, argv[1])
+    data = bytearray(text)
+    replies: list[Reply] = []
+    changed = False
+    for step in steps:
+        old = get_field(data, step.offset, step.width, signed=step.signed)
+        if step.verb == b"GET":
+            replies.append(old)
+            continue
+        new = step.fitted(step.amount if step.verb == b"SET" else old + step.amount)
+        if new is None:
+            replies.append(None)
+            continue
+        replies.append(old if step.verb == b"SET" else new)
+        size = len(data)
+        set_field(data, step.offset, step.width, new)
+        changed = changed or new != old or len(data) != size
+    if changed:
+        ctx.keyspace.replace(argv[1], bytes(data), "setbit")
+    return replies
+
+
+@verbs.verb("BITFIELD_RO", arity=-2, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"), since="6.0.0")
+def bitfield_ro(ctx: Context, argv: list[bytes]) -> Reply:
+    """BITFIELD_RO key [GET encoding offset [GET encoding offset ...]]
+
+    Reads integers of any width in a string.
+
+    Cost: O(1) for each
+    """
+    steps = list(field_steps(ctx, Args(argv, 2), read_only=True))
+    text = read_text(ctx, argv[1])
+    return [get_field(text, step.offset, step.width, signed=step.signed) for step in steps]
