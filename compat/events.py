@@ -6,7 +6,7 @@ from typing import Final
 
 _BY_CLASS: Final = {
     "g": "del rename_from rename_to copy_to move_from move_to restore expire persist sortstore",
-    "$": "set setrange setbit append incrby incrbyfloat",
+    "$": "set setrange setbit pfadd append incrby incrbyfloat",
     "l": "lpush rpush lpop rpop linsert lset lrem ltrim",
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
     "h": "hset hincrby hincrbyfloat hdel hexpire hexpired hpersist",

@@ -56,6 +56,8 @@ FAULTS: dict[type[Exception], Fault] = {
     ),
     errors.IndexExists: Fault(Status.VALUE_TYPE, "ERR the member is indexed already", 409, SeriesStatus.INDEX_EXISTS),
     errors.NotIndexed: Fault(Status.VALUE_TYPE, "ERR the member is not indexed", 400, SeriesStatus.NOT_INDEXED),
+    errors.NotHyperLogLog: Fault(Status.VALUE_TYPE, "WRONGTYPE Key is not a valid HyperLogLog string value.", 409),
+    errors.CorruptHyperLogLog: Fault(Status.VALUE_TYPE, "INVALIDOBJ Corrupted HLL object detected", 409),
     errors.HeldBySeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
 }
 

@@ -341,7 +341,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         alias="zset-max-ziplist-value",
     ),
     _only("list-compress-depth", integer(), 0, "lists are not compressed"),
-    _only("hll-sparse-max-bytes", memory(), 3000, "HyperLogLogs are not built yet"),
+    Parameter(
+        "hll-sparse-max-bytes", memory(0, 16384), 3000, "Bytes of registers up to which a HyperLogLog is kept sparse."
+    ),
     Parameter(
         "stream-node-max-entries",
         integer(),

@@ -71,3 +71,11 @@ class DuplicateSample(StorageError):
 
 class SampleTooOld(StorageError):
     """The sample is older than the series keeps samples."""
+
+
+class NotHyperLogLog(StorageError):
+    """A string is no HyperLogLog."""
+
+
+class CorruptHyperLogLog(StorageError):
+    """A HyperLogLog's registers make no sense."""

@@ -1,0 +1,183 @@
+"""HyperLogLog verbs. The strings are those of Redis, which reads ours and the other way round."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import OK, Reply, Simple
+from januskv.storage.hyperloglog import (
+    HEADER,
+    Registers,
+    add,
+    count_of,
+    dense,
+    empty,
+    estimate,
+    is_sparse,
+    registers_of,
+    sparse,
+)
+
+from .strings import string_text
+
+verbs = Family("hyperloglog")
+
+_WRITE = Flag.WRITE | Flag.DENYOOM
+
+
+def _held(ctx: Context, name: bytes) -> bytes | None:
+    """The HyperLogLog of a key, None if absent. Raises WrongType, NotHyperLogLog."""
+    value = ctx.keyspace.get(name)
+    if value is None:
+        return None
+    data = string_text(value)
+    is_sparse(data)
+    return data
+
+
+@verbs.verb("PFADD", arity=-2, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.8.9")
+def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
+    """PFADD key [element [element ...]]
+
+    Adds elements to a HyperLogLog, which is created if the key doesn't exist; tells whether its estimate may have changed.
+
+    Cost: O(1) for each element
+    """
+    held = _held(ctx, argv[1])
+    data = empty() if held is None else held
+    changed = add(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
+    if changed is None and held is not None:
+        return 0
+    ctx.keyspace.replace(argv[1], data if changed is None else changed, "pfadd")
+    return 1
+
+
+@verbs.verb(
+    "PFCOUNT",
+    arity=-2,
+    flags=Flag.READONLY,
+    keys=key(
+        "RW",
+        "access",
+        last=-1,
+        notes="RW because it may change the internal representation of the key, and propagate to replicas",
+    ),
+    since="2.8.9",
+)
+def pfcount(ctx: Context, argv: list[bytes]) -> Reply:
+    """PFCOUNT key [key ...]
+
+    Returns how many different elements were added to a HyperLogLog, about; to any of several.
+
+    Cost: O(N) with N keys
+    """
+    for name in argv[1:]:
+        ctx.keyspace.read(name)
+    if len(argv) == 2:
+        held = _held(ctx, argv[1])
+        return 0 if held is None else count_of(held)
+    return estimate(_merged([_held(ctx, name) for name in argv[1:]]))
+
+
+def _merged(parts: list[bytes | None]) -> Registers:
+    """The highest value of each register."""
+    found = registers_of(empty())
+    for part in parts:
+        if part is not None:
+            found = np.maximum(found, registers_of(part))
+    return found
+
+
+@verbs.verb(
+    "PFMERGE",
+    arity=-2,
+    flags=_WRITE,
+    keys=(key("RW", "access", "insert"), key("RO", "access", begin=2, last=-1)),
+    since="2.8.9",
+)
+def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
+    """PFMERGE destkey [sourcekey [sourcekey ...]]
+
+    Merges HyperLogLogs into one.
+
+    Cost: O(N) with N keys
+    """
+    parts = [_held(ctx, name) for name in argv[1:]]
+    registers = _merged(parts)
+    all_sparse = all(part is None or is_sparse(part) for part in parts)
+    small = sparse(registers, ctx.server.config.hll_sparse_max_bytes) if all_sparse else None
+    ctx.keyspace.replace(argv[1], dense(registers) if small is None else small, "pfadd")
+    return OK
+
+
+@verbs.verb("PFDEBUG", arity=3, flags=_WRITE | Flag.ADMIN, keys=key("RW", "access", begin=2), since="2.8.9")
+def pfdebug(ctx: Context, argv: list[bytes]) -> Reply:
+    """PFDEBUG subcommand key
+
+    Shows the inside of a HyperLogLog: GETREG its registers, DECODE its sparse runs, ENCODING its form, TODENSE makes
+    it dense.
+
+    Cost: O(1)
+    """
+    held = _held(ctx, argv[2])
+    if held is None:
+        raise RespError("ERR The specified key does not exist")
+    word = argv[1].upper()
+    if word in (b"GETREG", b"TODENSE"):
+        was_sparse = is_sparse(held)
+        registers = registers_of(held)
+        if was_sparse:
+            ctx.keyspace.replace(argv[2], dense(registers), "pfadd")
+        return registers.tolist() if word == b"GETREG" else int(was_sparse)
+    if word == b"ENCODING":
+        return Simple(b"sparse" if is_sparse(held) else b"dense")
+    if word == b"DECODE":
+        if not is_sparse(held):
+            raise RespError("ERR HLL encoding is not sparse")
+        return b" ".join(_runs(held))
+    raise RespError(f"ERR Unknown PFDEBUG subcommand '{argv[1].decode(errors='replace')}'")
+
+
+def _runs(data: bytes) -> list[bytes]:
+    """The runs of a sparse HyperLogLog, as Redis names them."""
+    found, at = [], HEADER
+    while at < len(data):
+        code = data[at]
+        if code & 0x80:
+            found.append(b"v:%d,%d" % ((code >> 2 & 31) + 1, (code & 3) + 1))
+        elif code & 0x40:
+            at += 1
+            found.append(b"Z:%d" % (((code & 63) << 8 | data[at]) + 1))
+        else:
+            found.append(b"z:%d" % (code + 1))
+        at += 1
+    return found
+
+
+@verbs.verb("PFSELFTEST", arity=1, flags=Flag.ADMIN, since="2.8.9")
+def pfselftest(ctx: Context, argv: list[bytes]) -> Reply:
+    """PFSELFTEST
+
+    Compares sparse and dense form with each other, and estimates with the truth.
+
+    Cost: O(N) with 20,000 elements
+    """
+    data = empty()
+    elements = [b"%d" % random.getrandbits(64) for _ in range(20_000)]
+    for at in range(0, len(elements), 100):
+        data = add(data, elements[at : at + 100], 3000) or data
+        registers = registers_of(data)
+        small = sparse(registers, 1 << 20)
+        if not np.array_equal(registers_of(dense(registers)), registers) or small is None:
+            raise RespError("ERR TESTFAILED the forms of the registers differ")
+        if not np.array_equal(registers_of(small), registers):
+            raise RespError("ERR TESTFAILED the forms of the registers differ")
+    if abs(count_of(data) - len(elements)) > len(elements) * 0.05:
+        raise RespError("ERR TESTFAILED too high error")
+    return OK
