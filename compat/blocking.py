@@ -14,7 +14,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
-from januskv.commands.declare import Flag
 from januskv.resp.replies import NO_REPLY, ErrorReply, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
@@ -173,8 +172,7 @@ def blocking_timeout(text: bytes) -> int | None:
 
 def may_wait(ctx: Context) -> bool:
     """Whether the client's reply may come later than its command ends: not in EXEC, not at the native doors."""
-    running = None if ctx.client is None else ctx.client.connection.last_command
-    return running is not None and Flag.COMMITS not in running.flags  # EXEC has it
+    return ctx.client is not None and not ctx.server.in_exec
 
 
 def block(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from januskv.commands.table import Command
 
     from .connection import Connection
+    from .tracking import TrackingMode
 
 
 def format_address(address: Any) -> str:
@@ -53,6 +54,7 @@ class Client:
         "reply_mode",
         "session",
         "subscriptions",
+        "tracking",
         "unix_socket",
         "user",
         "watch_broken",
@@ -83,6 +85,7 @@ class Client:
         self.watched: set[tuple[Keyspace, bytes]] = set()
         self.watch_broken = False
         self.subscriptions: Subscriptions | None = None
+        self.tracking: TrackingMode | None = None
 
     @property
     def subscribing(self) -> bool:
@@ -109,6 +112,7 @@ class Client:
             and self.reply_mode == "on"
             and not self.monitoring
             and not self.subscribing
+            and (self.tracking is None or (self.tracking.broadcast and not self.tracking.no_loop))
             and (self.session is None or not self.session.ended)
         )
 

@@ -117,11 +117,17 @@ class Dispatcher:
     def execute(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
         """Run one command, timed and counted; errors become replies."""
         server = self.server
+        client: Client = context.client
+        tracked = client.tracking is not None
+        if tracked:
+            server.tracking.began(client)
         started = now_ns()
         try:
             reply: Reply = command.run(context, argv)  # type: ignore[assignment]
         except Exception as error:
             reply = self.failure(command, argv, error)
+        if tracked:
+            server.tracking.ended(client, command, argv)
         spent_ns = now_ns() - started
         context.client.connection.timed_ns += spent_ns
         usec = spent_ns // 1000

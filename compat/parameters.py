@@ -296,7 +296,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "notify-keyspace-events", EVENTS, "", "Which changes of keys are published to channels (KEg$lshzxetdmnA)."
     ),
-    _only("tracking-table-max-keys", integer(), 1_000_000, "client-side caching is not built yet"),
+    Parameter(
+        "tracking-table-max-keys",
+        integer(),
+        1_000_000,
+        "Most keys that are remembered for client-side caches; 0: any number.",
+    ),
     _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
     _only("daemonize", BOOL, False, "the server runs in the foreground; let a service manager start it"),
     _only("logfile", TEXT, "", "the log goes to standard output"),

@@ -24,6 +24,7 @@ from .config import Config
 from .notifications import Notifier
 from .outbox import Outbox
 from .pubsub import PubSub
+from .tracking import Tracking
 
 if TYPE_CHECKING:
     from januskv.storage.sessions import Session
@@ -185,6 +186,8 @@ class Server:
         self.waiting = Waiting(self)
         self.pubsub = PubSub(store.feed)
         self.notifier = Notifier(self)
+        self.tracking = Tracking(self)
+        self.in_exec = False  # the commands of a transaction run
         self.over_resp = False  # a native command runs that came as a RESP verb
         self.stats = Stats()
         self.outbox = Outbox()
@@ -264,6 +267,7 @@ class Server:
         self.watches.forget(client)
         self.waiting.forget(client)
         self.pubsub.forget(client)
+        self.tracking.turn_off(client)
         self.refresh_hot()
 
     def config_changed(self) -> None:

@@ -235,9 +235,10 @@ def field_type(text: bytes) -> tuple[bool, int]:
 
 @verbs.verb("BITFIELD", arity=-2, flags=_WRITE, keys=key("RW", "access", "update", "variable_flags"), since="3.2.0")
 def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
-    """BITFIELD key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> ...]]
+    """BITFIELD key [GET encoding offset] [OVERFLOW <WRAP | SAT | FAIL>] [SET encoding offset value] [INCRBY encoding offset increment]
 
-    Reads and changes integers of any width in a string; one reply for each, null for an overflow that fails.
+    Reads and changes integers of any width in a string; one reply for each, null for an overflow that fails. All
+    parts may come several times, in any order.
 
     Cost: O(1) for each, and where something is changed O(N) with N bytes of the string, which is copied
     """

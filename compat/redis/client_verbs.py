@@ -10,6 +10,8 @@ from januskv.commands.table import Family
 from januskv.compat.client import Client
 from januskv.compat.faults import RespError
 from januskv.compat.server import Server
+from januskv.compat.tracking import TrackingMode
+from januskv.compat.tracking import describe as describe_tracking
 from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
 
@@ -188,54 +190,99 @@ def client_maint_notifications(ctx: Context, argv: list[bytes]) -> Reply:
 
 @verbs.verb("CLIENT|TRACKING", arity=-3, flags=_ANY, since="6.0.0")
 def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLIENT TRACKING <ON | OFF>
+    """CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]
 
-    Client-side caching is not built yet: OFF is accepted, ON is refused.
+    Lets the server tell the connection, or the one that REDIRECT names, when keys that it has read change.
 
-    Cost: O(1)
+    BCAST: of all keys, or those with a PREFIX. OPTIN and OPTOUT: only of keys read right after CLIENT CACHING, or of
+    all but those. NOLOOP: not of what the connection changes itself.
 
-    Differs: ON is refused.
+    Cost: O(N) with N prefixes
     """
-    if argv[2].upper() == b"OFF" and len(argv) == 3:
+    args = Args(argv, 2)
+    word = args.word()
+    mode = TrackingMode()
+    while args.more():
+        option = args.word()
+        if option == b"REDIRECT" and args.more():
+            if mode.redirect:
+                raise RespError("ERR A client can only redirect to a single other client")
+            mode.redirect = args.integer("ERR Invalid client ID")
+            if mode.redirect not in ctx.server.clients:
+                raise RespError("ERR The client ID you want redirect to does not exist")
+        elif option == b"PREFIX" and args.more():
+            mode.prefixes.append(args.take())
+        elif option == b"BCAST":
+            mode.broadcast = True
+        elif option == b"OPTIN":
+            mode.opt_in = True
+        elif option == b"OPTOUT":
+            mode.opt_out = True
+        elif option == b"NOLOOP":
+            mode.no_loop = True
+        else:
+            raise RespError(SYNTAX_ERROR)
+    if word == b"OFF":
+        ctx.server.tracking.turn_off(ctx.client)
         return OK
-    if argv[2].upper() == b"ON":
-        raise RespError("ERR client-side caching is not supported by this server yet")
-    raise RespError(SYNTAX_ERROR)
+    if word != b"ON":
+        raise RespError(SYNTAX_ERROR)
+    if mode.prefixes and not mode.broadcast:
+        raise RespError("ERR PREFIX option requires BCAST mode to be enabled")
+    if mode.broadcast and (mode.opt_in or mode.opt_out):
+        raise RespError("ERR OPTIN and OPTOUT are not compatible with BCAST")
+    if mode.opt_in and mode.opt_out:
+        raise RespError("ERR You can't specify both OPTIN mode and OPTOUT mode")
+    ctx.server.tracking.turn_on(ctx.client, mode)
+    return OK
 
 
 @verbs.verb("CLIENT|CACHING", arity=3, flags=_ANY, since="6.0.0")
 def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT CACHING <YES | NO>
 
-    Refused, since client-side caching cannot be on.
+    Says of the next command whether the keys that it reads are tracked.
 
     Cost: O(1)
     """
-    raise RespError(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
-    )
+    mode = ctx.client.tracking
+    if mode is None or not (mode.opt_in or mode.opt_out):
+        raise RespError(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+        )
+    word = argv[2].upper()
+    if word == b"YES" and not mode.opt_in:
+        raise RespError("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
+    if word == b"NO" and not mode.opt_out:
+        raise RespError("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
+    if word not in (b"YES", b"NO"):
+        raise RespError(SYNTAX_ERROR)
+    mode.caching = True
+    return OK
 
 
 @verbs.verb("CLIENT|TRACKINGINFO", arity=2, flags=_ANY, since="6.2.0")
 def client_trackinginfo(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT TRACKINGINFO
 
-    Describes client-side caching, which is off.
+    Describes how the connection is told of changed keys.
 
     Cost: O(1)
     """
-    return {"flags": SetReply(["off"]), "redirect": -1, "prefixes": []}
+    found = describe_tracking(ctx.client.tracking)
+    return {**found, "flags": SetReply(found["flags"])}
 
 
 @verbs.verb("CLIENT|GETREDIR", arity=2, flags=_ANY, since="6.0.0")
 def client_getredir(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT GETREDIR
 
-    Returns the connection that invalidations go to: -1, client-side caching is off.
+    Returns the connection that is told of changed keys: 0 for this one, -1 where tracking is off.
 
     Cost: O(1)
     """
-    return -1
+    mode = ctx.client.tracking
+    return -1 if mode is None else int(mode.redirect)
 
 
 # ---------------------------------------------------------------- all connections
@@ -249,6 +296,9 @@ def flags_of(client: Client) -> str:
         ("x", client.queue is not None),
         ("d", client.watch_broken),
         ("U", client.unix_socket),
+        ("t", client.tracking is not None),
+        ("R", client.tracking is not None and client.tracking.broken),
+        ("B", client.tracking is not None and client.tracking.broadcast),
         ("e", client.no_evict),
         ("T", client.no_touch),
     ]
@@ -292,7 +342,7 @@ def describe(server: Server, client: Client) -> bytes:
         ("events", "rw" if unread else "r"),
         ("cmd", client.last_command),
         ("user", client.user),
-        ("redir", -1),
+        ("redir", -1 if client.tracking is None else client.tracking.redirect),
         ("resp", client.protocol),
         ("lib-name", client.lib_name.decode()),
         ("lib-ver", client.lib_ver.decode()),

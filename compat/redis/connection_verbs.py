@@ -203,6 +203,7 @@ def reset(ctx: Context, argv: list[bytes]) -> Reply:
     server.watches.forget(client)
     server.set_monitor(client, False)
     server.pubsub.forget(client)
+    server.tracking.turn_off(client)
     client.queue = None
     client.queue_failed = False
     client.reply_mode = "on"

@@ -78,7 +78,13 @@ def exec_(ctx: Context, argv: list[bytes]) -> Reply:
     if broken:
         return NULL_ARRAY
     execute = ctx.server.dispatcher.execute
-    return [execute(ctx, command, line) for command, line in queue]
+    ctx.server.in_exec = True
+    try:
+        return [execute(ctx, command, line) for command, line in queue]
+    finally:
+        ctx.server.in_exec = False
+        if client.tracking is not None:
+            client.tracking.caching = False
 
 
 def _has_expired(keyspace: Keyspace, name: bytes) -> bool:

@@ -89,7 +89,6 @@ def test_list_by_type_and_number(house: Any, wire: Any) -> None:
         ("CLIENT PAUSE -1", "ERR timeout is negative"),
         ("CLIENT PAUSE 1 x", "ERR CLIENT PAUSE mode must be WRITE or ALL"),
         ("CLIENT REPLY x", "ERR syntax error"),
-        ("CLIENT TRACKING ON", "ERR client-side caching is not supported by this server yet"),
         ("CLIENT TRACKING x", "ERR syntax error"),
         ("CLIENT UNBLOCK 5 x", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
         ("CLIENT NOSUCH", "ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP."),

@@ -1,0 +1,219 @@
+"""Client-side caching: who has read which key, and who is told that it has changed.
+
+    readers    key -> the clients that have read it and may have it in a cache
+    prefixes   prefix -> the clients that are told of all keys that begin so (BCAST)
+
+As in Redis keys are told apart by name only, not by database: a change in another one tells too much, never too little.
+Messages go out at the end of the event loop's round, behind the reply of the command that brought them about.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from januskv.commands.declare import Flag
+from januskv.commands.table import Command
+from januskv.resp.replies import Push
+from januskv.storage.keyspace import Keyspace
+
+from .faults import RespError
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .server import Server
+
+CHANNEL: Final = b"__redis__:invalidate"
+_SILENT = frozenset(("keymiss", "new"))
+
+
+class TrackingMode:
+    """How one client wants to be told."""
+
+    __slots__ = ("broadcast", "broken", "caching", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
+
+    def __init__(self) -> None:
+        self.redirect = 0  # id of the connection that is told; 0: the client itself
+        self.broadcast = self.opt_in = self.opt_out = self.no_loop = False
+        self.prefixes: list[bytes] = []
+        self.caching = False  # CLIENT CACHING was the last command
+        self.broken = False  # the connection that was to be told is gone
+
+    @property
+    def remembers(self) -> bool:
+        """Whether keys that are read now are remembered."""
+        if self.opt_in:
+            return self.caching
+        return not (self.opt_out and self.caching)
+
+
+class Tracking:
+    """The clients that have tracking on. Listens to the feed while there is any."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.clients: dict[Client, None] = {}
+        self.readers: dict[bytes, dict[Client, None]] = {}
+        self.prefixes: dict[bytes, dict[Client, None]] = {}
+        self.writer: Client | None = None  # whose command runs, if it has tracking on
+        self.pending: dict[Client, dict[bytes, None] | None] = {}  # what to tell; None: everything has gone
+        self.called = False
+
+    # ------------------------------------------------------------ on and off
+
+    def turn_on(self, client: Client, mode: TrackingMode) -> None:
+        """Begin to tell a client, or go on with other options. Raises RespError."""
+        before = client.tracking
+        if before is not None and before.broadcast != mode.broadcast:
+            raise RespError(
+                "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling"
+                " it with a different mode."
+            )
+        if before is not None and ((before.opt_in and mode.opt_out) or (before.opt_out and mode.opt_in)):
+            raise RespError(
+                "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling"
+                " it with a different mode."
+            )
+        if mode.broadcast:
+            _check_prefixes(mode.prefixes, [] if before is None else before.prefixes)
+            held = [] if before is None else before.prefixes
+            mode.prefixes = [*held, *mode.prefixes] or [b""]
+            for prefix in mode.prefixes:
+                self.prefixes.setdefault(prefix, {})[client] = None
+        client.tracking = mode
+        self.clients[client] = None
+        self.server.store.feed.subscribe(self.on_change)
+        client.refresh()
+
+    def turn_off(self, client: Client) -> None:
+        """Tell a client no more; no error if it was not told."""
+        mode = client.tracking
+        if mode is None:
+            return
+        for prefix in mode.prefixes:
+            del self.prefixes[prefix][client]
+            if not self.prefixes[prefix]:
+                del self.prefixes[prefix]
+        client.tracking = None
+        del self.clients[client]
+        self.pending.pop(client, None)
+        if not self.clients:
+            self.readers.clear()
+            self.server.store.feed.unsubscribe(self.on_change)
+        client.refresh()
+
+    # ------------------------------------------------------------ reading
+
+    def began(self, client: Client) -> None:
+        """A command of a client with tracking on begins."""
+        self.writer = client
+
+    def ended(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """It has ended: remember the keys that it has read."""
+        self.writer = None
+        mode = client.tracking
+        if mode is None:
+            return
+        if Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
+            for at in command.key_positions(argv):
+                self.readers.setdefault(argv[at], {})[client] = None
+            self.limit(self.server.config.tracking_table_max_keys)
+        if client.queue is None and command.name != "CLIENT|CACHING" and Flag.COMMITS not in command.flags:
+            mode.caching = mode.caching and self.server.in_exec
+
+    def limit(self, most: int) -> None:
+        """Forget the keys that were remembered first where there are too many; their readers are told."""
+        while most and len(self.readers) > most:
+            self.tell_readers(next(iter(self.readers)))
+
+    # ------------------------------------------------------------ changes
+
+    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Tell the clients that a change concerns."""
+        if event in _SILENT:
+            return
+        if not key and event in ("flushdb", "swapdb"):
+            self.readers.clear()
+            for client in self.clients:
+                self.pending[client] = None
+            self.call()
+            return
+        if key in self.readers:
+            self.tell_readers(key)
+        if self.prefixes:
+            for prefix, clients in self.prefixes.items():
+                if key.startswith(prefix):
+                    for client in clients:
+                        self.tell(client, key)
+
+    def tell_readers(self, key: bytes) -> None:
+        """Tell those that have read a key, once."""
+        for client in self.readers.pop(key):
+            self.tell(client, key)
+
+    def tell(self, client: Client, key: bytes) -> None:
+        """Tell one client of one key, unless it does not want to hear of what it does itself."""
+        mode = client.tracking
+        if mode is None or (mode.no_loop and client is self.writer):
+            return
+        keys = self.pending.setdefault(client, {})
+        if keys is not None:
+            keys[key] = None
+        self.call()
+
+    def call(self) -> None:
+        """Have the messages sent soon, once."""
+        if not self.called:
+            self.called = True
+            self.server.later(0, self.send)
+
+    def send(self) -> None:
+        """Send the messages that wait."""
+        self.called = False
+        pending, self.pending = self.pending, {}
+        for client, keys in pending.items():
+            if client.tracking is not None:
+                self._send(client, client.tracking, None if keys is None else list(keys))
+
+    def _send(self, client: Client, mode: TrackingMode, keys: list[bytes] | None) -> None:
+        target: Client | None = client
+        if mode.redirect:
+            target = self.server.clients.get(mode.redirect)
+            if target is None:
+                mode.broken = True
+                if client.protocol == 3:
+                    client.push(Push([b"tracking-redir-broken", mode.redirect]))
+                return
+        assert target is not None
+        if target.protocol == 3:
+            target.push(Push([b"invalidate", keys]))
+        elif mode.redirect and target.subscriptions is not None and CHANNEL in target.subscriptions.channels:
+            target.push(Push([b"message", CHANNEL, keys]))
+
+
+def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:
+    """Refuse prefixes of which one begins with another. Raises RespError."""
+    for at, prefix in enumerate(new):
+        others = [(each, "an existing") for each in held] + [(each, "another provided") for each in new[at + 1 :]]
+        for other, what in others:
+            if prefix.startswith(other) or other.startswith(prefix):
+                raise RespError(
+                    f"ERR Prefix '{prefix.decode(errors='replace')}' overlaps with {what} prefix "
+                    f"'{other.decode(errors='replace')}'. Prefixes for a single client must not overlap."
+                )
+
+
+def describe(mode: TrackingMode | None) -> dict[str, Any]:
+    """What CLIENT TRACKINGINFO says: flags, redirect, prefixes."""
+    if mode is None:
+        return {"flags": ["off"], "redirect": -1, "prefixes": []}
+    named = [
+        ("on", True),
+        ("bcast", mode.broadcast),
+        ("optin", mode.opt_in),
+        ("caching-yes", mode.opt_in and mode.caching),
+        ("optout", mode.opt_out),
+        ("caching-no", mode.opt_out and mode.caching),
+        ("noloop", mode.no_loop),
+        ("broken_redirect", mode.broken),
+    ]
+    return {"flags": [name for name, is_set in named if is_set], "redirect": mode.redirect, "prefixes": mode.prefixes}

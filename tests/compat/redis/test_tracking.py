@@ -1,0 +1,146 @@
+"""Client-side caching: who is told of which change, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from .test_pubsub import got
+
+
+@pytest.fixture
+def reader(house: Any) -> Any:
+    """A RESP3 client with tracking on that has read a and h."""
+    client = house.connect()
+    client.line("HELLO 3")
+    client.line("CLIENT TRACKING ON")
+    client.line("GET a")
+    client.line("HGETALL h")
+    return client
+
+
+def told(house: Any, client: Any) -> list[Any]:
+    """The keys of the invalidations since the last look."""
+    client.transport.written = b""
+    house.run_timers()
+    messages = got(client)
+    assert all(message[0] == b"invalidate" for message in messages)
+    return [message[1] for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("SET a 1", [[b"a"]]),
+        ("HSET h f v", [[b"h"]]),
+        ("MSET a 1 b 2", [[b"a"]]),
+        ("SET b 1", []),
+        ("GET a", []),
+        ("FLUSHALL", [None]),
+        ("DEL a", []),
+    ],
+)
+def test_changes_of_keys_that_were_read(house: Any, wire: Any, reader: Any, line: str, keys: list[Any]) -> None:
+    wire.line("SET something 1")
+    wire.line(line)
+    assert told(house, reader) == keys
+
+
+def test_each_key_is_told_once_until_it_is_read_again(house: Any, wire: Any, reader: Any) -> None:
+    wire.line("SET a 1")
+    assert told(house, reader) == [[b"a"]]
+    wire.line("SET a 2")
+    assert told(house, reader) == []
+    reader.line("GET a")
+    wire.line("SET a 3")
+    assert told(house, reader) == [[b"a"]]
+
+
+def test_json_commands_tell_too(house: Any, wire: Any, reader: Any) -> None:
+    assert orjson.loads(wire.send(b'{"KV_SET":{"keys":{"a":1}}}\n'))["KV_SET_RSP"]["st"] == 1
+    assert told(house, reader) == [[b"a"]]
+
+
+def test_a_key_that_expires(house: Any, wire: Any, reader: Any) -> None:
+    wire.line("SET a 1 PX 10")
+    told(house, reader)
+    reader.line("GET a")
+    house.advance(1200)
+    assert told(house, reader) == [[b"a"]]
+
+
+def test_own_changes_come_behind_the_reply_unless_noloop(house: Any, reader: Any) -> None:
+    reader.line("SET a 1")
+    assert told(house, reader) == [[b"a"]]
+    reader.line("CLIENT TRACKING ON NOLOOP")
+    reader.line("GET a")
+    reader.line("SET a 2")
+    assert told(house, reader) == []
+
+
+def test_keys_read_in_a_transaction(house: Any, wire: Any, reader: Any) -> None:
+    for line in ("MULTI", "GET x", "MGET y z", "EXEC"):
+        reader.line(line)
+    wire.line("MSET x 1 y 2 z 3")
+    assert told(house, reader) == [[b"x", b"y", b"z"]]
+
+
+def test_prefixes(house: Any, wire: Any) -> None:
+    client = house.connect()
+    client.line("HELLO 3")
+    client.line("CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:")
+    assert client.connection.client.plain
+    for line in ("SET user:1 x", "SET other x", "SET item:2 y", "SET user:1 z"):
+        wire.line(line)
+    assert told(house, client) == [[b"user:1", b"item:2"]]
+    client.line("CLIENT TRACKING OFF")
+    wire.line("SET user:1 x")
+    assert told(house, client) == []
+    assert house.store.feed.listeners == []
+
+
+def test_opt_in_and_out(house: Any, wire: Any) -> None:
+    for option, word, expected in (("OPTIN", "YES", [[b"b"]]), ("OPTOUT", "NO", [[b"a"]])):
+        client = house.connect()
+        client.line("HELLO 3")
+        client.line(f"CLIENT TRACKING ON {option}")
+        client.line("GET a")
+        client.line(f"CLIENT CACHING {word}")
+        client.line("GET b")
+        wire.line("MSET a 1 b 2")
+        assert told(house, client) == expected
+
+
+def test_another_connection_is_told(house: Any, wire: Any) -> None:
+    ear, client = house.connect(), house.connect()
+    number = ear.line("CLIENT ID")
+    ear.line("SUBSCRIBE __redis__:invalidate")
+    client.line(f"CLIENT TRACKING ON REDIRECT {number}")
+    client.line("GET a")
+    assert client.line("CLIENT GETREDIR") == number
+    wire.line("SET a 1")
+    ear.transport.written = b""
+    house.run_timers()
+    assert got(ear) == [[b"message", b"__redis__:invalidate", [b"a"]]]
+    client.line("GET a")
+    ear.connection.connection_lost(None)
+    wire.line("SET a 2")
+    house.run_timers()
+    assert b"broken_redirect" in client.line("CLIENT TRACKINGINFO")[1]
+
+
+def test_too_many_keys_are_forgotten_and_told(house: Any, wire: Any, reader: Any) -> None:
+    wire.line("CONFIG SET tracking-table-max-keys 3")
+    told(house, reader)
+    reader.line("MGET b c d")
+    assert told(house, reader) == [[b"a", b"h"]]
+
+
+def test_a_client_that_goes_leaves_nothing(house: Any, wire: Any, reader: Any) -> None:
+    reader.connection.connection_lost(None)
+    wire.line("SET a 1")
+    house.run_timers()
+    assert house.server.tracking.readers == {}
+    assert house.store.feed.listeners == []
