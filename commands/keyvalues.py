@@ -14,6 +14,7 @@ import orjson
 
 from januskv.storage.arrays import append
 from januskv.storage.errors import HeldBySeries
+from januskv.storage.hashes import TimedHash, hash_at
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import (
     MOST_DEPTH,
@@ -45,7 +46,10 @@ KEYS_ARRAY = Param("keys", "array")
 
 def value_of(keyspace: Keyspace, name: str) -> object:
     """The key-value of a name; None where there is none, or a series."""
-    value = keyspace.read(name.encode())
+    key = name.encode()
+    value = keyspace.read(key)
+    if keyspace.field_due and type(value) is TimedHash:
+        value = hash_at(keyspace, key, value)
     return None if keyspace.series_count and is_series(value) else value
 
 

@@ -1,43 +1,136 @@
-"""Hashes: plain dicts of elements under fields (bytes), shared with JSON objects, and how their changes are redone."""
+"""Hashes: plain dicts of elements under fields (bytes), shared with JSON objects, and how their changes are redone.
+
+A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing for that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+import copy
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappush
+from typing import Any, ClassVar, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .values import element_to_json, name_to_json
 
 Hash = dict[bytes, Any]
+
+# Changes of a field's value that leave its deadline alone.
+_KEEPING: Final = frozenset(("hincrby", "hincrbyfloat"))
+
+
+class TimedHash(dict[bytes, Any]):
+    """A hash some of whose fields have deadlines, in ms since the epoch. ``soonest`` is the first of them, or 0."""
+
+    kind: ClassVar[str] = "hash"
+    __slots__ = ("deadlines", "soonest")
+
+    def __init__(self, fields: Hash, deadlines: dict[bytes, int]) -> None:
+        super().__init__(fields)
+        self.deadlines = deadlines
+        self.soonest = min(deadlines.values(), default=0)
+
+    def set_deadline(self, field: bytes, deadline: int | None) -> None:
+        """Let a field expire, or no longer."""
+        if deadline is None:
+            self.deadlines.pop(field, None)
+        else:
+            self.deadlines[field] = deadline
+        self.soonest = min(self.deadlines.values(), default=0)
+
+    def expire_fields(self, keyspace: Keyspace, key: bytes) -> None:
+        """Remove the fields whose time is over, and the key with the last one. O(1) where there are none."""
+        now_ms = keyspace.clock.now_ms
+        if not self.soonest or self.soonest >= now_ms:
+            return
+        gone = [field for field, deadline in self.deadlines.items() if deadline < now_ms]
+        for field in gone:
+            del self[field], self.deadlines[field]
+        self.soonest = min(self.deadlines.values(), default=0)
+        keyspace.changed("hexpired", key, ("hash.remove", tuple(gone)))
+        if not self:
+            keyspace.delete(key)
+        elif self.soonest:
+            heappush(keyspace.field_due, (self.soonest, key))
+
+    def to_json(self) -> Any:
+        """An object."""
+        return {name_to_json(name): element_to_json(item) for name, item in self.items()}
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the hash takes, nearly."""
+        some = list(self.items())[:5]
+        each = sum(sys.getsizeof(name) + sys.getsizeof(item) for name, item in some) // max(len(some), 1)
+        return sys.getsizeof(self) + sys.getsizeof(self.deadlines) + each * len(self)
+
+    def copy(self) -> TimedHash:
+        """An independent hash with the same fields and deadlines."""
+        return TimedHash(copy.deepcopy(dict(self)), dict(self.deadlines))
+
+    def to_state(self) -> tuple[Hash, dict[bytes, int]]:
+        """Fields and deadlines."""
+        return dict(self), self.deadlines
+
+    @classmethod
+    def from_state(cls, state: tuple[Hash, dict[bytes, int]]) -> TimedHash:
+        """The hash of a state."""
+        return cls(*state)
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        assert self.deadlines.keys() <= self.keys()
+        assert self.soonest == min(self.deadlines.values(), default=0)
 
 
 def as_hash(value: object) -> Hash | None:
     """The hash that a key holds, None if absent. Raises WrongType."""
+    if value is None or type(value) is dict or type(value) is TimedHash:
+        return value
+    raise WrongType
+
+
+def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
+    """The hash that a key holds, without fields whose time is over; None if absent. Raises WrongType."""
     if value is None or type(value) is dict:
         return value
+    if type(value) is TimedHash:
+        value.expire_fields(keyspace, key)
+        return value or None
     raise WrongType
 
 
 def put_fields(keyspace: Keyspace, key: bytes, fields: Hash, event: str = "hset") -> int:
     """Set fields of a hash, which is created if the key does not exist; give how many are new. Raises WrongType."""
-    held = as_hash(keyspace.get(key))
+    held = hash_at(keyspace, key, keyspace.get(key))
     if held is None:
         keyspace.put(key, fields, event)
         return len(fields)
     before = len(held)
     held.update(fields)
+    if type(held) is TimedHash:
+        if event in _KEEPING:
+            keyspace.changed(event, key, ("hash.keep", fields))
+            return len(held) - before
+        for field in fields:
+            if field in held.deadlines:
+                held.set_deadline(field, None)
     keyspace.changed(event, key, ("hash.put", fields))
     return len(held) - before
 
 
 def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> int:
     """Remove fields of a hash, and the key with the last one; give how many there were. Raises WrongType."""
-    held = as_hash(keyspace.get(key))
+    held = hash_at(keyspace, key, keyspace.get(key))
     if held is None:
         return 0
     removed = [field for field in dict.fromkeys(fields) if field in held]
     for field in removed:
         del held[field]
+        if type(held) is TimedHash and field in held.deadlines:
+            held.set_deadline(field, None)
     if removed:
         keyspace.changed("hdel", key, ("hash.remove", tuple(removed)))
         if not held:
@@ -45,5 +138,45 @@ def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> in
     return len(removed)
 
 
+def time_fields(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None], event: str) -> None:
+    """Give fields that are there deadlines, or take them away (None)."""
+    _time(keyspace, key, held, deadlines)
+    keyspace.changed(event, key, ("hash.time", deadlines))
+
+
+def _time(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None]) -> None:
+    if type(held) is TimedHash:
+        timed = held
+    else:
+        timed = TimedHash(held, {})
+        keyspace.data[key] = timed
+    for field, deadline in deadlines.items():
+        timed.set_deadline(field, deadline)
+    if timed.soonest:
+        heappush(keyspace.field_due, (timed.soonest, key))
+
+
+# ---------------------------------------------------------------- effects
+
+
+def _keep(keyspace: Keyspace, key: bytes, fields: Hash) -> None:
+    put_fields(keyspace, key, fields, "hincrby")
+
+
+def _time_again(keyspace: Keyspace, key: bytes, deadlines: dict[bytes, int | None]) -> None:
+    held = as_hash(keyspace.data[key])
+    assert held is not None
+    _time(keyspace, key, held, deadlines)
+
+
+def _remove(keyspace: Keyspace, key: bytes, fields: Sequence[bytes]) -> None:
+    remove_fields(keyspace, key, fields)
+
+
 # How a log does a reported change again.
-EFFECTS: Final[dict[str, Callable[..., object]]] = {"hash.put": put_fields, "hash.remove": remove_fields}
+EFFECTS: Final[dict[str, Callable[..., object]]] = {
+    "hash.put": put_fields,
+    "hash.keep": _keep,
+    "hash.remove": _remove,
+    "hash.time": _time_again,
+}

@@ -6,7 +6,7 @@ cdef class Keyspace:
     cdef public Clock clock
     cdef public Feed feed
     cdef public dict data, deadlines, due
-    cdef public list overdue, sample
+    cdef public list overdue, sample, field_due
     cdef public object labels, scans
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from itertools import islice
 
 from .clock import Clock
@@ -42,6 +43,7 @@ class Keyspace:
         "due_from",
         "expired",
         "feed",
+        "field_due",
         "hits",
         "index",
         "labels",
@@ -62,6 +64,7 @@ class Keyspace:
         self.due: dict[int, set[bytes]] = {}
         self.due_from: int = 0  # no entry of `due` is for an earlier second
         self.overdue: list[bytes] = []
+        self.field_due: list[tuple[int, bytes]] = []  # heap of deadlines of fields with the keys of their hashes
         self.hits: int = 0
         self.misses: int = 0
         self.expired: int = 0
@@ -260,10 +263,29 @@ class Keyspace:
         if is_series(value):
             self.series_count += 1
             self.labels.add(key, labels_of(value))
+        self.note_fields(key, value)
         if deadline is not None:
             self.file_deadline(key, deadline)
         if "new" in self.feed.wanted:
             self.feed.publish(self, "new", key, ())
+
+    def note_fields(self, key: bytes, value: object) -> None:
+        """See to it that fields of a hash expire that was put under a key as it is."""
+        soonest = getattr(value, "soonest", 0)
+        if soonest:
+            heappush(self.field_due, (soonest, key))
+
+    def expire_fields(self, most: int) -> bool:
+        """Remove fields whose time has come, of up to ``most`` hashes; whether some may be left."""
+        due, now_ms = self.field_due, self.clock.now_ms
+        for _ in range(most):
+            if not due or due[0][0] >= now_ms:
+                return False
+            key = heappop(due)[1]
+            expire = getattr(self.get(key), "expire_fields", None)
+            if expire is not None:
+                expire(self, key)
+        return True
 
     def put_series(self, key: bytes, series: object, event: str) -> None:
         """Put a new series under a free name."""
@@ -294,6 +316,7 @@ class Keyspace:
         self.due, other.due = other.due, self.due
         self.due_from, other.due_from = other.due_from, self.due_from
         self.overdue, other.overdue = other.overdue, self.overdue
+        self.field_due, other.field_due = other.field_due, self.field_due
         self.sample, other.sample = other.sample, self.sample
         self.sampled_changes, other.sampled_changes = other.sampled_changes, self.sampled_changes
         self.scans, other.scans = other.scans, self.scans

@@ -53,6 +53,9 @@ class Store:
         if not self.active_expiry:
             return False
         deadline = time.perf_counter() + budget_s
+        for keyspace in self.keyspaces():
+            if keyspace.field_due:
+                keyspace.expire_fields(_EXPIRY_SLICE)
         waiting = [keyspace for keyspace in self.keyspaces() if keyspace.due or keyspace.overdue]
         while waiting:
             waiting = [keyspace for keyspace in waiting if keyspace.expire_some(_EXPIRY_SLICE)]

@@ -34,10 +34,11 @@ def _string(value: object, config: Config) -> str:
 
 
 def _hash(value: dict[bytes, Any], config: Config) -> str:
+    listpack = "listpack" if type(value) is dict else "listpackex"
     if len(value) > config.hash_max_listpack_entries:
         return "hashtable"
     most = config.hash_max_listpack_value
-    return "hashtable" if any(len(k) > most or len(text_of(v)) > most for k, v in value.items()) else "listpack"
+    return "hashtable" if any(len(k) > most or len(text_of(v)) > most for k, v in value.items()) else listpack
 
 
 def _list(value: list[Any], config: Config) -> str:

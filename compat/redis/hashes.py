@@ -15,7 +15,7 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.hashes import Hash, as_hash, put_fields, remove_fields
+from januskv.storage.hashes import Hash, hash_at, put_fields, remove_fields
 from januskv.storage.numbers import add_as_text
 from januskv.storage.values import text_of
 
@@ -32,7 +32,7 @@ _ACCESS = key("RO", "access")
 
 def read_hash(ctx: Context, name: bytes) -> Hash | None:
     """The hash of a key for a reading verb, None if absent. Raises WrongType."""
-    return as_hash(ctx.keyspace.read(name))
+    return hash_at(ctx.keyspace, name, ctx.keyspace.read(name))
 
 
 def text(value: Any) -> Reply:
@@ -90,7 +90,7 @@ def hsetnx(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = as_hash(ctx.keyspace.get(argv[1]))
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     if held is not None and argv[2] in held:
         return 0
     return put_fields(ctx.keyspace, argv[1], {argv[2]: argv[3]})
@@ -116,7 +116,7 @@ def hincrby(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     amount = parse_int(argv[3])
-    held = as_hash(ctx.keyspace.get(argv[1]))
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     value = None if held is None else held.get(argv[2])
     if value is None:
         total = amount
@@ -141,7 +141,7 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = as_hash(ctx.keyspace.get(argv[1]))
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     try:
         add_as_text(b"0", argv[3])  # an increment that is no number is told first
     except IncrementNotFinite:

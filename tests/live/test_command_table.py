@@ -34,7 +34,19 @@ NAMED = {
     ("move", "specs"): "a key that is moved away is deleted, not updated",
 }
 # DEBUG's subcommands are commands of their own (docs/differences.md); CLIENT has newer ones; the rest is ours.
-OURS = ("debug|", "kv_", "sh_", "sv_", "ts_", "ts.", "client|setinfo", "client|no-touch", "client|maint_notifications")
+HASH_EXPIRY = ("hexpire", "hpexpire", "httl", "hpttl", "hpersist")
+OURS = (
+    *HASH_EXPIRY,
+    "debug|",
+    "kv_",
+    "sh_",
+    "sv_",
+    "ts_",
+    "ts.",
+    "client|setinfo",
+    "client|no-touch",
+    "client|maint_notifications",
+)
 
 
 def ask(port: int, request: bytes) -> Any:

@@ -1,0 +1,224 @@
+"""Deadlines of single fields of hashes, as Redis 7.4 has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, key
+from januskv.commands.table import Family
+from januskv.compat.faults import RespError
+from januskv.resp.replies import Reply
+from januskv.storage.hashes import Hash, TimedHash, hash_at, remove_fields, time_fields
+
+from .args import Args
+
+verbs = Family("hash")
+
+_WRITE = Flag.WRITE | Flag.DENYOOM | Flag.FAST
+_READ = Flag.READONLY | Flag.FAST
+_MOST_MS = (1 << 46) - 1  # as far ahead as Redis can keep
+_MISSING, _REFUSED, _SET, _DELETED = -2, 0, 1, 2  # what is answered for a field
+_NO_DEADLINE = -1
+_CONDITIONS = (b"NX", b"XX", b"GT", b"LT")
+
+
+def take_fields(args: Args) -> list[bytes]:
+    """The fields behind FIELDS and their number, to the end. Raises RespError."""
+    if not args.flag(b"FIELDS") or not args.more():
+        raise RespError("ERR Mandatory argument FIELDS is missing or not at the right position")
+    count = args.integer("ERR Parameter `numFields` should be greater than 0")
+    if count < 1:
+        raise RespError("ERR Parameter `numFields` should be greater than 0")
+    if count != args.left():
+        raise RespError("ERR The `numfields` parameter must match the number of arguments")
+    return args.rest()
+
+
+def deadline_of(held: Hash, field: bytes) -> int | None:
+    """When a field's time is over, None if never."""
+    return held.deadlines.get(field) if type(held) is TimedHash else None
+
+
+def _fits(condition: bytes, old: int | None, new: int) -> bool:
+    """Whether a field with an old deadline gets a new one."""
+    if condition == b"NX":
+        return old is None
+    if condition == b"XX":
+        return old is not None
+    if condition == b"GT":
+        return old is not None and new > old
+    return condition == b"" or old is None or new < old
+
+
+def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, relative: bool) -> Reply:
+    """HEXPIRE, HPEXPIRE, HEXPIREAT and HPEXPIREAT."""
+    args = Args(argv, 2)
+    amount = args.integer()
+    if amount < 0:
+        raise RespError("ERR invalid expire time, must be >= 0")
+    now_ms = ctx.store.clock.now_ms
+    deadline = amount * unit_ms + (now_ms if relative else 0)
+    if deadline > _MOST_MS:
+        raise RespError(f"ERR invalid expire time in '{verb}' command")
+    condition = args.word() if args.peek() in _CONDITIONS else b""
+    fields = take_fields(args)
+    keyspace = ctx.keyspace
+    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    if held is None:
+        return [_MISSING] * len(fields)
+    answers: list[Reply] = []
+    set_to: dict[bytes, int | None] = {}
+    deleted: dict[bytes, None] = {}
+    for field in fields:
+        if field not in held or field in deleted:
+            answers.append(_MISSING)
+        elif not _fits(condition, set_to.get(field, deadline_of(held, field)), deadline):
+            answers.append(_REFUSED)
+        elif deadline <= now_ms:
+            deleted[field] = None
+            set_to.pop(field, None)
+            answers.append(_DELETED)
+        else:
+            set_to[field] = deadline
+            answers.append(_SET)
+    if set_to:
+        time_fields(keyspace, argv[1], held, set_to, "hexpire")
+    if deleted:
+        remove_fields(keyspace, argv[1], deleted)
+    return answers
+
+
+@verbs.verb("HEXPIRE", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
+def hexpire(ctx: Context, argv: list[bytes]) -> Reply:
+    """HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
+
+    Lets fields of a hash expire after some seconds. Answers for each 1, 2 if it has gone at once, 0 if the condition
+    is not met, -2 if there is none.
+
+    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    """
+    return expire_verb(ctx, argv, "hexpire", 1000, relative=True)
+
+
+@verbs.verb("HPEXPIRE", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
+def hpexpire(ctx: Context, argv: list[bytes]) -> Reply:
+    """HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
+
+    Lets fields of a hash expire after some milliseconds; see HEXPIRE.
+
+    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    """
+    return expire_verb(ctx, argv, "hpexpire", 1, relative=True)
+
+
+@verbs.verb("HEXPIREAT", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
+def hexpireat(ctx: Context, argv: list[bytes]) -> Reply:
+    """HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
+
+    Lets fields of a hash expire at a time in seconds; see HEXPIRE.
+
+    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    """
+    return expire_verb(ctx, argv, "hexpireat", 1000, relative=False)
+
+
+@verbs.verb("HPEXPIREAT", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
+def hpexpireat(ctx: Context, argv: list[bytes]) -> Reply:
+    """HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
+
+    Lets fields of a hash expire at a time in milliseconds; see HEXPIRE.
+
+    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    """
+    return expire_verb(ctx, argv, "hpexpireat", 1, relative=False)
+
+
+def ask_verb(ctx: Context, argv: list[bytes], shown: Callable[[int], int]) -> Reply:
+    """The verbs that tell deadlines."""
+    fields = take_fields(Args(argv, 2))
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
+    if held is None:
+        return [_MISSING] * len(fields)
+    answers: list[Reply] = []
+    for field in fields:
+        deadline = deadline_of(held, field)
+        if field not in held:
+            answers.append(_MISSING)
+        else:
+            answers.append(_NO_DEADLINE if deadline is None else shown(deadline))
+    return answers
+
+
+@verbs.verb("HTTL", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
+def httl(ctx: Context, argv: list[bytes]) -> Reply:
+    """HTTL key FIELDS numfields field [field ...]
+
+    Returns the seconds that fields of a hash have left; -1 for no deadline, -2 for no such field.
+
+    Cost: O(N) with N fields
+    """
+    now_ms = ctx.store.clock.now_ms
+    return ask_verb(ctx, argv, lambda deadline: (deadline - now_ms + 999) // 1000)
+
+
+@verbs.verb("HPTTL", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
+def hpttl(ctx: Context, argv: list[bytes]) -> Reply:
+    """HPTTL key FIELDS numfields field [field ...]
+
+    Returns the milliseconds that fields of a hash have left; -1 for no deadline, -2 for no such field.
+
+    Cost: O(N) with N fields
+    """
+    now_ms = ctx.store.clock.now_ms
+    return ask_verb(ctx, argv, lambda deadline: deadline - now_ms)
+
+
+@verbs.verb("HEXPIRETIME", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
+def hexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
+    """HEXPIRETIME key FIELDS numfields field [field ...]
+
+    Returns when fields of a hash expire, in seconds; -1 for no deadline, -2 for no such field.
+
+    Cost: O(N) with N fields
+    """
+    return ask_verb(ctx, argv, lambda deadline: (deadline + 999) // 1000)
+
+
+@verbs.verb("HPEXPIRETIME", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
+def hpexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
+    """HPEXPIRETIME key FIELDS numfields field [field ...]
+
+    Returns when fields of a hash expire, in milliseconds; -1 for no deadline, -2 for no such field.
+
+    Cost: O(N) with N fields
+    """
+    return ask_verb(ctx, argv, lambda deadline: deadline)
+
+
+@verbs.verb("HPERSIST", arity=-5, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "update"), since="7.4.0")
+def hpersist(ctx: Context, argv: list[bytes]) -> Reply:
+    """HPERSIST key FIELDS numfields field [field ...]
+
+    Lets fields of a hash stay. Answers for each 1, -1 if it had no deadline, -2 if there is none.
+
+    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    """
+    fields = take_fields(Args(argv, 2))
+    keyspace = ctx.keyspace
+    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    if held is None:
+        return [_MISSING] * len(fields)
+    answers: list[Reply] = []
+    kept: dict[bytes, int | None] = {}
+    for field in fields:
+        if field not in held:
+            answers.append(_MISSING)
+        elif deadline_of(held, field) is None or field in kept:
+            answers.append(_NO_DEADLINE)
+        else:
+            kept[field] = None
+            answers.append(_SET)
+    if kept:
+        time_fields(keyspace, argv[1], held, kept, "hpersist")
+    return answers
