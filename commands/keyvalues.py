@@ -58,6 +58,11 @@ def store(keyspace: Keyspace, keys: Body) -> None:
     values = {}
     for name, value in keys.items():
         values[name.encode()] = from_json(value)
+    put_values(keyspace, values)
+
+
+def put_values(keyspace: Keyspace, values: dict[bytes, object]) -> None:
+    """Set keys to values. Raises HeldBySeries before anything is changed."""
     if keyspace.series_count:
         for key in values:
             if is_series(keyspace.get(key)):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from januskv.commands import keyvalues, saving, sessions, timeseries
+from januskv.commands import keyvalues, sessions, timeseries
 from januskv.commands.table import CommandTable, Family
 
-from . import service
+from . import native_saves, service
 from .redis import (
     bitmaps,
     client_verbs,
@@ -68,7 +68,8 @@ FAMILIES: tuple[Family, ...] = (
     debug_verbs.verbs,
     keyvalues.commands,
     sessions.commands,
-    saving.commands,
+    native_saves.commands,
+    native_saves.series_commands,
     timeseries.commands,
     service.commands,
 )

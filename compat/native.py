@@ -14,7 +14,7 @@ from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, KEY_VALUES, TIME_SERIES, Dialect, Status, dialect_of
 from januskv.commands.table import Command
-from januskv.resp.replies import OK, Reply
+from januskv.resp.replies import NO_REPLY, OK, Reply
 from januskv.storage.keyspace import Keyspace
 
 from .config import Config
@@ -108,9 +108,16 @@ class NativeFace:
             answer = self.answer(context, argv[0])
         finally:
             self.server.over_resp = False
+        if self.server.answers_later:
+            return self.no_answer_yet()
         if self.served is not None:
             context.client.connection.last_command = self.served
         return OK if answer is None else answer
+
+    def no_answer_yet(self) -> Reply:
+        """What a RESP door gives for a command that is answered later."""
+        self.server.answers_later = False
+        return NO_REPLY
 
     def verb(self, command: Command) -> Any:
         """The RESP door of one command: its only argument is the body, which may be left out."""
@@ -125,6 +132,8 @@ class NativeFace:
                 answer = self.perform(context, command, body)
             finally:
                 self.server.over_resp = False
+            if self.server.answers_later:
+                return self.no_answer_yet()
             return OK if answer is None else answer
 
         return run

@@ -243,6 +243,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
     _only("save", TEXT, "", _NO_PERSISTENCE),
+    Parameter("native-saves", BOOL, True, "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'."),
+    Parameter("load-name", TEXT, "", "Load the newest save of this name at the start, or do not start.", fixed=True),
     Parameter("appendonly", BOOL, False, "Log every change in 'dir', and load what is there at the start.", fixed=True),
     Parameter(
         "appendfsync",

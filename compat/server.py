@@ -188,6 +188,7 @@ class Server:
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
         self.in_exec = False  # the commands of a transaction run
+        self.answers_later = False  # it will be answered when what it has begun has ended
         self.over_resp = False  # a native command runs that came as a RESP verb
         self.stats = Stats()
         self.outbox = Outbox()

@@ -42,7 +42,7 @@ def sv_info(ctx: Context, body: Body) -> Body:
         "st": 1,
         "serverVersion": __version__,
         "sessionsEnabled": True,
-        "persistEnabled": False,
+        "persistEnabled": server.config.native_saves,
         "server": "JanusKV",
         "sessionsRequired": server.config.sessions_required,
         "port": server.tcp_port,

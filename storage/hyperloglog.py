@@ -154,6 +154,14 @@ def _values(value: int, count: int) -> bytes:
     return bytes((code | 3,)) * whole + (bytes((code | rest - 1,)) if rest else b"")
 
 
+def merged(parts: list[bytes]) -> Registers:
+    """The highest value of each register. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    found = np.zeros(REGISTERS, np.uint8)
+    for part in parts:
+        found = np.maximum(found, registers_of(part))
+    return found
+
+
 # ---------------------------------------------------------------- adding
 
 

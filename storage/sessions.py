@@ -72,6 +72,16 @@ class Sessions:
         keyspace.changed("session_new", b"", (session,))
         return session
 
+    def reopen(self, token: int, name: str, *, shared: bool, duration_s: int, delete_on_expiry: bool) -> Session | None:
+        """Open a session of before with its token, its time beginning anew; None, and nothing is done, if it is open."""
+        if token in self.by_token:
+            return None
+        session = Session(token, name, shared, Keyspace(-1, self.clock, self.feed), duration_s, delete_on_expiry)
+        session.renew(self.clock.now_ms)
+        self.by_token[token] = session
+        session.keyspace.changed("session_new", b"", (session,))
+        return session
+
     def _free_token(self) -> int:
         while True:
             token = secrets.randbits(63)

@@ -21,6 +21,7 @@ from .compat.config import Config
 from .compat.connection import Connection
 from .compat.dispatch import Dispatcher
 from .compat.native import NativeFace
+from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
 from .compat.persistence import Persistence
 from .compat.server import Server
@@ -29,6 +30,8 @@ from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken
 from .storage.durability.journal import open_journal
 from .storage.durability.records import Damaged
+from .storage.durability.saves import BadSave
+from .storage.errors import HeldBySeries
 from .storage.store import Store
 
 log = logging.getLogger("januskv")
@@ -74,6 +77,7 @@ class App:
         self.server.tune_socket = self.tune_socket
         self.config.on_change = self.config_changed
         self.load()
+        self.load_save()
         try:
             self.server.tcp_port = await self.listen(self.config.port, self.connect)
             self.server.http_port = await self.listen(self.config.http_port, await self.http.start())
@@ -105,6 +109,15 @@ class App:
         persistence = Persistence(self.server, journal, call_soon)
         seconds = time.monotonic() - started
         log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", config.dir, persistence.keys_loaded, seconds)
+
+    def load_save(self) -> None:
+        """Load the save that the configuration names. Raises StartError."""
+        name = self.server.config.load_name
+        if name:
+            try:
+                log.log(NOTICE, "%s", load_at_start(self.server, name))
+            except (BadSave, HeldBySeries, OSError) as error:
+                raise StartError(f"the save {name!r} cannot be loaded: {error}") from error
 
     def connect(self) -> Any:
         """Make the protocol of a new connection to the data port."""

@@ -259,7 +259,7 @@ def test_info(make_house: Any) -> None:
     assert reply == {
         "st": 1,
         "sessionsEnabled": True,
-        "persistEnabled": False,
+        "persistEnabled": True,
         "server": "JanusKV",
         "sessionsRequired": False,
         "port": 6379,
@@ -269,7 +269,8 @@ def test_info(make_house: Any) -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["KV_SAVE", "KV_LOAD", "SH_SAVE", "SH_LOAD"])
+@pytest.mark.parametrize("command", ["KV_SAVE", "SH_SAVE"])
 @pytest.mark.parametrize("body", [{"name": "a"}, {}, {"name": ""}], ids=str)
-def test_saving_is_refused_before_anything_else(house: Any, wire: Any, command: str, body: dict[str, Any]) -> None:
+def test_saving_is_refused_before_anything_else(make_house: Any, command: str, body: dict[str, Any]) -> None:
+    wire = make_house(native_saves=False).connect()
     assert ask(wire, command, **body) == {"st": 14, "m": ""}

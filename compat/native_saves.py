@@ -1,0 +1,295 @@
+"""Native commands that save and load (specs: nemesis.md, section 8).
+
+A save is written by a forked process, so that service goes on and what is saved is as it was at one moment. JSON lines and
+WebSocket get two answers, when it begins and when it has ended; RESP gets the second one only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag, Param
+from januskv.commands.keyvalues import put_values
+from januskv.commands.params import NativeError, ParamCheck, is_uint
+from januskv.commands.status import KEY_VALUES as DIALECT
+from januskv.commands.status import TIME_SERIES, Status
+from januskv.commands.table import Family
+from januskv.storage.durability import saves
+from januskv.storage.durability.saves import BadSave, Save
+from januskv.storage.errors import HeldBySeries
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.values import is_series
+
+from .json_text import dumps
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .server import Server
+
+log = logging.getLogger("januskv")
+
+commands = Family("native")
+series_commands = Family("native", TIME_SERIES)
+
+Body = dict[str, Any]
+
+_POLL_S = 0.002
+# The one refusal without ``tkn``, so it is given as a reply.
+_DISABLED: Body = {"st": Status.COMMAND_DISABLED.value, "m": ""}
+_NAME = Param("name", "string", empty_text="Name empty")
+_NAMED = ParamCheck((_NAME,), DIALECT)
+
+
+def check_tokens(body: Body) -> None:
+    """SH_SAVE's own check: the items of ``tkns``."""
+    if not all(map(is_uint, body.get("tkns", ()))):
+        raise NativeError(Status.VALUE_TYPE, "Param type incorrect")
+
+
+_SESSIONS = ParamCheck(
+    (_NAME, Param("tkns", "array", required=False, empty_text="Tokens empty")), DIALECT, check_tokens
+)
+
+
+def folder_of(server: Server) -> Path:
+    """Where saves are."""
+    return Path(server.config.dir) / "saves"
+
+
+# ---------------------------------------------------------------- saving
+
+
+class _Saving:
+    """A save whose process runs."""
+
+    def __init__(self, client: Client, reply_name: str, name: str, child: int, over_resp: bool) -> None:
+        self.client, self.reply_name, self.name = client, reply_name, name
+        self.child, self.over_resp = child, over_resp
+        self.started = time.monotonic()
+
+    def poll(self) -> None:
+        """Answer once the process has ended."""
+        ended, status = os.waitpid(self.child, os.WNOHANG)
+        server = self.client.connection.server
+        if not ended:
+            server.later(_POLL_S, self.poll)
+            return
+        self.answer(status)
+
+    def answer(self, status: int) -> None:
+        """Send the second answer, if the client is still there."""
+        connection = self.client.connection
+        reply = {self.reply_name: ended(self.name, status, self.started)}
+        if connection.transport is None:
+            return
+        if self.over_resp:
+            connection.sending = False
+            connection.push(dumps(reply))
+            connection.sent()
+        else:
+            connection.push_native(reply)
+
+
+def ended(name: str, status: int, started: float) -> Body:
+    """The second answer to a save."""
+    st = Status.SAVE_ERROR if status else Status.SAVE_COMPLETE
+    return {"st": st.value, "name": name, "duration": round((time.monotonic() - started) * 1000)}
+
+
+def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | None:
+    """Begin a save; the first answer, or None where the only one comes later. Raises NativeError."""
+    server, client, name = ctx.server, ctx.client, body["name"]
+    try:
+        begun = Save(folder_of(server), name, kind)
+    except (BadSave, OSError) as error:
+        raise NativeError(Status.SAVE_DIR_WRITE_FAIL, str(error)) from error
+    started = time.monotonic()
+    try:
+        child = os.fork()
+    except OSError as error:
+        raise NativeError(Status.SAVE_ERROR, f"cannot begin: {error.strerror}") from error
+    if child == 0:
+        status = 1
+        try:
+            begun.write(files())
+            status = 0
+        finally:
+            os._exit(status)  # neither the loop nor the threads of the parent exist here
+    if server.over_resp and server.in_exec:  # nothing may come later inside EXEC
+        return ended(name, os.waitpid(child, 0)[1], started)
+    saving = _Saving(client, f"{command}_RSP", name, child, server.over_resp)
+    server.later(_POLL_S, saving.poll)
+    if server.over_resp:
+        client.connection.halted = client.connection.sending = True
+        server.answers_later = True
+        return None
+    return {"name": name, "st": Status.SAVE_START.value}
+
+
+@commands.native("KV_SAVE", flags=Flag.ADMIN)
+def kv_save(ctx: Context, body: Body) -> Body | None:
+    """{"KV_SAVE": {"name": name}}
+
+    Saves the key-values of the database or session that the connection works in, without stopping service. Two answers:
+    status 120 when it has begun, 121 or 123 when it has ended; over RESP the second one only.
+
+    Cost: O(N) with N keys, in a process of its own
+    """
+    if not ctx.server.config.native_saves:
+        return _DISABLED
+    _NAMED.check(body)
+    return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(ctx.keyspace))
+
+
+@commands.native("SH_SAVE", flags=Flag.ADMIN)
+def sh_save(ctx: Context, body: Body) -> Body | None:
+    """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
+
+    Saves sessions with their key-values, all of them or those of some tokens; answers like KV_SAVE.
+
+    Cost: O(N) with N keys, in a process of its own
+    """
+    if not ctx.server.config.native_saves:
+        return _DISABLED
+    _SESSIONS.check(body)
+    sessions = ctx.store.sessions.by_token
+    chosen = list(sessions.values()) if "tkns" not in body else [sessions[t] for t in body["tkns"] if t in sessions]
+    return save(ctx, "SH_SAVE", body, saves.SESSIONS, lambda: saves.session_files(chosen))
+
+
+@series_commands.native("TS_SAVE", params=(_NAME,), flags=Flag.ADMIN)
+def ts_save(ctx: Context, body: Body) -> Body | None:
+    """{"TS_SAVE": {"name": name}}
+
+    Saves the series of the database or session that the connection works in; answers like KV_SAVE. Ours, not NemesisDB's.
+
+    Cost: O(N) with N samples and events, in a process of its own
+    """
+    if not ctx.server.config.native_saves:
+        return _DISABLED
+    return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(ctx.keyspace))
+
+
+# ---------------------------------------------------------------- loading
+
+
+def _contents(server: Server, name: str, kind: int) -> Iterator[bytes]:
+    """The data files of the newest save of a name, which has to hold what is wanted. Raises BadSave, OSError."""
+    path, found = saves.newest(folder_of(server), name)
+    if found != kind:
+        raise BadSave("the save holds something else")
+    return saves.contents(path)
+
+
+def load_key_values(server: Server, keyspace: Keyspace, name: str) -> int:
+    """Put saved key-values into a keyspace, over equal keys; how many. Raises BadSave, OSError, HeldBySeries."""
+    loaded = [saves.read_key_values(content) for content in _contents(server, name, saves.KEY_VALUES)]
+    for values in loaded:
+        put_values(keyspace, values)
+    return sum(map(len, loaded))
+
+
+def load_sessions(server: Server, name: str) -> tuple[int, int]:
+    """Open saved sessions again but those that are alive; how many sessions and keys. Raises BadSave, OSError."""
+    loaded = [each for content in _contents(server, name, saves.SESSIONS) for each in saves.read_sessions(content)]
+    sessions = keys = 0
+    for settings, values in loaded:
+        session = server.store.sessions.reopen(
+            settings["tkn"],
+            settings["name"],
+            shared=settings["shared"],
+            duration_s=settings["duration"],
+            delete_on_expiry=settings["deleteSession"],
+        )
+        if session is not None:
+            put_values(session.keyspace, values)
+            sessions += 1
+            keys += len(values)
+    return sessions, keys
+
+
+def load_series(server: Server, keyspace: Keyspace, name: str) -> int:
+    """Put saved series into a keyspace, over equal ones; how many. Raises BadSave, OSError, HeldBySeries."""
+    loaded = [each for content in _contents(server, name, saves.SERIES) for each in saves.read_series(content)]
+    for key, _ in loaded:
+        held = keyspace.get(key)
+        if held is not None and not is_series(held):
+            raise BadSave(f"the key {key!r} holds a key-value")
+    for key, series in loaded:
+        if keyspace.get(key) is not None:
+            keyspace.delete(key)
+        keyspace.put_series(key, series, "restore")
+    return len(loaded)
+
+
+def loaded(name: str, work: Callable[[], Body]) -> Body:
+    """The answer to a command that loads."""
+    try:
+        return {"st": Status.LOAD_COMPLETE.value, "name": name, **work()}
+    except (BadSave, OSError, HeldBySeries) as error:
+        log.warning("the save %r cannot be loaded: %s", name, error)
+        return {"st": Status.LOAD_ERROR.value, "name": name}
+
+
+@commands.native("KV_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+def kv_load(ctx: Context, body: Body) -> Body:
+    """{"KV_LOAD": {"name": name}}
+
+    Adds the key-values of the newest save of a name to the database or session that the connection works in, over equal
+    keys. Status 141, or 142 where there is no such save, or it is damaged, unfinished or one of sessions.
+
+    Cost: O(N) with N keys
+    """
+
+    def work() -> Body:
+        started = time.monotonic()
+        keys = load_key_values(ctx.server, ctx.keyspace, body["name"])
+        return {"duration": round((time.monotonic() - started) * 1000), "sessions": 0, "keys": keys}
+
+    return loaded(body["name"], work)
+
+
+@commands.native("SH_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+def sh_load(ctx: Context, body: Body) -> Body:
+    """{"SH_LOAD": {"name": name}}
+
+    Opens the sessions of the newest save of a name again, but those that are alive. Their time begins anew.
+
+    Cost: O(N) with N keys
+    """
+
+    def work() -> Body:
+        sessions, keys = load_sessions(ctx.server, body["name"])
+        return {"sessions": sessions, "keys": keys}
+
+    return loaded(body["name"], work)
+
+
+@series_commands.native("TS_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+def ts_load(ctx: Context, body: Body) -> Body:
+    """{"TS_LOAD": {"name": name}}
+
+    Adds the series of the newest save of a name to the database or session that the connection works in, over equal ones.
+    Ours, not NemesisDB's. Status 141, or 142.
+
+    Cost: O(N) with N samples and events
+    """
+    return loaded(body["name"], lambda: {"series": load_series(ctx.server, ctx.keyspace, body["name"])})
+
+
+def load_at_start(server: Server, name: str) -> str:
+    """Load the newest save of a name, whatever it holds; a line for the log. Raises BadSave, OSError, HeldBySeries."""
+    _, kind = saves.newest(folder_of(server), name)
+    database = server.store.databases[0]
+    if kind == saves.SESSIONS:
+        sessions, keys = load_sessions(server, name)
+        return f"loaded {sessions} sessions with {keys} keys from the save {name!r}"
+    if kind == saves.SERIES:
+        return f"loaded {load_series(server, database, name)} series from the save {name!r}"
+    return f"loaded {load_key_values(server, database, name)} keys from the save {name!r}"
