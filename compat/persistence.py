@@ -44,6 +44,7 @@ class Persistence:
         self.synced_at = self.renewed_at = time.monotonic()
         self.next_attempt = 0.0
         self.delayed_syncs = 0
+        self.scheduled = False  # a snapshot has been asked for that could not begin at once
         self.saved_ms = server.started_ms
         self.saved_changes = self.begun_changes = server.store.feed.changes
         self.keys_loaded = sum(map(len, server.store.keyspaces()))
@@ -139,7 +140,10 @@ class Persistence:
             self.start_sync()
         if journal.poll_child():
             self.saved()
-        if not journal.child and now >= self.next_attempt and (journal.sync_failed or self.has_grown()):
+        if not journal.child and (
+            self.scheduled or (now >= self.next_attempt and (journal.sync_failed or self.has_grown()))
+        ):
+            self.scheduled = False
             self.next_attempt = now + _RETRY_S
             try:
                 self.begin_snapshot()
@@ -168,15 +172,19 @@ class Persistence:
         finally:
             self.note_fault()
 
-    def save_in_background(self, refusal: str) -> None:
-        """Begin a snapshot for a client. Raises RespError."""
+    def save_in_background(self, refusal: str) -> bool:
+        """Begin a snapshot for a client, or soon after its transaction: False then. Raises RespError."""
         if self.journal.child:
             raise RespError(f"ERR {refusal}")
+        if self.server.in_exec:  # the new segment would divide the transaction's record
+            self.scheduled = True
+            return False
         try:
             self.begin_snapshot()
         except OSError as error:
             log.error("cannot begin a snapshot: %s", error.strerror)
             raise RespError(f"ERR cannot begin a snapshot: {error.strerror}") from error
+        return True
 
     def save(self) -> None:
         """Write a snapshot at once. Raises RespError."""
@@ -205,7 +213,7 @@ class Persistence:
         return {
             "aof_current_size": journal.base_bytes + journal.log_bytes,
             "aof_base_size": journal.base_bytes,
-            "aof_pending_rewrite": 0,
+            "aof_pending_rewrite": int(self.scheduled),
             "aof_buffer_length": sum(map(len, journal.unwritten)),
             "aof_pending_bio_fsync": int(self.syncing is not None),
             "aof_delayed_fsync": self.delayed_syncs,

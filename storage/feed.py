@@ -42,5 +42,6 @@ class Feed:
 
     def publish(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Hand one change to all listeners."""
-        for listener in self.listeners:
+        listeners = self.listeners  # replaced, never changed, when somebody comes or goes
+        for listener in listeners:
             listener(keyspace, event, key, detail)

@@ -205,15 +205,17 @@ class Keyspace:
 
     def store_watched(self, key: bytes, value: object, event: str) -> None:
         """``store`` where somebody listens to the feed or series have to be counted."""
-        data = self.data
-        old = data.get(key)
-        if self.series_count and old is not None and is_series(old):
-            self.series_count -= 1
-            self.labels.discard(key, labels_of(old))
+        data, feed = self.data, self.feed
+        is_new = False
+        if self.series_count or feed.wanted:
+            old = data.get(key)
+            if self.series_count and old is not None and is_series(old):
+                self.series_count -= 1
+                self.labels.discard(key, labels_of(old))
+            is_new = old is None
         data[key] = value
-        feed = self.feed
         feed.changes += 1
-        if old is None and "new" in feed.wanted:
+        if is_new and "new" in feed.wanted:
             feed.publish(self, "new", key, ())
         if feed.listeners:
             feed.publish(self, event, key, ())

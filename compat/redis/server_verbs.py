@@ -361,7 +361,8 @@ def save(ctx: Context, argv: list[bytes]) -> Reply:
 def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """BGSAVE [SCHEDULE]
 
-    Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does.
+    Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does; inside a
+    transaction, soon after it.
 
     Cost: O(1)
 
@@ -369,22 +370,22 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
-    _persistence(ctx).save_in_background("Background save already in progress")
-    return Simple(b"Background saving started")
+    begun = _persistence(ctx).save_in_background("Background save already in progress")
+    return Simple(b"Background saving started" if begun else b"Background saving scheduled")
 
 
 @verbs.verb("BGREWRITEAOF", arity=1, flags=_SAVING)
 def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
     """BGREWRITEAOF
 
-    Starts the log anew from a snapshot that a process of its own writes.
+    Starts the log anew from a snapshot that a process of its own writes; inside a transaction, soon after it.
 
     Cost: O(1)
 
     Differs: refused without ``appendonly yes``.
     """
-    _persistence(ctx).save_in_background("Background append only file rewriting already in progress")
-    return Simple(b"Background append only file rewriting started")
+    begun = _persistence(ctx).save_in_background("Background append only file rewriting already in progress")
+    return Simple(b"Background append only file rewriting " + (b"started" if begun else b"scheduled"))
 
 
 @verbs.verb("MODULE", arity=-2, since="4.0.0")

@@ -16,6 +16,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.store import Store
 
+from .changes import Changes
 from .codec import effects, packer
 from .generations import Directory, Manifest, NameNotDurable, Recovered, write_snapshot
 from .records import CHANGES, HEADER_BYTES, Damaged, record
@@ -40,7 +41,8 @@ class Journal:
         self.seq = self.synced_seq = found.next_seq - 1
         self.base_bytes = found.base_bytes
         self.pack = packer().pack
-        self.pending: list[bytes] = []
+        self.pending = Changes(self.change)
+        self.on_change = self.pending.on_change  # what the feed calls
         self.unwritten: list[bytes] = []  # records that a full disk has refused
         self.fault = ""
         self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
@@ -66,14 +68,9 @@ class Journal:
 
     # ------------------------------------------------------------ collecting
 
-    def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Take a change from the feed. What cannot be encoded is a bug, and makes the server refuse writes."""
+    def change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+        """Take a change of any kind. What cannot be encoded is a bug, and makes the server refuse writes."""
         try:
-            if event == "set" and keyspace.index >= 0:  # by far the most frequent one
-                self.pending.append(
-                    self.pack(["put", keyspace.index, key, keyspace.data[key], keyspace.deadlines.get(key)])
-                )
-                return
             whole = _WHOLE.get(event)
             if whole is not None:
                 whole(self, keyspace, detail)
@@ -143,10 +140,8 @@ class Journal:
     def commit(self) -> None:
         """Write what was collected as one record. What the disk refuses is kept for the next time."""
         if self.pending:
-            payload = b"".join(self.pending)
-            self.pending = []
             self.seq += 1
-            self.unwritten.append(record(CHANGES, self.seq, payload))
+            self.unwritten.append(record(CHANGES, self.seq, self.pending.take()))
         if self.unwritten:
             self.write_out()
 

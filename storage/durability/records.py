@@ -78,8 +78,9 @@ def record(kind: int, seq: int, payload: bytes) -> bytes:
     if len(payload) > MOST_PAYLOAD_BYTES:
         raise OverflowError(f"a record cannot hold {len(payload)} bytes")
     length = _LENGTH.pack(len(payload))
-    rest = _TYPE_SEQ.pack(kind, seq) + payload
-    return length + _CRC.pack(google_crc32c.extend(google_crc32c.value(length), rest)) + rest
+    middle = _TYPE_SEQ.pack(kind, seq)
+    crc = google_crc32c.extend(google_crc32c.extend(google_crc32c.value(length), middle), payload)
+    return b"".join((length, _CRC.pack(crc), middle, payload))
 
 
 class RecordFile:

@@ -180,6 +180,28 @@ def test_all_kinds_are_found_again_after_a_kill(tmp_path: Path) -> None:
         assert peer("KV_GET", json.dumps({"tkn": token, "keys": ["in a session"]})) == held
 
 
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("BGSAVE", "Background saving scheduled"),
+        ("BGREWRITEAOF", "Background append only file rewriting scheduled"),
+    ],
+)
+def test_a_snapshot_asked_for_in_a_transaction_does_not_divide_it(tmp_path: Path, verb: str, answer: str) -> None:
+    folder = tmp_path / "data"
+    with running(folder) as (server, peer):
+        for words in (("MULTI",), ("SET", "a", "first"), (verb,), ("SET", "b", "second")):
+            peer(*words)
+        assert answer in str(peer("EXEC"))
+        holds = [path.name for path in folder.glob("log.*") if b"first" in path.read_bytes()]
+        assert holds == [path.name for path in folder.glob("log.*") if b"second" in path.read_bytes()]
+        while not list(folder.glob("base.*[0-9]")):
+            peer("PING")
+        server.end()
+    with running(folder) as (_, peer):
+        assert peer("MGET", "a", "b") == [b"first", b"second"]
+
+
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_all_data(tmp_path: Path, policy: str, number: signal.Signals) -> None:

@@ -144,6 +144,28 @@ def test_a_random_program_is_found_again_after_each_commit(tmp_path: Path, seed:
     assert image_of(tmp_path, cut=False) == before
 
 
+@pytest.mark.parametrize("event", ["set", "incrby", "decrby", "append"])
+def test_plain_values_of_every_size_are_found_again(tmp_path: Path, event: str) -> None:
+    store, journal = loaded(tmp_path)
+    edges = [2**7, 2**8, 2**15, 2**16, 2**31, 2**32, 2**63, 2**64]
+    values: list[Any] = [sign * (edge + off) for edge in edges for sign in (1, -1) for off in (-1, 0, 1)]
+    values += [0, 1, -1, True, False, 0.5, *(b"v" * size for size in (0, 1, 255, 256, 65535, 65536, 3_000_000))]
+    for place in (0, 15):
+        space = store.databases[place]
+        for number, value in enumerate(values):
+            space.put(b"key:%d" % number, value, event)
+            space.put(b"timed:%d" % number, value, event)
+            space.expire_at(b"timed:%d" % number, space.clock.now_ms + (1 << (number % 45)) + 1)
+            space.replace(b"timed:%d" % number, value, event)
+        for size in (0, 255, 256, 65535, 65536):
+            space.put(b"k" * size, size, event)
+    journal.commit()
+    assert not journal.fault
+    before = image(store)
+    crash(journal)
+    assert image_of(tmp_path) == before
+
+
 def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
     store, journal = loaded(tmp_path)
     store.databases[0].put(b"a", 1)
