@@ -16,6 +16,7 @@ The hash is MurmurHash64A with Redis' seed, the estimate that of Otmar Ertl, so 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf, sqrt
 from typing import Final
 
@@ -154,7 +155,7 @@ def _values(value: int, count: int) -> bytes:
     return bytes((code | 3,)) * whole + (bytes((code | rest - 1,)) if rest else b"")
 
 
-def merged(parts: list[bytes]) -> Registers:
+def merged(parts: Iterable[bytes]) -> Registers:
     """The highest value of each register. Raises NotHyperLogLog, CorruptHyperLogLog."""
     found = np.zeros(REGISTERS, np.uint8)
     for part in parts:

@@ -128,6 +128,8 @@ def bitpos(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR The bit argument must be 1 or 0.")
     bit = int(argv[2])
     text = read_text(ctx, argv[1])
+    if not text and ctx.keyspace.get(argv[1]) is None:
+        return -1 if bit else 0
     open_ended = len(argv) < 5
     words = argv[3:] + ([b"-1"] if len(argv) == 4 else []) if len(argv) > 3 else [b"0", b"-1"]
     first, end = bit_range(Args(words, 0), len(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
@@ -83,9 +84,12 @@ def pfcount(ctx: Context, argv: list[bytes]) -> Reply:
     return estimate(merged(_several(ctx, argv[1:])))
 
 
-def _several(ctx: Context, names: list[bytes]) -> list[bytes]:
-    """The HyperLogLogs of those keys that are there. Raises WrongType, NotHyperLogLog."""
-    return [held for held in [_held(ctx, name) for name in names] if held is not None]
+def _several(ctx: Context, names: list[bytes]) -> Iterator[bytes]:
+    """The HyperLogLogs of those keys that are there, one after the other. Raises WrongType, NotHyperLogLog."""
+    for name in names:
+        held = _held(ctx, name)
+        if held is not None:
+            yield held
 
 
 @verbs.verb(
@@ -102,9 +106,8 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys
     """
-    parts = _several(ctx, argv[1:])
-    registers = merged(parts)
-    all_sparse = all(map(is_sparse, parts))
+    registers = merged(_several(ctx, argv[1:]))
+    all_sparse = all(map(is_sparse, _several(ctx, argv[1:])))
     small = sparse(registers, ctx.server.config.hll_sparse_max_bytes) if all_sparse else None
     ctx.keyspace.replace(argv[1], dense(registers) if small is None else small, "pfadd")
     return OK

@@ -103,7 +103,7 @@ def elements_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
 
 def _number(text: bytes | None) -> float:
     """What an element is sorted by. Raises RespError."""
-    if text is None:
+    if not text:  # C's strtod finds a zero in an empty text
         return 0.0
     try:
         number = parse_float(text)
