@@ -105,7 +105,7 @@ def bitcount(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N)
     """
     text = read_text(ctx, argv[1])
-    if not text:
+    if not text and ctx.keyspace.get(argv[1]) is None:
         return 0
     if len(argv) == 3 or len(argv) > 5:
         raise RespError(SYNTAX_ERROR)
