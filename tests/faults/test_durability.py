@@ -143,7 +143,7 @@ def check_kills(folder: Path, policy: str, kills: int, writers: int, seed: int) 
 
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_a_killed_server_has_every_acknowledged_write(tmp_path: Path, policy: str) -> None:
-    assert check_kills(tmp_path / "data", policy, kills=2, writers=4, seed=1) > 50
+    assert check_kills(tmp_path / "data", policy, kills=2, writers=16, seed=1) > 50
 
 
 @pytest.mark.slow
