@@ -101,6 +101,8 @@ def rates(folder: Path, rounds: int, seconds: float, pipelines: list[int]) -> st
 def fill_series(target: Server, samples: int) -> None:
     """Samples of ten series, a thousand a command."""
     with target.connect() as sock:
+        for number in range(10):
+            expect(sock, encode(b"TS.CREATE", b"series:%d" % number), b"+OK\r\n")
         for first in range(0, samples, 1000):
             name = b"series:%d" % (first // 1000 % 10)
             parts = [word for n in range(first, first + 1000) for word in (name, b"%d" % (n * 10), b"%d.5" % (n % 100))]
@@ -108,6 +110,8 @@ def fill_series(target: Server, samples: int) -> None:
             got = b""
             while got.count(b"\r\n") < 1001:
                 got += sock.recv(1 << 16)
+            if b"-" in got:
+                raise RuntimeError(f"TS.MADD was refused: {got[:200]!r}")
 
 
 def pauses(target: Server) -> list[float]:
