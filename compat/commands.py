@@ -35,6 +35,7 @@ from .redis import (
     strings,
     timeseries_verbs,
     transactions,
+    wait_verbs,
 )
 
 FAMILIES: tuple[Family, ...] = (
@@ -59,6 +60,7 @@ FAMILIES: tuple[Family, ...] = (
     stream_groups.verbs,
     stream_info.verbs,
     transactions.verbs,
+    wait_verbs.verbs,
     pubsub_verbs.verbs,
     server_verbs.verbs,
     latency_verbs.verbs,

@@ -263,6 +263,10 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
         size = len(data)
         set_field(data, step.offset, step.width, new)
         changed = changed or new != old or len(data) != size
+    size = max([(step.offset + step.width + 7) >> 3 for step in steps if step.verb != b"GET"], default=0)
+    if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
+        data.extend(bytes(size - len(data)))
+        changed = True
     if changed:
         ctx.keyspace.replace(argv[1], bytes(data), "setbit")
     return replies

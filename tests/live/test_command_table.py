@@ -34,9 +34,9 @@ NAMED = {
     ("move", "specs"): "a key that is moved away is deleted, not updated",
 }
 # DEBUG's subcommands are commands of their own (docs/differences.md); CLIENT has newer ones; the rest is ours.
-HASH_EXPIRY = ("hexpire", "hpexpire", "httl", "hpttl", "hpersist")
+NEWER = ("waitaof", "hexpire", "hpexpire", "httl", "hpttl", "hpersist")
 OURS = (
-    *HASH_EXPIRY,
+    *NEWER,
     "debug|",
     "kv_",
     "sh_",
