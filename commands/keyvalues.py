@@ -16,13 +16,16 @@ from januskv.storage.arrays import append
 from januskv.storage.errors import HeldBySeries
 from januskv.storage.hashes import TimedHash, hash_at
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_lists import LongList
 from januskv.storage.values import (
     MOST_DEPTH,
     NULL,
     deeper_than,
     element_from_json,
     from_json,
+    is_json,
     is_series,
+    kind_of,
     name_to_json,
     to_json,
 )
@@ -309,18 +312,26 @@ def kv_find(ctx: Context, body: Body) -> Body:
 
 def merged(old: object, old_json: Any, new_json: Any) -> object:
     """The value to store for a changed JSON form; elements that did not change stay as they were held."""
-    if type(old) is dict and type(new_json) is dict:
+    if isinstance(old, dict) and type(new_json) is dict:
         kept = {name_to_json(name): element for name, element in old.items()}
-        return {
+        fields = {
             name.encode(): kept[name] if name in kept and old_json.get(name) is item else element_from_json(item)
             for name, item in new_json.items()
         }
-    if type(old) is list and type(new_json) is list and len(old) == len(new_json):
-        return [
+        return fields if type(old) is dict else still_timed(old, fields)
+    if isinstance(old, list | LongList) and type(new_json) is list and len(old) == len(new_json):
+        items = [
             held if was is item else element_from_json(item)
             for held, was, item in zip(old, old_json, new_json, strict=True)
         ]
+        return items if type(old) is list else LongList(items)
     return from_json(new_json)
+
+
+def still_timed(old: Any, fields: dict[bytes, Any]) -> TimedHash:
+    """Changed fields of a hash with deadlines: those that hold what they held keep theirs, as with HSET."""
+    deadlines = {f: time for f, time in old.deadlines.items() if f in fields and fields[f] is old[f]}
+    return TimedHash(fields, deadlines)
 
 
 def with_copies(tree: Any, shared: object) -> Any:
@@ -344,7 +355,8 @@ def kv_update(ctx: Context, body: Body) -> Body:
 
     Replaces every element that a JSONPath selects in a key's value; ``cnt`` says how many. Nothing is created.
 
-    Status 22 for a missing key, 1000 for an invalid path, 42 where the value would be nested too deep.
+    Status 22 for a missing key, 1000 for an invalid path, 42 where the value would be nested too deep, 41 for a set, a
+    sorted set or a stream, which JSON only reads.
 
     Cost: O(N) with N elements in the value
     """
@@ -352,6 +364,8 @@ def kv_update(ctx: Context, body: Body) -> Body:
     held = value_of(keyspace, body["key"])
     if held is None:
         return {"st": Status.KEY_NOT_EXIST.value, "cnt": 0}
+    if not is_json(held):
+        raise NativeError(Status.VALUE_TYPE, f"A {kind_of(held)} has no parts to replace; its own commands change it")
     before, new = to_json(held), body["value"]
     try:
         after, count = compile(body["path"]).replace(before, new)
@@ -389,10 +403,10 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
     if held is None:
         return {"st": Status.KEY_NOT_EXIST.value}
     if member is None:
-        if type(held) is not list:
+        if not isinstance(held, list | LongList):
             raise NativeError(Status.UNKNOWN, "Not an array")
     else:
-        array = held.get(member, NULL) if type(held) is dict else NULL
+        array = held.get(member, NULL) if isinstance(held, dict) else NULL
         if type(array) is not list:
             raise NativeError(Status.UNKNOWN, "No such array in the object")
     if items:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .keyspace import Keyspace
+from .lists import add
 from .values import element_from_json
 
 
 def append(held: Any, member: bytes | None, items: list[Any]) -> None:
     """Add JSON items to the end of an array, or of the array that is a member of an object."""
     if member is None:
-        held += [element_from_json(item) for item in items]
+        add(held, False, [element_from_json(item) for item in items])
     else:
         held[member] += items
 

@@ -131,6 +131,11 @@ def to_json(value: Any) -> Any:
     return value.to_json()
 
 
+def is_json(value: object) -> bool:
+    """Whether a key's value is what JSON commands make too: a scalar, an object or an array, in whichever form."""
+    return kind_of(value) in ("string", "hash", "list")
+
+
 def copied(value: Any) -> object:
     """An independent copy of a key's value. O(members)."""
     kind = type(value)
