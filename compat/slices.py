@@ -5,16 +5,21 @@ The client is halted meanwhile, as in a pause, so its later commands and pushed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
+from januskv.resp.encoder import encode
 from januskv.resp.replies import NO_REPLY, RawReply, Reply
 
 from .blocking import may_wait
 
 if TYPE_CHECKING:
     from .connection import Connection
+
+# Replies of more items than this are worth sending in slices, of so many items each.
+MANY: Final = 20_000
+_ITEMS: Final = 4096
 
 # No more pieces while so many bytes wait for the client to read them.
 _UNREAD_BYTES: Final = 1 << 20
@@ -33,6 +38,28 @@ def in_slices(ctx: Context, pieces: Iterator[bytes]) -> Reply:
     connection.halted = True
     ctx.server.later(0, _Sending(connection, pieces).go_on)
     return NO_REPLY
+
+
+def _as_they_are(items: list[Any]) -> Any:
+    return items
+
+
+def items_in_slices(
+    ctx: Context, items: list[Any], head: bytes, shape: Callable[[list[Any]], Any] = _as_they_are
+) -> Reply:
+    """Answer with a collection of many items, encoded some at a time. ``head`` is what the reply begins with.
+
+    ``shape`` makes an array, or for pairs a map or an array, of some of the items.
+    """
+    protocol = 2 if ctx.client is None else ctx.client.protocol
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        for at in range(0, len(items), _ITEMS):
+            wire = encode(shape(items[at : at + _ITEMS]), protocol)
+            yield wire[wire.index(b"\n") + 1 :]
+
+    return in_slices(ctx, pieces())
 
 
 class _Sending:

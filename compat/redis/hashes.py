@@ -13,6 +13,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
 from januskv.storage.hashes import Hash, hash_at, put_fields, remove_fields
@@ -191,7 +192,19 @@ def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N fields
     """
     held = read_hash(ctx, argv[1]) or {}
+    if len(held) > MANY:
+        three = ctx.client is not None and ctx.client.protocol == 3
+        head = b"%%%d\r\n" % len(held) if three else b"*%d\r\n" % (2 * len(held))
+        return items_in_slices(ctx, list(held.items()), head, _as_map if three else _flat)
     return {field: text(value) for field, value in held.items()}
+
+
+def _as_map(pairs: list[Any]) -> dict[bytes, Reply]:
+    return {field: text(value) for field, value in pairs}
+
+
+def _flat(pairs: list[Any]) -> list[Reply]:
+    return [part for field, value in pairs for part in (field, text(value))]
 
 
 @verbs.verb("HKEYS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))

@@ -7,6 +7,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.glob import matcher
@@ -154,7 +155,8 @@ def keys_(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N keys in the database
     """
     matches = matcher(argv[1])
-    return [name for name in ctx.keyspace.live_keys() if matches(name)]
+    found = [name for name in ctx.keyspace.live_keys() if matches(name)]
+    return items_in_slices(ctx, found, b"*%d\r\n" % len(found)) if len(found) > MANY else found
 
 
 @verbs.verb(

@@ -7,6 +7,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.lists import as_list, bounds, keep, pop, positions, push, remove_at, texts_of
@@ -177,7 +178,10 @@ def lrange(ctx: Context, argv: list[bytes]) -> Reply:
     if items is None:
         return []
     first, end = bounds(len(items), start, stop)
-    return texts_of(items[first:end])
+    found = items[first:end]
+    if len(found) > MANY:
+        return items_in_slices(ctx, found, b"*%d\r\n" % len(found), texts_of)
+    return texts_of(found)
 
 
 @verbs.verb("LPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="6.0.6")

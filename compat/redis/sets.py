@@ -9,6 +9,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply, SetReply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.picking import random_member
@@ -48,6 +49,15 @@ def in_order(ctx: Context, held: Members) -> list[bytes]:
     if is_intset(held, ctx.server.config):
         return sorted(held, key=int)
     return list(held)
+
+
+def members_of(ctx: Context, held: Members) -> Reply:
+    """All members as a reply."""
+    members = in_order(ctx, held)
+    if len(members) > MANY:
+        three = ctx.client is not None and ctx.client.protocol == 3
+        return items_in_slices(ctx, members, b"%b%d\r\n" % (b"~" if three else b"*", len(members)))
+    return SetReply(members)
 
 
 # ---------------------------------------------------------------- members
@@ -118,7 +128,7 @@ def smembers(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N members
     """
     held = read_set(ctx, argv[1])
-    return SetReply([] if held is None else in_order(ctx, held))
+    return members_of(ctx, set() if held is None else held)
 
 
 @verbs.verb(
@@ -225,7 +235,7 @@ def _difference(sets: Sequence[Members]) -> Members:
 
 
 def _combined(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members]) -> Reply:
-    return SetReply(in_order(ctx, combine(_sets(ctx, argv[1:], reading=True))))
+    return members_of(ctx, combine(_sets(ctx, argv[1:], reading=True)))
 
 
 def _stored(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members], event: str) -> Reply:

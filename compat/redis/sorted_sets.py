@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.encoder import double_text
 from januskv.resp.replies import NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
@@ -52,6 +54,13 @@ def resp3(ctx: Context) -> bool:
 
 def shown(ctx: Context, pairs: Sequence[Pair], with_scores: bool) -> Reply:
     """Members, or members with scores: pairs in RESP3, one flat array in RESP2."""
+    if len(pairs) > MANY:
+        two = 2 if with_scores and not resp3(ctx) else 1
+        return items_in_slices(ctx, list(pairs), b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
+    return _shape(ctx, with_scores, pairs)
+
+
+def _shape(ctx: Context, with_scores: bool, pairs: Sequence[Pair]) -> list[Any]:
     if not with_scores:
         return [member for member, _ in pairs]
     return list(pairs) if resp3(ctx) else [part for pair in pairs for part in pair]
@@ -324,7 +333,7 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) == 4:  # the plain form
         span = RankSpan(parse_int(argv[2]), parse_int(argv[3]))
         held = read_sorted_set(ctx, argv[1])
-        return [] if held is None else [member for member, _ in held.slice(*span.ranks(held))]
+        return [] if held is None else shown(ctx, held.slice(*span.ranks(held)), False)
     return range_verb(ctx, argv, None, None)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from januskv.resp.decoder import ReplyReader
-from januskv.resp.replies import Simple
+from januskv.resp.decoder import Pairs, ReplyReader
+from januskv.resp.replies import SetReply, Simple
 
 ROWS = 40_000
 
@@ -38,6 +38,38 @@ def test_messages_and_requests_wait_for_the_end_of_the_reply(house: Any, series:
     rows, message, pong = read_all(series.transport.written)
     assert rows == [[time, Simple(b"%d.5" % time)] for time in range(1, ROWS + 1)]
     assert (message, pong) == (Simple(b"a message"), Simple(b"PONG"))
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_collections_of_many_items(house: Any, wire: Any, protocol: int) -> None:
+    names = [b"%d" % number for number in range(25_000)]
+    wire.line(f"HELLO {protocol}")
+    wire("RPUSH", "list", *names)
+    wire("SADD", "set", *names)
+    wire("HSET", "hash", *[part for name in names for part in (name, b"v" + name)])
+    wire("ZADD", "zset", *[part for name in names for part in (name, name)])
+    wire("MSET", *[part for name in names for part in (b"key:" + name, b"1")])
+
+    def ask(line: bytes) -> Any:
+        assert len(wire.send(line + b"\r\n")) < 100_000
+        house.run_timers()
+        (reply,) = read_all(wire.transport.written)
+        return reply
+
+    def flat(reply: Any) -> list[Any]:
+        if isinstance(reply, Pairs):
+            return [part for pair in reply for part in pair]
+        return list(reply.items) if isinstance(reply, SetReply) else reply
+
+    assert ask(b"LRANGE list 0 -1") == names
+    assert set(flat(ask(b"SMEMBERS set"))) == set(names)
+    assert len(flat(ask(b"SUNION set"))) == len(names)
+    assert ask(b"ZRANGE zset 0 -1") == names
+    assert sorted(ask(b"KEYS key:*")) == sorted(b"key:" + name for name in names)
+    assert flat(ask(b"HGETALL hash")) == [part for name in names for part in (name, b"v" + name)]
+    scored = ask(b"ZRANGE zset 0 -1 WITHSCORES")
+    assert len(scored) == len(names) * (2 if protocol == 2 else 1)
+    assert scored[-1] == (b"24999" if protocol == 2 else [b"24999", 24999.0])
 
 
 def test_a_client_that_does_not_read_gets_no_more(house: Any, series: Any) -> None:
