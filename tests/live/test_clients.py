@@ -215,13 +215,18 @@ def test_http_pages_with_curl(janus: Any) -> None:
     assert refused.returncode == 52  # an empty reply: an HTTP request on the data port closes the connection
 
 
-def test_redis_commander_lists_keys(janus: Any) -> None:
+def test_redis_commander_shows_keys_of_every_type(janus: Any) -> None:
     need("node")
     program = CLIENTS / "node" / "node_modules" / "redis-commander" / "bin" / "redis-commander.js"
     if not program.exists():
         pytest.skip("run tests/live/install-clients first")
     cli(janus, "flushall")
     cli(janus, "mset", "fleet:a", "1", "fleet:b", "2", "plain", "3")
+    cli(janus, "hset", "of-hash", "field", "hash value")
+    cli(janus, "rpush", "of-list", "list value")
+    cli(janus, "sadd", "of-set", "set value")
+    cli(janus, "zadd", "of-zset", "1.5", "zset value")
+    cli(janus, "xadd", "of-stream", "1-1", "field", "stream value")
     import socket
 
     with socket.socket() as probe:
@@ -242,6 +247,11 @@ def test_redis_commander_lists_keys(janus: Any) -> None:
         assert "plain" in tree
         assert "fleet" in tree
         assert '"3"' in run("curl", "-s", f"{url}/apiv1/key/{connection}/plain", check=False)
+        for kind in ("hash", "list", "set", "zset", "stream"):
+            assert f"of-{kind}" in tree
+            shown = run("curl", "-s", f"{url}/apiv1/key/{connection}/of-{kind}", check=False)
+            assert f'"{kind}"' in shown, shown
+            assert f"{kind} value" in shown, shown
     finally:
         process.kill()
         process.wait()
