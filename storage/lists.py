@@ -17,9 +17,6 @@ Items = list[Any] | LongList
 
 LONG: Final = 2048
 
-PUSHED: Final = {True: "lpush", False: "rpush"}
-POPPED: Final = {True: "lpop", False: "rpop"}
-
 
 def as_list(value: object) -> Items | None:
     """The list that a key holds, None if absent. Raises WrongType."""
@@ -119,19 +116,19 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
     """Push to the list of a key, which is created if it is None; give its new length."""
     if items is None:
         items = new[::-1] if at_head else list(new)
-        keyspace.put(key, items, PUSHED[at_head])
+        keyspace.put(key, items, "lpush" if at_head else "rpush")
     else:
         add(items, at_head, new)
         if len(items) > LONG:
             grown(keyspace, key, items)
-        keyspace.changed(PUSHED[at_head], key, ("list.push", at_head, new))
+        keyspace.changed("lpush" if at_head else "rpush", key, ("list.push", at_head, new))
     return len(items)
 
 
 def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
     """Pop up to so many elements from the list of a key, which goes with its last one."""
     taken = take(items, at_head, count)
-    keyspace.changed(POPPED[at_head], key, ("list.pop", at_head, len(taken)))
+    keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, len(taken)))
     if not items:
         keyspace.delete(key)
     return taken

@@ -22,9 +22,8 @@ class Places:
     def changed(self, at: int, by: int) -> None:
         """A block has so many elements more, or less if negative; or it has been split or taken out."""
         self.size += by
-        del self.befores[at + 1 :]
-        if not self.befores:
-            self.befores.append(0)
+        if len(self.befores) > at + 1:
+            del self.befores[at + 1 :]
 
     def before(self, at: int) -> int:
         """How many elements stand before a block."""

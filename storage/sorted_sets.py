@@ -112,6 +112,22 @@ class Order:
             at += 1
         return found
 
+    def names(self, start: int, stop: int) -> list[bytes]:
+        """Members from one rank up to another, without it. O(log n + m)."""
+        found: list[bytes] = []
+        if start >= stop or start >= self.places.size:
+            return found
+        at, before = self.places.locate(start)
+        wanted = stop - start
+        start -= before
+        while wanted > 0 and at < len(self.members):
+            some = self.members[at][start : start + wanted]
+            found += some
+            wanted -= len(some)
+            start = 0
+            at += 1
+        return found
+
     def cut(self, start: int, stop: int) -> None:
         """Take the members from one rank up to another out, without that. O(log n + m)."""
         while start < stop:

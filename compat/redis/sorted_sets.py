@@ -16,11 +16,12 @@ from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.encoder import double_text
 from januskv.resp.replies import NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
+from januskv.storage.lists import bounds
 from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_scores
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_float, parse_int
 from .scanning import ScanOptions, parse_cursor
-from .score_ranges import RangeQuery, RankSpan, Span, span_of
+from .score_ranges import RangeQuery, Span, span_of
 
 verbs = Family("sorted_set")
 
@@ -331,9 +332,14 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(log(N)+M) with N members and M returned
     """
     if len(argv) == 4:  # the plain form
-        span = RankSpan(parse_int(argv[2]), parse_int(argv[3]))
+        start, stop = parse_int(argv[2]), parse_int(argv[3])
         held = read_sorted_set(ctx, argv[1])
-        return [] if held is None else shown(ctx, held.slice(*span.ranks(held)), False)
+        if held is None:
+            return []
+        first, end = bounds(len(held.scores), start, stop)
+        if end - first <= MANY:
+            return held.ordered().names(first, end)
+        return shown(ctx, held.slice(first, end), False)
     return range_verb(ctx, argv, None, None)
 
 
