@@ -148,6 +148,12 @@ class Waiting:
         self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout)
         return True
 
+    def give_up(self, client: Client, text: str) -> None:
+        """End a client's waiting, if it waits, with an error."""
+        waiter = self.by_client.get(client)
+        if waiter is not None:
+            self.answer(waiter, ErrorReply(text))
+
     def answer(self, waiter: Waiter, reply: Reply) -> None:
         """Answer a client and let it go on."""
         client = waiter.client

@@ -389,10 +389,11 @@ class Server:
                 self.later(0, client.connection.resume)
 
     def session_ended(self, session: Session) -> None:
-        """Tell the connections inside a session that it is no more."""
+        """Tell the connections inside a session that it is no more; those that wait there get an error."""
         for client in self.clients.values():
             if client.session is session:
                 client.refresh()
+                self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
 
     def refresh_hot(self) -> None:
         """Choose anew whether plain commands may go straight to their handlers.

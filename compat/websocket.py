@@ -8,6 +8,7 @@ from typing import Any, cast
 from januskv.commands.context import Context
 from januskv.commands.table import Command
 from januskv.resp import websocket as ws
+from januskv.resp.inline import STRANGER_JSON
 from januskv.resp.replies import Reply
 
 from .client import Client
@@ -53,6 +54,7 @@ class WebSocketConnection:
             self.end(ws.POLICY, refusal)
             return
         self.server.add_client(self.client)
+        self.refresh()
 
     def data_received(self, data: bytes) -> None:
         """Take received bytes and run the commands that they complete."""
@@ -190,7 +192,9 @@ class WebSocketConnection:
         return self.reader.pending
 
     def refresh(self) -> None:
-        """Nothing depends on the client's state here; ``NativeFace`` looks at it each time."""
+        """Take the limit of messages over: strangers get a small one, as on the data port."""
+        most = self.server.config.json_max_payload
+        self.reader.max_message = most if self.client.authenticated else min(most, STRANGER_JSON)
 
     def resume(self) -> None:
         """Go on with the messages that waited."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.compat.redis.test_stream_waiting import Patient
 
-from januskv.resp.replies import NULL_ARRAY
+from januskv.resp.replies import NULL_ARRAY, OK, ErrorReply
 from januskv.storage.lists import EFFECTS, bounds, positions
 from januskv.storage.values import from_json
 
@@ -72,6 +73,18 @@ def test_time_runs_out(house: Any, encode_command: Any, split_line: Any) -> None
     client = patient_of(house, encode_command, split_line, "BRPOP k 0.1")
     house.run_timers(0.1)
     assert client.got() == [NULL_ARRAY]
+
+
+def test_a_session_that_ends_lets_nobody_wait(house: Any, wire: Any, encode_command: Any, split_line: Any) -> None:
+    token = orjson.loads(wire.send(b'{"SH_NEW":{"name":"s"}}\n'))["SH_NEW_RSP"]["tkn"]
+    client = Patient(house, encode_command, split_line)
+    client.line(f"SELECT {token}")
+    client.line("BLPOP k 0")
+    client.got()
+    wire.send(b'{"SH_END_ALL":{}}\n')
+    assert client.got() == [ErrorReply("UNBLOCKED the selected session has ended")]
+    client.line("SELECT 0")
+    assert client.got() == [OK]
 
 
 NAMES = st.sampled_from(["a", "b"])
