@@ -114,12 +114,10 @@ def unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")
 
 
-def unpack_all(data: bytes) -> Iterator[Any]:
-    """The values whose bytes follow one another. Raises ValueError, UnknownKind."""
+def unpacker(data: bytes) -> Any:
+    """An object whose ``unpack`` gives one value of the bytes after the other. It raises ValueError, UnknownKind."""
     reader = msgpack.Unpacker(
         ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(len(data), 1)
     )
     reader.feed(data)
-    yield from reader
-    if reader.tell() != len(data):
-        raise ValueError("bytes are left over")
+    return reader

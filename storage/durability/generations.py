@@ -15,6 +15,9 @@ import json
 import os
 import re
 import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import google_crc32c
@@ -23,7 +26,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 from .codec import packer
-from .records import CHANGES, END, LOG, SNAPSHOT, Damaged, RecordFile, Torn, header, record
+from .records import CHANGES, END, LOG, SNAPSHOT, Damaged, FileContent, RecordFile, Torn, header, record
 from .replay import Unplayable, redo, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
@@ -86,13 +89,22 @@ class Directory:
         """Let other servers use the directory."""
         os.close(self.lock)
 
-    def read(self, name: str) -> bytes:
-        """A whole file. Raises Damaged if it is missing."""
+    @contextmanager
+    def open(self, name: str) -> Iterator[int]:
+        """A file that the manifest names, to be read. Raises Damaged if it is missing, OSError."""
         try:
-            with open(self.at(name), "rb") as file:
-                return file.read()
+            fd = os.open(self.at(name), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise Damaged(self.at(name), 0, "the file is missing, and the manifest names it") from None
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def size(self, name: str) -> int:
+        """The size of a file that the manifest names, in bytes. Raises Damaged if it is missing, OSError."""
+        with self.open(name) as fd:
+            return os.fstat(fd).st_size
 
     # ------------------------------------------------------------ manifest
 
@@ -104,7 +116,8 @@ class Directory:
             if held:
                 raise Damaged(path, 0, f"the file is missing, and there is {held[0]}")
             return None
-        text, _, crc = self.read("manifest").rpartition(b"\n#")
+        with open(path, "rb") as file:
+            text, _, crc = file.read().rpartition(b"\n#")
         if not text or crc != b"%08x\n" % google_crc32c.value(text):
             raise Damaged(path, 0, "its checksum is wrong")
         told = json.loads(text)
@@ -153,16 +166,20 @@ class Directory:
 
     # ------------------------------------------------------------ segments
 
-    def new_segment(self, manifest: Manifest, first_seq: int) -> tuple[int, NameNotDurable | None]:
+    def make_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int]:
+        """Make an empty segment that no manifest names yet; gives its name and its file. Raises OSError."""
+        name = manifest.new_name("log")
+        self.write_file(name, header(LOG, manifest.data_set, first_seq))
+        return name, os.open(self.at(name), os.O_RDWR | os.O_CLOEXEC)
+
+    def new_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int, NameNotDurable | None]:
         """Make an empty segment and name it in the manifest, which is written.
 
-        Gives its file, and the error if a power failure may undo it. Raises OSError where nothing has changed.
+        Gives its name, its file, and the error if a power failure may undo it. Raises OSError where nothing has changed.
         """
         changed = Manifest(manifest.data_set, manifest.base, list(manifest.segments), manifest.next_number)
-        name = changed.new_name("log")
-        self.write_file(name, header(LOG, manifest.data_set, first_seq))
+        name, fd = self.make_segment(changed, first_seq)
         changed.segments.append(name)
-        fd = os.open(self.at(name), os.O_RDWR | os.O_CLOEXEC)
         unsure = None
         try:
             self.write_manifest(changed)
@@ -172,68 +189,113 @@ class Directory:
             os.close(fd)
             raise
         manifest.segments, manifest.next_number = changed.segments, changed.next_number
-        return fd, unsure
+        return name, fd, unsure
 
-    # ------------------------------------------------------------ recovery
 
-    def recover(self, store: Store) -> tuple[Manifest, Recovered]:
-        """Bring an empty store to what the files hold; makes the first files of a fresh directory.
+class Recovery:
+    """Brings an empty store to what the files of a directory hold, in steps; makes the first files of a fresh one.
 
-        Changes no file that holds data: a torn tail is reported, and cut by the caller. Raises Damaged, OSError.
+    Changes no file that holds data: a torn tail is reported, and cut by the caller. Nothing expires and no
+    listener of the change feed is told meanwhile. ``loaded_bytes`` of ``total_bytes`` have been read so far.
+    """
+
+    def __init__(self, directory: Directory, store: Store) -> None:
+        """Read the manifest. Raises Damaged, OSError."""
+        self.directory = directory
+        self.store = store
+        self.found = Recovered()
+        self.manifest = directory.read_manifest() or self._begin()
+        if not self.manifest.segments:
+            raise Damaged(directory.at("manifest"), 0, "it names no segment")
+        self.total_bytes = sum(map(directory.size, self._names()))
+        self.loaded_bytes = 0
+        self.done = False
+        self._steps = self._replay()
+
+    def _begin(self) -> Manifest:
+        manifest = Manifest(secrets.token_bytes(16))
+        _, fd, unsure = self.directory.new_segment(manifest, 1)
+        os.close(fd)
+        if unsure is not None:
+            raise unsure
+        return manifest
+
+    def _names(self) -> list[str]:
+        return [*filter(None, (self.manifest.base,)), *self.manifest.segments]
+
+    def go_on(self, budget_s: float) -> bool:
+        """Do a slice of the work, a record of at most about 1 MiB longer than allowed; True once all is done.
+
+        Raises Damaged, OSError.
         """
-        manifest = self.read_manifest()
-        if manifest is None:
-            manifest = Manifest(secrets.token_bytes(16))
-            fd, unsure = self.new_segment(manifest, 1)
-            os.close(fd)
-            if unsure is not None:
-                raise unsure
-        clock = store.clock
-        clock.now_ms = 0  # nothing expires while operations are done again
+        store = self.store
+        feed = store.feed
+        listeners, wanted = feed.listeners, feed.wanted
+        feed.listeners, feed.wanted = [], set()
+        store.clock.now_ms = 0  # nothing expires while operations are done again
+        deadline = time.perf_counter() + budget_s
         try:
-            found = self._replay(manifest, store)
+            for _ in self._steps:
+                if time.perf_counter() > deadline:
+                    return False
+            self.done = True
+            return True
         finally:
-            clock.tick()
-        return manifest, found
+            store.clock.tick()
+            feed.listeners, feed.wanted = listeners, wanted
 
-    def _replay(self, manifest: Manifest, store: Store) -> Recovered:
-        found = Recovered()
-        if manifest.base:
-            found.next_seq, found.base_bytes = self._load_base(manifest, store)
-        if not manifest.segments:
-            raise Damaged(self.at("manifest"), 0, "it names no segment")
-        for name in manifest.segments:
-            segment = RecordFile(self.at(name), self.read(name), LOG, manifest.data_set)
-            if segment.first_seq != found.next_seq:
-                reason = f"it begins with record {segment.first_seq}, and {found.next_seq} has to follow"
-                raise Damaged(segment.path, 0, reason)
-            for each in segment.records(open_ended=name == manifest.segments[-1]):
-                _redo(store, segment, each.payload, each.end)
-                found.records += 1
-                found.next_seq = each.seq + 1
-            found.end, found.torn = segment.end, segment.torn
-        return found
+    def finish(self) -> None:
+        """Do all the work that is left. Raises Damaged, OSError."""
+        while not self.go_on(60.0):
+            pass
 
-    def _load_base(self, manifest: Manifest, store: Store) -> tuple[int, int]:
-        """Load the snapshot; gives the sequence number that follows it, and its size. Raises Damaged."""
-        data = self.read(manifest.base)
-        base = RecordFile(self.at(manifest.base), data, SNAPSHOT, manifest.data_set)
+    def _replay(self) -> Iterator[None]:
+        """Do the records of all files again, one a step."""
+        found, manifest = self.found, self.manifest
+        read_bytes = 0
+        for name in self._names():
+            is_base = name == manifest.base
+            with self.directory.open(name) as fd:
+                file = RecordFile(
+                    self.directory.at(name), FileContent(fd), SNAPSHOT if is_base else LOG, manifest.data_set
+                )
+                for _ in self._base(file) if is_base else self._segment(file):
+                    self.loaded_bytes = read_bytes + file.end
+                    yield
+                read_bytes += len(file.data)
+        self.loaded_bytes = read_bytes
+
+    def _segment(self, segment: RecordFile) -> Iterator[None]:
+        found = self.found
+        if segment.first_seq != found.next_seq:
+            reason = f"it begins with record {segment.first_seq}, and {found.next_seq} has to follow"
+            raise Damaged(segment.path, 0, reason)
+        is_last = segment.path == self.directory.at(self.manifest.segments[-1])
+        for each in segment.records(open_ended=is_last):
+            _redo(self.store, segment, each.payload, each.end)
+            found.records += 1
+            found.next_seq = each.seq + 1
+            yield
+        found.end, found.torn = segment.end, segment.torn
+
+    def _base(self, base: RecordFile) -> Iterator[None]:
         ended = False
         for each in base.records(open_ended=False):
             if ended:
                 raise Damaged(base.path, each.end, "records follow the last one")
             if each.kind == CHANGES:
-                _redo(store, base, each.payload, each.end)
+                _redo(self.store, base, each.payload, each.end)
+                yield
                 continue
             ended = True
             told = json.loads(each.payload)
-            keys = sum(map(len, store.keyspaces()))
+            keys = sum(map(len, self.store.keyspaces()))
             if told["keys"] != keys:
                 raise Damaged(base.path, each.end, f"it holds {keys} keys instead of {told['keys']}")
-            next_seq = int(told["next_seq"])
+            self.found.next_seq = int(told["next_seq"])
         if not ended:
-            raise Damaged(base.path, len(data), "the end is missing")
-        return next_seq, len(data)
+            raise Damaged(base.path, len(base.data), "the end is missing")
+        self.found.base_bytes = len(base.data)
 
 
 def _redo(store: Store, file: RecordFile, payload: bytes, end: int) -> None:

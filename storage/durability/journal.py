@@ -18,7 +18,7 @@ from januskv.storage.store import Store
 
 from .changes import Changes
 from .codec import effects, packer
-from .generations import Directory, Manifest, NameNotDurable, Recovered, write_snapshot
+from .generations import Directory, Manifest, NameNotDurable, Recovered, Recovery, write_snapshot
 from .records import CHANGES, HEADER_BYTES, Damaged, record
 from .replay import session_operation
 
@@ -32,9 +32,12 @@ class Journal:
     """The open log of a store. ``fault`` says why writes have to be refused; "" if they need not.
 
     ``seq`` is the last record that was written, ``synced_seq`` the last that a power failure cannot take.
+    With ``logging`` False only snapshots are written: the segment that follows one stays empty.
     """
 
-    def __init__(self, directory: Directory, manifest: Manifest, found: Recovered, store: Store) -> None:
+    def __init__(
+        self, directory: Directory, manifest: Manifest, found: Recovered, store: Store, *, logging: bool = True
+    ) -> None:
         self.directory = directory
         self.manifest = manifest
         self.store = store
@@ -46,7 +49,9 @@ class Journal:
         self.unwritten: list[bytes] = []  # records that a full disk has refused
         self.fault = ""
         self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
-        self.fd = os.open(directory.at(manifest.segments[-1]), os.O_RDWR | os.O_CLOEXEC)
+        self.segment = manifest.segments[-1]
+        self.named = True  # the manifest names the segment; otherwise it does once a snapshot is complete
+        self.fd = os.open(directory.at(self.segment), os.O_RDWR | os.O_CLOEXEC)
         self.end = found.end
         os.ftruncate(self.fd, self.end)
         os.fsync(self.fd)
@@ -61,10 +66,32 @@ class Journal:
         self.effects = effects()
         self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
         self.sessions: dict[int, tuple[Any, ...]] = {}  # token -> what the log knows of the session
-        for session in store.sessions.by_token.values():
+        self.logging = False
+        if logging:
+            self.listen()
+
+    def listen(self) -> None:
+        """Collect all changes from now on."""
+        self.tokens, self.sessions = {}, {}
+        for session in self.store.sessions.by_token.values():
             self.tokens[id(session.keyspace)] = session.token
             self.sessions[session.token] = session_operation(session)
-        store.feed.subscribe(self.on_change)
+        self.logging = True
+        self.store.feed.subscribe(self.on_change)
+
+    def start_logging(self) -> None:
+        """Log all changes from now on. They count once the snapshot is complete that begins here. Raises OSError."""
+        self.end_child()
+        self.save_in_child()
+        self.listen()
+
+    def stop_logging(self) -> None:
+        """Write and sync what there is, and log no more changes."""
+        self.end_child()
+        self.store.feed.unsubscribe(self.on_change)
+        self.note_renewals()
+        self.sync_now()
+        self.logging = False
 
     # ------------------------------------------------------------ collecting
 
@@ -131,6 +158,8 @@ class Journal:
 
     def note_renewals(self) -> None:
         """Note the sessions that count their time anew; call it about once a second."""
+        if not self.logging:
+            return
         for session in self.store.sessions.by_token.values():
             if session.duration_s and session_operation(session) != self.sessions[session.token]:
                 self.note_session(session)
@@ -224,10 +253,10 @@ class Journal:
 
     def close(self) -> None:
         """Write and sync everything; the file is cut to its true length."""
-        self.store.feed.unsubscribe(self.on_change)
-        self.end_child()
-        self.note_renewals()
-        self.sync_now()
+        if self.logging and not self.named:  # the changes are in a segment that does not count yet
+            self.end_child()
+            self.save()
+        self.stop_logging()
         os.ftruncate(self.fd, self.end)
         os.fsync(self.fd)
         os.close(self.fd)
@@ -250,13 +279,19 @@ class Journal:
             self.allocated = self.end
             os.fsync(self.fd)
             self.synced_seq = self.seq
-        fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
-        if unsure is not None:
-            self.sync_failed = True
-            self.fault = f"sync of the directory failed: {unsure.strerror}"
+        if self.logging and self.named:
+            name, fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
+            if unsure is not None:
+                self.sync_failed = True
+                self.fault = f"sync of the directory failed: {unsure.strerror}"
+        else:  # changes before it are in no segment: it counts with the snapshot only
+            name, fd = self.directory.make_segment(self.manifest, self.seq + 1)
+            if not self.named:
+                os.unlink(self.directory.at(self.segment))
+            self.named = False
         os.close(self.fd)
         self.earlier_bytes += self.end
-        self.fd, self.end = fd, HEADER_BYTES
+        self.segment, self.fd, self.end = name, fd, HEADER_BYTES
         self.allocated = self.end
         self.unwritten = []  # only after a failed sync: the new base holds their changes
 
@@ -314,15 +349,15 @@ class Journal:
         os.replace(f"{path}.new", path)
         self.directory.sync()
         old = self.manifest
-        changed = Manifest(old.data_set, name, old.segments[-1:], old.next_number)
+        changed = Manifest(old.data_set, name, [self.segment], old.next_number)
         try:
             self.directory.write_manifest(changed)
         except NameNotDurable as error:  # the old files stay, so that either manifest is right
-            self.manifest = changed
+            self.manifest, self.named = changed, True
             self.sync_failed = True
             self.fault = f"sync of the directory failed: {error.strerror}"
             raise
-        self.manifest = changed
+        self.manifest, self.named = changed, True
         self.base_bytes = os.path.getsize(path)
         self.earlier_bytes = 0
         self.snapshot_failed = False
@@ -352,17 +387,32 @@ _WHOLE: dict[str, Whole] = {
 _NO_CHANGES = frozenset(("new", "keymiss"))
 
 
-def open_journal(path: str, store: Store, *, cut_torn_tail: bool) -> Journal:
-    """Load a data directory into an empty store and go on writing to it.
+class Opening:
+    """A data directory that is being loaded into an empty store. Raises Damaged, DirectoryTaken, OSError."""
 
-    Raises Damaged (also for a torn tail that may not be cut), DirectoryTaken, OSError.
-    """
-    directory = Directory(path)
-    try:
-        manifest, found = directory.recover(store)
+    def __init__(self, path: str, store: Store, *, cut_torn_tail: bool) -> None:
+        self.store = store
+        self.cut_torn_tail = cut_torn_tail
+        self.directory = Directory(path)
+        try:
+            self.recovery = Recovery(self.directory, store)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Leave the directory as it is."""
+        self.directory.close()
+
+    def journal(self, *, logging: bool = True) -> Journal:
+        """The journal that goes on where the loaded files end.
+
+        Raises Damaged for a torn tail that may not be cut, OSError.
+        """
+        found, manifest = self.recovery.found, self.recovery.manifest
         if found.torn is not None:
-            segment = directory.at(manifest.segments[-1])
-            if not cut_torn_tail:
+            segment = self.directory.at(manifest.segments[-1])
+            if not self.cut_torn_tail:
                 raise Damaged(segment, found.torn.offset, f"{found.torn.reason} at the end; log-load-truncated is no")
             log.warning(
                 "%s: %s at the end, %d bytes cut at offset %d",
@@ -371,8 +421,19 @@ def open_journal(path: str, store: Store, *, cut_torn_tail: bool) -> Journal:
                 found.torn.bytes_lost,
                 found.torn.offset,
             )
-        directory.remove_leftovers(manifest)
-        return Journal(directory, manifest, found, store)
+        self.directory.remove_leftovers(manifest)
+        return Journal(self.directory, manifest, found, self.store, logging=logging)
+
+
+def open_journal(path: str, store: Store, *, cut_torn_tail: bool, logging: bool = True) -> Journal:
+    """Load a data directory into an empty store in one go, and go on writing to it.
+
+    Raises Damaged (also for a torn tail that may not be cut), DirectoryTaken, OSError.
+    """
+    opening = Opening(path, store, cut_torn_tail=cut_torn_tail)
+    try:
+        opening.recovery.finish()
+        return opening.journal(logging=logging)
     except BaseException:
-        directory.close()
+        opening.abandon()
         raise

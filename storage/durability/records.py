@@ -10,11 +10,12 @@ end in zeros, which were allocated ahead.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import google_crc32c
 
@@ -57,8 +58,7 @@ class Torn:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record; ``end`` is the offset behind it."""
 
     kind: int
@@ -83,14 +83,49 @@ def record(kind: int, seq: int, payload: bytes) -> bytes:
     return b"".join((length, _CRC.pack(crc), middle, payload))
 
 
-class RecordFile:
-    """The whole content of a file of records, to be read. Raises Damaged for a bad header."""
+# A file is read in windows of this size, or of one record if that is longer.
+_WINDOW_BYTES = 4 << 20
 
-    def __init__(self, path: str, data: bytes, file_type: int, data_set: bytes) -> None:
+
+class Content(Protocol):
+    """What a file holds: bytes, or a ``FileContent``."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+class FileContent:
+    """The content of a file of which only the parts that are asked for are in memory. Raises OSError."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.size = os.fstat(fd).st_size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self.size)
+        pieces: list[bytes] = []
+        while start < stop:
+            piece = os.pread(self.fd, stop - start, start)
+            if not piece:
+                break  # it has become shorter: the checks of the records notice
+            pieces.append(piece)
+            start += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class RecordFile:
+    """The content of a file of records, to be read. Raises Damaged for a bad header."""
+
+    def __init__(self, path: str, data: Content, file_type: int, data_set: bytes) -> None:
         self.path = path
         self.data = data
-        start = data[: _HEADER.size]
-        if len(data) < HEADER_BYTES or _CRC.unpack_from(data, _HEADER.size)[0] != google_crc32c.value(start):
+        head = data[:HEADER_BYTES]
+        start = head[: _HEADER.size]
+        if len(head) < HEADER_BYTES or _CRC.unpack_from(head, _HEADER.size)[0] != google_crc32c.value(start):
             raise Damaged(path, 0, "the header is incomplete or its checksum wrong")
         magic, version, held_type, held_set, self.first_seq = _HEADER.unpack(start)
         if magic != MAGIC or held_type != file_type:
@@ -109,52 +144,70 @@ class RecordFile:
         then tells what there was.
         """
         seq = self.first_seq
-        while self.end < len(self.data):
-            found = self._read(self.end, seq)
+        size = len(self.data)
+        start = self.end
+        window = self.data[start : start + _WINDOW_BYTES]
+        while self.end < size:
+            found = _read(window, start, self.end, seq)
+            if isinstance(found, int) and self.end + found <= size:  # the window ends within it
+                start = self.end
+                window = self.data[start : start + max(found, _WINDOW_BYTES)]
+                found = _read(window, start, start, seq)
             if isinstance(found, Record):
                 self.end = found.end
                 seq += 1
                 yield found
                 continue
+            reason = "an incomplete record" if isinstance(found, int) else found
             if not open_ended:
-                raise Damaged(self.path, self.end, found)
-            rest = self.data[self.end :]
-            if not rest.strip(b"\0"):
-                return
-            later = self._later_record(self.end + 1, seq)
-            if later is not None:
-                raise Damaged(self.path, self.end, f"{found}, and a whole record follows at offset {later}")
-            self.torn = Torn(self.end, len(rest.rstrip(b"\0")), found)
+                raise Damaged(self.path, self.end, reason)
+            self._end_with(reason, seq)
             return
 
-    def _read(self, at: int, seq: int) -> Record | str:
-        """The record at an offset, or why there is none."""
-        if len(self.data) - at < RECORD_BYTES:
-            return "an incomplete record"
-        length, crc, kind, held_seq = _RECORD.unpack_from(self.data, at)
+    def _end_with(self, reason: str, seq: int) -> None:
+        """Look at what follows the last good record: nothing but zeros, a torn record, or damage. Raises Damaged."""
+        rest = self.data[self.end : len(self.data)]
+        if not rest.strip(b"\0"):
+            return
+        later = _later_record(rest, seq)
+        if later is not None:
+            raise Damaged(self.path, self.end, f"{reason}, and a whole record follows at offset {self.end + later}")
+        self.torn = Torn(self.end, len(rest.rstrip(b"\0")), reason)
+
+
+def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | str:
+    """The record at an offset of the file; the bytes that it needs if the window has fewer; or why there is none.
+
+    The window begins at the offset ``start``.
+    """
+    at = offset - start
+    if len(window) - at < RECORD_BYTES:
+        return RECORD_BYTES
+    length, crc, kind, held_seq = _RECORD.unpack_from(window, at)
+    end = at + RECORD_BYTES + length
+    if end > len(window):
+        return RECORD_BYTES + int(length)
+    if not _is_whole(window, at, end, crc):
+        return "a record with a wrong checksum"
+    if held_seq != seq:
+        return f"the record number {held_seq} where {seq} has to be"
+    return Record(kind, held_seq, window[at + RECORD_BYTES : end], start + end)
+
+
+def _is_whole(data: bytes, at: int, end: int, crc: int) -> bool:
+    return bool(crc == google_crc32c.extend(google_crc32c.value(data[at : at + 4]), data[at + 8 : end]))
+
+
+def _later_record(rest: bytes, seq: int) -> int | None:
+    """Where a whole record begins behind the broken one that the bytes begin with, if there is any."""
+    # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
+    upper = re.escape(struct.pack("<Q", seq)[4:])
+    for found in re.finditer(b"(?=[%b].{4}%b)" % (re.escape(_TYPES), upper), rest[1:], re.DOTALL):
+        at = found.start() - 7
+        if at < 1:
+            continue
+        length, crc, _, _ = _RECORD.unpack_from(rest, at)
         end = at + RECORD_BYTES + length
-        if end > len(self.data):
-            return "an incomplete record"
-        if not self._is_whole(at, end, crc):
-            return "a record with a wrong checksum"
-        if held_seq != seq:
-            return f"the record number {held_seq} where {seq} has to be"
-        return Record(kind, held_seq, self.data[at + RECORD_BYTES : end], end)
-
-    def _is_whole(self, at: int, end: int, crc: int) -> bool:
-        data = self.data
-        return bool(crc == google_crc32c.extend(google_crc32c.value(data[at : at + 4]), data[at + 8 : end]))
-
-    def _later_record(self, start: int, seq: int) -> int | None:
-        """Where a whole record begins behind a broken one, if there is any."""
-        # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
-        upper = re.escape(struct.pack("<Q", seq)[4:])
-        for found in re.finditer(b"(?=[%b].{4}%b)" % (re.escape(_TYPES), upper), self.data[start:], re.DOTALL):
-            at = start + found.start() - 8
-            if at < start:
-                continue
-            length, crc, _, _ = _RECORD.unpack_from(self.data, at)
-            end = at + RECORD_BYTES + length
-            if end <= len(self.data) and self._is_whole(at, end, crc):
-                return at
-        return None
+        if end <= len(rest) and _is_whole(rest, at, end, crc):
+            return at
+    return None

@@ -13,7 +13,8 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
 
-from .codec import effects, unpack_all
+from .codec import effects, unpacker
+from .plain_operations import redo_plain
 
 
 class Unplayable(Exception):
@@ -112,18 +113,22 @@ def session_operation(session: Session) -> tuple[Any, ...]:
     return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
 
 
-def redo(store: Store, payload: bytes) -> int:
-    """Do the operations of one record again; give how many there were. Raises Unplayable.
+def redo(store: Store, payload: bytes) -> None:
+    """Do the operations of one record again. Raises Unplayable.
 
     The store's clock has to stand at 0 meanwhile, so that no key expires in between.
     """
-    count = 0
+    at = redo_plain(store, payload, 0)
+    if at == len(payload):
+        return
+    reader = unpacker(payload)
     try:
-        for name, *operands in unpack_all(payload):
+        while at < len(payload):
+            reader.read_bytes(at - reader.tell())
+            name, *operands = reader.unpack()
             OPERATIONS[name](store, *operands)
-            count += 1
+            at = redo_plain(store, payload, reader.tell())
     except Unplayable:
         raise
     except Exception as error:  # whatever a redo function stumbles over, the start must not go on
-        raise Unplayable(f"operation {count} cannot be done: {error!r}") from error
-    return count
+        raise Unplayable(f"the operation at its byte {at} cannot be done: {error!r}") from error
