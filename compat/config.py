@@ -13,7 +13,7 @@ from typing import Any
 
 from januskv.resp.inline import split_words
 
-from .parameters import BY_NAME, PARAMETERS, ConfigError, Parameter
+from .parameters import BY_NAME, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints
 
 
 class Config:
@@ -23,9 +23,12 @@ class Config:
     """
 
     def __init__(self, **values: Any) -> None:
+        self.appendonly: bool
+        self.save: SavePoints
         for parameter in PARAMETERS:
             setattr(self, parameter.attribute, parameter.default)
         self.path: str | None = None  # the file the server was started with
+        self.given: set[str] = set()  # parameters that the file or the command line sets
         self.on_change: Callable[[Parameter], None] = lambda parameter: None
         for name, value in values.items():
             if name.replace("_", "-") not in BY_NAME:
@@ -57,8 +60,21 @@ class Config:
         if parameter is None:
             raise ConfigError(f"no parameter is called {name!r}")
         self._store(parameter.attribute, parameter.kind.parse(text))
+        self.given.add(parameter.name)
         self.derive()
         return parameter
+
+    def settle(self) -> None:
+        """Choose the defaults that depend on what was given: whether and how data is kept."""
+        if "appendonly" not in self.given and "save" in self.given and not self.save:
+            self.appendonly = False
+        if not self.appendonly and "save" not in self.given:
+            self.save = REDIS_SAVE_POINTS
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether data outlives the process: by the log or by snapshots."""
+        return bool(self.appendonly or self.save)
 
     def _store(self, attribute: str, value: Any) -> None:
         """Set a parsed value; one with parts (output limits by class) keeps the parts that are not given."""
@@ -88,7 +104,10 @@ class Config:
         if path.endswith(".toml"):
             self._apply_toml(text, path)
         else:
+            points = ""
             for where, name, value in read_directives(text, path):
+                if name == "save":  # each line adds to those before, the empty one takes them away
+                    value = points = f"{points} {value}".strip() if value else ""
                 self._apply(name, value, where)
 
     def _apply_toml(self, text: str, path: str) -> None:
@@ -131,7 +150,10 @@ class Config:
         os.replace(temporary, self.path)
 
     def _changed(self) -> dict[str, Parameter]:
-        return {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}
+        changed = {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}
+        if not self.appendonly:
+            changed["save"] = BY_NAME["save"]  # its default is another one then
+        return changed
 
     def _as_toml(self) -> str:
         return "".join(f"{name} = {_toml_text(self.shown(each))}\n" for name, each in self._changed().items())

@@ -14,7 +14,7 @@ from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
 
 from .client import Client
-from .faults import INTERNAL, RespError, fault_of
+from .faults import INTERNAL, LOADING, RespError, fault_of
 from .server import Server
 from .stopwatch import now_ns
 
@@ -78,9 +78,9 @@ class Dispatcher:
                 " are allowed in this context"
             )
         if server.loading and Flag.LOADING not in command.flags:
-            return "LOADING Redis is loading the dataset in memory"
+            return LOADING
         if server.write_fault and Flag.WRITE in command.flags:
-            return f"MISCONF Errors writing to the AOF file: {server.write_fault}"
+            return f"MISCONF {server.write_fault}"
         session = client.session
         if session is not None and session.ended and command.flags & _DATA and command.handle is None:
             return "ERR the selected session has ended, SELECT another one or a database"

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from januskv.commands.status import SeriesStatus, Status
 from januskv.storage import errors
 
+# What Redis says while data is loaded; clients know it.
+LOADING = "LOADING Redis is loading the dataset in memory"
+
 
 class RespError(Exception):
     """A refusal with its RESP error text, code word included: ``RespError("ERR syntax error")``."""

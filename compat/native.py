@@ -194,7 +194,7 @@ class NativeFace:
         if server.loading:
             return refusal(name, dialect, Status.LOADING, _LOADING)
         if server.write_fault and Flag.WRITE in command.flags:
-            return refusal(name, dialect, Status.UNKNOWN, f"errors writing to the log: {server.write_fault}")
+            return refusal(name, dialect, Status.UNKNOWN, server.write_fault)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
         return None

@@ -141,6 +141,26 @@ OUTPUT_LIMITS: dict[str, tuple[int, int, int]] = {
 }
 OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits)
 
+# (seconds, changes): a snapshot begins when one of them is reached since the last.
+SavePoints = tuple[tuple[int, int], ...]
+
+
+def _parse_save_points(text: str) -> SavePoints:
+    words = text.split()
+    if words in ([], ["no"]):
+        return ()
+    try:
+        seconds = [integer(1).parse(word) for word in words[::2]]
+        changes = [integer().parse(word) for word in words[1::2]]
+        return tuple(zip(seconds, changes, strict=True))
+    except (ConfigError, ValueError):
+        raise ConfigError("Invalid save parameters") from None
+
+
+SAVE_POINTS = Kind(_parse_save_points, lambda points: " ".join(f"{s} {count}" for s, count in points))
+# What Redis saves after by default; ours do not log every change then.
+REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
+
 
 # ---------------------------------------------------------------- parameters
 
@@ -162,7 +182,6 @@ class Parameter:
         return self.name.replace("-", "_")
 
 
-_NO_PERSISTENCE = "snapshots begin by command or as the log grows"
 _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
@@ -242,10 +261,27 @@ PARAMETERS: tuple[Parameter, ...] = (
     # engine
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
-    _only("save", TEXT, "", _NO_PERSISTENCE),
+    Parameter(
+        "appendonly",
+        BOOL,
+        True,
+        "Log every change in 'dir'. Default: yes, unless 'save' is given as 'no' or \"\" - then all is in memory only.",
+    ),
+    Parameter(
+        "save",
+        SAVE_POINTS,
+        (),
+        "Snapshot after so many seconds if there were so many changes ('3600 1 300 100'). With 'appendonly no' the"
+        " default is Redis' '3600 1 300 100 60 10000', and a snapshot is written at the end.",
+    ),
+    Parameter(
+        "stop-writes-on-bgsave-error",
+        BOOL,
+        True,
+        "Refuse writes after a failed snapshot, where 'save' is set, until one succeeds.",
+    ),
     Parameter("native-saves", BOOL, True, "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'."),
     Parameter("load-name", TEXT, "", "Load the newest save of this name at the start, or do not start.", fixed=True),
-    Parameter("appendonly", BOOL, False, "Log every change in 'dir', and load what is there at the start.", fixed=True),
     Parameter(
         "appendfsync",
         choice("everysec", "always", "no"),

@@ -1,4 +1,4 @@
-"""When the log is written, synced and started anew, and which replies wait for that.
+"""When the log is written, synced and started anew, when snapshots begin, and which replies wait for that.
 
 Replies pass the gate (``send``) at the end of a loop's round: what they confirm is in the log's file
 by then, which survives the end of the process. Under ``appendfsync always`` they also wait for the
@@ -18,6 +18,7 @@ from typing import Any
 from januskv.storage.durability.journal import Journal
 
 from .faults import RespError
+from .parameters import ConfigError
 from .server import Server
 
 log = logging.getLogger("januskv")
@@ -27,11 +28,19 @@ _DELAYED_S = 2.0
 # A snapshot that has failed is not begun again by itself before this time has passed.
 _RETRY_S = 5.0
 
+_SNAPSHOT_FAULT = (
+    "JanusKV is configured to save snapshots, but the last one failed. Commands that change data are refused"
+    " (stop-writes-on-bgsave-error); the server's log says why."
+)
+
 CallSoon = Callable[..., object]
 
 
 class Persistence:
-    """The policies around a journal. ``call_soon`` runs a function in the loop's thread; None: syncs run in place."""
+    """The policies around a journal. ``call_soon`` runs a function in the loop's thread; None: syncs run in place.
+
+    Without ``appendonly`` the journal takes no changes, and only snapshots are written.
+    """
 
     def __init__(self, server: Server, journal: Journal, call_soon: CallSoon | None = None) -> None:
         self.server = server
@@ -41,7 +50,7 @@ class Persistence:
         self.held: deque[tuple[int, Any, bytes, bool]] = deque()  # record, connection, replies, whether the last ones
         self.syncing: Future[None] | None = None
         self.sync_started = 0.0
-        self.synced_at = self.renewed_at = time.monotonic()
+        self.synced_at = self.renewed_at = self.saved_at = time.monotonic()
         self.next_attempt = 0.0
         self.delayed_syncs = 0
         self.scheduled = False  # a snapshot has been asked for that could not begin at once
@@ -56,7 +65,9 @@ class Persistence:
 
     def config_changed(self) -> None:
         """Take the policy over from the configuration."""
-        self.always = self.server.config.appendfsync == "always"
+        config = self.server.config
+        self.always = self.journal.logging and config.appendfsync == "always"
+        self.note_fault()
 
     # ------------------------------------------------------------ the gate
 
@@ -83,6 +94,11 @@ class Persistence:
             # The data has changed already and cannot be confirmed: only a start from the log brings the two together.
             log.error("appendfsync is always and the log cannot be written, exiting: %s", fault)
             self.end_process(1)
+        config = self.server.config
+        if fault:
+            fault = f"Errors writing to the AOF file: {fault}"
+        elif self.journal.snapshot_failed and config.save and config.stop_writes_on_bgsave_error:
+            fault = _SNAPSHOT_FAULT
         if fault != self.server.write_fault:
             self.server.write_fault = fault
             self.server.refresh_hot()
@@ -140,9 +156,8 @@ class Persistence:
             self.start_sync()
         if journal.poll_child():
             self.saved()
-        if not journal.child and (
-            self.scheduled or (now >= self.next_attempt and (journal.sync_failed or self.has_grown()))
-        ):
+        self.note_fault()
+        if not journal.child and (self.scheduled or (now >= self.next_attempt and self.snapshot_is_due(now))):
             self.scheduled = False
             self.next_attempt = now + _RETRY_S
             try:
@@ -150,13 +165,23 @@ class Persistence:
             except OSError as error:
                 log.error("cannot begin a snapshot: %s", error.strerror)
 
-    def has_grown(self) -> bool:
-        """Whether the log is so long that it has to be started anew."""
+    def snapshot_is_due(self, now: float) -> bool:
+        """Whether the log counts from the next snapshot only, is long, or a save point has been reached."""
         config, journal = self.server.config, self.journal
-        percentage, size = config.auto_aof_rewrite_percentage, journal.log_bytes
-        return bool(
-            percentage and size >= config.auto_aof_rewrite_min_size and size >= journal.base_bytes * percentage // 100
-        )
+        if journal.sync_failed or (journal.logging and not journal.named):
+            return True
+        if journal.logging:
+            percentage, size = config.auto_aof_rewrite_percentage, journal.log_bytes
+            least = max(config.auto_aof_rewrite_min_size, journal.base_bytes * percentage // 100)
+            if percentage and size >= least:
+                return True
+        changes, waited_s = self.changes_since_save, now - self.saved_at
+        return any(waited_s > seconds and changes >= count for seconds, count in config.save)
+
+    @property
+    def changes_since_save(self) -> int:
+        """How many changes the last snapshot does not hold."""
+        return self.server.store.feed.changes - self.saved_changes
 
     # ------------------------------------------------------------ snapshots
 
@@ -186,6 +211,28 @@ class Persistence:
             raise RespError(f"ERR cannot begin a snapshot: {error.strerror}") from error
         return True
 
+    def switch_log(self, on: bool) -> None:
+        """Log changes from now on, or no longer. Raises ConfigError."""
+        journal = self.journal
+        if on == journal.logging:
+            return
+        self.wait_for_sync()
+        if on:
+            self.begun_changes = self.server.store.feed.changes
+            try:
+                journal.start_logging()
+            except OSError as error:
+                raise ConfigError(f"cannot begin a snapshot: {error.strerror}") from error
+        else:
+            journal.stop_logging()
+        log.warning("changes are %s", "logged once the snapshot that begins is complete" if on else "no longer logged")
+
+    def save_at_end(self) -> None:
+        """Write the snapshot that the end of the server needs, if there is no log. Raises RespError."""
+        if self.server.config.save and not self.journal.logging:
+            self.journal.end_child()
+            self.save()
+
     def save(self) -> None:
         """Write a snapshot at once. Raises RespError."""
         if self.journal.child:
@@ -205,11 +252,14 @@ class Persistence:
         """Note that there is a new snapshot."""
         self.saved_ms = self.server.store.clock.now_ms
         self.saved_changes = self.begun_changes
+        self.saved_at = time.monotonic()
         self.note_fault()
 
     def log_fields(self) -> dict[str, Any]:
         """The fields of INFO that Redis shows only with a log."""
         journal = self.journal
+        if not journal.logging:
+            return {}
         return {
             "aof_current_size": journal.base_bytes + journal.log_bytes,
             "aof_base_size": journal.base_bytes,

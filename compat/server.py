@@ -23,10 +23,12 @@ from .client import Client, Watches
 from .config import Config
 from .notifications import Notifier
 from .outbox import Outbox
+from .parameters import ConfigError
 from .pubsub import PubSub
 from .tracking import Tracking
 
 if TYPE_CHECKING:
+    from januskv.storage.durability.generations import Recovery
     from januskv.storage.sessions import Session
 
     from .connection import Connection
@@ -209,13 +211,14 @@ class Server:
         self.time_all = False  # time every command by itself, quick ones too
         self.peak_clients = 0
         self.next_client_id = 0
-        self.stop: Callable[[bool], None] = lambda save: None  # set by the composition root
+        self.stop: Callable[[], None] = lambda: None  # set by the composition root
         self.later: Callable[[float, Callable[[], None]], object] = lambda delay_s, call: None  # call_later of the loop
         store.sessions.on_end = self.session_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
         self.persistence: Persistence | None = None  # set by the composition root
-        self.write_fault = ""  # why the log cannot take writes, which are refused then
+        self.recovery: Recovery | None = None  # what is being loaded, while it is
+        self.write_fault = ""  # why data cannot be made safe: writes are refused then
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -283,6 +286,16 @@ class Server:
             self.persistence.config_changed()
         for client in self.clients.values():
             client.refresh()
+
+    def prepare_change(self, values: dict[str, Any]) -> None:
+        """Do what must have worked before CONFIG SET may give parameters new values. Raises ConfigError."""
+        if self.persistence is not None:
+            if "appendonly" in values:
+                self.persistence.switch_log(values["appendonly"])
+        elif any(
+            values.get(name, False) not in (False, (), getattr(self.config, name)) for name in ("appendonly", "save")
+        ):
+            raise ConfigError("the server was started to keep nothing; start it with this setting")
 
     def allows_protected(self, client: Client, command: Command) -> bool:
         """Whether DEBUG or MODULE may be used by this client."""
@@ -387,6 +400,11 @@ class Server:
         for client in list(self.clients.values()):
             if client.connection.halted and not client.connection.sending and client not in self.waiting.by_client:
                 self.later(0, client.connection.resume)
+
+    def set_loading(self, loading: bool) -> None:
+        """Refuse most commands while data is loaded."""
+        self.loading = loading
+        self.refresh_hot()
 
     def session_ended(self, session: Session) -> None:
         """Tell the connections inside a session that it is no more; those that wait there get an error."""

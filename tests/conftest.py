@@ -108,7 +108,7 @@ class House:
     def __init__(self, **config: Any) -> None:
         self.clock = ManualClock()
         self.store = Store(clock=self.clock)
-        self.server = Server(self.store, build_table(), Config(**config))
+        self.server = Server(self.store, build_table(), Config(**{"appendonly": False, **config}))
         Dispatcher(self.server)
         self.server.config.on_change = lambda parameter: self.server.config_changed()
         self.native = NativeFace(self.server)
@@ -221,7 +221,8 @@ def free_port() -> int:
 def januskv_process(*options: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
     """A januskv process with kernel-given ports; its start-up line tells which."""
     folder = tempfile.mkdtemp(prefix="januskv-test-")
-    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", *options]
+    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
+    argv += options if {"--save", "--appendonly", "--dir"} & set(options) else ["--save", "no", *options]
     process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, env=os.environ | (environment or {}))
     assert process.stdout is not None
     line = ""

@@ -146,20 +146,38 @@ def memory_section(server: Server) -> Fields:
     }
 
 
+def loading_fields(server: Server) -> Fields:
+    """How far the start has come, while data is being loaded."""
+    recovery = server.recovery
+    if recovery is None:
+        return {}
+    total, loaded = recovery.total_bytes, recovery.loaded_bytes
+    return {
+        "loading_start_time": int(recovery.began_s),
+        "loading_total_bytes": total,
+        "loading_rdb_used_mem": 0,
+        "loading_loaded_bytes": loaded,
+        "loading_loaded_perc": f"{100 * recovery.share:.2f}",
+        "loading_eta_seconds": round(recovery.left_s()),
+    }
+
+
 def persistence_section(server: Server) -> Fields:
     persistence = server.persistence
     journal = None if persistence is None else persistence.journal
     running = journal is not None and journal.child != 0
+    logging = journal is not None and journal.logging
     status = "err" if journal is not None and journal.snapshot_failed else "ok"
     since_s = -1 if journal is None or not running else int(time.monotonic() - journal.child_started)
     seconds = -1 if journal is None else journal.snapshot_seconds
     snapshots = 0 if journal is None else journal.snapshots
     return {
         "loading": int(server.loading),
+        **loading_fields(server),
         **zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"),
         "current_fork_perc": "0.00",
         **zeros("current_save_keys_processed", "current_save_keys_total"),
-        "rdb_changes_since_last_save": server.store.feed.changes - (persistence.saved_changes if persistence else 0),
+        "rdb_changes_since_last_save": persistence.changes_since_save if persistence else server.store.feed.changes,
         "rdb_bgsave_in_progress": int(running),
         "rdb_last_save_time": (persistence.saved_ms if persistence else server.started_ms) // 1000,
         "rdb_last_bgsave_status": status,
@@ -168,8 +186,8 @@ def persistence_section(server: Server) -> Fields:
         "rdb_saves": snapshots,
         **zeros("rdb_last_cow_size", "rdb_last_load_keys_expired"),
         "rdb_last_load_keys_loaded": persistence.keys_loaded if persistence else 0,
-        "aof_enabled": int(journal is not None),
-        "aof_rewrite_in_progress": int(running),
+        "aof_enabled": int(logging),
+        "aof_rewrite_in_progress": int(running and logging),
         "aof_rewrite_scheduled": 0,
         "aof_last_rewrite_time_sec": seconds,
         "aof_current_rewrite_time_sec": since_s,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.faults import LOADING, RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.errors import NoSuchKey, NotAnInteger
@@ -233,6 +233,8 @@ def find_keyspace(ctx: Context, text: bytes) -> tuple[Keyspace, Session | None]:
     if 0 <= number < len(ctx.store.databases):
         return ctx.store.databases[number], None
     if number >= LEAST_TOKEN:
+        if ctx.server.loading:
+            raise RespError(LOADING)
         session = ctx.store.sessions.enter(number)
         return session.keyspace, session
     if not -(1 << 31) <= number < 1 << 31:

@@ -27,7 +27,7 @@ _SAVING = Flag.ADMIN | Flag.NOSCRIPT | Flag.NO_ASYNC_LOADING
 _REPLICATION = _SAVING | Flag.STALE
 _MODULES = _SAVING | Flag.PROTECTED
 
-NO_PERSISTENCE = "ERR nothing is saved without 'appendonly yes'"
+NO_PERSISTENCE = "ERR this server was started to keep nothing (save no): there is no directory to save to"
 # What is built in and known to clients as a module, with the module's version that it behaves like.
 MODULES = {"timeseries": 11209}
 NO_MODULES = "ERR this server loads no modules"
@@ -113,6 +113,10 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
             new[parameter.attribute] = parameter.kind.parse(value.decode(errors="surrogateescape"))
         except ConfigError as error:
             raise _config_set_failed(name, str(error)) from None
+    try:
+        ctx.server.prepare_change(new)
+    except ConfigError as error:
+        raise _config_set_failed("appendonly" if "appendonly" in new else "save", str(error)) from None
     ctx.server.config.update(new)
     return OK
 
@@ -351,7 +355,7 @@ def save(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys and their members
 
-    Differs: refused without ``appendonly yes``.
+    Differs: refused where nothing is kept (``save no``).
     """
     _persistence(ctx).save()
     return OK
@@ -366,7 +370,7 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: refused without ``appendonly yes``.
+    Differs: refused where nothing is kept (``save no``).
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
@@ -382,7 +386,7 @@ def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: refused without ``appendonly yes``.
+    Differs: refused where nothing is kept (``save no``).
     """
     begun = _persistence(ctx).save_in_background("Background append only file rewriting already in progress")
     return Simple(b"Background append only file rewriting " + (b"started" if begun else b"scheduled"))
@@ -482,20 +486,30 @@ def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
 def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
     """SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 
-    Ends the server: it closes its listeners and connections, writes and syncs the log, and exits.
+    Ends the server: it closes its listeners and connections, writes and syncs the log, and exits. A snapshot is written
+    with SAVE, and without NOSAVE where there are save points but no log; if that fails, the server goes on unless FORCE
+    is given.
 
-    Cost: O(N) with N connections; with SAVE O(M) with M keys and their members
+    Cost: O(N) with N connections; with a snapshot O(M) with M keys and their members
 
-    Differs: SAVE is refused without ``appendonly yes``; it ends at once, so there is nothing to ABORT.
+    Differs: SAVE is refused where nothing is kept; it ends at once, so there is nothing to ABORT.
     """
     words = {word.upper() for word in argv[1:]}
     if not words <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"} or {b"SAVE", b"NOSAVE"} <= words:
         raise RespError(SYNTAX_ERROR)
     if b"ABORT" in words:
         raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
-    if b"SAVE" in words:
-        _persistence(ctx).save()
-    ctx.server.stop(False)
+    server: Server = ctx.server
+    if not server.loading:
+        try:
+            if b"SAVE" in words:
+                _persistence(ctx).save()
+            elif b"NOSAVE" not in words and server.persistence is not None:
+                server.persistence.save_at_end()
+        except RespError:
+            if b"FORCE" not in words:
+                raise
+    server.stop()
     return NO_REPLY  # clients take the closed connection as success, and any reply as failure
 
 

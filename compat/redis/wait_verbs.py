@@ -86,7 +86,7 @@ def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
         )
     timeout_ms = _timeout(args)
     server = ctx.server
-    if local and server.persistence is None:
+    if local and (server.persistence is None or not server.persistence.journal.logging):
         raise RespError("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
 
     def attempt() -> Reply:

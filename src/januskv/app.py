@@ -20,6 +20,7 @@ from .compat.commands import build_table
 from .compat.config import Config
 from .compat.connection import Connection
 from .compat.dispatch import Dispatcher
+from .compat.faults import RespError
 from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
@@ -27,8 +28,8 @@ from .compat.persistence import Persistence
 from .compat.server import Server
 from .http import HttpListener
 from .storage.clock import ShiftedClock
-from .storage.durability.generations import DirectoryTaken
-from .storage.durability.journal import open_journal
+from .storage.durability.generations import DirectoryTaken, Recovery
+from .storage.durability.journal import Opening
 from .storage.durability.records import Damaged
 from .storage.durability.saves import BadSave
 from .storage.errors import HeldBySeries
@@ -41,6 +42,10 @@ _GRACE_S = 1.0
 _FREEZE_EVERY_S = 30.0
 # Below so many objects a full collection costs a few milliseconds at most.
 _SMALL_HEAP = 100_000
+# While data is loaded, clients are answered this often.
+_LOAD_SLICE_S = 0.01
+# Loading less is over before a line about it would help.
+_LONG_LOAD_BYTES = 10_000_000
 
 
 class StartError(Exception):
@@ -62,6 +67,7 @@ class App:
         self.listeners: list[asyncio.Server] = []
         self.ended = asyncio.Event()
         self.ending = False
+        self.save_refused = False  # a signal did not end the server, since there was no snapshot
         self.failed = False  # something that had been acknowledged could not be written at the end
         self._timers: list[asyncio.TimerHandle] = []
         self._unix_path = ""
@@ -76,39 +82,85 @@ class App:
         self.server.stop = self.stop
         self.server.tune_socket = self.tune_socket
         self.config.on_change = self.config_changed
-        self.load()
-        self.load_save()
+        opening = self.open_directory()
+        self.server.set_loading(True)
         try:
             self.server.tcp_port = await self.listen(self.config.port, self.connect)
             self.server.http_port = await self.listen(self.config.http_port, await self.http.start())
             await self.listen_unix()
         except OSError as error:
+            if opening is not None:
+                opening.abandon()
             await self.close()
             raise StartError(error.strerror or str(error)) from error
+        try:
+            await self.load(opening)
+            if self.ending:
+                return
+            self.load_save()
+        except StartError:
+            await self.close()
+            raise
+        self.server.set_loading(False)
         self.config_changed(None)
         self.tend()
         self.freeze()
         log.log(NOTICE, "%s", self.ready_line())
 
-    def load(self) -> None:
-        """Load the data directory and log all changes from now on, if that is configured. Raises StartError."""
+    def open_directory(self) -> Opening | None:
+        """Take the data directory, if data is kept. Raises StartError."""
         config = self.config
-        if not config.appendonly:
-            return
-        started = time.monotonic()
-        gc.disable()  # nothing is garbage yet, and looking for it would take longer than the loading
+        if not config.keeps_data:
+            return None
         try:
-            journal = open_journal(config.dir, self.server.store, cut_torn_tail=config.log_load_truncated)
-        except (Damaged, DirectoryTaken) as error:
+            return Opening(config.dir, self.server.store, cut_torn_tail=config.log_load_truncated)
+        except DirectoryTaken as error:
+            raise StartError(f"{error}; 'dir' names another directory, 'save no' keeps nothing") from error
+        except Damaged as error:
             raise StartError(str(error)) from error
         except OSError as error:
-            raise StartError(f"data directory {config.dir}: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise StartError(
+                f"data directory {config.dir}: {reason}; 'dir' names another, 'save no' keeps nothing"
+            ) from error
+
+    async def load(self, opening: Opening | None) -> None:
+        """Load what the data directory holds, if there is one; clients are told LOADING meanwhile. Raises StartError."""
+        if opening is None:
+            return
+        started = time.monotonic()
+        path, server = self.config.dir, self.server
+        server.recovery = opening.recovery
+        gc.disable()  # nothing is garbage yet, and looking for it would take longer than the loading
+        try:
+            await self.replay(opening.recovery)
+            if self.ending:
+                log.log(NOTICE, "ended while loading, nothing has been changed")
+                opening.abandon()
+                return
+            journal = opening.journal(logging=self.config.appendonly)
+        except (Damaged, OSError) as error:
+            opening.abandon()
+            if isinstance(error, Damaged):
+                raise StartError(f"{error}; 'januskv check-log {path}' says more") from error
+            raise StartError(f"data directory {path}: {error.strerror or error}") from error
         finally:
             gc.enable()
-        call_soon = asyncio.get_running_loop().call_soon_threadsafe
-        persistence = Persistence(self.server, journal, call_soon)
+            server.recovery = None
+        persistence = Persistence(server, journal, asyncio.get_running_loop().call_soon_threadsafe)
         seconds = time.monotonic() - started
-        log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", config.dir, persistence.keys_loaded, seconds)
+        log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", path, persistence.keys_loaded, seconds)
+
+    async def replay(self, recovery: Recovery) -> None:
+        """Load in slices, until all is loaded or the server is to end. Raises Damaged, OSError."""
+        told = time.monotonic()
+        if recovery.total_bytes >= _LONG_LOAD_BYTES:
+            log.log(NOTICE, "loading %s, %.0f MB", self.config.dir, recovery.total_bytes / 1e6)
+        while not self.ending and not recovery.go_on(_LOAD_SLICE_S):
+            await asyncio.sleep(0)
+            if time.monotonic() - told >= 1:
+                told = time.monotonic()
+                log.log(NOTICE, "loading: %.0f %%, %.0f s left", 100 * recovery.share, recovery.left_s())
 
     def load_save(self) -> None:
         """Load the save that the configuration names. Raises StartError."""
@@ -224,7 +276,19 @@ class App:
 
     # ------------------------------------------------------------ end
 
-    def stop(self, save: bool = True) -> None:
+    def signalled(self) -> None:
+        """End the server in order, with the snapshot that it needs; if that fails, only a second signal ends it."""
+        persistence = self.server.persistence
+        if persistence is not None and not self.ending and not self.save_refused:
+            try:
+                persistence.save_at_end()
+            except RespError as error:
+                self.save_refused = True
+                log.error("not ending: %s; a second signal ends the server without it", error.text.removeprefix("ERR "))
+                return
+        self.stop()
+
+    def stop(self) -> None:
         """End the server in order; the second call ends the process at once."""
         if self.ending:
             log.warning("forced to exit")
@@ -312,7 +376,7 @@ async def serve(config: Config) -> bool:
     app = App(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.stop)
+        loop.add_signal_handler(number, app.signalled)
     await app.start()
     await app.ended.wait()
     log.log(NOTICE, "JanusKV has ended, bye")

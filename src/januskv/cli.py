@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
             nargs="+",
             metavar="VALUE",
             dest=parameter.attribute,
+            action="extend" if parameter.name == "save" else "store",
             help=(parameter.about + shown).replace("%", "%%"),
         )
     return parser
@@ -62,6 +63,7 @@ def read_config(words: Sequence[str]) -> Config:
                 config.set_text(parameter.name, " ".join(value))
             except ConfigError as error:
                 raise ConfigError(f"--{parameter.name}: {error}") from None
+    config.settle()
     return config
 
 

@@ -140,7 +140,9 @@ class HttpListener:
     async def readyz(self, request: web.Request) -> web.Response:
         """The data is loaded and commands are served."""
         if self.server.loading:
-            return web.Response(text="loading\n", status=503)
+            recovery = self.server.recovery
+            share = 0.0 if recovery is None else recovery.share
+            return web.Response(text=f"loading {100 * share:.0f} %\n", status=503)
         return web.Response(text="ready\n")
 
     async def metrics(self, request: web.Request) -> web.Response:

@@ -209,7 +209,7 @@ class Recovery:
             raise Damaged(directory.at("manifest"), 0, "it names no segment")
         self.total_bytes = sum(map(directory.size, self._names()))
         self.loaded_bytes = 0
-        self.done = False
+        self.began_s = time.time()
         self._steps = self._replay()
 
     def _begin(self) -> Manifest:
@@ -235,14 +235,20 @@ class Recovery:
         store.clock.now_ms = 0  # nothing expires while operations are done again
         deadline = time.perf_counter() + budget_s
         try:
-            for _ in self._steps:
-                if time.perf_counter() > deadline:
-                    return False
-            self.done = True
-            return True
+            return all(time.perf_counter() <= deadline for _ in self._steps)
         finally:
             store.clock.tick()
             feed.listeners, feed.wanted = listeners, wanted
+
+    @property
+    def share(self) -> float:
+        """How much has been loaded, 0 to 1."""
+        return self.loaded_bytes / self.total_bytes if self.total_bytes else 1.0
+
+    def left_s(self) -> float:
+        """About how many seconds the rest takes, at the speed so far."""
+        share = self.share
+        return (time.time() - self.began_s) * (1 - share) / share if share else 0.0
 
     def finish(self) -> None:
         """Do all the work that is left. Raises Damaged, OSError."""
@@ -251,7 +257,7 @@ class Recovery:
 
     def _replay(self) -> Iterator[None]:
         """Do the records of all files again, one a step."""
-        found, manifest = self.found, self.manifest
+        manifest = self.manifest
         read_bytes = 0
         for name in self._names():
             is_base = name == manifest.base
