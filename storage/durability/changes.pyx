@@ -1,17 +1,29 @@
-"""Operations collected in one buffer, the commonest packed here. Same contract as ``changes.py``."""
+"""Operations collected in one buffer, most of them packed here. Same contract as ``changes.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Next
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 from januskv.storage.keyspace cimport Keyspace
 
 PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
+REMOVALS = frozenset(("del", "expired"))
 cdef frozenset _plain = PLAIN_EVENTS
+cdef frozenset _removals = REMOVALS
 
 cdef enum:
+    TUPLE = 2  # extension types of codec.py
+    SET = 5
+    DEEPEST = 8  # levels of containers that are packed here
     MOST_KEPT = 1 << 20  # a longer buffer is given back after use
     MOST_HEAD = 40  # bytes of an operation besides key and value
     MOST_VALUE = 1 << 30
@@ -54,7 +66,8 @@ cdef inline char* _integer(char* at, long long number) noexcept:
 cdef class Changes:
     """See ``changes.py``."""
 
-    cdef public object journal
+    cdef public object journal, effects
+    cdef public dict tokens
     cdef char* buffer
     cdef Py_ssize_t size, space
 
@@ -62,8 +75,10 @@ cdef class Changes:
         self.buffer = NULL
         self.size = self.space = 0
 
-    def __init__(self, journal):
+    def __init__(self, journal, effects, dict tokens not None):
         self.journal = journal
+        self.effects = effects
+        self.tokens = tokens
 
     def __dealloc__(self):
         PyMem_Free(self.buffer)
@@ -80,43 +95,150 @@ cdef class Changes:
             self.buffer, self.space = buffer, space
         return True
 
-    cdef bint plain(self, Keyspace keyspace, bytes key) except -1:
-        """Add the plain value that a key now has; False for another value, which the journal has to pack."""
-        cdef object value = keyspace.data.get(key), deadline = None
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(key) + MOST_HEAD
-        cdef long long number = 0
-        cdef int overflow = 0
-        cdef bint is_bytes = PyBytes_CheckExact(value)
+    cdef bint begin(self, int items, bytes name, long long place, bytes key) except -1:
+        """Add the first three items of an operation of up to 65535 items."""
         cdef char* at
-        if is_bytes:
-            size += PyBytes_GET_SIZE(value)
-        elif PyLong_CheckExact(value):
-            number = PyLong_AsLongLongAndOverflow(value, &overflow)
-        else:
-            return False
-        if overflow or size > MOST_VALUE:
-            return False
-        if keyspace.deadlines:
-            deadline = keyspace.deadlines.get(key)
-        self.reserve(size)
+        self.reserve(PyBytes_GET_SIZE(key) + PyBytes_GET_SIZE(name) + MOST_HEAD)
         at = self.buffer + self.size
-        memcpy(at, b"\x95\xa3put", 5)
-        at = _binary(_integer(at + 5, keyspace.index), key)
-        at = _binary(at, <bytes>value) if is_bytes else _integer(at, number)
-        if deadline is None:
-            at[0] = <char>0xC0
+        if items < 16:
+            at[0] = <char>(0x90 | items)
             at += 1
         else:
-            at = _integer(at, deadline)
+            at[0] = <char>0xDC
+            at = _big_endian(at + 1, items, 2)
+        at[0] = <char>(0xA0 | PyBytes_GET_SIZE(name))
+        memcpy(at + 1, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        at = _binary(_integer(at + 1 + PyBytes_GET_SIZE(name), place), key)
         self.size = at - self.buffer
         return True
 
+    cdef bint head(self, int mark, Py_ssize_t count) except -1:
+        """Add the head of an array (0xDD), map (0xDF), text (0xDB) or extension (0xC9) of so many items or bytes."""
+        self.reserve(MOST_HEAD)
+        self.buffer[self.size] = <char>mark
+        _big_endian(self.buffer + self.size + 1, count, 4)
+        self.size += 5
+        return True
+
+    cdef bint items(self, object values, int depth) except -1:
+        """Add a list or tuple as an array; False if it holds something that the journal has to pack."""
+        self.head(0xDD, len(values))
+        for value in values:
+            if not self.value(value, depth):
+                return False
+        return True
+
+    cdef bint extension(self, int code, object values, int depth) except -1:
+        """Add a tuple or set as an extension that holds an array."""
+        cdef Py_ssize_t start
+        self.head(0xC9, 0)
+        self.buffer[self.size] = <char>code
+        self.size += 1
+        start = self.size
+        if not self.items(values, depth):
+            return False
+        if self.size - start > MOST_VALUE:
+            return False
+        _big_endian(self.buffer + start - 5, self.size - start, 4)
+        return True
+
+    cdef bint value(self, object value, int depth) except -1:
+        """Add a value; False if the journal has to pack it: an object, a number beyond 64 bits, a lone surrogate."""
+        cdef Py_ssize_t size, position = 0
+        cdef int overflow = 0
+        cdef long long number
+        cdef double real
+        cdef uint64_t bits
+        cdef const char* text
+        cdef PyObject* key
+        cdef PyObject* held
+        if PyBytes_CheckExact(value):
+            size = PyBytes_GET_SIZE(value)
+            if size > MOST_VALUE:
+                return False
+            self.reserve(size + MOST_HEAD)
+            self.size = _binary(self.buffer + self.size, <bytes>value) - self.buffer
+            return True
+        self.reserve(MOST_HEAD)
+        if value is None or value is True or value is False:
+            self.buffer[self.size] = <char>(0xC0 if value is None else 0xC3 if value is True else 0xC2)
+            self.size += 1
+            return True
+        if PyLong_CheckExact(value):
+            number = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if overflow:
+                return False
+            self.size = _integer(self.buffer + self.size, number) - self.buffer
+            return True
+        if PyFloat_CheckExact(value):
+            real = PyFloat_AS_DOUBLE(value)
+            memcpy(&bits, &real, 8)
+            self.buffer[self.size] = <char>0xCB
+            _big_endian(self.buffer + self.size + 1, bits, 8)
+            self.size += 9
+            return True
+        if PyUnicode_CheckExact(value):
+            try:
+                text = PyUnicode_AsUTF8AndSize(value, &size)
+            except UnicodeEncodeError:
+                return False
+            if size > MOST_VALUE:
+                return False
+            self.head(0xDB, size)
+            self.reserve(size)
+            memcpy(self.buffer + self.size, text, size)
+            self.size += size
+            return True
+        if depth == 0:
+            return False
+        if type(value) is list:
+            return self.items(value, depth - 1)
+        if type(value) is tuple:
+            return self.extension(TUPLE, value, depth - 1)
+        if type(value) is set:
+            return self.extension(SET, value, depth - 1)
+        if type(value) is dict:
+            self.head(0xDF, len(value))
+            while PyDict_Next(value, &position, &key, &held):
+                if not self.value(<object>key, depth - 1) or not self.value(<object>held, depth - 1):
+                    return False
+            return True
+        return False
+
+    cdef bint packed(self, Keyspace keyspace, str event, bytes key, tuple detail) except -1:
+        """Add a change as an operation; False for one that the journal has to pack."""
+        cdef object value = keyspace.data.get(key), item
+        cdef long long place = keyspace.index
+        if PyBytes_GET_SIZE(key) > MOST_VALUE:
+            return False
+        if place < 0:
+            token = self.tokens.get(<size_t><PyObject*>keyspace)
+            if token is None:
+                return False
+            place = token
+        if value is None:
+            return event in _removals and self.begin(3, b"del", place, key)
+        if event in _plain:
+            self.begin(5, b"put", place, key)
+            return self.value(value, 0) and self.value(
+                keyspace.deadlines.get(key) if keyspace.deadlines else None, 0
+            )
+        if detail and PyUnicode_CheckExact(detail[0]) and detail[0] in self.effects and len(detail) < 1000:
+            self.begin(3 + len(detail), b"do", place, key)
+            for item in detail:
+                if not self.value(item, DEEPEST):
+                    return False
+            return True
+        return False
+
     def on_change(self, Keyspace keyspace not None, str event, bytes key, tuple detail):
+        cdef Py_ssize_t before = self.size
         try:
-            if keyspace.index >= 0 and event in _plain and self.plain(keyspace, key):
+            if self.packed(keyspace, event, key, detail):
                 return
         except MemoryError:
             pass  # the journal finds it out as well, and makes the server refuse writes
+        self.size = before
         self.journal(keyspace, event, key, detail)
 
     def append(self, bytes operation not None):

@@ -44,7 +44,9 @@ class Journal:
         self.seq = self.synced_seq = found.next_seq - 1
         self.base_bytes = found.base_bytes
         self.pack = packer().pack
-        self.pending = Changes(self.change)
+        self.effects = effects()
+        self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
+        self.pending = Changes(self.change, self.effects, self.tokens)
         self.on_change = self.pending.on_change  # what the feed calls
         self.unwritten: list[bytes] = []  # records that a full disk has refused
         self.fault = ""
@@ -63,8 +65,6 @@ class Journal:
         self.snapshot_failed = False
         self.snapshots = 0
         self.new_base = ""
-        self.effects = effects()
-        self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
         self.sessions: dict[int, tuple[Any, ...]] = {}  # token -> what the log knows of the session
         self.logging = False
         if logging:
@@ -72,7 +72,8 @@ class Journal:
 
     def listen(self) -> None:
         """Collect all changes from now on."""
-        self.tokens, self.sessions = {}, {}
+        self.tokens.clear()
+        self.sessions.clear()
         for session in self.store.sessions.by_token.values():
             self.tokens[id(session.keyspace)] = session.token
             self.sessions[session.token] = session_operation(session)
