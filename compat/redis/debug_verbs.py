@@ -229,17 +229,21 @@ def digest_of(keyspace: Keyspace, key: bytes) -> bytes:
 def debug_digest(ctx: Context, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST
 
-    Returns a digest of all databases, which does not depend on the order of keys.
+    Returns a digest of all databases and sessions, which does not depend on the order of keys.
 
     Cost: O(N) with N keys and members
 
     Differs: the digest is another one than Redis' for the same data.
     """
     total = 0
-    for keyspace in ctx.store.databases:
+    places = [(b"%d:" % keyspace.index, keyspace) for keyspace in ctx.store.databases]
+    for session in ctx.store.sessions.by_token.values():
+        told = (session.token, session.name, session.shared, session.duration_s, session.delete_on_expiry)
+        total ^= int.from_bytes(hashlib.sha1(repr(told).encode(errors="surrogatepass")).digest(), "big")
+        places.append((b"session %d:" % session.token, session.keyspace))
+    for place, keyspace in places:
         for key in keyspace.live_keys():
-            tagged = hashlib.sha1(b"%d:" % keyspace.index + digest_of(keyspace, key)).digest()
-            total ^= int.from_bytes(tagged, "big")
+            total ^= int.from_bytes(hashlib.sha1(place + digest_of(keyspace, key)).digest(), "big")
     return Simple(b"%040x" % total)
 
 

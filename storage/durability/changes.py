@@ -39,9 +39,7 @@ class Changes:
         except (TypeError, ValueError):  # the journal finds it out as well, and makes the server refuse writes
             self.journal(keyspace, event, key, detail)
 
-    def operation(
-        self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]
-    ) -> list[object] | None:
+    def operation(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> list[object] | None:
         place = keyspace.index if keyspace.index >= 0 else self.tokens.get(id(keyspace))
         if place is None:
             return None

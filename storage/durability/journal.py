@@ -317,6 +317,8 @@ class Journal:
         if child == 0:
             status = 1
             try:
+                # Whoever starts the server anew while this process still runs must get the lock and the ports.
+                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
                 write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
                 status = 0
             finally:

@@ -1,4 +1,7 @@
-"""Disks that are full, fail or are slow, processes that cannot fork, clocks that jump, starts that are killed."""
+"""Disks that are full, fail or are slow, processes that cannot fork, clocks that jump, starts that are killed.
+
+With ``JANUSKV_KILLS=1`` the live test kills at every system call of a rewrite instead of at every fourth.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import importlib.util
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -370,3 +374,93 @@ def test_a_start_that_is_killed_at_any_time_changes_nothing(tmp_path: Path) -> N
         process.wait()
     with running(folder) as (_, peer):
         assert peer("DEBUG", "DIGEST") == before
+
+
+# ---------------------------------------------------------------- processes that end in between
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has forked."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs the /proc of Linux")
+def test_a_snapshot_that_outlives_its_server_holds_nothing_up(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running(folder) as (server, peer):
+        for part in range(100):
+            peer("MSET", *(word for n in range(1000) for word in (f"key:{part}:{n}", n)))
+        before = peer("DEBUG", "DIGEST")
+        peer("BGSAVE")
+        (child,) = children_of(server.process.pid)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            server.end()
+            with running(folder, "--port", str(server.port)) as (_, again):
+                assert again("DEBUG", "DIGEST") == before
+                assert "OK" in str(again("SAVE"))
+                os.kill(child, signal.SIGCONT)
+                again("SET", "a", 1)
+                before = again("DEBUG", "DIGEST")
+        finally:
+            os.kill(child, signal.SIGKILL)
+    with running(folder) as (_, peer):
+        assert peer("DEBUG", "DIGEST") == before
+
+
+# The calls between which a rewrite and the switch of the manifest can be divided.
+CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate", "rename", "unlink", "clone")
+
+
+def write_while_traced(peer: Any, acknowledged: dict[str, int]) -> bool:
+    """Write, start the log anew and write; whether the server has lived through it."""
+    try:
+        for number in range(20):
+            peer("SET", f"before:{number}", number)
+            acknowledged[f"before:{number}"] = number
+        peer("BGREWRITEAOF")
+        for number in range(20):
+            peer("SET", f"after:{number}", number)
+            acknowledged[f"after:{number}"] = number
+        while peer.info("aof_rewrite_in_progress") == "1":
+            pass
+        peer("SET", "last", 1)
+        acknowledged["last"] = 1
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("call", CALLS)
+def test_a_rewrite_that_is_killed_at_any_system_call(tmp_path: Path, call: str) -> None:
+    folder = tmp_path / "data"
+    for number in range(1, 60, 1 if durability.KILLS else 4):
+        acknowledged: dict[str, int] = {}
+        shutil.rmtree(folder, ignore_errors=True)
+        with running(folder) as (server, peer):
+            pid = server.process.pid
+            argv = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-p", str(pid)]
+            argv += ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
+            with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as trace:
+                while f"TracerPid:\t{trace.pid}" not in Path(f"/proc/{pid}/status").read_text():
+                    assert trace.poll() is None, "strace cannot attach"
+                lived = write_while_traced(peer, acknowledged)
+                trace.terminate()
+                try:
+                    trace.wait(2)
+                except subprocess.TimeoutExpired:  # it waits for a process that is dead already
+                    trace.kill()
+            killed = "killed by SIGKILL" in (tmp_path / "trace").read_text()
+            if lived:
+                server.end()
+        with running(folder) as (_, peer):
+            for key, value in acknowledged.items():
+                assert peer("GET", key) == b"%d" % value, (call, number)
+            assert peer("DBSIZE") <= len(acknowledged) + 1
+        if not killed:
+            break
+    assert not killed
+    assert number > 1
