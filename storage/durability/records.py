@@ -121,7 +121,7 @@ class RecordFile:
             rest = self.data[self.end :]
             if not rest.strip(b"\0"):
                 return
-            later = self._later_record(self.end + 1, seq)
+            later = self.later_record(self.end + 1, seq)
             if later is not None:
                 raise Damaged(self.path, self.end, f"{found}, and a whole record follows at offset {later}")
             self.torn = Torn(self.end, len(rest.rstrip(b"\0")), found)
@@ -145,7 +145,7 @@ class RecordFile:
         data = self.data
         return bool(crc == google_crc32c.extend(google_crc32c.value(data[at : at + 4]), data[at + 8 : end]))
 
-    def _later_record(self, start: int, seq: int) -> int | None:
+    def later_record(self, start: int, seq: int) -> int | None:
         """Where a whole record begins behind a broken one, if there is any."""
         # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
         upper = re.escape(struct.pack("<Q", seq)[4:])
@@ -153,8 +153,14 @@ class RecordFile:
             at = start + found.start() - 8
             if at < start:
                 continue
-            length, crc, _, _ = _RECORD.unpack_from(self.data, at)
-            end = at + RECORD_BYTES + length
-            if end <= len(self.data) and self._is_whole(at, end, crc):
+            if self.end_of_whole(at) is not None:
                 return at
         return None
+
+    def end_of_whole(self, at: int) -> int | None:
+        """Where the record ends that begins at an offset; None if there is no whole one, whatever its number."""
+        if len(self.data) - at < RECORD_BYTES:
+            return None
+        length, crc, _, _ = _RECORD.unpack_from(self.data, at)
+        end = at + RECORD_BYTES + length
+        return end if end <= len(self.data) and self._is_whole(at, end, crc) else None
