@@ -24,10 +24,12 @@ examples:
 
 tools (each has a --help of its own):
   januskv check-log DIR    what is in a data directory, and whether it is whole; --fix repairs it
+  januskv export           all data as commands or as JSON lines
+  januskv import FILE      brings them, or a Redis append-only file, into a server
 """
 
 # Word -> module of januskv.tools with a ``main``; loaded when it is called.
-_TOOLS = {"check-log": "check_log"}
+_TOOLS = {"check-log": "check_log", "export": "exporting", "import": "importing"}
 
 
 def build_parser() -> argparse.ArgumentParser:
