@@ -9,6 +9,8 @@ import contextlib
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -362,6 +364,29 @@ def test_damage_is_told_and_repaired(tmp_path: Path, case: str, capsys: pytest.C
             assert cut, name
             if now == data[: len(now)]:
                 assert any(now + path.read_bytes() == data for path in cut)
+
+
+@pytest.mark.parametrize(
+    "case", ["a torn tail", "a record of the first segment", "the manifest is missing", "a gap in the sequence"]
+)
+def test_a_server_does_what_is_said(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "data"
+    segments(folder)
+    DAMAGES[case][0](folder)
+    assert main(["check-log", str(folder)]) == 1
+    refused = capsys.readouterr().out.endswith("a server would refuse to start\n")
+    options = ["--port", "-1", "--http-port", "0", "--bind", "127.0.0.1", "--appendonly", "yes", "--dir", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "januskv", *options], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as server:
+        assert server.stdout is not None
+        lines = []
+        for line in server.stdout:
+            lines.append(line)
+            if " ready: " in line:
+                server.terminate()
+    assert refused == (server.returncode != 0)
+    assert any(("damaged at offset" if refused else "bytes cut at offset") in line for line in lines), lines
 
 
 @DAMAGED

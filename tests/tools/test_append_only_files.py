@@ -50,6 +50,23 @@ def test_a_file_that_ends_at_any_byte() -> None:
         assert error or ends[whole] == length
 
 
+def test_a_wrong_byte_anywhere_is_refused_or_is_a_value() -> None:
+    # Another name of MULTI, EXEC or DISCARD makes other steps.
+    names = {CONTENT.upper().index(name) + at for name in (b"MULTI", b"EXEC", b"DISCARD") for at in range(len(name))}
+    names |= {CONTENT.index(b"multi") + at for at in range(5)}
+    for at in range(len(CONTENT)):
+        for byte in (b"\x00", b"9", b"*", b"\n", b"-"):
+            steps, error = read(CONTENT[:at] + byte + CONTENT[at + 1 :])
+            assert error.startswith("file: offset ") or len(steps) == len(STEPS) or at in names, at
+
+
+def test_a_line_without_end_is_not_read_to_its_end() -> None:
+    source = Input("file", io.BytesIO(b"*" + b"1" * 10_000_000), lambda count: None)
+    with pytest.raises(BadFile, match="offset 0: b'\\*111"):
+        list(command_steps(source))
+    assert source.at < 100_000
+
+
 def test_notes_of_the_time_are_passed_over() -> None:
     assert read(b"#TS:1700000000\r\n" + encode([b"PING"]) + b"#TS:1700000001\r\n#\r\n") == ([[[b"PING"]]], "")
 

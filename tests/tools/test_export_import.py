@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib.util
 import json
+import os
+import pty
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -124,6 +134,28 @@ def test_commands_make_the_same_again(full: Any, make_house: Callable[..., Any])
     assert shown(from_store(other.store)) == shown(from_store(full.store))
 
 
+def programs() -> Any:
+    """The random programs of tests/faults, which is no package."""
+    path = Path(__file__).parents[1] / "faults" / "test_failing_system.py"
+    spec = importlib.util.spec_from_file_location("faults_programs", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_random_programs_leave_comes_in_again(make_house: Callable[..., Any], seed: int) -> None:
+    first, second = make_house(sessions_required=False), make_house(sessions_required=False)
+    programs().do_program(first.connect(), seed, 400)
+    wire = second.connect()
+    for data in Commands(plain=False).make(from_store(first.store)):
+        for reply in wire.replies(data):
+            assert not isinstance(reply, ErrorReply), (data, reply)
+    assert shown(from_store(second.store)) == shown(from_store(first.store))
+
+
 def save(store: Store, folder: Path) -> None:
     """Write a store's data into a data directory, as a stopped server leaves it."""
     directory = Directory(str(folder))
@@ -200,6 +232,60 @@ def test_a_password(start_januskv: Callable[..., Any], tmp_path: Path, capfd: py
     assert "does not export: NOAUTH" in capfd.readouterr().err
     assert main(["export", *place, "--password", "secret"]) == 0
     assert capfd.readouterr().out == "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n"
+
+
+def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n" * 1000)
+    for tool in (["import", "file"], ["export", "--output", "out"]):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        argv = [sys.executable, "-m", "januskv", tool[0], "--dir", "data", *tool[1:]]
+        assert subprocess.run(argv, cwd=tmp_path, stderr=theirs, timeout=60).returncode == 0
+        os.close(theirs)
+        said = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert "100%|" in said
+        assert {"import": "27.0k/27.0k", "export": "1/1"}[tool[0]] in said
+
+
+def test_a_server_that_loads_is_waited_for() -> None:
+    replies = [b"-LOADING Redis is loading the dataset in memory\r\n", b":0\r\n", b"+PONG\r\n"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                for reply in replies:
+                    assert peer.recv(1000)
+                    peer.sendall(reply)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        link = RemoteLink("127.0.0.1", listener.getsockname()[1], "default", "")
+        assert link.ask([b"PING"]) == b"PONG"
+        link.close()
+        server.join(10)
+
+
+def test_a_server_that_goes_ends_the_import(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_bytes(b"*1\r\n$4\r\nPING\r\n" * 3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b":0\r\n")
+                peer.recv(1000)
+                peer.sendall(b"+PONG\r\n")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        assert main(["import", "--port", str(listener.getsockname()[1]), str(tmp_path / "file")]) == 1
+        told = capfd.readouterr().err
+        assert "1 commands, 0 errors" in told
+        assert "the server has closed the connection" in told
+        server.join(10)
 
 
 # ---------------------------------------------------------------- what is wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ Command = list[bytes]
 # So long may a reply take before the server counts as gone.
 _TIMEOUT_S = 60.0
 _RECEIVE_BYTES = 1 << 20
+# A server that loads its data is asked again after this time.
+_LOADING_S = 0.05
 
 
 class LinkLost(Exception):
@@ -43,7 +46,10 @@ def error_of(reply: Any) -> str | None:
 
 
 class RemoteLink:
-    """A connection to a running server. Commands may be sent before the replies to those before have been read."""
+    """A connection to a running server. Commands may be sent before the replies to those before have been read.
+
+    Where the server still loads its data, that is waited for.
+    """
 
     def __init__(self, host: str, port: int, user: str, password: str) -> None:
         """Raises OSError, LinkLost for a wrong password."""
@@ -54,6 +60,8 @@ class RemoteLink:
             error = error_of(self.ask([b"AUTH", user.encode(), password.encode()]))
             if error is not None:
                 raise LinkLost(error)
+        while (error_of(self.ask([b"DBSIZE"])) or "").startswith("LOADING"):
+            time.sleep(_LOADING_S)
 
     def send(self, commands: Sequence[Command]) -> None:
         """Send commands. Raises LinkLost."""

@@ -18,8 +18,10 @@ from januskv.storage.durability.portable import Entry
 
 from .rebuild import BadEntry, Command, commands_of, rules_last
 
-# No line that is not data is longer: headers, annotations.
+# No line of a file of commands is longer.
 _MOST_LINE: Final = 1 << 16
+# So many bytes are read at once: a wrong length must not take memory.
+_PIECE: Final = 1 << 20
 _MOST_WORD: Final = 1 << 32
 _MOST_WORDS: Final = 1 << 27
 
@@ -50,18 +52,21 @@ class Input:
         self.at = 0
         self.lines = 0
 
-    def line(self) -> bytes:
-        """The next line with its end; empty at the end of the file."""
-        data = self.file.readline()
+    def line(self, most: int = -1) -> bytes:
+        """The next line with its end, or its first bytes; empty at the end of the file."""
+        data = self.file.readline(most)
         self.count(data)
         self.lines += 1
         return data
 
     def take(self, size: int) -> bytes:
         """The next bytes; fewer at the end of the file."""
-        data = self.file.read(size)
-        self.count(data)
-        return data
+        pieces = []
+        while size and (piece := self.file.read(min(size, _PIECE))):
+            self.count(piece)
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
     def count(self, data: bytes) -> None:
         self.at += len(data)
@@ -79,10 +84,10 @@ class _Ends(Exception):
 
 
 def _number(source: Input, line: bytes, mark: bytes, most: int, start: int) -> int:
-    if not line.endswith(b"\n"):
+    if not line.endswith(b"\n") and len(line) < _MOST_LINE and line[:1] in (mark, b""):
         raise _Ends
     digits = line[1:].rstrip(b"\r\n")
-    if line[:1] != mark or not digits.isdigit() or int(digits) > most:
+    if line[:1] != mark or not digits.isdigit() or len(digits) > 12 or int(digits) > most:
         raise source.bad(f"offset {start}", f"{line[:40]!r} where {mark.decode()} and a number have to be")
     return int(digits)
 
@@ -90,14 +95,14 @@ def _number(source: Input, line: bytes, mark: bytes, most: int, start: int) -> i
 def _command(source: Input) -> Command | None:
     """The next command, None at the end. Raises BadFile, _Ends."""
     start = source.at
-    line = source.line()
+    line = source.line(_MOST_LINE)
     while line[:1] == b"#":  # Redis' notes of the time
-        line = source.line()
+        line = source.line(_MOST_LINE)
     if not line:
         return None
     words = []
     for _ in range(_number(source, line, b"*", _MOST_WORDS, start)):
-        size = _number(source, source.line(), b"$", _MOST_WORD, start)
+        size = _number(source, source.line(_MOST_LINE), b"$", _MOST_WORD, start)
         word = source.take(size + 2)
         if len(word) < size + 2:
             raise _Ends
@@ -118,6 +123,10 @@ def command_steps(source: Input) -> Iterator[Step]:
     try:
         while (words := _command(source)) is not None:
             name = words[0].upper() if words else b""
+            if name == b"MULTI" and held is not None:
+                raise source.bad(
+                    f"offset {held_at}", "a transaction without end, which is left out, and what follows too"
+                )
             if name == b"MULTI":
                 held, held_at = [words], start
             elif held is not None:
