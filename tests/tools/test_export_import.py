@@ -315,6 +315,12 @@ def imported(folder: Path, content: bytes) -> int:
         pytest.param(
             b'{"type":"string","key":"k","session":4294967296,"value":"v"}', "line 2: SELECT 42949", id="no session"
         ),
+        pytest.param(b'{"type":"TSDB-TYPE","key":"k","database":0}', "line 2: 'value'", id="a series without a value"),
+        pytest.param(
+            b'{"type":"TSDB-TYPE","key":"k","database":0,"value":{"rules":[1]}}',
+            "line 2: no key of",
+            id="half a series",
+        ),
         pytest.param(
             b'{"type":"session","session":5,"name":"x","shared":false,"duration":0,"deleteSession":false}',
             "line 2: SH_RESTORE",

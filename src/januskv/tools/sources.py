@@ -165,7 +165,7 @@ def entry_steps(source: Input, refuse: Callable[[str, str, str], None]) -> Itera
                 last.append((where, own, entry))
                 continue
             commands = list(commands_of(entry))
-        except (ValueError, BadEntry, TypeError, AttributeError) as error:
+        except (ValueError, BadEntry, LookupError, TypeError, AttributeError) as error:
             refuse(source.name, where, str(error))
             continue
         yield Step(source.name, where, [*_select(place, own), *commands])
