@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from januskv.commands import keyvalues, sessions, timeseries
+from januskv.commands import exports, keyvalues, sessions, timeseries
 from januskv.commands.table import CommandTable, Family
 
 from . import native_saves, service
@@ -70,6 +70,7 @@ FAMILIES: tuple[Family, ...] = (
     debug_verbs.verbs,
     keyvalues.commands,
     sessions.commands,
+    exports.commands,
     native_saves.commands,
     native_saves.series_commands,
     timeseries.commands,

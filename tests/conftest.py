@@ -280,6 +280,13 @@ def start_januskv() -> Iterator[Callable[..., Process]]:
         yield lambda *options, **more: stack.enter_context(januskv_process(*options, **more))
 
 
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., Process]]:
+    """Starts redis-server processes with options of the test's own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *options: stack.enter_context(redis_process(*options))
+
+
 @pytest.fixture(scope="session")
 def split_line() -> Callable[[str | bytes], list[bytes]]:
     return words

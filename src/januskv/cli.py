@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,15 @@ examples:
   januskv
   januskv --port 6380 --http-port 8380 --requirepass secret
   januskv --config januskv.toml --loglevel verbose
+
+tools (each has a --help of its own):
+  januskv check-log DIR    what is in a data directory, and whether it is whole; --fix repairs it
+  januskv export           all data as commands or as JSON lines
+  januskv import FILE      brings them, or a Redis append-only file, into a server
 """
+
+# Word -> module of januskv.tools with a ``main``; loaded when it is called.
+_TOOLS = {"check-log": "check_log", "export": "exporting", "import": "importing"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,8 +78,12 @@ def read_config(words: Sequence[str]) -> Config:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Entry point of the ``januskv`` command; gives the exit status."""
+    words = sys.argv[1:] if words is None else words
+    if words and words[0] in _TOOLS:
+        tool = importlib.import_module(f"januskv.tools.{_TOOLS[words[0]]}")
+        return int(tool.main(words[1:]))
     try:
-        config = read_config(sys.argv[1:] if words is None else words)
+        config = read_config(words)
     except ConfigError as error:
         print(f"januskv: {error}", file=sys.stderr)
         return 2

@@ -63,6 +63,14 @@ cdef inline char* _integer(char* at, long long number) noexcept:
     return _big_endian(at + 1, <uint64_t>number, 8)
 
 
+cdef inline char* _place(char* at, uint64_t place) noexcept:
+    """The number of a database, or a token, which may need all 64 bits."""
+    if place <= 0x7FFFFFFF:
+        return _integer(at, <long long>place)
+    at[0] = <char>0xCF
+    return _big_endian(at + 1, place, 8)
+
+
 cdef class Changes:
     """See ``changes.py``."""
 
@@ -95,7 +103,7 @@ cdef class Changes:
             self.buffer, self.space = buffer, space
         return True
 
-    cdef bint begin(self, int items, bytes name, long long place, bytes key) except -1:
+    cdef bint begin(self, int items, bytes name, uint64_t place, bytes key) except -1:
         """Add the first three items of an operation of up to 65535 items."""
         cdef char* at
         self.reserve(PyBytes_GET_SIZE(key) + PyBytes_GET_SIZE(name) + MOST_HEAD)
@@ -108,7 +116,7 @@ cdef class Changes:
             at = _big_endian(at + 1, items, 2)
         at[0] = <char>(0xA0 | PyBytes_GET_SIZE(name))
         memcpy(at + 1, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-        at = _binary(_integer(at + 1 + PyBytes_GET_SIZE(name), place), key)
+        at = _binary(_place(at + 1 + PyBytes_GET_SIZE(name), place), key)
         self.size = at - self.buffer
         return True
 
@@ -208,10 +216,12 @@ cdef class Changes:
     cdef bint packed(self, Keyspace keyspace, str event, bytes key, tuple detail) except -1:
         """Add a change as an operation; False for one that the journal has to pack."""
         cdef object value = keyspace.data.get(key), item
-        cdef long long place = keyspace.index
+        cdef uint64_t place
         if PyBytes_GET_SIZE(key) > MOST_VALUE:
             return False
-        if place < 0:
+        if keyspace.index >= 0:
+            place = keyspace.index
+        else:
             token = self.tokens.get(<size_t><PyObject*>keyspace)
             if token is None:
                 return False

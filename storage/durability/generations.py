@@ -26,7 +26,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 from .codec import packer
-from .records import CHANGES, END, LOG, SNAPSHOT, Damaged, FileContent, RecordFile, Torn, header, record
+from .records import CHANGES, END, HEADER_BYTES, LOG, SNAPSHOT, Damaged, FileContent, RecordFile, Torn, header, record
 from .replay import Unplayable, redo, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
@@ -101,6 +101,12 @@ class Directory:
         finally:
             os.close(fd)
 
+    def read(self, name: str) -> bytes:
+        """The whole of a file that the manifest names. Raises Damaged if it is missing, OSError."""
+        with self.open(name) as fd:
+            content = FileContent(fd)
+            return content[: len(content)]
+
     def size(self, name: str) -> int:
         """The size of a file that the manifest names, in bytes. Raises Damaged if it is missing, OSError."""
         with self.open(name) as fd:
@@ -112,7 +118,13 @@ class Directory:
         """The manifest; None in a fresh directory. Raises Damaged."""
         path = self.at("manifest")
         if not os.path.exists(path):
-            held = [name for name in os.listdir(self.path) if re.fullmatch(r"base\.[0-9]+", name)]
+            # A segment without records is what a first start leaves that ended before it wrote the manifest.
+            held = [
+                name
+                for name in sorted(os.listdir(self.path))
+                if re.fullmatch(r"(base|log)\.[0-9]+", name)
+                and (name.startswith("base") or os.path.getsize(self.at(name)) > HEADER_BYTES)
+            ]
             if held:
                 raise Damaged(path, 0, f"the file is missing, and there is {held[0]}")
             return None

@@ -10,6 +10,7 @@ cdef enum Found:
     NOTHING  # or not whole
     NIL
     INTEGER
+    UNSIGNED  # beyond 63 bits
     BINARY
 
 
@@ -60,8 +61,8 @@ cdef class _Reader:
             if left < width:
                 return NOTHING
             self.number = <long long>self.big_endian(width)
-            if mark == 0xCF and self.number < 0:  # beyond 63 bits
-                return NOTHING
+            if mark == 0xCF and self.number < 0:
+                return UNSIGNED
             if mark == 0xD0:
                 self.number = <int8_t>self.number
             elif mark == 0xD1:
@@ -77,7 +78,7 @@ def redo_plain(store, bytes payload not None, Py_ssize_t at):
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(payload)
     cdef list databases = store.databases
     cdef Keyspace keyspace = None
-    cdef long long place = -1
+    cdef uint64_t place = 0
     cdef bint puts
     cdef Found found
     cdef bytes key
@@ -90,11 +91,12 @@ def redo_plain(store, bytes payload not None, Py_ssize_t at):
         if not puts and memcmp(reader.at, b"\x93\xa3del", 5) != 0:
             return at
         reader.at += 5
-        if reader.next() != INTEGER:
+        found = reader.next()
+        if found != UNSIGNED and (found != INTEGER or reader.number < 0):
             return at
-        if keyspace is None or reader.number != place:
-            place = reader.number
-            if 0 <= place < len(databases):
+        if keyspace is None or <uint64_t>reader.number != place:
+            place = <uint64_t>reader.number
+            if place < <uint64_t>len(databases):
                 keyspace = databases[place]
             else:
                 session = store.sessions.by_token.get(place)

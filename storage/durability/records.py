@@ -169,10 +169,30 @@ class RecordFile:
         rest = self.data[self.end : len(self.data)]
         if not rest.strip(b"\0"):
             return
-        later = _later_record(rest, seq)
+        later = self.later_record(self.end + 1, seq)
         if later is not None:
-            raise Damaged(self.path, self.end, f"{reason}, and a whole record follows at offset {self.end + later}")
+            raise Damaged(self.path, self.end, f"{reason}, and a whole record follows at offset {later}")
         self.torn = Torn(self.end, len(rest.rstrip(b"\0")), reason)
+
+    def later_record(self, start: int, seq: int) -> int | None:
+        """Where a whole record begins, at an offset or behind it, if there is any."""
+        rest = self.data[start : len(self.data)]
+        # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
+        upper = re.escape(struct.pack("<Q", seq)[4:])
+        for found in re.finditer(b"(?=[%b].{4}%b)" % (re.escape(_TYPES), upper), rest, re.DOTALL):
+            at = found.start() - 8
+            if at >= 0 and self.end_of_whole(start + at) is not None:
+                return start + at
+        return None
+
+    def end_of_whole(self, at: int) -> int | None:
+        """Where the record ends that begins at an offset; None if there is no whole one, whatever its number."""
+        head = self.data[at : at + RECORD_BYTES]
+        if len(head) < RECORD_BYTES:
+            return None
+        length, crc, _, _ = _RECORD.unpack(head)
+        end = at + RECORD_BYTES + int(length)
+        return end if end <= len(self.data) and _is_whole(self.data[at:end], 0, end - at, crc) else None
 
 
 def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | str:
@@ -196,18 +216,3 @@ def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | st
 
 def _is_whole(data: bytes, at: int, end: int, crc: int) -> bool:
     return bool(crc == google_crc32c.extend(google_crc32c.value(data[at : at + 4]), data[at + 8 : end]))
-
-
-def _later_record(rest: bytes, seq: int) -> int | None:
-    """Where a whole record begins behind the broken one that the bytes begin with, if there is any."""
-    # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
-    upper = re.escape(struct.pack("<Q", seq)[4:])
-    for found in re.finditer(b"(?=[%b].{4}%b)" % (re.escape(_TYPES), upper), rest[1:], re.DOTALL):
-        at = found.start() - 7
-        if at < 1:
-            continue
-        length, crc, _, _ = _RECORD.unpack_from(rest, at)
-        end = at + RECORD_BYTES + length
-        if end <= len(rest) and _is_whole(rest, at, end, crc):
-            return at
-    return None

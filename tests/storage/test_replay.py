@@ -21,7 +21,8 @@ INTEGERS = st.one_of(
     st.sampled_from([n + d for n in (-(2**31), -128, 0, 2**31, 2**63) for d in (-1, 0, 1)]),
 )
 VALUES = st.one_of(st.binary(max_size=300), INTEGERS, st.booleans(), st.floats(allow_nan=False), st.just({b"f": b"v"}))
-PLACES = st.sampled_from([0, 3, LEAST_TOKEN + 5])
+TOKENS = (LEAST_TOKEN + 5, 2**64 - 3)
+PLACES = st.sampled_from([0, 3, *TOKENS])
 DEADLINES = st.one_of(st.none(), st.integers(1, 2**41))
 OPERATIONS = st.lists(
     st.one_of(
@@ -36,7 +37,8 @@ OPERATIONS = st.lists(
 def replayed(payload: bytes) -> dict[Any, Any]:
     """What the operations leave in a store that has a series, a session and a key with a deadline."""
     store = Store(clock=ManualClock(0))
-    replay.redo(store, pack(["session", LEAST_TOKEN + 5, "s", False, 0, False, 0]))
+    for token in TOKENS:
+        replay.redo(store, pack(["session", token, "s", False, 0, False, 0]))
     replay.redo(store, pack(["put", 0, b"a", b"old", 77_000]))
     replay.redo(store, payload)
     for keyspace in store.keyspaces():

@@ -1,0 +1,93 @@
+"""Native commands that move data between servers: SV_EXPORT reads all there is, SH_RESTORE opens sessions again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from januskv.storage.durability.portable import entry_of, session_entry
+from januskv.storage.sessions import LEAST_TOKEN, shared_token
+
+from .context import Context
+from .declare import Flag, Param
+from .params import NativeError
+from .sessions import check_new, token_of
+from .status import Status
+from .table import Family
+
+commands = Family("native")
+
+Body = dict[str, Any]
+
+_DEFAULT_COUNT = 100
+
+
+@commands.native(
+    "SV_EXPORT",
+    params=(
+        Param("from", "uint", required=False),
+        Param("cursor", "uint", required=False),
+        Param("cnt", "uint", required=False),
+    ),
+    flags=Flag.READONLY | Flag.ADMIN,
+)
+def sv_export(ctx: Context, body: Body) -> Body:
+    """{"SV_EXPORT": {"from"?: database or token, "cursor"?: cursor, "cnt"?: count}}
+
+    Returns about ``cnt`` keys of a database or session with their values in the form of an export, and a cursor to go
+    on with, 0 at the end. Without ``from``: how many keys each database has, and all sessions with their tokens.
+
+    A key that is there during the whole iteration is returned once; it is no picture of one moment. Status 100 where
+    there is no such session. Ours, not NemesisDB's.
+
+    Cost: O(M) with M members of the values; the second call copies the list of keys, 8 ns each
+    """
+    store = ctx.store
+    place = body.get("from")
+    if place is None:
+        sessions = [{**session_entry(each), "keys": len(each.keyspace)} for each in store.sessions.by_token.values()]
+        return {"st": 1, "databases": [len(each) for each in store.databases], "sessions": sessions}
+    if place < len(store.databases):
+        keyspace = store.databases[place]
+    else:
+        session = store.sessions.by_token.get(place)
+        if session is None:
+            return {"st": Status.SESSION_NOT_EXIST.value, "cursor": 0, "entries": []}
+        keyspace = session.keyspace
+    count = max(1, body.get("cnt", _DEFAULT_COUNT))
+    cursor, names = keyspace.scans.step(body.get("cursor", 0), count, keyspace.data, store.clock.now_ms)
+    entries = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
+    return {"st": 1, "cursor": cursor, "entries": entries}
+
+
+@commands.native(
+    "SH_RESTORE",
+    params=(
+        Param("tkn", "uint"),
+        Param("name", "string", empty_text="Session name empty"),
+        Param("expiry", "object", required=False),
+        Param("shared", "bool", required=False),
+    ),
+    check=check_new,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
+def sh_restore(ctx: Context, body: Body) -> Body:
+    """{"SH_RESTORE": {"tkn": token, "name": name, "shared"?: bool, "expiry"?: {"duration": seconds, "deleteSession": bool}}}
+
+    Opens a session of before again, with its token; its time begins anew. ``new`` is false, and nothing changes, where it
+    is open. Status 101 for a token that no session has, for a shared one also where it is not that of the name. Ours,
+    not NemesisDB's.
+
+    Cost: O(1)
+    """
+    token, name, shared = token_of(body), body["name"], body.get("shared", False)
+    if token < LEAST_TOKEN or (shared and token != shared_token(name)):
+        raise NativeError(Status.SESSION_TOKEN_INVALID)
+    expiry = body.get("expiry", {})
+    session = ctx.store.sessions.reopen(
+        token,
+        name,
+        shared=shared,
+        duration_s=expiry.get("duration", 0),
+        delete_on_expiry=expiry.get("deleteSession", False),
+    )
+    return {"tkn": token, "st": 1, "new": session is not None}

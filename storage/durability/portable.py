@@ -1,0 +1,182 @@
+"""Keys with their values in a form that JSON can hold, and that says all there is to say of them: for exports.
+
+| type      | ``value``                                                                                            |
+|-----------|------------------------------------------------------------------------------------------------------|
+| string    | text, number, boolean or null                                                                        |
+| hash      | ``{name: element, ...}``, or ``[[name, element], ...]`` where a name is no UTF-8; the deadlines of   |
+|           | fields are in ``field_expiry``, ``[[name, ms], ...]``                                                |
+| list      | ``[element, ...]``                                                                                   |
+| set       | ``[text, ...]``                                                                                      |
+| zset      | ``[[member, score], ...]`` in order                                                                  |
+| stream    | ``{"last_id", "added", "max_deleted", "entries": [[id, [name, value, ...]], ...], "groups": [...]}`` |
+| TSDB-TYPE | ``{settings, "labels": [[name, value], ...], "t": [ms, ...], "v": [...], "rules": [...]}``           |
+| ts-events | ``{"t": [time, ...], "evt": [...], "idx": [member, ...]}``                                           |
+
+Bytes are texts; those that are no UTF-8 are ``{"$base64": text}``. An *element* is a text, a number, true, false, null,
+or a nested JSON value; one that looks like the form of bytes is ``{"$json": value}``. Numbers that JSON does not
+have are the texts ``inf``, ``-inf`` and ``nan``.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+from januskv.storage.events import EventSeries
+from januskv.storage.hashes import TimedHash
+from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_lists import LongList
+from januskv.storage.samples import MOST_TIME, SampleSeries
+from januskv.storage.sessions import Session
+from januskv.storage.sorted_sets import SortedSet
+from januskv.storage.stream_groups import Group
+from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.values import NULL, kind_of, text_from_bytes
+
+Entry = dict[str, Any]
+
+_MARKS: Final = ("$base64", "$json")
+
+
+def bytes_of(text: Any) -> bytes:
+    """The bytes of a text, or of ``{"$base64": ...}``. Raises TypeError, ValueError."""
+    if type(text) is str:
+        return text.encode()
+    if type(text) is dict and text.keys() == {"$base64"}:
+        return base64.b64decode(text["$base64"], validate=True)
+    raise TypeError(f"no text: {text!r}")
+
+
+def number_of(number: Any) -> float:
+    """A float, or what stands for one that JSON does not have. Raises TypeError, ValueError."""
+    if type(number) is bool or not isinstance(number, int | float | str):
+        raise TypeError(f"no number: {number!r}")
+    return float(number)
+
+
+def element_of(value: Any) -> object:
+    """An element as a keyspace holds it. Raises TypeError, ValueError."""
+    if type(value) is str:
+        return value.encode()
+    if value is None:
+        return NULL
+    if type(value) is dict and len(value) == 1:
+        if "$base64" in value:
+            return bytes_of(value)
+        if "$json" in value:
+            return value["$json"]
+    return value
+
+
+def _element(value: Any) -> Any:
+    if type(value) is bytes:
+        return text_from_bytes(value)
+    if type(value) is dict and len(value) == 1 and next(iter(value)) in _MARKS:
+        return {"$json": value}
+    return None if value is NULL else value
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else repr(value)
+
+
+def _numbers(values: Iterable[float]) -> list[float | str]:
+    return [value if math.isfinite(value) else repr(value) for value in values]
+
+
+def _hash(value: dict[bytes, Any]) -> Any:
+    try:
+        return {name.decode(): _element(item) for name, item in value.items()}
+    except UnicodeDecodeError:
+        return [[text_from_bytes(name), _element(item)] for name, item in value.items()]
+
+
+def _group(name: bytes, group: Group) -> Entry:
+    consumers = [
+        {
+            "name": text_from_bytes(each.name),
+            "pending": [[id_text(at).decode(), held.time_ms, held.count] for at, held in each.pending.items()],
+        }
+        for each in group.consumers.values()
+    ]
+    about = {"name": text_from_bytes(name), "last_id": id_text(group.last_id).decode(), "consumers": consumers}
+    return about | {"entries_read": group.entries_read}
+
+
+def _stream(stream: Stream) -> Entry:
+    return {
+        "last_id": id_text(stream.last_id).decode(),
+        "added": stream.added,
+        "max_deleted": id_text(stream.max_deleted).decode(),
+        "entries": [[id_text(at).decode(), [*map(text_from_bytes, row)]] for at, row in stream.range(0, MAX_ID)],
+        "groups": [_group(name, each) for name, each in stream.groups.items()],
+    }
+
+
+def _samples(series: SampleSeries) -> Entry:
+    times, values = series.between(0, MOST_TIME)
+    return {
+        "retention": series.retention_ms,
+        "chunk_size": series.chunk_bytes,
+        "compressed": series.compressed,
+        "policy": series.policy,
+        "ignore": [series.ignore_ms, series.ignore_value],
+        "labels": [[text_from_bytes(name), text_from_bytes(value)] for name, value in series.labels.items()],
+        "rules": [
+            {
+                "to": text_from_bytes(target),
+                "function": rule.function,
+                "bucket": rule.bucket,
+                "align": rule.align,
+                "since": rule.since,
+                "begin": rule.begin,
+            }
+            for target, rule in series.rules.items()
+        ],
+        "t": times.tolist(),
+        "v": _numbers(values.tolist()),
+    }
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _hash(value)
+    if isinstance(value, list | LongList):
+        return [_element(item) for item in value]
+    if isinstance(value, set):
+        return [text_from_bytes(item) for item in value]
+    if isinstance(value, SortedSet):
+        return [[text_from_bytes(name), _number(score)] for name, score in value.slice(0, len(value))]
+    if isinstance(value, Stream):
+        return _stream(value)
+    if isinstance(value, SampleSeries):
+        return _samples(value)
+    if isinstance(value, EventSeries):
+        return {"t": list(value.times), "evt": list(value.events), "idx": list(value.indexes)}
+    return _element(value)
+
+
+def entry_of(keyspace: Keyspace, key: bytes, place: int) -> Entry:
+    """A key that is there, with its value and deadline. ``place``: number of the database, or token of the session."""
+    value = keyspace.data[key]
+    entry: Entry = {"type": kind_of(value), "key": text_from_bytes(key)}
+    entry["database" if keyspace.index >= 0 else "session"] = place
+    entry["value"] = _value(value)
+    if type(value) is TimedHash and value.deadlines:
+        entry["field_expiry"] = [[text_from_bytes(name), ms] for name, ms in value.deadlines.items()]
+    entry["expiry"] = keyspace.deadline_of(key)
+    return entry
+
+
+def session_entry(session: Session) -> Entry:
+    """A session without its keys."""
+    return {
+        "type": "session",
+        "session": session.token,
+        "name": session.name,
+        "shared": session.shared,
+        "duration": session.duration_s,
+        "deleteSession": session.delete_on_expiry,
+    }
