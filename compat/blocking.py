@@ -125,14 +125,18 @@ class Waiting:
                     self.retry(waiter)
 
     def retry(self, waiter: Waiter) -> None:
-        """Try one client's command again; errors become its reply."""
+        """Try one client's command again, as its own command; errors become its reply."""
+        tracking = self.server.tracking
+        if waiter.client.tracking is not None:
+            tracking.began(waiter.client)
         try:
             reply = waiter.attempt()
         except Exception as error:
             assert waiter.command is not None
             reply = self.server.dispatcher.failure(waiter.command, [], error)
+        tracking.writer = None
         if reply is not NOT_READY:
-            self.answer(waiter, reply)
+            self.answer(waiter, reply, [name for _, name in waiter.places])
 
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
@@ -154,10 +158,12 @@ class Waiting:
         if waiter is not None:
             self.answer(waiter, ErrorReply(text))
 
-    def answer(self, waiter: Waiter, reply: Reply) -> None:
-        """Answer a client and let it go on."""
+    def answer(self, waiter: Waiter, reply: Reply, read: Sequence[bytes] = ()) -> None:
+        """Answer a client, from the keys that were read for it, and let it go on."""
         client = waiter.client
         self.forget(client)
+        if client.tracking is not None and waiter.command is not None:
+            self.server.tracking.answered(client, waiter.command, list(read))
         if not waiter.silent:
             client.push(reply)
         self.server.later(0, client.connection.resume)

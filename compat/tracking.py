@@ -108,17 +108,32 @@ class Tracking:
         self.writer = client
 
     def ended(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """It has ended: remember the keys that it has read."""
+        """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered."""
         self.writer = None
         mode = client.tracking
         if mode is None:
             return
         if Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
-            for at in command.key_positions(argv):
-                self.readers.setdefault(argv[at], {})[client] = None
-            self.limit(self.server.config.tracking_table_max_keys)
+            self.remember(client, [argv[at] for at in command.key_positions(argv)])
+        if client in self.server.waiting.by_client:
+            return
         if client.queue is None and command.name != "CLIENT|CACHING" and Flag.COMMITS not in command.flags:
             mode.caching = mode.caching and self.server.in_exec
+
+    def answered(self, client: Client, command: Command, names: list[bytes]) -> None:
+        """A command that has waited is answered from the keys of these names; none if its time was over."""
+        mode = client.tracking
+        if mode is None:
+            return
+        if names and Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
+            self.remember(client, names)
+        mode.caching = False
+
+    def remember(self, client: Client, names: list[bytes]) -> None:
+        """Note that a client has read keys and may have them in a cache."""
+        for name in names:
+            self.readers.setdefault(name, {})[client] = None
+        self.limit(self.server.config.tracking_table_max_keys)
 
     def limit(self, most: int) -> None:
         """Forget the keys that were remembered first where there are too many; their readers are told."""
@@ -167,12 +182,29 @@ class Tracking:
             self.server.later(0, self.send)
 
     def send(self) -> None:
-        """Send the messages that wait."""
+        """Send the messages that wait; to broadcast clients once those that wait for the keys have been served.
+
+        So a client reads that what it holds is stale before it reads what it waited for, and is told once of keys
+        that were filled and emptied again.
+        """
         self.called = False
+        if any(client.tracking is not None and client.tracking.broadcast for client in self.pending):
+            self.server.later(0, self.send_broadcasts)
+        self._send_to(broadcast=False)
+
+    def send_broadcasts(self) -> None:
+        """Send the messages that wait for broadcast clients."""
+        self._send_to(broadcast=True)
+
+    def _send_to(self, *, broadcast: bool) -> None:
         pending, self.pending = self.pending, {}
         for client, keys in pending.items():
-            if client.tracking is not None:
+            if client.tracking is None:
+                continue
+            if client.tracking.broadcast == broadcast:
                 self._send(client, client.tracking, None if keys is None else list(keys))
+            else:
+                self.pending[client] = keys
 
     def _send(self, client: Client, mode: TrackingMode, keys: list[bytes] | None) -> None:
         target: Client | None = client
