@@ -9,6 +9,7 @@ Messages go out at the end of the event loop's round, behind the reply of the co
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.declare import Flag
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from .server import Server
 
 CHANNEL: Final = b"__redis__:invalidate"
+
+# Keys of which the clients that are gone are forgotten at a time, and the time between two looks: 1 to 2 % of a core.
+_SWEPT_KEYS = 1000
+_SWEEP_EVERY_S = 0.02
 _SILENT = frozenset(("keymiss", "new"))
 
 
@@ -52,11 +57,14 @@ class Tracking:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.clients: dict[Client, None] = {}
-        self.readers: dict[bytes, dict[Client, None]] = {}
+        # Its first key is found at once however many were taken from there, as that of a dict is not.
+        self.readers: OrderedDict[bytes, dict[Client, None]] = OrderedDict()
         self.prefixes: dict[bytes, dict[Client, None]] = {}
         self.writer: Client | None = None  # whose command runs, if it has tracking on
         self.pending: dict[Client, dict[bytes, None] | None] = {}  # what to tell; None: everything has gone
         self.called = False
+        self.unswept = 0  # so many keys, from the first on, may have readers that have tracking off or are gone
+        self.sweep_again = self.sweeping = False
 
     # ------------------------------------------------------------ on and off
 
@@ -98,8 +106,38 @@ class Tracking:
         self.pending.pop(client, None)
         if not self.clients:
             self.readers.clear()
+            self.unswept = 0
             self.server.store.feed.unsubscribe(self.on_change)
+        elif self.readers and not mode.broadcast:
+            self.sweep_again = True
+            self.call_sweep()
         client.refresh()
+
+    def call_sweep(self) -> None:
+        """Have the table swept soon."""
+        if not self.sweeping:
+            self.sweeping = True
+            self.server.later(_SWEEP_EVERY_S, self.sweep)
+
+    def sweep(self) -> None:
+        """Forget the readers that have tracking off or are gone, some keys at a time, since there may be a million."""
+        self.sweeping = False
+        if not self.unswept and self.sweep_again:
+            self.unswept, self.sweep_again = len(self.readers), False
+        count = min(_SWEPT_KEYS, self.unswept, len(self.readers))
+        self.unswept -= count
+        for _ in range(count):
+            key, readers = next(iter(self.readers.items()))
+            for client in [each for each in readers if not reads(each)]:
+                del readers[client]
+            if readers:
+                self.readers.move_to_end(key)
+            else:
+                del self.readers[key]
+        if not self.readers:
+            self.unswept = 0
+        if self.unswept or self.sweep_again:
+            self.call_sweep()
 
     # ------------------------------------------------------------ reading
 
@@ -163,7 +201,8 @@ class Tracking:
     def tell_readers(self, key: bytes) -> None:
         """Tell those that have read a key, once."""
         for client in self.readers.pop(key):
-            self.tell(client, key)
+            if reads(client):
+                self.tell(client, key)
 
     def tell(self, client: Client, key: bytes) -> None:
         """Tell one client of one key, unless it does not want to hear of what it does itself."""
@@ -220,6 +259,11 @@ class Tracking:
             target.push(Push([b"invalidate", keys]))
         elif mode.redirect and target.subscriptions is not None and CHANNEL in target.subscriptions.channels:
             target.push(Push([b"message", CHANNEL, keys]))
+
+
+def reads(client: Client) -> bool:
+    """Whether a client is told of the keys that it reads: it has tracking on, and not by prefixes."""
+    return client.tracking is not None and not client.tracking.broadcast
 
 
 def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:

@@ -214,3 +214,48 @@ class TestWaiting:
         wire.line("RPUSH l a b")
         house.run_timers()
         assert got(client) == [b"a", [b"invalidate", keys]]
+
+
+class TestClientsThatAreGone:
+    @pytest.mark.parametrize("ends", ["CLIENT TRACKING OFF", "RESET", "the connection closes"])
+    def test_nothing_is_kept_of_them_while_others_track(self, house: Any, wire: Any, reader: Any, ends: str) -> None:
+        tracking = house.server.tracking
+        for turn in range(50):
+            client = house.connect()
+            client.line("CLIENT TRACKING ON")
+            client.line("MGET a " + " ".join(f"key:{turn}:{n}" for n in range(100)))
+            if ends == "the connection closes":
+                client.connection.connection_lost(None)
+            else:
+                client.line(ends)
+        house.run_timers(1)
+        assert tracking.readers.keys() == {b"a", b"h"}
+        assert [set(readers) for readers in tracking.readers.values()] == [{reader.connection.client}] * 2
+        assert b"tracking_total_items:2\r\n" in wire.line("INFO stats")
+        assert house.timers == []
+        wire.line("SET a 1")
+        assert told(house, reader) == [[b"a"]]
+
+    def test_what_is_read_while_the_table_is_swept_is_kept(self, house: Any, wire: Any, reader: Any) -> None:
+        other = house.connect()
+        other.line("CLIENT TRACKING ON")
+        other.line("MGET " + " ".join(f"key:{n}" for n in range(2500)))
+        other.connection.connection_lost(None)
+        [(_, sweep)] = house.timers
+        house.timers.clear()
+        sweep()
+        assert 0 < len(house.server.tracking.readers) < 2502
+        reader.line("GET key:0")
+        another = house.connect()
+        another.line("CLIENT TRACKING ON")
+        another.line("MGET " + " ".join(f"key:{n}" for n in range(2000, 2500)))
+        another.connection.connection_lost(None)
+        house.run_timers(1)
+        assert house.server.tracking.readers.keys() == {b"a", b"h", b"key:0"}
+
+    def test_keys_read_before_broadcasting_are_not_told(self, house: Any, wire: Any, reader: Any) -> None:
+        house.connect().line("CLIENT TRACKING ON")
+        reader.line("CLIENT TRACKING OFF")
+        reader.line("CLIENT TRACKING ON BCAST PREFIX user:")
+        wire.line("MSET a 1 user:1 x")
+        assert told(house, reader) == [[b"user:1"]]
