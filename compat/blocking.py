@@ -14,7 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
-from januskv.resp.replies import NO_REPLY, ErrorReply, Reply
+from januskv.resp.replies import NO_REPLY, NULL_ARRAY, ErrorReply, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
 
@@ -47,7 +47,9 @@ class Waiter:
 
     __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent")
 
-    def __init__(self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Reply) -> None:
+    def __init__(
+        self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Callable[[], Reply]
+    ) -> None:
         self.client: Client = ctx.client
         self.command = self.client.connection.last_command
         self.places: list[Place] = [(ctx.keyspace, name) for name in dict.fromkeys(keys)]
@@ -141,7 +143,7 @@ class Waiting:
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
         if self.by_client.get(waiter.client) is waiter:
-            self.answer(waiter, waiter.on_timeout)
+            self.answer(waiter, waiter.on_timeout())
 
     def unblock(self, client: Client, error: bool) -> bool:
         """CLIENT UNBLOCK: end a client's waiting as if its time were over, or with an error; False if it does not wait."""
@@ -149,7 +151,7 @@ class Waiting:
         if waiter is None:
             return False
         text = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
-        self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout)
+        self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout())
         return True
 
     def give_up(self, client: Client, text: str) -> None:
@@ -167,6 +169,16 @@ class Waiting:
         if not waiter.silent:
             client.push(reply)
         self.server.later(0, client.connection.resume)
+
+
+def no_array() -> Reply:
+    """What most verbs answer when the time is over."""
+    return NULL_ARRAY
+
+
+def no_value() -> Reply:
+    """What verbs with a single value answer when the time is over."""
+    return None
 
 
 def blocking_timeout(text: bytes) -> int | None:
@@ -192,16 +204,17 @@ def block(
     keys: Sequence[bytes],
     timeout_ms: int | None,
     attempt: Callable[[], Reply],
-    on_timeout: Reply = None,
+    on_timeout: Callable[[], Reply] = no_array,
 ) -> Reply:
     """Answer by ``attempt``, now or after a change of one of the keys; ``on_timeout`` where waiting is not possible.
 
     An attempt gives NOT_READY as long as there is nothing to answer; errors that it raises are the answer.
+    ``on_timeout`` gives the answer when the time is over.
     """
     reply = attempt()
     if reply is not NOT_READY:
         return reply
     if not may_wait(ctx):
-        return on_timeout
+        return on_timeout()
     ctx.server.waiting.park(Waiter(ctx, keys, attempt, on_timeout), timeout_ms)
     return NO_REPLY
