@@ -14,7 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
-from januskv.resp.replies import NO_REPLY, NULL_ARRAY, ErrorReply, Reply
+from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
 
@@ -134,11 +134,16 @@ class Waiting:
         try:
             reply = waiter.attempt()
         except Exception as error:
-            assert waiter.command is not None
-            reply = self.server.dispatcher.failure(waiter.command, [], error)
+            reply = self.failure(waiter, error)
         tracking.writer = None
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
+
+    def failure(self, waiter: Waiter, error: Exception) -> Reply:
+        """The reply to a command that has failed while it waited; it is counted."""
+        assert waiter.command is not None
+        reply: Reply = self.server.dispatcher.failure(waiter.command, [], error)
+        return reply
 
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
@@ -150,15 +155,17 @@ class Waiting:
         waiter = self.by_client.get(client)
         if waiter is None:
             return False
-        text = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
-        self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout())
+        if error:
+            self.give_up(client, "UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        else:
+            self.answer(waiter, waiter.on_timeout())
         return True
 
     def give_up(self, client: Client, text: str) -> None:
         """End a client's waiting, if it waits, with an error."""
         waiter = self.by_client.get(client)
         if waiter is not None:
-            self.answer(waiter, ErrorReply(text))
+            self.answer(waiter, self.failure(waiter, RespError(text)))
 
     def answer(self, waiter: Waiter, reply: Reply, read: Sequence[bytes] = ()) -> None:
         """Answer a client, from the keys that were read for it, and let it go on."""

@@ -219,6 +219,7 @@ class Connection:
         elif error.json:
             self.encoder.write_raw(self.native.refuse_line(str(error)))
         else:
+            self.server.count_error("ERR")
             self.encoder.write(ErrorReply(f"ERR {error}"))
         self.close()
 
