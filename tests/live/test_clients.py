@@ -180,6 +180,16 @@ def test_redis_cli_stat_latency_and_monitor(janus: Any) -> None:
             process.wait()
 
 
+@pytest.mark.parametrize("option", ["--rdb", "--functions-rdb", "--replica"])
+def test_redis_cli_is_told_that_there_is_no_replication(janus: Any, option: str, tmp_path: Path) -> None:
+    words = [option] if option == "--replica" else [option, str(tmp_path / "copy.rdb")]
+    done = subprocess.run(
+        [need("redis-cli"), "-p", str(janus.port), *words], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert "replication is not supported by this server" in done.stderr
+
+
 def test_redis_cli_help_and_hints(janus: Any) -> None:
     """The interactive client asks for COMMAND DOCS; its HELP shows what it knows of SET."""
     printed = cli(janus, text="HELP SET\n")
