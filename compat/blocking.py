@@ -1,7 +1,7 @@
 """Commands that wait: a client is parked until a change of one of its keys gives it an answer, or its time is over.
 
     by_key   (keyspace, key) -> the clients that wait for it, in order of arrival
-    ready    places that have changed; the clients waiting for them are tried at the end of the loop's round
+    ready    places that have changed; the clients waiting for them are tried when the command that changed them has ended
 
 A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the answer.
 """
@@ -104,21 +104,29 @@ class Waiting:
         elif (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None
         if self.ready:
+            self.server.outbox.wake = True
             self.call(0)
 
     def call(self, delay_s: float) -> None:
-        """Have the waiting clients tried soon, once."""
+        """Have the waiting clients tried soon, once: what changes keys may be no client's command."""
         if not self.called:
             self.called = True
-            self.server.later(delay_s, self.serve)
+            self.server.later(delay_s, self.serve_soon)
+
+    def serve_soon(self) -> None:
+        """Try the clients that a command's end has not tried."""
+        self.called = False
+        if self.ready:
+            self.server.store.clock.tick()
+            self.serve()
 
     def serve(self) -> None:
         """Try the clients whose keys have changed, those that came first first."""
-        self.called = False
+        self.server.outbox.wake = False
         if self.server.paused_until_ms:
             self.call(_WHILE_PAUSED_S)
             return
-        self.server.store.clock.tick()
+        self.server.tracking.send_to_readers()
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
@@ -127,7 +135,10 @@ class Waiting:
                     self.retry(waiter)
 
     def retry(self, waiter: Waiter) -> None:
-        """Try one client's command again, as its own command; errors become its reply."""
+        """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
+        if waiter.client.connection.closing:
+            self.forget(waiter.client)
+            return
         tracking = self.server.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)

@@ -196,6 +196,10 @@ class Connection:
                             encoder.write(command.run(context, request))  # type: ignore[arg-type]
                         except Exception as error:
                             encoder.write(dispatcher.failure(command, request, error))
+                if self.outbox.wake:
+                    before = now_ns()
+                    self.server.waiting.serve()
+                    self.timed_ns += now_ns() - before
                 if self.closing or self.halted:
                     break
                 served += 1

@@ -221,29 +221,22 @@ class Tracking:
             self.server.later(0, self.send)
 
     def send(self) -> None:
-        """Send the messages that wait; to broadcast clients once those that wait for the keys have been served.
-
-        So a client reads that what it holds is stale before it reads what it waited for, and is told once of keys
-        that were filled and emptied again.
-        """
+        """Send the messages that wait."""
         self.called = False
-        if any(client.tracking is not None and client.tracking.broadcast for client in self.pending):
-            self.server.later(0, self.send_broadcasts)
-        self._send_to(broadcast=False)
-
-    def send_broadcasts(self) -> None:
-        """Send the messages that wait for broadcast clients."""
-        self._send_to(broadcast=True)
-
-    def _send_to(self, *, broadcast: bool) -> None:
         pending, self.pending = self.pending, {}
         for client, keys in pending.items():
-            if client.tracking is None:
-                continue
-            if client.tracking.broadcast == broadcast:
+            if client.tracking is not None:
                 self._send(client, client.tracking, None if keys is None else list(keys))
-            else:
-                self.pending[client] = keys
+
+    def send_to_readers(self) -> None:
+        """Send the messages that wait for clients that have read keys: before such a client gets what it waited for.
+
+        Broadcast clients are told behind that, and once of keys that were filled and emptied again.
+        """
+        for client in [each for each in self.pending if reads(each)]:
+            keys = self.pending.pop(client)
+            assert client.tracking is not None
+            self._send(client, client.tracking, None if keys is None else list(keys))
 
     def _send(self, client: Client, mode: TrackingMode, keys: list[bytes] | None) -> None:
         target: Client | None = client

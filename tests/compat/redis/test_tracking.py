@@ -174,9 +174,9 @@ class TestWaiting:
         client = house.connect()
         for line in ("HELLO 3", "CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES"):
             client.line(line)
+        client.transport.written = b""
         client.send(b"XREAD BLOCK 0 STREAMS s $\r\n")
         wire.line("XADD s 1-1 a b")
-        client.transport.written = b""
         assert self.answer(house, client) == [[b"s"], "reply"]
         client.line("GET a")
         wire.line("XADD s 1-2 a b")
