@@ -42,6 +42,7 @@ class Flag(enum.Flag):
     NO_QUEUE = enum.auto()  # runs at once inside MULTI: EXEC, DISCARD, WATCH ...
     COMMITS = enum.auto()  # EXEC: what it runs was queued before
     SUBSCRIBED = enum.auto()  # allowed for a RESP2 client that has subscribed
+    HEALTH = enum.auto()  # PING: refused like a write when writes are, so that what watches the server hears of it
     QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed one by one
     NONE = 0
 

@@ -114,3 +114,16 @@ TIME_SERIES = Dialect(
 def dialect_of(name: str) -> Dialect:
     """The dialect in which a name is answered, whether or not there is such a command."""
     return TIME_SERIES if name.startswith("TS_") else KEY_VALUES
+
+
+def code_word(dialect: Dialect, status: int) -> str:
+    """What a refusal is counted as in the statistics: ``KV_VALUE_TYPE``, ``TS_SERIES_EXISTS``."""
+    if dialect is TIME_SERIES and status in _SERIES_STATUSES:
+        return f"TS_{SeriesStatus(status).name}"
+    return f"KV_{Status(status).name}"
+
+
+_SERIES_STATUSES = frozenset(SeriesStatus)
+
+# Statuses above OK that are no refusals.
+GOING_WELL: Final = frozenset((Status.SAVE_START, Status.SAVE_COMPLETE, Status.LOAD_COMPLETE))

@@ -1,7 +1,7 @@
 """Commands that wait: a client is parked until a change of one of its keys gives it an answer, or its time is over.
 
     by_key   (keyspace, key) -> the clients that wait for it, in order of arrival
-    ready    places that have changed; the clients waiting for them are tried at the end of the loop's round
+    ready    places that have changed; the clients waiting for them are tried when the command that changed them has ended
 
 A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the answer.
 """
@@ -14,7 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
-from januskv.resp.replies import NO_REPLY, ErrorReply, Reply
+from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
 
@@ -47,7 +47,9 @@ class Waiter:
 
     __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent")
 
-    def __init__(self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Reply) -> None:
+    def __init__(
+        self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Callable[[], Reply]
+    ) -> None:
         self.client: Client = ctx.client
         self.command = self.client.connection.last_command
         self.places: list[Place] = [(ctx.keyspace, name) for name in dict.fromkeys(keys)]
@@ -102,21 +104,29 @@ class Waiting:
         elif (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None
         if self.ready:
+            self.server.outbox.wake = True
             self.call(0)
 
     def call(self, delay_s: float) -> None:
-        """Have the waiting clients tried soon, once."""
+        """Have the waiting clients tried soon, once: what changes keys may be no client's command."""
         if not self.called:
             self.called = True
-            self.server.later(delay_s, self.serve)
+            self.server.later(delay_s, self.serve_soon)
+
+    def serve_soon(self) -> None:
+        """Try the clients that a command's end has not tried."""
+        self.called = False
+        if self.ready:
+            self.server.store.clock.tick()
+            self.serve()
 
     def serve(self) -> None:
         """Try the clients whose keys have changed, those that came first first."""
-        self.called = False
+        self.server.outbox.wake = False
         if self.server.paused_until_ms:
             self.call(_WHILE_PAUSED_S)
             return
-        self.server.store.clock.tick()
+        self.server.tracking.send_to_readers()
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
@@ -125,42 +135,68 @@ class Waiting:
                     self.retry(waiter)
 
     def retry(self, waiter: Waiter) -> None:
-        """Try one client's command again; errors become its reply."""
+        """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
+        if waiter.client.connection.closing:
+            self.forget(waiter.client)
+            return
+        tracking = self.server.tracking
+        if waiter.client.tracking is not None:
+            tracking.began(waiter.client)
         try:
             reply = waiter.attempt()
         except Exception as error:
-            assert waiter.command is not None
-            reply = self.server.dispatcher.failure(waiter.command, [], error)
+            reply = self.failure(waiter, error)
+        tracking.writer = None
         if reply is not NOT_READY:
-            self.answer(waiter, reply)
+            self.answer(waiter, reply, [name for _, name in waiter.places])
+
+    def failure(self, waiter: Waiter, error: Exception) -> Reply:
+        """The reply to a command that has failed while it waited; it is counted."""
+        assert waiter.command is not None
+        reply: Reply = self.server.dispatcher.failure(waiter.command, [], error)
+        return reply
 
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
         if self.by_client.get(waiter.client) is waiter:
-            self.answer(waiter, waiter.on_timeout)
+            self.answer(waiter, waiter.on_timeout())
 
     def unblock(self, client: Client, error: bool) -> bool:
         """CLIENT UNBLOCK: end a client's waiting as if its time were over, or with an error; False if it does not wait."""
         waiter = self.by_client.get(client)
         if waiter is None:
             return False
-        text = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
-        self.answer(waiter, ErrorReply(text) if error else waiter.on_timeout)
+        if error:
+            self.give_up(client, "UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        else:
+            self.answer(waiter, waiter.on_timeout())
         return True
 
     def give_up(self, client: Client, text: str) -> None:
         """End a client's waiting, if it waits, with an error."""
         waiter = self.by_client.get(client)
         if waiter is not None:
-            self.answer(waiter, ErrorReply(text))
+            self.answer(waiter, self.failure(waiter, RespError(text)))
 
-    def answer(self, waiter: Waiter, reply: Reply) -> None:
-        """Answer a client and let it go on."""
+    def answer(self, waiter: Waiter, reply: Reply, read: Sequence[bytes] = ()) -> None:
+        """Answer a client, from the keys that were read for it, and let it go on."""
         client = waiter.client
         self.forget(client)
+        if client.tracking is not None and waiter.command is not None:
+            self.server.tracking.answered(client, waiter.command, list(read))
         if not waiter.silent:
             client.push(reply)
         self.server.later(0, client.connection.resume)
+
+
+def no_array() -> Reply:
+    """What most verbs answer when the time is over."""
+    return NULL_ARRAY
+
+
+def no_value() -> Reply:
+    """What verbs with a single value answer when the time is over."""
+    return None
 
 
 def blocking_timeout(text: bytes) -> int | None:
@@ -186,16 +222,17 @@ def block(
     keys: Sequence[bytes],
     timeout_ms: int | None,
     attempt: Callable[[], Reply],
-    on_timeout: Reply = None,
+    on_timeout: Callable[[], Reply] = no_array,
 ) -> Reply:
     """Answer by ``attempt``, now or after a change of one of the keys; ``on_timeout`` where waiting is not possible.
 
     An attempt gives NOT_READY as long as there is nothing to answer; errors that it raises are the answer.
+    ``on_timeout`` gives the answer when the time is over.
     """
     reply = attempt()
     if reply is not NOT_READY:
         return reply
     if not may_wait(ctx):
-        return on_timeout
+        return on_timeout()
     ctx.server.waiting.park(Waiter(ctx, keys, attempt, on_timeout), timeout_ms)
     return NO_REPLY

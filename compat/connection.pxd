@@ -27,7 +27,7 @@ cdef class Connection:
     cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
     cdef public bint closing, halted, running, sending
     cdef public list unsent
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, spent_us=double)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_us=double)
     cpdef run_batch(self)
     cpdef flush_soon(self)
     cpdef flush(self)

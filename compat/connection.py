@@ -196,6 +196,10 @@ class Connection:
                             encoder.write(command.run(context, request))  # type: ignore[arg-type]
                         except Exception as error:
                             encoder.write(dispatcher.failure(command, request, error))
+                if self.outbox.wake:
+                    before = now_ns()
+                    self.server.waiting.serve()
+                    self.timed_ns += now_ns() - before
                 if self.closing or self.halted:
                     break
                 served += 1
@@ -219,6 +223,7 @@ class Connection:
         elif error.json:
             self.encoder.write_raw(self.native.refuse_line(str(error)))
         else:
+            self.server.count_error("ERR")
             self.encoder.write(ErrorReply(f"ERR {error}"))
         self.close()
 

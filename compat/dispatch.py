@@ -77,12 +77,21 @@ class Dispatcher:
                 f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
                 " are allowed in this context"
             )
-        if server.loading and Flag.LOADING not in command.flags:
+        if server.loading or server.write_fault or (client.session is not None and client.session.ended):
+            runs = [command]
+            if Flag.COMMITS in command.flags and client.queue is not None:
+                runs += [queued for queued, _ in client.queue]
+            return self.refusal_of_state(client, runs)
+        return None
+
+    def refusal_of_state(self, client: Client, runs: list[Command]) -> str | None:
+        """Why a command may not run while the server or the session is not whole; EXEC runs what is queued besides itself."""
+        server, session = self.server, client.session
+        if server.loading and not all(Flag.LOADING in each.flags for each in runs):
             return LOADING
-        if server.write_fault and Flag.WRITE in command.flags:
+        if server.write_fault and (Flag.HEALTH in runs[0].flags or any(Flag.WRITE in each.flags for each in runs)):
             return f"MISCONF {server.write_fault}"
-        session = client.session
-        if session is not None and session.ended and command.flags & _DATA and command.handle is None:
+        if session is not None and session.ended and any(each.flags & _DATA and each.handle is None for each in runs):
             return "ERR the selected session has ended, SELECT another one or a database"
         return None
 

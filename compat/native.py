@@ -12,7 +12,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
-from januskv.commands.status import DONE, KEY_VALUES, TIME_SERIES, Dialect, Status, dialect_of
+from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, OK, Reply
 from januskv.storage.keyspace import Keyspace
@@ -43,9 +43,6 @@ def refusal(name: str, dialect: Dialect, status: int, text: str = "", token: int
         body["tkn"] = token
     body[dialect.text] = text
     return dumps({f"{name}_RSP": body})
-
-
-_NOT_TEXT = error_reply(Status.OPCODE_INVALID)
 
 
 class NativeFace:
@@ -87,19 +84,21 @@ class NativeFace:
         try:
             request = loads(text)
         except JsonError:
-            return error_reply(Status.JSON_INVALID)
+            return self.error(Status.JSON_INVALID)
         name = next(iter(request), None)
         if name is None:
-            return error_reply(Status.COMMAND_SYNTAX)
-        return refusal(name, dialect_of(name), Status.NOT_PERMITTED, _IN_TRANSACTION)
+            return self.error(Status.COMMAND_SYNTAX)
+        if name in self.native:
+            self.native[name].rejected += 1
+        return self.refused(name, dialect_of(name), Status.NOT_PERMITTED, _IN_TRANSACTION)
 
     def refuse_line(self, reason: str) -> bytes:
         """The reply line to a JSON line that is not even read."""
-        return error_reply(Status.JSON_INVALID, reason) + b"\n"
+        return self.error(Status.JSON_INVALID, reason) + b"\n"
 
     def binary_refusal(self) -> bytes:
         """The reply to a message that is not text."""
-        return _NOT_TEXT
+        return self.error(Status.OPCODE_INVALID)
 
     def document(self, context: Context, argv: list[bytes]) -> Reply:
         """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
@@ -126,7 +125,8 @@ class NativeFace:
             try:
                 body = loads(argv[1]) if len(argv) > 1 else {}
             except JsonError:
-                return error_reply(Status.JSON_INVALID, dialect=command.rules.dialect)
+                command.failed += 1
+                return self.error(Status.JSON_INVALID, dialect=command.rules.dialect)
             self.server.over_resp = True
             try:
                 answer = self.perform(context, command, body)
@@ -138,6 +138,18 @@ class NativeFace:
 
         return run
 
+    # ------------------------------------------------------------ refusals
+
+    def error(self, status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
+        """The reply to a request that names no command, or (time series) none that is known. It is counted."""
+        self.server.count_error(code_word(dialect, status))
+        return error_reply(status, text, dialect)
+
+    def refused(self, name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None) -> bytes:
+        """The reply to a command that is refused. It is counted."""
+        self.server.count_error(code_word(dialect, status))
+        return refusal(name, dialect, status, text, token)
+
     # ------------------------------------------------------------ one request
 
     def answer(self, context: Context, text: bytes) -> bytes | None:
@@ -148,7 +160,7 @@ class NativeFace:
         try:
             request = loads(text)
         except JsonError:
-            return error_reply(Status.JSON_INVALID)
+            return self.error(Status.JSON_INVALID)
         if type(request) is not dict or len(request) != 1:
             return self.refuse_request(request)
         members = request  # has a type in the compiled build, which makes this the cheapest way to the only member
@@ -160,6 +172,7 @@ class NativeFace:
         if not context.client.authenticated or not self.hot:
             refused = self.closer_look(context.client, command, body)
             if refused is not None:
+                command.rejected += 1
                 return refused
         answer = self.perform(context, command, body)
         spent_ns = now_ns() - started
@@ -174,27 +187,27 @@ class NativeFace:
     def refuse_request(self, request: Any) -> bytes:
         """The reply to JSON that is not an object with one member."""
         if type(request) is not dict or not request:
-            return error_reply(Status.COMMAND_SYNTAX)
+            return self.error(Status.COMMAND_SYNTAX)
         dialect = dialect_of(next(iter(request)))
-        return error_reply(dialect.many_commands, dialect=dialect)
+        return self.error(dialect.many_commands, dialect=dialect)
 
     def refuse_name(self, name: str, body: Any) -> bytes:
         """The reply to a name that is no command."""
         dialect = dialect_of(name)
         if not dialect.names_failures:
-            return error_reply(dialect.unknown_command, dialect=dialect)
+            return self.error(dialect.unknown_command, dialect=dialect)
         known_type = type(body) is dict
-        return refusal(name, dialect, dialect.unknown_command if known_type else Status.COMMAND_TYPE)
+        return self.refused(name, dialect, dialect.unknown_command if known_type else Status.COMMAND_TYPE)
 
     def closer_look(self, client: Any, command: Command, body: Any) -> bytes | None:
         """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
         server, name, dialect = self.server, command.name, command.rules.dialect
         if not client.authenticated and Flag.NO_AUTH not in command.flags:
-            return refusal(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
+            return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
         if server.loading:
-            return refusal(name, dialect, Status.LOADING, _LOADING)
+            return self.refused(name, dialect, Status.LOADING, _LOADING)
         if server.write_fault and Flag.WRITE in command.flags:
-            return refusal(name, dialect, Status.UNKNOWN, server.write_fault)
+            return self.refused(name, dialect, Status.UNKNOWN, server.write_fault)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
         return None
@@ -224,10 +237,14 @@ class NativeFace:
             return self.failure(command, error)
         if reply is None:
             return None
+        if reply is DONE and token is None:
+            return self.done[name]
+        status = reply.get("st", 1)
+        if status > 1 and status not in GOING_WELL:
+            command.failed += 1
+            self.server.count_error(code_word(command.rules.dialect, status))
         if token is not None:
             return dumps({f"{name}_RSP": {**reply, "tkn": token}})
-        if reply is DONE:
-            return self.done[name]
         return self.openings[name] + dumps(reply) + b"}"
 
     def read_body(self, command: Command) -> dict[str, Any]:
@@ -250,12 +267,12 @@ class NativeFace:
         """The reply to a request that is refused or has failed; an unexpected error is logged."""
         name, dialect = command.name, command.rules.dialect
         if isinstance(error, NativeError):
-            return refusal(name, dialect, error.status, error.text, error.token)
+            return self.refused(name, dialect, error.status, error.text, error.token)
         fault = fault_of(error)
         if fault is not None:
             status = fault.series_status if dialect is TIME_SERIES else fault.status
-            return refusal(name, dialect, status, fault.resp.partition(" ")[2])
+            return self.refused(name, dialect, status, fault.resp.partition(" ")[2])
         log.error("unexpected error in %s", name, exc_info=error)
         if dialect.names_failures:
-            return refusal(name, dialect, dialect.failure)
-        return error_reply(dialect.failure, dialect=dialect)
+            return self.refused(name, dialect, dialect.failure)
+        return self.error(dialect.failure, dialect=dialect)

@@ -18,7 +18,7 @@ from januskv.commands.declare import Flag, Param
 from januskv.commands.keyvalues import put_values
 from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
-from januskv.commands.status import TIME_SERIES, Status
+from januskv.commands.status import TIME_SERIES, Status, code_word
 from januskv.commands.table import Family
 from januskv.storage.durability import saves
 from januskv.storage.durability.saves import BadSave, Save
@@ -80,6 +80,10 @@ class _Saving:
         if not ended:
             server.later(_POLL_S, self.poll)
             return
+        if status:
+            failed = server.table.native[self.reply_name.removesuffix("_RSP")]
+            failed.failed += 1
+            server.count_error(code_word(failed.rules.dialect, Status.SAVE_ERROR))
         self.answer(status)
 
     def answer(self, status: int) -> None:

@@ -1,4 +1,5 @@
 cdef class Outbox:
     cdef public list waiting
     cdef public object soon, gate
+    cdef public bint wake
     cpdef flush(self)

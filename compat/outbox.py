@@ -10,6 +10,7 @@ class Outbox:
     """The connections whose replies wait for the end of the loop's round.
 
     ``soon`` is ``call_soon`` of the event loop; None (in tests) lets every connection write at once.
+    ``wake`` is set when a change may have an answer for clients that wait; whoever runs commands looks after each one.
     ``gate`` is the persistence, which lets replies out once the log has what they confirm; None without one.
     """
 
@@ -17,6 +18,7 @@ class Outbox:
         self.waiting: list[Any] = []
         self.soon: Callable[[Callable[[], None]], object] | None = None
         self.gate: Any = None
+        self.wake: bool = False
 
     def flush(self) -> None:
         """Write the replies of all waiting connections."""

@@ -108,7 +108,7 @@ class Persistence:
         if self.syncing is not None:
             return
         journal = self.journal
-        seq, fd = journal.seq, journal.fd
+        seq, fd = journal.written_seq, journal.fd
         if self.call_soon is None:
             self.sync_done(seq, journal.sync(fd))
             return

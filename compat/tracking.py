@@ -9,6 +9,7 @@ Messages go out at the end of the event loop's round, behind the reply of the co
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.declare import Flag
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from .server import Server
 
 CHANNEL: Final = b"__redis__:invalidate"
+
+# Keys of which the clients that are gone are forgotten at a time, and the time between two looks: 1 to 2 % of a core.
+_SWEPT_KEYS = 1000
+_SWEEP_EVERY_S = 0.02
 _SILENT = frozenset(("keymiss", "new"))
 
 
@@ -52,11 +57,14 @@ class Tracking:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.clients: dict[Client, None] = {}
-        self.readers: dict[bytes, dict[Client, None]] = {}
+        # Its first key is found at once however many were taken from there, as that of a dict is not.
+        self.readers: OrderedDict[bytes, dict[Client, None]] = OrderedDict()
         self.prefixes: dict[bytes, dict[Client, None]] = {}
         self.writer: Client | None = None  # whose command runs, if it has tracking on
         self.pending: dict[Client, dict[bytes, None] | None] = {}  # what to tell; None: everything has gone
         self.called = False
+        self.unswept = 0  # so many keys, from the first on, may have readers that have tracking off or are gone
+        self.sweep_again = self.sweeping = False
 
     # ------------------------------------------------------------ on and off
 
@@ -98,8 +106,38 @@ class Tracking:
         self.pending.pop(client, None)
         if not self.clients:
             self.readers.clear()
+            self.unswept = 0
             self.server.store.feed.unsubscribe(self.on_change)
+        elif self.readers and not mode.broadcast:
+            self.sweep_again = True
+            self.call_sweep()
         client.refresh()
+
+    def call_sweep(self) -> None:
+        """Have the table swept soon."""
+        if not self.sweeping:
+            self.sweeping = True
+            self.server.later(_SWEEP_EVERY_S, self.sweep)
+
+    def sweep(self) -> None:
+        """Forget the readers that have tracking off or are gone, some keys at a time, since there may be a million."""
+        self.sweeping = False
+        if not self.unswept and self.sweep_again:
+            self.unswept, self.sweep_again = len(self.readers), False
+        count = min(_SWEPT_KEYS, self.unswept, len(self.readers))
+        self.unswept -= count
+        for _ in range(count):
+            key, readers = next(iter(self.readers.items()))
+            for client in [each for each in readers if not reads(each)]:
+                del readers[client]
+            if readers:
+                self.readers.move_to_end(key)
+            else:
+                del self.readers[key]
+        if not self.readers:
+            self.unswept = 0
+        if self.unswept or self.sweep_again:
+            self.call_sweep()
 
     # ------------------------------------------------------------ reading
 
@@ -108,17 +146,32 @@ class Tracking:
         self.writer = client
 
     def ended(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """It has ended: remember the keys that it has read."""
+        """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered."""
         self.writer = None
         mode = client.tracking
         if mode is None:
             return
         if Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
-            for at in command.key_positions(argv):
-                self.readers.setdefault(argv[at], {})[client] = None
-            self.limit(self.server.config.tracking_table_max_keys)
+            self.remember(client, [argv[at] for at in command.key_positions(argv)])
+        if client in self.server.waiting.by_client:
+            return
         if client.queue is None and command.name != "CLIENT|CACHING" and Flag.COMMITS not in command.flags:
             mode.caching = mode.caching and self.server.in_exec
+
+    def answered(self, client: Client, command: Command, names: list[bytes]) -> None:
+        """A command that has waited is answered from the keys of these names; none if its time was over."""
+        mode = client.tracking
+        if mode is None:
+            return
+        if names and Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
+            self.remember(client, names)
+        mode.caching = False
+
+    def remember(self, client: Client, names: list[bytes]) -> None:
+        """Note that a client has read keys and may have them in a cache."""
+        for name in names:
+            self.readers.setdefault(name, {})[client] = None
+        self.limit(self.server.config.tracking_table_max_keys)
 
     def limit(self, most: int) -> None:
         """Forget the keys that were remembered first where there are too many; their readers are told."""
@@ -148,7 +201,8 @@ class Tracking:
     def tell_readers(self, key: bytes) -> None:
         """Tell those that have read a key, once."""
         for client in self.readers.pop(key):
-            self.tell(client, key)
+            if reads(client):
+                self.tell(client, key)
 
     def tell(self, client: Client, key: bytes) -> None:
         """Tell one client of one key, unless it does not want to hear of what it does itself."""
@@ -174,6 +228,16 @@ class Tracking:
             if client.tracking is not None:
                 self._send(client, client.tracking, None if keys is None else list(keys))
 
+    def send_to_readers(self) -> None:
+        """Send the messages that wait for clients that have read keys: before such a client gets what it waited for.
+
+        Broadcast clients are told behind that, and once of keys that were filled and emptied again.
+        """
+        for client in [each for each in self.pending if reads(each)]:
+            keys = self.pending.pop(client)
+            assert client.tracking is not None
+            self._send(client, client.tracking, None if keys is None else list(keys))
+
     def _send(self, client: Client, mode: TrackingMode, keys: list[bytes] | None) -> None:
         target: Client | None = client
         if mode.redirect:
@@ -188,6 +252,11 @@ class Tracking:
             target.push(Push([b"invalidate", keys]))
         elif mode.redirect and target.subscriptions is not None and CHANNEL in target.subscriptions.channels:
             target.push(Push([b"message", CHANNEL, keys]))
+
+
+def reads(client: Client) -> bool:
+    """Whether a client is told of the keys that it reads: it has tracking on, and not by prefixes."""
+    return client.tracking is not None and not client.tracking.broadcast
 
 
 def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:

@@ -81,6 +81,8 @@ class WebSocketConnection:
         try:
             while not self.closing and (message := self.reader.next()) is not None:
                 self.take(*message)
+                if self.server.outbox.wake:
+                    self.server.waiting.serve()
         except ws.FrameError as error:
             self.server.stats.protocol_errors += 1
             self.end(error.code, str(error))

@@ -41,7 +41,14 @@ def parse_float(text: bytes) -> float:
 
     Raises NotAFloat.
     """
-    if not text or len(text) > MOST_CHARACTERS or b"_" in text or text[:1].isspace() or text[-1:].isspace():
+    if len(text) > MOST_CHARACTERS:
+        raise NotAFloat
+    return read_double(text)
+
+
+def read_double(text: bytes) -> float:
+    """``parse_float`` for a text of any length. Raises NotAFloat."""
+    if not text or b"_" in text or text[:1].isspace() or text[-1:].isspace():
         raise NotAFloat
     try:
         value = float.fromhex(text.decode("ascii")) if b"x" in text or b"X" in text else float(text)

@@ -49,7 +49,7 @@ def log_in(ctx: Context, user: bytes, password: bytes) -> None:
 @verbs.verb(
     "PING",
     arity=-1,
-    flags=Flag.FAST | Flag.SUBSCRIBED,
+    flags=Flag.FAST | Flag.SUBSCRIBED | Flag.HEALTH,
     hints=("request_policy:all_shards", "response_policy:all_succeeded"),
 )
 def ping(ctx: Context, argv: list[bytes]) -> Reply:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
@@ -54,16 +55,64 @@ def _list(value: list[Any], config: Config) -> str:
     return "listpack"
 
 
+_SET_ENCODINGS = ("intset", "listpack", "hashtable")
+_INTSET, _LISTPACK, _HASHTABLE = range(3)
+
+# What sets have been that have shrunk since, by their identity: Redis never goes back. Forgotten with the set.
+grown_sets: dict[int, tuple[weakref.ref[set[bytes]], int]] = {}
+
+
+def _note(members: set[bytes], level: int) -> None:
+    number = id(members)
+    if level > _level_before(members):
+        grown_sets[number] = (weakref.ref(members, lambda gone: grown_sets.pop(number, None)), level)
+
+
+def _level_before(members: set[bytes]) -> int:
+    found = grown_sets.get(id(members))
+    return _INTSET if found is None else found[1]
+
+
+def shrunk(members: set[bytes], removed: Collection[bytes], config: Config) -> None:
+    """Note what a set was before these members were removed, where its content does not show it any more. O(removed)."""
+    if not members or not removed or _level_before(members) == _HASHTABLE:
+        return
+    size = len(members)
+    before = size + len(removed)
+    full = _HASHTABLE if before > config.set_max_listpack_entries else _LISTPACK
+    if max(map(len, removed)) > config.set_max_listpack_value:
+        _note(members, _HASHTABLE)
+    elif before > config.set_max_intset_entries:
+        if size <= config.set_max_intset_entries:
+            _note(members, full)
+    elif not all(map(is_int, removed)):
+        if full == _HASHTABLE or is_int(next(iter(members))):
+            _note(members, full)
+    elif size <= config.set_max_listpack_entries < before and not all(map(is_int, members)):
+        _note(members, full)
+
+
+def keep_encoding(value: object, copy: object) -> None:
+    """Let the copy of a set have its encoding."""
+    if type(value) is set and type(copy) is set:
+        _note(copy, _level_before(value))
+
+
 def is_intset(members: set[bytes], config: Config) -> bool:
-    """Whether Redis keeps a set in ascending order: few members, all of them integers."""
-    return len(members) <= config.set_max_intset_entries and all(map(is_int, members))
+    """Whether Redis keeps a set in ascending order: few members, and never any but integers."""
+    return (
+        len(members) <= config.set_max_intset_entries
+        and all(map(is_int, members))
+        and _level_before(members) == _INTSET
+    )
 
 
 def _set(members: set[bytes], config: Config) -> str:
     if is_intset(members, config):
-        return "intset"
+        return _SET_ENCODINGS[_INTSET]
     small = len(members) <= config.set_max_listpack_entries
-    return "listpack" if small and max(map(len, members)) <= config.set_max_listpack_value else "hashtable"
+    level = _LISTPACK if small and max(map(len, members)) <= config.set_max_listpack_value else _HASHTABLE
+    return _SET_ENCODINGS[max(level, _level_before(members))]
 
 
 _ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list, "set": _set}

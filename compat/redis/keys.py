@@ -16,7 +16,7 @@ from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.values import copied, kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
-from .encoding import encoding_of
+from .encoding import encoding_of, keep_encoding
 from .help import help_lines
 from .scanning import ScanOptions, parse_cursor
 
@@ -280,7 +280,9 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
         if not replace:
             return 0
         target.forget(name)
-    target.restore(name, copied(value), keyspace.deadline_of(source))
+    copy = copied(value)
+    keep_encoding(value, copy)
+    target.restore(name, copy, keyspace.deadline_of(source))
     target.changed("copy_to", name, (source,))
     return 1
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block, blocking_timeout
-from januskv.resp.replies import NULL_ARRAY, Reply
+from januskv.compat.blocking import NOT_READY, block, blocking_timeout, no_array, no_value
+from januskv.resp.replies import Reply
 
 from .lists import ManyPop, move, pop_first, side
 
@@ -40,7 +40,7 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
         found = pop_first(ctx, names, at_head, 1, strict)
         return [found[0], found[1][0]] if found else NOT_READY
 
-    return block(ctx, names, timeout_ms, attempts(take), NULL_ARRAY)
+    return block(ctx, names, timeout_ms, attempts(take))
 
 
 @verbs.verb("BLPOP", arity=-3, flags=_BLOCKING | Flag.NOSCRIPT, keys=_POP_KEYS, since="2.0.0")
@@ -80,7 +80,7 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
     # As Redis does it: a null array at the end of waiting, a null where EXEC does not let it wait.
     running = None if ctx.client is None else ctx.client.connection.last_command
     waits = running is not None and Flag.COMMITS not in running.flags
-    return block(ctx, [source], timeout_ms, attempts(take), NULL_ARRAY if waits else None)
+    return block(ctx, [source], timeout_ms, attempts(take), no_array if waits else no_value)
 
 
 @verbs.verb("BLMOVE", arity=6, flags=_BLOCKING | Flag.DENYOOM | Flag.NOSCRIPT, keys=_MOVE_KEYS, since="6.2.0")
@@ -133,4 +133,4 @@ def blmpop(ctx: Context, argv: list[bytes]) -> Reply:
         found: Reply = pop_first(ctx, asked.names, asked.at_head, asked.count, strict) or NOT_READY
         return found
 
-    return block(ctx, asked.names, timeout_ms, attempts(take), NULL_ARRAY)
+    return block(ctx, asked.names, timeout_ms, attempts(take))

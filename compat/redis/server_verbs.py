@@ -24,6 +24,7 @@ verbs = Family("server")
 _ANY = Flag.LOADING | Flag.STALE
 _ADMIN = _ANY | Flag.ADMIN | Flag.NOSCRIPT
 _SAVING = Flag.ADMIN | Flag.NOSCRIPT | Flag.NO_ASYNC_LOADING
+_REPLICATION_STREAM = Flag.ADMIN | Flag.NOSCRIPT
 _REPLICATION = _SAVING | Flag.STALE
 _MODULES = _SAVING | Flag.PROTECTED
 
@@ -308,10 +309,13 @@ def role(ctx: Context, argv: list[bytes]) -> Reply:
     return [b"master", 0, []]
 
 
+_NO_REPLICATION = "ERR replication is not supported by this server"
+
+
 def _replicate(argv: list[bytes]) -> Reply:
     if (argv[1].upper(), argv[2].upper()) == (b"NO", b"ONE"):
         return OK
-    raise RespError("ERR replication is not supported by this server")
+    raise RespError(_NO_REPLICATION)
 
 
 @verbs.verb("SLAVEOF", arity=3, flags=_REPLICATION, deprecated=("5.0.0", "`REPLICAOF`"))
@@ -338,6 +342,48 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
     Differs: only NO ONE is accepted.
     """
     return _replicate(argv)
+
+
+@verbs.verb(
+    "REPLCONF", arity=-1, flags=_REPLICATION_STREAM | Flag.LOADING | Flag.STALE | Flag.ALLOW_BUSY, since="3.0.0"
+)
+def replconf(ctx: Context, argv: list[bytes]) -> Reply:
+    """REPLCONF [option value [option value ...]]
+
+    A replica tells its master about itself with it, ahead of PSYNC. Refused: replication is not built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    raise RespError(_NO_REPLICATION)
+
+
+@verbs.verb("PSYNC", arity=-3, flags=_REPLICATION_STREAM | Flag.NO_ASYNC_LOADING | Flag.NO_MULTI, since="2.8.0")
+def psync(ctx: Context, argv: list[bytes]) -> Reply:
+    """PSYNC replication-id offset
+
+    A replica asks for the stream of changes with it. Refused: replication is not built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    raise RespError(_NO_REPLICATION)
+
+
+@verbs.verb("SYNC", arity=1, flags=_REPLICATION_STREAM | Flag.NO_ASYNC_LOADING | Flag.NO_MULTI)
+def sync(ctx: Context, argv: list[bytes]) -> Reply:
+    """SYNC
+
+    The old form of PSYNC, with which `redis-cli --rdb` and `redis-cli --replica` ask for a copy of the data too. Refused:
+    replication is not built.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    raise RespError(_NO_REPLICATION)
 
 
 def _persistence(ctx: Context) -> Persistence:

@@ -23,7 +23,7 @@ from januskv.storage.sets import (
 )
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
-from .encoding import is_intset
+from .encoding import is_intset, shrunk
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("set")
@@ -82,7 +82,13 @@ def srem(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N members
     """
-    return remove_members(ctx.keyspace, argv[1], argv[2:])
+    held = as_set(ctx.keyspace.get(argv[1]))
+    if held is None:
+        return 0
+    found = held.intersection(argv[2:])
+    count = remove_members(ctx.keyspace, argv[1], found)
+    shrunk(held, found, ctx.server.config)
+    return count
 
 
 @verbs.verb("SISMEMBER", arity=3, flags=_READ_FAST, keys=key("RO"))
@@ -150,6 +156,7 @@ def smove(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     if argv[1] != argv[2]:
         remove_members(keyspace, argv[1], (argv[3],))
+        shrunk(source, (argv[3],), ctx.server.config)
         add_members(keyspace, argv[2], (argv[3],))
     return 1
 
@@ -169,12 +176,19 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
         held = as_set(ctx.keyspace.get(argv[1]))
         if held is None:
             return None
-        return pop_members(ctx.keyspace, argv[1], held, 1)[0]
+        return popped(ctx, argv[1], held, 1)[0]
     args = Args(argv, 2)
     count = _positive(args)
     args.end()
     held = as_set(ctx.keyspace.get(argv[1]))
-    return SetReply([] if held is None or not count else pop_members(ctx.keyspace, argv[1], held, count))
+    return SetReply([] if held is None or not count else popped(ctx, argv[1], held, count))
+
+
+def popped(ctx: Context, key: bytes, held: Members, count: int) -> list[bytes]:
+    """Members that are taken from a set at random."""
+    taken = pop_members(ctx.keyspace, key, held, count)
+    shrunk(held, taken, ctx.server.config)
+    return taken
 
 
 def _positive(args: Args) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from math import isnan
+from operator import itemgetter
 from typing import Any
 
 from januskv.commands.context import Context
@@ -17,7 +18,7 @@ from januskv.storage.lists import texts_of
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.values import kind_of, text_of
 
-from .args import SYNTAX_ERROR, Args, parse_float
+from .args import SYNTAX_ERROR, Args, read_double
 
 verbs = Family("generic")
 
@@ -59,10 +60,10 @@ class _Options:
         """Whether anything is to be sorted: a BY without an asterisk leaves the order as it is."""
         return self.by is None or b"*" in self.by
 
-    def part(self, items: list[bytes]) -> list[bytes]:
-        """What LIMIT leaves of a list."""
-        start = min(max(self.offset, 0), len(items))
-        return items[start:] if self.count < 0 else items[start : start + self.count]
+    def span(self, size: int) -> tuple[int, int]:
+        """Where what LIMIT leaves of so many elements begins, and where it ends."""
+        start = min(max(self.offset, 0), size)
+        return start, size if self.count < 0 else min(start + self.count, size)
 
 
 def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | None:
@@ -85,45 +86,80 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
     return text_of(value) if kind_of(value) == "string" else None
 
 
-def elements_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
-    """The elements to sort. Raises WrongType."""
-    if value is None:
-        return []
+def all_of(value: Any) -> list[bytes]:
+    """All elements. Those of a set are in the order of their bytes, so that equal weights leave them there. Raises WrongType."""
     if type(value) is SortedSet:
-        members = [member for member, _ in value.slice(0, len(value))]
-        return members[::-1] if options.descending and not options.sorts else members
+        return value.ordered().names(0, len(value))
     kind = kind_of(value)
     if kind == "set":
-        return sorted(value) if storing and not options.sorts else list(value)
+        return sorted(value)
     if kind == "list":
-        items = texts_of(list(value))
-        return items[::-1] if options.descending and not options.sorts else items
+        return texts_of(list(value))
     raise WrongType
 
 
-def _number(text: bytes | None) -> float:
-    """What an element is sorted by. Raises RespError."""
-    if not text:  # C's strtod finds a zero in an empty text
+def part_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
+    """What LIMIT leaves of the elements in their own order, or with DESC in the opposite one. Raises WrongType.
+
+    O(log(N) + M) for a sorted set, O(M) for a list where N are held and M returned.
+    """
+    kind = kind_of(value)
+    if kind == "set":
+        members = sorted(value, reverse=options.descending) if storing else list(value)
+        start, stop = options.span(len(members))
+        return members[start:stop]
+    if kind not in ("list", "zset"):
+        raise WrongType
+    size = len(value)
+    start, stop = options.span(size)
+    if options.descending:
+        start, stop = size - stop, size - start
+    found = value.ordered().names(start, stop) if type(value) is SortedSet else texts_of(value[start:stop])
+    return found[::-1] if options.descending else found
+
+
+_BLANKS = b" \t\n\v\f\r"
+_LEAST_NORMAL = sys.float_info.min
+
+
+def weight_of(text: bytes | None) -> float:
+    """What an element is sorted by, as C's strtod reads it: blanks before it and all from a zero byte on do not count.
+
+    Raises RespError where there is anything else but a number, or one that a double holds only inexactly near zero.
+    """
+    if not text:  # strtod finds a zero in an empty text
         return 0.0
     try:
-        number = parse_float(text)
+        try:
+            number = read_double(text)
+        except NotAFloat:
+            shown = text.partition(b"\0")[0]
+            if not shown:
+                return 0.0
+            number = read_double(shown.lstrip(_BLANKS))
     except NotAFloat:
         raise RespError(_NO_DOUBLE) from None
-    if isnan(number):
+    if 0.0 < abs(number) < _LEAST_NORMAL:
         raise RespError(_NO_DOUBLE)
     return number
 
 
 def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> list[bytes]:
-    """The elements sorted. Equal ones stand in the order of their bytes. Raises RespError."""
+    """The elements sorted. Raises RespError.
+
+    Of equal numbers the elements stand in the order of their bytes; of equal texts as they stood before.
+    """
     pattern = options.by
+    if options.alpha and pattern is None:
+        return sorted(elements, reverse=options.descending)
     weights = elements if pattern is None else [looked_up(keyspace, pattern, element) for element in elements]
-    keys: list[Any]
+    pairs: list[tuple[Any, bytes]]
     if options.alpha:
-        keys = [(weight is not None, weight or b"") for weight in weights]
+        pairs = [((text is not None, text or b""), element) for text, element in zip(weights, elements, strict=True)]
+        pairs.sort(key=itemgetter(0), reverse=options.descending)
     else:
-        keys = [_number(weight) for weight in weights]
-    pairs = sorted(zip(keys, elements, strict=True), reverse=options.descending)
+        pairs = [(weight_of(text), element) for text, element in zip(weights, elements, strict=True)]
+        pairs.sort(reverse=options.descending)
     return [element for _, element in pairs]
 
 
@@ -132,8 +168,13 @@ def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     options = _Options(Args(argv, 2), storing=storing)
     keyspace = ctx.keyspace
     value = keyspace.get(argv[1]) if options.store is not None else keyspace.read(argv[1])
-    elements = elements_of(value, options, storing=options.store is not None)
-    found = options.part(in_order(keyspace, elements, options) if options.sorts else elements)
+    found: list[bytes] = []
+    if value is not None and options.sorts:
+        found = in_order(keyspace, all_of(value), options)
+        start, stop = options.span(len(found))
+        found = found[start:stop]
+    elif value is not None:
+        found = part_of(value, options, storing=options.store is not None)
     answers: Sequence[bytes | None] = found
     if options.gets:
         answers = [looked_up(keyspace, pattern, element) for element in found for pattern in options.gets]
@@ -159,7 +200,7 @@ def sort(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns or stores the elements of a list, a set or a sorted set in order.
 
-    Cost: O(N+M*log(M)) with N elements and M returned
+    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) where BY has no asterisk and key is a sorted set
     """
     return sort_verb(ctx, argv, storing=True)
 
@@ -178,6 +219,6 @@ def sort_ro(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the elements of a list, a set or a sorted set in order.
 
-    Cost: O(N+M*log(M)) with N elements and M returned
+    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) where BY has no asterisk and key is a sorted set
     """
     return sort_verb(ctx, argv, storing=False)

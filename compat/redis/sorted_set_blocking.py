@@ -6,7 +6,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY, block, blocking_timeout
-from januskv.resp.replies import NULL_ARRAY, Reply
+from januskv.resp.replies import Reply
 
 from .list_blocking import attempts
 from .sorted_sets import ManyPop, pop_first
@@ -25,7 +25,7 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
         found = pop_first(ctx, names, at_low, 1, strict)
         return NOT_READY if found is None else [found[0], *found[1][0]]
 
-    return block(ctx, names, timeout_ms, attempts(take), NULL_ARRAY)
+    return block(ctx, names, timeout_ms, attempts(take))
 
 
 @verbs.verb("BZPOPMIN", arity=-3, flags=_BLOCKING | Flag.FAST | Flag.NOSCRIPT, keys=_POP_KEYS, since="5.0.0")
@@ -70,4 +70,4 @@ def bzmpop(ctx: Context, argv: list[bytes]) -> Reply:
         found = pop_first(ctx, asked.names, asked.at_low, asked.count, strict)
         return NOT_READY if found is None else [found[0], found[1]]
 
-    return block(ctx, asked.names, timeout_ms, attempts(take), NULL_ARRAY)
+    return block(ctx, asked.names, timeout_ms, attempts(take))

@@ -501,7 +501,7 @@ class ReadOptions:
     def serve(self, ctx: Context, attempt: Callable[[], Reply]) -> Reply:
         """Answer now, or block as asked."""
         if self.block:
-            return block(ctx, self.names, self.timeout_ms, attempt, NULL_ARRAY)
+            return block(ctx, self.names, self.timeout_ms, attempt)
         reply = attempt()
         return NULL_ARRAY if reply is NOT_READY else reply
 

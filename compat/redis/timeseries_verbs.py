@@ -14,7 +14,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError, fault_of
+from januskv.compat.faults import RespError
 from januskv.compat.slices import in_slices
 from januskv.resp.encoder import array_head, double_text, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
@@ -229,7 +229,7 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
             if series is None:
                 raise bad(_NO_SUCH_KEY)
         except (RespError, StorageError) as error:
-            replies += [_error(error)] * ((stop - at) // 3)
+            replies += [_error(ctx, error) for _ in range(at, stop, 3)]
             at = stop
             continue
         if stop - at > 3 and _add_run(ctx, name, series, argv, at, stop, replies):
@@ -240,8 +240,10 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
                 time, value = time_of(argv[at + 1], now_ms), value_of(argv[at + 2])
                 replies.append(series.add(keyspace, name, time, value))
             except (RespError, StorageError) as error:
-                replies.append(_error(error))
+                replies.append(_error(ctx, error))
             at += 3
+    if any(type(reply) is ErrorReply for reply in replies):
+        ctx.server.table.commands[b"TS.MADD"].failed += 1
     return replies
 
 
@@ -284,12 +286,11 @@ def _add_run(
 _INFINITE = float("inf")
 
 
-def _error(error: Exception) -> ErrorReply:
-    if isinstance(error, RespError):
-        return ErrorReply(error.text)
-    fault = fault_of(error)
-    assert fault is not None
-    return ErrorReply(fault.resp)
+def _error(ctx: Context, error: Exception) -> ErrorReply:
+    """The reply to one sample that is refused; it is counted."""
+    text = ctx.server.dispatcher.error_text("TS.MADD", error)
+    ctx.server.count_error(text)
+    return ErrorReply(text)
 
 
 def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:

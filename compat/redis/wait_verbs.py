@@ -8,12 +8,13 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block
+from januskv.compat.blocking import NOT_READY, Waiter, block
 from januskv.compat.faults import RespError
 from januskv.compat.server import Server
 from januskv.resp.replies import Reply
 
 from .args import Args
+from .lists import integer_within
 
 verbs = Family("connection")
 
@@ -47,20 +48,23 @@ def wait(ctx: Context, argv: list[bytes]) -> Reply:
     replicas, timeout_ms = args.integer(), _timeout(args)
     if replicas <= 0:
         return 0
-    return block(ctx, [], timeout_ms, lambda: NOT_READY, 0)
+    return block(ctx, [], timeout_ms, lambda: NOT_READY, lambda: 0)
 
 
-def synced(server: Server) -> bool:
-    """Whether all that has been changed so far is safe from a power failure."""
-    persistence: Any = server.persistence
+def synced(server: Server, record: int) -> bool:
+    """Whether the log is safe from a power failure up to a record; has it written and synced if not.
+
+    Inside EXEC nothing is written, which would divide the transaction's record: it tells how things are.
+    """
+    persistence = server.persistence
     if persistence is None:
         return False
     journal = persistence.journal
-    if journal.pending or journal.unwritten:
+    if not server.in_exec:
         persistence.commit()
-    if not journal.durable:
-        persistence.start_sync()
-    return bool(journal.durable)
+        if journal.written_seq > journal.synced_seq and not journal.fault:
+            persistence.start_sync()
+    return bool(journal.synced_seq >= record and not journal.sync_failed)
 
 
 @verbs.verb(
@@ -79,29 +83,34 @@ def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     args = Args(argv, 1)
-    local, replicas = args.integer(), args.integer()
-    if not 0 <= local <= 1 or replicas < 0:
-        raise RespError(
-            "ERR value is out of range, must be positive" if local < 0 or replicas < 0 else "ERR value is out of range"
-        )
+    local = args.integer()
+    if not 0 <= local <= 1:
+        raise RespError("ERR value is out of range, value must between 0 and 1")
+    replicas = integer_within(args.take(), 0, "ERR value is out of range, must be positive")
     timeout_ms = _timeout(args)
     server = ctx.server
     if local and (server.persistence is None or not server.persistence.journal.logging):
         raise RespError("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
+    journal = None if server.persistence is None else server.persistence.journal
+    record = 0 if journal is None else journal.seq + bool(journal.pending)  # the last one that there is so far
+
+    def logs() -> list[Any]:
+        return [int(synced(server, record)), 0]
 
     def attempt() -> Reply:
-        done = synced(server) if local else False
-        return [int(done), 0] if done >= bool(local) and not replicas else NOT_READY
+        reply = logs()
+        return reply if reply[0] >= local and not replicas else NOT_READY
 
-    reply = block(ctx, [], timeout_ms, attempt, [0, 0])
+    reply = block(ctx, [], timeout_ms, attempt, logs)
     if local:
-        _look_again(server, ctx.client)
+        waiter = server.waiting.by_client.get(ctx.client)
+        if waiter is not None:
+            _look_again(server, waiter)
     return reply
 
 
-def _look_again(server: Server, client: Any) -> None:
+def _look_again(server: Server, waiter: Waiter) -> None:
     """Try a client that waits for the log once more, soon."""
-    waiter = server.waiting.by_client.get(client)
-    if waiter is not None and waiter.command is not None and waiter.command.name == "WAITAOF":
+    if server.waiting.by_client.get(waiter.client) is waiter:
         server.waiting.retry(waiter)
-        server.later(_POLL_S, partial(_look_again, server, client))
+        server.later(_POLL_S, partial(_look_again, server, waiter))

@@ -225,6 +225,11 @@ class Journal:
     # ------------------------------------------------------------ syncing
 
     @property
+    def written_seq(self) -> int:
+        """The last record that is in the file; those behind it wait for the disk."""
+        return self.seq - len(self.unwritten)
+
+    @property
     def durable(self) -> bool:
         """Whether all that has been collected would survive a power failure."""
         return self.synced_seq >= self.seq and not self.pending and not self.sync_failed

@@ -82,18 +82,35 @@ def test_redis_py(janus: Any, version: int, protocol: int) -> None:
     }
 
 
-def test_node_clients(janus: Any) -> None:
+def node(script: str, *arguments: Any) -> Any:
+    """What a script of tests/live/clients has printed, as JSON."""
     need("node")
-    if not (CLIENTS / "node" / "node_modules").exists():
+    modules = CLIENTS / "node" / "node_modules"
+    if not modules.exists():
         pytest.skip("run tests/live/install-clients first")
-    printed = run(
-        "node",
-        HERE / "clients" / "node.js",
-        janus.port,
-        janus.http_port,
-        NODE_PATH=str(CLIENTS / "node" / "node_modules"),
-    )
-    found = json.loads(printed)
+    return json.loads(run("node", HERE / "clients" / script, *arguments, NODE_PATH=str(modules)))
+
+
+def test_node_clients_cache(janus: Any, oracle: Any) -> None:
+    found = node("caching.js", janus.port)
+    assert found == {
+        "ioredisOn": "OK",
+        "ioredisRedirect": True,
+        "ioredisRead": "anna",
+        "ioredisAgain": "berta",
+        "ioredisWaited": [["log", [["1-1", ["f", "v"]]]]],
+        "ioredisTold": [["__redis__:invalidate", [key]] for key in ("user:1", "user:2", "log", "user:1")],
+        "ioredisOff": "OK",
+        "nodeRedisReads": ["1", "1", "1"],
+        "nodeRedisAsked": 1,
+        "nodeRedisHash": {},
+        "nodeRedisHits": True,
+    }
+    assert found == node("caching.js", oracle.port)
+
+
+def test_node_clients(janus: Any) -> None:
+    found = node("node.js", janus.port, janus.http_port)
     expected = {
         "ioredisSet": "OK",
         "ioredisGet": "v",
@@ -178,6 +195,16 @@ def test_redis_cli_stat_latency_and_monitor(janus: Any) -> None:
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("option", ["--rdb", "--functions-rdb", "--replica"])
+def test_redis_cli_is_told_that_there_is_no_replication(janus: Any, option: str, tmp_path: Path) -> None:
+    words = [option] if option == "--replica" else [option, str(tmp_path / "copy.rdb")]
+    done = subprocess.run(
+        [need("redis-cli"), "-p", str(janus.port), *words], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert "replication is not supported by this server" in done.stderr
 
 
 def test_redis_cli_help_and_hints(janus: Any) -> None:

@@ -67,3 +67,9 @@ def test_what_is_always_the_same(wire: Any) -> None:
 def test_time_is_the_servers(house: Any, wire: Any) -> None:
     house.clock.advance(1_234)
     assert wire("TIME") == [b"1700000001", b"234000"]
+
+
+@pytest.mark.parametrize("line", ["REPLCONF", "REPLCONF capa eof", "PSYNC ? -1", "SYNC", "REPLICAOF localhost 6379"])
+def test_replication_is_refused_with_its_reason(wire: Any, line: str) -> None:
+    assert wire.line(line) == ErrorReply("ERR replication is not supported by this server")
+    assert wire.line("PING") == Simple(b"PONG")

@@ -144,3 +144,118 @@ def test_a_client_that_goes_leaves_nothing(house: Any, wire: Any, reader: Any) -
     house.run_timers()
     assert house.server.tracking.readers == {}
     assert house.store.feed.listeners == []
+
+
+class TestWaiting:
+    """A command that has waited is its client's own one, however much later it is answered."""
+
+    def answer(self, house: Any, client: Any) -> list[Any]:
+        """What the client has got since it waits: replies and messages in order."""
+        house.run_timers()
+        return [message[1] if message[:1] == [b"invalidate"] else "reply" for message in got(client)]
+
+    @pytest.mark.parametrize(
+        "line", ["XREAD BLOCK 0 STREAMS s $", "XREAD COUNT 1 BLOCK 0 STREAMS other s $ $"], ids=["one key", "two keys"]
+    )
+    def test_keys_that_are_read_later_are_remembered(self, house: Any, wire: Any, line: str) -> None:
+        client = house.connect()
+        client.line("HELLO 3")
+        client.line("CLIENT TRACKING ON")
+        client.transport.written = b""
+        client.send(line.encode() + b"\r\n")
+        wire.line("XADD s 1-1 a b")
+        assert self.answer(house, client) == [[b"s"], "reply"]
+        wire.line("XADD s 1-2 a b")
+        assert told(house, client) == [[b"s"]]
+        wire.line("XADD s 1-3 a b")
+        assert told(house, client) == []
+
+    def test_caching_yes_holds_until_the_answer(self, house: Any, wire: Any) -> None:
+        client = house.connect()
+        for line in ("HELLO 3", "CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES"):
+            client.line(line)
+        client.transport.written = b""
+        client.send(b"XREAD BLOCK 0 STREAMS s $\r\n")
+        wire.line("XADD s 1-1 a b")
+        assert self.answer(house, client) == [[b"s"], "reply"]
+        client.line("GET a")
+        wire.line("XADD s 1-2 a b")
+        wire.line("SET a 1")
+        assert told(house, client) == [[b"s"]]
+
+    @pytest.mark.parametrize("ends", ["timeout", "CLIENT UNBLOCK"])
+    def test_caching_yes_ends_without_an_answer_too(self, house: Any, wire: Any, ends: str) -> None:
+        client = house.connect()
+        for line in ("HELLO 3", "CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES"):
+            client.line(line)
+        number = client.line("CLIENT ID")
+        client.line("CLIENT CACHING YES")
+        client.send(b"XREAD BLOCK 50 STREAMS s $\r\n")
+        if ends == "timeout":
+            house.run_timers(1)
+        else:
+            assert wire.line(f"CLIENT UNBLOCK {number}") == 1
+            house.run_timers()
+        client.line("GET a")
+        wire.line("SET a 1")
+        assert told(house, client) == []
+
+    @pytest.mark.parametrize(
+        ("option", "keys"), [("BCAST", [b"l", b"m"]), ("BCAST NOLOOP", [b"l"])], ids=["with loops", "without"]
+    )
+    def test_what_it_changes_later_is_its_own_change(
+        self, house: Any, wire: Any, option: str, keys: list[bytes]
+    ) -> None:
+        client = house.connect()
+        client.line("HELLO 3")
+        client.line(f"CLIENT TRACKING ON {option}")
+        client.transport.written = b""
+        client.send(b"BLMOVE l m LEFT LEFT 0\r\n")
+        wire.line("RPUSH l a b")
+        house.run_timers()
+        assert got(client) == [b"a", [b"invalidate", keys]]
+
+
+class TestClientsThatAreGone:
+    @pytest.mark.parametrize("ends", ["CLIENT TRACKING OFF", "RESET", "the connection closes"])
+    def test_nothing_is_kept_of_them_while_others_track(self, house: Any, wire: Any, reader: Any, ends: str) -> None:
+        tracking = house.server.tracking
+        for turn in range(50):
+            client = house.connect()
+            client.line("CLIENT TRACKING ON")
+            client.line("MGET a " + " ".join(f"key:{turn}:{n}" for n in range(100)))
+            if ends == "the connection closes":
+                client.connection.connection_lost(None)
+            else:
+                client.line(ends)
+        house.run_timers(1)
+        assert tracking.readers.keys() == {b"a", b"h"}
+        assert [set(readers) for readers in tracking.readers.values()] == [{reader.connection.client}] * 2
+        assert b"tracking_total_items:2\r\n" in wire.line("INFO stats")
+        assert house.timers == []
+        wire.line("SET a 1")
+        assert told(house, reader) == [[b"a"]]
+
+    def test_what_is_read_while_the_table_is_swept_is_kept(self, house: Any, wire: Any, reader: Any) -> None:
+        other = house.connect()
+        other.line("CLIENT TRACKING ON")
+        other.line("MGET " + " ".join(f"key:{n}" for n in range(2500)))
+        other.connection.connection_lost(None)
+        [(_, sweep)] = house.timers
+        house.timers.clear()
+        sweep()
+        assert 0 < len(house.server.tracking.readers) < 2502
+        reader.line("GET key:0")
+        another = house.connect()
+        another.line("CLIENT TRACKING ON")
+        another.line("MGET " + " ".join(f"key:{n}" for n in range(2000, 2500)))
+        another.connection.connection_lost(None)
+        house.run_timers(1)
+        assert house.server.tracking.readers.keys() == {b"a", b"h", b"key:0"}
+
+    def test_keys_read_before_broadcasting_are_not_told(self, house: Any, wire: Any, reader: Any) -> None:
+        house.connect().line("CLIENT TRACKING ON")
+        reader.line("CLIENT TRACKING OFF")
+        reader.line("CLIENT TRACKING ON BCAST PREFIX user:")
+        wire.line("MSET a 1 user:1 x")
+        assert told(house, reader) == [[b"user:1"]]

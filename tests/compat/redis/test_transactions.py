@@ -245,3 +245,57 @@ class TestWatch:
         assert house.store.feed.listeners
         wire("UNWATCH")
         assert not house.store.feed.listeners
+
+
+class TestFaultsAfterMulti:
+    """What would be refused by itself refuses the EXEC that runs it, and nothing is done."""
+
+    MISCONF = "MISCONF Errors writing to the AOF file: No space left on device"
+
+    def fail(self, house: Any) -> None:
+        house.server.write_fault = "No space left on device"
+        house.server.refresh_hot()
+
+    @pytest.mark.parametrize(
+        "line", ["SET k v", 'KV_SET \'{"keys":{"k":1}}\'', "SORT k STORE d", "XREADGROUP GROUP g c STREAMS k >"]
+    )
+    def test_writes_when_the_log_fails(self, house: Any, wire: Any, line: str) -> None:
+        wire("MULTI")
+        assert [wire.line("GET k"), wire.line(line)] == [QUEUED, QUEUED]
+        self.fail(house)
+        assert wire("EXEC") == ErrorReply(f"EXECABORT Transaction discarded because of: {self.MISCONF}")
+        assert len(house.store.databases[0]) == 0
+        assert wire("EXEC") == ErrorReply("ERR EXEC without MULTI")
+
+    def test_reads_run_nevertheless(self, house: Any, wire: Any) -> None:
+        wire("MULTI")
+        assert [wire.line("GET k"), wire.line("PING")] == [QUEUED, QUEUED]
+        self.fail(house)
+        assert wire("EXEC") == [None, PONG]
+
+    def test_ping_is_refused_like_a_write(self, house: Any, wire: Any) -> None:
+        self.fail(house)
+        assert wire("PING") == ErrorReply(self.MISCONF)
+        assert [wire("GET", "k"), wire("ECHO", "a")] == [None, b"a"]
+        house.server.write_fault = ""
+        house.server.refresh_hot()
+        assert wire("PING") == PONG
+
+    def test_what_does_not_run_while_loading(self, house: Any, wire: Any) -> None:
+        wire("MULTI")
+        wire("GET", "k")
+        house.server.loading = True
+        house.server.refresh_hot()
+        assert wire("EXEC") == ErrorReply(
+            "EXECABORT Transaction discarded because of: LOADING Redis is loading the dataset in memory"
+        )
+
+    def test_the_session_has_ended(self, house: Any, wire: Any) -> None:
+        session = house.store.sessions.open_new("s", shared=True)
+        wire("SELECT", session.token)
+        wire("MULTI")
+        wire("SET", "k", 1)
+        house.store.sessions.end(session.token)
+        assert wire("EXEC") == ErrorReply(
+            "EXECABORT Transaction discarded because of: the selected session has ended, SELECT another one or a database"
+        )

@@ -1,0 +1,57 @@
+"""OBJECT ENCODING of sets that shrink: once they were more than integers, or many, they stay what they were."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+
+from januskv.compat.redis import encoding
+
+
+def words(numbers: range) -> str:
+    return " ".join(map(str, numbers))
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["SADD s 1 2 a", "SREM s a"], b"listpack"),
+        (["SADD s 1 2 a b", "SREM s a", "SREM s b"], b"listpack"),
+        (["SADD s 1 2", "SREM s 1"], b"intset"),
+        ([f"SADD s {words(range(513))}", f"SREM s {words(range(500))}"], b"hashtable"),
+        ([f"SADD s {words(range(512))}", f"SREM s {words(range(500))}"], b"intset"),
+        ([f"SADD s a {words(range(128))}", "SREM s 5"], b"hashtable"),
+        ([f"SADD s a {words(range(128))}", "SREM s a"], b"hashtable"),
+        ([f"SADD s a {words(range(127))}", "SREM s 5"], b"listpack"),
+        ([f"SADD s 1 2 {'x' * 65}", f"SREM s {'x' * 65}"], b"hashtable"),
+        (["SADD s 1 2 a", "SREM s a", "COPY s t", "DEL s", "RENAME t s"], b"listpack"),
+        (["SADD s 1 2 a", "SREM s a", "SUNIONSTORE t s", "RENAME t s"], b"intset"),
+        (["SADD s 1 2 a", "SMOVE s t a"], b"listpack"),
+        (["SADD s 1 2 a", "SREM s a", "DEL s", "SADD s 1"], b"intset"),
+        (["SADD s 1 2 a", "SREM s a 1 2", "SADD s 1"], b"intset"),
+    ],
+)
+def test_encodings(wire: Any, lines: list[str], shown: bytes) -> None:
+    for line in lines:
+        wire.line(line)
+    assert wire.line("OBJECT ENCODING s") == shown
+
+
+def test_popping(wire: Any) -> None:
+    wire.line(f"SADD s {words(range(600))}")
+    wire.line("SPOP s 590")
+    wire.line("SPOP s")
+    assert wire.line("OBJECT ENCODING s") == b"hashtable"
+
+
+def test_nothing_is_kept_of_sets_that_are_gone(wire: Any) -> None:
+    gc.collect()
+    before = len(encoding.grown_sets)
+    for number in range(100):
+        wire.line(f"SADD s{number} 1 2 a")
+        wire.line(f"SREM s{number} a")
+    assert len(encoding.grown_sets) == before + 100
+    wire.line("FLUSHALL")
+    assert len(encoding.grown_sets) == before

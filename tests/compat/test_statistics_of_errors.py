@@ -1,0 +1,134 @@
+"""INFO commandstats and errorstats: what is refused or fails is counted alike, through whichever face it came."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from januskv.compat.websocket import WebSocketConnection
+from januskv.resp import websocket as ws
+
+
+def counted(house: Any, command: str) -> tuple[int, int, int]:
+    """Calls, refusals and failures of a command."""
+    found = house.server.table.by_name(command)
+    return found.calls, found.rejected, found.failed
+
+
+def errors(house: Any) -> dict[str, int]:
+    """The counts of INFO errorstats by code word, which add up to total_error_replies."""
+    wire = house.connect()
+    if house.server.config.requirepass:
+        wire("AUTH", house.server.config.requirepass)
+    lines = wire("INFO", "errorstats").decode().split()[2:]
+    found = {line.partition(":")[0].removeprefix("errorstat_"): int(line.partition("=")[2]) for line in lines}
+    assert sum(found.values()) == house.server.stats.total_error_replies
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "code"),
+    [
+        ("KV_SET", {"keys": 1}, "KV_VALUE_TYPE"),
+        ("KV_SET", {}, "KV_PARAM_MISSING"),
+        ("KV_SET", 5, "KV_COMMAND_TYPE"),
+        ("KV_COUNT", {"tkn": 5}, "KV_SESSION_NOT_EXIST"),
+        ("KV_COUNT", {"tkn": "x"}, "KV_SESSION_TOKEN_INVALID"),
+        ("SH_OPEN", {"name": "missing"}, "KV_SESSION_OPEN_FAIL"),
+        ("SH_END", {"tkn": 5}, "KV_SESSION_NOT_EXIST"),
+        ("TS_GET", {"ts": "missing", "rng": []}, "TS_SERIES_NOT_EXIST"),
+        ("TS_CREATE", {"name": "", "type": "Ordered"}, "TS_SERIES_TYPE"),
+        ("KV_LOAD", {"name": "missing"}, "KV_LOAD_ERROR"),
+    ],
+)
+@pytest.mark.parametrize("door", ["line", "verb", "document", "web socket"])
+def test_failures_of_native_commands(house: Any, command: str, body: Any, code: str, door: str) -> None:
+    request = json.dumps({command: body})
+    if door == "line":
+        house.connect().send(request.encode() + b"\n")
+    elif door == "verb":
+        house.connect()(command, json.dumps(body))
+    elif door == "document":
+        house.connect()(request)
+    else:
+        house.native.answer(house.connect().connection.context, request.encode())
+    assert counted(house, command) == (1, 0, 1)
+    assert errors(house) == {code: 1}
+
+
+def test_what_goes_well_is_no_failure(house: Any) -> None:
+    wire = house.connect()
+    for request in ('{"KV_SET":{"keys":{"a":1}}}', '{"KV_SETQ":{"keys":{"a":1}}}', '{"KV_GET":{"keys":["a","b"]}}'):
+        wire(request)
+    assert [counted(house, name) for name in ("KV_SET", "KV_SETQ", "KV_GET")] == [(1, 0, 0)] * 3
+    assert errors(house) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("login", "KV_NOT_AUTHENTICATED"),
+        ("loading", "KV_LOADING"),
+        ("disk", "KV_UNKNOWN"),
+        ("MULTI", "KV_NOT_PERMITTED"),
+    ],
+)
+def test_native_commands_refused_before_they_run(make_house: Any, state: str, code: str) -> None:
+    house = make_house(requirepass="secret" if state == "login" else "")
+    wire = house.connect()
+    if state == "MULTI":
+        wire("MULTI")
+    house.server.loading = state == "loading"
+    house.server.write_fault = "No space left on device" if state == "disk" else ""
+    house.server.refresh_hot()
+    wire.send(b'{"KV_SET":{"keys":{"a":1}}}\n')
+    house.server.loading = False
+    assert counted(house, "KV_SET") == (0, 1, 0)
+    assert errors(house) == {code: 1}
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"{bad\n", "KV_JSON_INVALID"),
+        (b"{}\n", "KV_COMMAND_SYNTAX"),
+        (b'{"KV_COUNT":{},"KV_KEYS":{}}\n', "KV_COMMAND_MULTIPLE"),
+        (b'{"KV_NOSUCH":{}}\n', "KV_COMMAND_NOT_EXIST"),
+        (b'{"TS_NOSUCH":{}}\n', "TS_COMMAND_NOT_EXIST"),
+        (b"NOSUCH\r\n", "ERR"),
+        (b"*x\r\n", "ERR"),
+    ],
+)
+def test_requests_that_name_no_command(house: Any, sent: bytes, code: str) -> None:
+    house.connect().send(sent)
+    assert errors(house) == {code: 1}
+
+
+def test_a_binary_message(house: Any) -> None:
+    connection = WebSocketConnection(house.server, house.native)
+    connection.take(ws.BINARY, b"{}")
+    assert errors(house) == {"KV_OPCODE_INVALID": 1}
+
+
+def test_each_refused_sample_is_an_error(house: Any) -> None:
+    wire = house.connect()
+    wire.line("TS.MADD a 1 1 a 2 2 b 1 1")
+    assert errors(house) == {"ERR": 3}
+    assert counted(house, "TS.MADD") == (1, 0, 1)
+
+
+@pytest.mark.parametrize("ends", ["CLIENT UNBLOCK", "the session ends"])
+def test_waiting_that_ends_with_an_error(house: Any, ends: str) -> None:
+    wire, other = house.connect(), house.connect()
+    session = house.store.sessions.open_new("s", shared=True)
+    wire.line(f"SELECT {session.token}")
+    number = wire.line("CLIENT ID")
+    wire.send(b"BLPOP l 0\r\n")
+    if ends == "CLIENT UNBLOCK":
+        other.line(f"CLIENT UNBLOCK {number} ERROR")
+    else:
+        house.store.sessions.end(session.token)
+    assert counted(house, "BLPOP") == (1, 0, 1)
+    assert errors(house) == {"UNBLOCKED": 1}

@@ -1,0 +1,83 @@
+"""When waiting clients are served: after each command, whichever door it comes through, and never a client that goes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from januskv.compat.websocket import WebSocketConnection
+from januskv.resp import websocket as ws
+
+from .redis.test_pubsub import got
+
+
+@pytest.fixture
+def waiting(house: Any) -> list[Any]:
+    """Two clients that wait for elements of the list l."""
+    clients = [house.connect(), house.connect()]
+    for client in clients:
+        client.send(b"BLPOP l 0\r\n")
+    return clients
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"RPUSH l a\r\nDEL l\r\n",
+        b"RPUSH l a b c\r\nDEL l\r\n",
+        b'{"KV_SET":{"keys":{"l":["a","b"]}}}\n{"KV_RMV":{"keys":["l"]}}\n',
+    ],
+)
+def test_between_commands_of_one_read(house: Any, wire: Any, waiting: list[Any], sent: bytes) -> None:
+    wire.send(sent)
+    assert got(waiting[0]) == [[b"l", b"a"]]
+    assert got(waiting[1]) == ([[b"l", b"b"]] if b"b" in sent[6:] and b"RPUSH l a\r" not in sent else [])
+
+
+def test_not_within_a_transaction(house: Any, wire: Any, waiting: list[Any]) -> None:
+    wire.send(b"MULTI\r\nRPUSH l a\r\nDEL l\r\nEXEC\r\n")
+    house.run_timers()
+    assert [got(client) for client in waiting] == [[], []]
+    wire.send(b"MULTI\r\nRPUSH l a\r\nRPUSH l b\r\nEXEC\r\n")
+    assert [got(client) for client in waiting] == [[[b"l", b"a"]], [[b"l", b"b"]]]
+
+
+def test_between_messages_of_a_web_socket(house: Any, waiting: list[Any]) -> None:
+    connection = WebSocketConnection(house.server, house.native)
+    connection.connection_made(house.connect().transport)
+    requests = ({"KV_SET": {"keys": {"l": ["a"]}}}, {"KV_RMV": {"keys": ["l"]}})
+    connection.data_received(b"".join(masked(json.dumps(each).encode()) for each in requests))
+    assert got(waiting[0]) == [[b"l", b"a"]]
+
+
+def masked(text: bytes) -> bytes:
+    """A text message as a client sends it, with a mask that changes nothing."""
+    assert len(text) < 126
+    return bytes([0x80 | ws.TEXT, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
+def test_a_client_that_is_closing_takes_nothing(house: Any, wire: Any, waiting: list[Any]) -> None:
+    number = waiting[0].connection.client.id
+    assert wire.line(f"CLIENT KILL ID {number}") == 1
+    wire.line("RPUSH l a")
+    assert [got(client) for client in waiting] == [[], [[b"l", b"a"]]]
+    assert not house.server.waiting.by_client
+
+
+def test_a_pause_holds_the_answer(house: Any, wire: Any, waiting: list[Any]) -> None:
+    wire.send(b"RPUSH other a\r\nCLIENT PAUSE 100 WRITE\r\n")
+    house.store.databases[0].put(b"l", [b"a"], "lpush")
+    house.server.waiting.serve()
+    assert got(waiting[0]) == []
+    house.server.unpause()
+    house.run_timers(0.01)
+    assert got(waiting[0]) == [[b"l", b"a"]]
+
+
+def test_the_flag_in_client_list(house: Any, wire: Any, waiting: list[Any]) -> None:
+    number = waiting[0].connection.client.id
+    assert b" flags=b " in wire.line(f"CLIENT LIST ID {number}")
+    wire.line("RPUSH l a")
+    assert b" flags=N " in wire.line(f"CLIENT LIST ID {number}")
