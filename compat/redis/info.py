@@ -194,7 +194,7 @@ def persistence_section(server: Server) -> Fields:
         "aof_last_bgrewrite_status": status,
         "aof_rewrites": snapshots,
         "aof_rewrites_consecutive_failures": int(status == "err"),
-        "aof_last_write_status": "err" if server.write_fault else "ok",
+        "aof_last_write_status": "err" if journal is not None and journal.fault else "ok",
         **zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"),
         **({} if persistence is None else persistence.log_fields()),
     }

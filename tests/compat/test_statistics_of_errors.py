@@ -81,7 +81,7 @@ def test_native_commands_refused_before_they_run(make_house: Any, state: str, co
     if state == "MULTI":
         wire("MULTI")
     house.server.loading = state == "loading"
-    house.server.write_fault = "No space left on device" if state == "disk" else ""
+    house.server.write_fault = "Errors writing to the AOF file: No space left on device" if state == "disk" else ""
     house.server.refresh_hot()
     wire.send(b'{"KV_SET":{"keys":{"a":1}}}\n')
     house.server.loading = False

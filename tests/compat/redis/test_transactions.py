@@ -253,7 +253,7 @@ class TestFaultsAfterMulti:
     MISCONF = "MISCONF Errors writing to the AOF file: No space left on device"
 
     def fail(self, house: Any) -> None:
-        house.server.write_fault = "No space left on device"
+        house.server.write_fault = "Errors writing to the AOF file: No space left on device"
         house.server.refresh_hot()
 
     @pytest.mark.parametrize(
