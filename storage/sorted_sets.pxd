@@ -19,6 +19,7 @@ cdef class Order:
 cdef class SortedSet:
     cdef public Order order
     cdef public dict scores
+    cdef public Py_ssize_t most, longest
     cpdef Order ordered(self)
     cpdef set(self, bytes member, object score)
     cpdef discard(self, object members)

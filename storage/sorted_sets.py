@@ -154,11 +154,12 @@ class SortedSet:
     """Members with scores. Methods that take a keyspace and a key report to its feed."""
 
     kind: ClassVar[str] = "zset"
-    __slots__ = ("order", "scores")
+    __slots__ = ("longest", "most", "order", "scores")
 
     def __init__(self, scores: dict[bytes, float] | None = None) -> None:
         self.scores: dict[bytes, float] = {} if scores is None else scores
         self.order: Order | None = None
+        self.most = self.longest = 0  # before removals: how many members there were, how long a removed one was
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -187,11 +188,13 @@ class SortedSet:
     def discard(self, members: Iterable[bytes]) -> list[bytes]:
         """Remove members; those that were there. O(log n) each."""
         found = []
+        self.most = max(self.most, len(self.scores))
         for member in members:
             score = self.scores.pop(member, None)
             if score is None:
                 continue
             found.append(member)
+            self.longest = max(self.longest, len(member))
             if self.order is not None:
                 if len(self.scores) <= SMALL:
                     self.order = None
@@ -203,8 +206,10 @@ class SortedSet:
         """Remove the members from one rank up to another, without that, and give them. O(log n + m)."""
         order = self.ordered()
         taken = order.slice(start, stop)
+        self.most = max(self.most, len(self.scores))
         for member, _ in taken:
             del self.scores[member]
+            self.longest = max(self.longest, len(member))
         if len(self.scores) <= SMALL:
             self.order = None
         else:
@@ -273,9 +278,10 @@ class SortedSet:
         return {name_to_json(m): score if abs(score) != inf else str(score) for m, score in self.slice(0, len(self))}
 
     def encoding(self, config: Any) -> str:
-        """What OBJECT ENCODING says, by Redis' thresholds."""
-        small = len(self.scores) <= config.zset_max_listpack_entries
-        return "listpack" if small and max(map(len, self.scores)) <= config.zset_max_listpack_value else "skiplist"
+        """What OBJECT ENCODING says, by Redis' thresholds; one that has shrunk is what it was."""
+        small = max(self.most, len(self.scores)) <= config.zset_max_listpack_entries
+        longest = max(self.longest, *map(len, self.scores)) if small else 0
+        return "listpack" if small and longest <= config.zset_max_listpack_value else "skiplist"
 
     @property
     def size_bytes(self) -> int:
@@ -287,7 +293,9 @@ class SortedSet:
 
     def copy(self) -> SortedSet:
         """An independent sorted set with the same members."""
-        return SortedSet(dict(self.scores))
+        copy = SortedSet(dict(self.scores))
+        copy.most, copy.longest = self.most, self.longest
+        return copy
 
     def to_state(self) -> tuple[dict[bytes, float]]:
         """Members with their scores."""

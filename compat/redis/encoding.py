@@ -16,9 +16,12 @@ from .args import INT64_MAX, INT64_MIN
 _EMBEDDED = 44
 
 
+_BEGINS = b"-0123456789"
+
+
 def is_int(text: bytes) -> bool:
     """Whether a text is a 64-bit integer in its only spelling."""
-    if not text or len(text) > 20:
+    if not text or len(text) > 20 or text[0] not in _BEGINS:  # most texts are told apart by how they begin
         return False
     try:
         number = int(text)
@@ -75,20 +78,22 @@ def _level_before(members: set[bytes]) -> int:
 
 def shrunk(members: set[bytes], removed: Collection[bytes], config: Config) -> None:
     """Note what a set was before these members were removed, where its content does not show it any more. O(removed)."""
-    if not members or not removed or _level_before(members) == _HASHTABLE:
+    size, most_integers, most = len(members), config.set_max_intset_entries, config.set_max_listpack_entries
+    if size > most_integers and size > most:  # its size shows what it is
         return
-    size = len(members)
+    if not size or not removed or _level_before(members) == _HASHTABLE:
+        return
     before = size + len(removed)
-    full = _HASHTABLE if before > config.set_max_listpack_entries else _LISTPACK
+    full = _HASHTABLE if before > most else _LISTPACK
     if max(map(len, removed)) > config.set_max_listpack_value:
         _note(members, _HASHTABLE)
-    elif before > config.set_max_intset_entries:
-        if size <= config.set_max_intset_entries:
+    elif before > most_integers:
+        if size <= most < before or size <= most_integers:
             _note(members, full)
     elif not all(map(is_int, removed)):
         if full == _HASHTABLE or is_int(next(iter(members))):
             _note(members, full)
-    elif size <= config.set_max_listpack_entries < before and not all(map(is_int, members)):
+    elif size <= most < before and not all(map(is_int, members)):
         _note(members, full)
 
 

@@ -1,4 +1,4 @@
-"""OBJECT ENCODING of sets that shrink: once they were more than integers, or many, they stay what they were."""
+"""OBJECT ENCODING of sets and sorted sets that shrink: once they were more than integers, or many, they stay what they were."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ def test_popping(wire: Any) -> None:
     wire.line("SPOP s 590")
     wire.line("SPOP s")
     assert wire.line("OBJECT ENCODING s") == b"hashtable"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["ZREM z x0"], b"skiplist"),
+        (["ZREMRANGEBYRANK z 0 100"], b"skiplist"),
+        (["ZPOPMIN z 120", "COPY z y", "DEL z", "RENAME y z"], b"skiplist"),
+        (["ZREMRANGEBYSCORE z 0 100", "ZUNIONSTORE z 1 z"], b"listpack"),
+        (["DEL z", "ZADD z 1 a"], b"listpack"),
+        (["DEL z", f"ZADD z 1 a 2 {'x' * 65}", "ZPOPMAX z"], b"skiplist"),
+        (["DEL z", "ZADD z 1 a 2 b", "ZREM z a"], b"listpack"),
+    ],
+)
+def test_sorted_sets(wire: Any, lines: list[str], shown: bytes) -> None:
+    wire.line("ZADD z " + " ".join(f"{number} x{number}" for number in range(129)))
+    for line in lines:
+        wire.line(line)
+    assert wire.line("OBJECT ENCODING z") == shown
 
 
 def test_nothing_is_kept_of_sets_that_are_gone(wire: Any) -> None:
