@@ -415,11 +415,11 @@ CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fall
 def write_while_traced(peer: Any, acknowledged: dict[str, int]) -> bool:
     """Write, start the log anew and write; whether the server has lived through it."""
     try:
-        for number in range(20):
+        for number in range(6):
             peer("SET", f"before:{number}", number)
             acknowledged[f"before:{number}"] = number
         peer("BGREWRITEAOF")
-        for number in range(20):
+        for number in range(6):
             peer("SET", f"after:{number}", number)
             acknowledged[f"after:{number}"] = number
         while peer.info("aof_rewrite_in_progress") == "1":
@@ -440,7 +440,7 @@ def test_a_rewrite_that_is_killed_at_any_system_call(tmp_path: Path, call: str) 
     for number in range(1, 60, 1 if durability.KILLS else 4):
         acknowledged: dict[str, int] = {}
         shutil.rmtree(folder, ignore_errors=True)
-        with running(folder) as (server, peer):
+        with running(folder, "--appendfsync", "always") as (server, peer):
             pid = server.process.pid
             argv = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-p", str(pid)]
             argv += ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
