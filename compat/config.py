@@ -25,6 +25,7 @@ class Config:
     def __init__(self, **values: Any) -> None:
         self.appendonly: bool
         self.save: SavePoints
+        self.dir: str
         for parameter in PARAMETERS:
             setattr(self, parameter.attribute, parameter.default)
         self.path: str | None = None  # the file the server was started with
@@ -65,11 +66,12 @@ class Config:
         return parameter
 
     def settle(self) -> None:
-        """Choose the defaults that depend on what was given: whether and how data is kept."""
+        """Choose what depends on what was given, and on where: whether, how and in which directory data is kept."""
         if "appendonly" not in self.given and "save" in self.given and not self.save:
             self.appendonly = False
         if not self.appendonly and "save" not in self.given:
             self.save = REDIS_SAVE_POINTS
+        self.dir = os.path.abspath(self.dir)
 
     @property
     def keeps_data(self) -> bool:
