@@ -118,14 +118,21 @@ cpdef with_score(bytes text, bytes member, double score):
     """See ``packed_scores.py``."""
     cdef const unsigned char *start = _start(text)
     cdef const unsigned char *end = start + PyBytes_GET_SIZE(text)
-    cdef const unsigned char *old = _find(text, member)
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(member), entry = HEAD + length, rank
-    cdef const unsigned char *place
+    cdef const unsigned char *old = NULL
+    cdef const unsigned char *place = end
     cdef const unsigned char *behind
+    cdef const unsigned char *at = start + 1
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(member), entry = HEAD + length
+    cdef const char *name = PyBytes_AS_STRING(member)
     cdef char *to
+    while at < end and (old == NULL or place == end):
+        if old == NULL and at[0] == length and memcmp(at + HEAD, name, length) == 0:
+            old = at
+        if place == end and not _before(_score(at), <const char *>at + HEAD, at[0], score, name, length):
+            place = at
+        at += HEAD + at[0]
     if length > LONG or (old == NULL and start[0] == MOST):
         return None
-    place = _place(text, score, member, &rank)
     new = PyBytes_FromStringAndSize(NULL, end - start + (entry if old == NULL else 0))
     to = PyBytes_AS_STRING(new)
     if old == NULL:

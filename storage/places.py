@@ -10,12 +10,12 @@ from typing import Any
 
 
 class Places:
-    """Counts the elements of ``blocks``, a list of lists that are never empty. ``size``: of all."""
+    """Counts the elements of ``blocks``, a list of lists or rows that are never empty. ``size``: of all."""
 
     __slots__ = ("befores", "blocks", "size")
 
-    def __init__(self, blocks: list[list[Any]]) -> None:
-        self.blocks: list[list[Any]] = blocks
+    def __init__(self, blocks: list[Any]) -> None:
+        self.blocks: list[Any] = blocks
         self.size: int = sum(map(len, blocks))
         self.befores: list[int] = [0]  # how many stand before each block, as far as it is known
 

@@ -14,7 +14,8 @@ from januskv.storage.lists import EFFECTS, as_list, keep, pop, positions, push, 
 from januskv.storage.long_lists import LongList
 from januskv.storage.store import Store
 
-items = st.lists(st.integers(0, 9).map(lambda n: b"%d" % n), min_size=1, max_size=12)
+numbers = st.integers(0, 9).map(lambda n: b"%d" % n)
+items = st.lists(numbers | numbers | numbers | st.just(3), min_size=1, max_size=12)  # 3: not a string
 ends = st.booleans()
 steps = st.one_of(
     st.tuples(st.just("push"), ends, items),
@@ -30,10 +31,10 @@ steps = st.one_of(
 @pytest.fixture(autouse=True, scope="module")
 def small_blocks() -> Any:
     """Blocks so small that a few elements fill several."""
-    before = long_lists.BLOCK, lists.LONG
-    long_lists.BLOCK, lists.LONG = 4, 6  # type: ignore[misc]
+    before = long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG
+    long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG = 4, 2, 6  # type: ignore[misc]
     yield
-    long_lists.BLOCK, lists.LONG = before  # type: ignore[misc]
+    long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG = before  # type: ignore[misc]
 
 
 @given(
