@@ -7,6 +7,7 @@ cdef class SmallHash:
     cpdef list items(self)
     cpdef list flat(self)
     cpdef dict to_dict(self)
+    cpdef dict as_json(self, object text)
     cpdef Py_ssize_t put(self, dict fields) except -2
     cpdef bint remove(self, bytes field) except -1
 

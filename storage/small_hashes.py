@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final
 
 from .null import NULL
@@ -94,6 +94,10 @@ class SmallHash:
                 at += 8
         return found
 
+    def as_json(self, text: Callable[[bytes], Any]) -> dict[str, Any]:
+        """An object; ``text`` gives the JSON form of bytes that are no UTF-8."""
+        return {name.decode(errors="replace"): _as_json(value, text) for name, value in self.to_dict().items()}
+
     def put(self, fields: dict[bytes, Any]) -> int:
         """Set fields; how many are new, or -1 where they do not fit: then nothing has changed."""
         held = self.to_dict()
@@ -124,6 +128,15 @@ class SmallHash:
     def size_bytes(self) -> int:
         """Memory that the hash takes."""
         return sys.getsizeof(self) + sys.getsizeof(self.text)
+
+
+def _as_json(value: Any, text: Callable[[bytes], Any]) -> Any:
+    if type(value) is not bytes:
+        return None if value is NULL else value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return text(value)
 
 
 def _packed(fields: dict[bytes, Any]) -> bytes | None:

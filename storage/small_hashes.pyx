@@ -6,6 +6,7 @@ import sys
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcmp, memcpy
 
 from januskv.storage import null as _nulls
@@ -19,6 +20,7 @@ cdef enum:
     NO = 252
     NOTHING = 251
     UNFIT = -1
+    FEW = 4  # more fields than these are not put in one after the other
 
 MOST_FIELDS = MOST
 LONGEST = LONG
@@ -234,10 +236,40 @@ cdef class SmallHash:
             left -= 1
         return found
 
+    cpdef dict as_json(self, object text):
+        """See ``small_hashes.py``."""
+        cdef const unsigned char *at = self.start() + 1
+        cdef Py_ssize_t left = self.start()[0]
+        cdef dict found = {}
+        while left:
+            name = PyUnicode_DecodeUTF8(<const char *>at + 2, at[0], b"replace")
+            if at[1] > LONG:
+                value = _value_at(at)
+                found[name] = None if value is _null else value
+            else:
+                try:
+                    found[name] = PyUnicode_DecodeUTF8(<const char *>at + 2 + at[0], at[1], b"strict")
+                except UnicodeDecodeError:
+                    found[name] = text(_value_at(at))
+            at = _behind(at)
+            left -= 1
+        return found
+
     cpdef Py_ssize_t put(self, dict fields) except -2:
         """See ``small_hashes.py``."""
         cdef Py_ssize_t added = 0
         cdef bytes text = self.text
+        cdef dict held
+        cdef SmallHash new
+        if len(fields) > FEW:
+            held = self.to_dict()
+            added = len(held)
+            held.update(fields)
+            new = small(held)
+            if new is None:
+                return -1
+            self.text = new.text
+            return len(held) - added
         for field, value in fields.items():
             text = _with(text, <bytes?>field, value, &added)
             if text is None:

@@ -116,7 +116,9 @@ def to_json(value: Any) -> Any:
         return value
     if value is NULL:
         return None
-    if kind is dict or kind is SmallHash:
+    if kind is SmallHash:
+        return value.as_json(text_from_bytes)
+    if kind is dict:
         return {name_to_json(name): element_to_json(item) for name, item in value.items()}
     if kind is list:
         return [element_to_json(item) for item in value]

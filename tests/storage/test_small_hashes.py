@@ -20,6 +20,7 @@ from januskv.storage.values import compact, copied, from_json, to_json
 names = st.integers(0, 30).map(lambda number: b"f%d" % number if number < 30 else b"%070d" % number)  # one is long
 short = st.one_of(
     st.binary(max_size=3),
+    st.text(max_size=3).map(str.encode),
     st.integers(-(1 << 63), (1 << 63) - 1),
     st.floats(allow_nan=False),
     st.booleans(),
