@@ -1,6 +1,6 @@
 """Small hashes in one string: a few short fields and values without an object for each.
 
-    count (1 byte), then for each field, in the order of a dict: its length (1 byte), what its value is (1 byte), its
+    count (2 bytes), then for each field, in the order of a dict: its length (1 byte), what its value is (1 byte), its
     name, the value
 
     up to LONGEST    bytes, so many
@@ -20,7 +20,8 @@ from typing import Any, ClassVar, Final
 from .null import NULL
 
 # Hashes with more fields, or with longer names or values, are dicts. So are those with arrays or objects in them.
-MOST_FIELDS: Final = 128
+# Compiled it is 512, as in redis-server; this twin makes a dict of all fields each time.
+MOST_FIELDS: Final = 16
 LONGEST: Final = 64
 
 _INT: Final = struct.Struct("=q")
@@ -38,7 +39,7 @@ class SmallHash:
         self.text = text
 
     def __len__(self) -> int:
-        return self.text[0]
+        return int.from_bytes(self.text[:2], sys.byteorder)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.to_dict())
@@ -78,8 +79,8 @@ class SmallHash:
         """Fields with their elements."""
         text = self.text
         found: dict[bytes, Any] = {}
-        at = 1
-        for _ in range(text[0]):
+        at = 2
+        for _ in range(len(self)):
             length, tag = text[at], text[at + 1]
             at += 2
             name = text[at : at + length]
@@ -142,7 +143,7 @@ def _as_json(value: Any, text: Callable[[bytes], Any]) -> Any:
 def _packed(fields: dict[bytes, Any]) -> bytes | None:
     if len(fields) > MOST_FIELDS:
         return None
-    parts = [bytes((len(fields),))]
+    parts = [len(fields).to_bytes(2, sys.byteorder)]
     for name, value in fields.items():
         kind = type(value)
         if kind is bytes:

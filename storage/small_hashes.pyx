@@ -7,12 +7,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport uint16_t
 from libc.string cimport memcmp, memcpy
 
 from januskv.storage import null as _nulls
 
 cdef enum:
-    MOST = 128
+    MOST = 512
+    START = 2  # bytes of the count
     LONG = 64
     INT = 255
     FLOAT = 254
@@ -26,6 +28,17 @@ MOST_FIELDS = MOST
 LONGEST = LONG
 
 cdef object _null = _nulls.NULL  # the name alone is C's
+
+
+cdef inline Py_ssize_t _count(const unsigned char *text) noexcept:
+    cdef uint16_t count
+    memcpy(&count, text, START)
+    return count
+
+
+cdef inline void _set_count(char *text, Py_ssize_t number) noexcept:
+    cdef uint16_t count = <uint16_t>number
+    memcpy(text, &count, START)
 
 
 cdef inline Py_ssize_t _value_size(int tag) noexcept:
@@ -95,9 +108,9 @@ cdef inline bytes _name_at(const unsigned char *at):
 cdef const unsigned char *_find(bytes text, bytes field) noexcept:
     """Where a field's entry begins; NULL if it is not there."""
     cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(text)
-    cdef Py_ssize_t left = at[0], length = PyBytes_GET_SIZE(field)
+    cdef Py_ssize_t left = _count(at), length = PyBytes_GET_SIZE(field)
     cdef const char *name = PyBytes_AS_STRING(field)
-    at += 1
+    at += START
     while left:
         if at[0] == length and memcmp(at + 2, name, length) == 0:
             return at
@@ -120,12 +133,12 @@ cdef bytes _with(bytes text, bytes field, object value, Py_ssize_t *added):
         return None
     size = _value_size(tag)
     if old == NULL:
-        if start[0] == MOST:
+        if _count(start) == MOST:
             return None
         new = PyBytes_FromStringAndSize(NULL, (end - start) + 2 + length + size)
         to = PyBytes_AS_STRING(new)
         memcpy(to, start, end - start)
-        to[0] = <char>(start[0] + 1)
+        _set_count(to, _count(start) + 1)
         to += end - start
         memcpy(to + 2, PyBytes_AS_STRING(field), length)
         to[0] = <char>length
@@ -156,7 +169,7 @@ cdef class SmallHash:
         return <const unsigned char *>PyBytes_AS_STRING(self.text)
 
     def __len__(self):
-        return self.start()[0]
+        return _count(self.start())
 
     def __iter__(self):
         return iter(self.keys())
@@ -182,8 +195,8 @@ cdef class SmallHash:
 
     cpdef list keys(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef list found = []
         while left:
             found.append(_name_at(at))
@@ -193,8 +206,8 @@ cdef class SmallHash:
 
     cpdef list values(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef list found = []
         while left:
             found.append(_value_at(at))
@@ -204,8 +217,8 @@ cdef class SmallHash:
 
     cpdef list items(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef list found = []
         while left:
             found.append((_name_at(at), _value_at(at)))
@@ -215,8 +228,8 @@ cdef class SmallHash:
 
     cpdef list flat(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef list found = []
         while left:
             found.append(_name_at(at))
@@ -227,8 +240,8 @@ cdef class SmallHash:
 
     cpdef dict to_dict(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef dict found = {}
         while left:
             found[_name_at(at)] = _value_at(at)
@@ -238,8 +251,8 @@ cdef class SmallHash:
 
     cpdef dict as_json(self, object text):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + 1
-        cdef Py_ssize_t left = self.start()[0]
+        cdef const unsigned char *at = self.start() + START
+        cdef Py_ssize_t left = _count(self.start())
         cdef dict found = {}
         while left:
             name = PyUnicode_DecodeUTF8(<const char *>at + 2, at[0], b"replace")
@@ -291,7 +304,7 @@ cdef class SmallHash:
         new = PyBytes_FromStringAndSize(NULL, (end - start) - (behind - at))
         to = PyBytes_AS_STRING(new)
         memcpy(to, start, at - start)
-        to[0] = <char>(start[0] - 1)
+        _set_count(to, _count(start) - 1)
         memcpy(to + (at - start), behind, end - behind)
         self.text = new
         return True
@@ -308,7 +321,7 @@ cdef class SmallHash:
 
 cpdef small(dict fields):
     """See ``small_hashes.py``."""
-    cdef Py_ssize_t size = 1, length
+    cdef Py_ssize_t size = START, length
     cdef int tag
     cdef unsigned char tags[MOST]
     cdef Py_ssize_t count = 0
@@ -327,8 +340,8 @@ cpdef small(dict fields):
     found = SmallHash.__new__(SmallHash)
     found.text = PyBytes_FromStringAndSize(NULL, size)
     to = PyBytes_AS_STRING(found.text)
-    to[0] = <char>count
-    to += 1
+    _set_count(to, count)
+    to += START
     count = 0
     for field, value in fields.items():
         length = PyBytes_GET_SIZE(field)
