@@ -1,4 +1,5 @@
 cimport cython
+from januskv.storage.packed_texts cimport Texts, framed, row_of
 from januskv.storage.places cimport Places
 
 cdef class LongList:
@@ -15,5 +16,11 @@ cdef class LongList:
     cpdef list take(self, bint at_head, Py_ssize_t count)
     @cython.locals(head=list, at=Py_ssize_t, before=Py_ssize_t)
     cpdef item(self, Py_ssize_t index)
-    @cython.locals(found=list, size=Py_ssize_t, at=Py_ssize_t, before=Py_ssize_t)
+    @cython.locals(found=list)
     cpdef list part(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(found=list)
+    cpdef framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end)
+    @cython.locals(found=list, some=list, size=Py_ssize_t, at=Py_ssize_t, before=Py_ssize_t, count=Py_ssize_t)
+    cpdef list _pieces(self, Py_ssize_t start, Py_ssize_t stop)
+
+cpdef list _in_blocks(list items)

@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, ClassVar, Final, overload
 
-from .packed_texts import Texts, packed
+from .packed_texts import Texts, framed, row_of
 from .places import Places
 from .values import element_to_json
 
 Block = Texts | list[Any]
 
 BLOCK: Final = 1024
-LEAST_OPEN: Final = 64
+LEAST_OPEN: Final = 8
 
 
 class LongList:
@@ -161,23 +161,45 @@ class LongList:
     def part(self, start: int, stop: int) -> list[Any]:
         """The elements from one index up to another, without that."""
         found: list[Any] = []
+        for block, first, end in self._pieces(start, stop):
+            found += block[first:end]
+        return found
+
+    def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes | None:
+        """What ``part`` gives in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
+        found: list[bytes] = []
+        for block, first, behind in self._pieces(start, stop):
+            if isinstance(block, Texts):
+                found.append(block.framed(first, behind, mark, end))
+                continue
+            some = framed(block[first:behind], mark, end)
+            if some is None:
+                return None
+            found.append(some)
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _pieces(self, start: int, stop: int) -> list[tuple[Block, int, int]]:
+        """Where the elements from one index up to another stand: blocks, with the first index and the end in each."""
+        found: list[tuple[Block, int, int]] = []
         if start >= stop:
             return found
         size = len(self.head)
         if start < size:
-            found = self.head[max(size - stop, 0) : size - start]
-            found.reverse()
+            some = self.head[max(size - stop, 0) : size - start]
+            some.reverse()
+            found.append((some, 0, len(some)))
         start, stop = max(start - size, 0), stop - size
         size = self.places.size
         if start < min(stop, size):
             at, before = self.places.locate(start)
             while before < stop and at < len(self.blocks):
                 block = self.blocks[at]
-                found += block[max(start - before, 0) : stop - before]
-                before += len(block)
+                count = len(block)
+                found.append((block, max(start - before, 0), min(stop - before, count)))
+                before += count
                 at += 1
         if stop > size:
-            found += self.tail[max(start - size, 0) : stop - size]
+            found.append((self.tail, max(start - size, 0), min(stop - size, len(self.tail))))
         return found
 
     def __setitem__(self, index: int, item: Any) -> None:
@@ -290,6 +312,6 @@ def _in_blocks(items: list[Any]) -> list[Block]:
     rows: list[Block] = []
     for at in range(0, len(items), BLOCK):
         some = items if len(items) <= BLOCK else items[at : at + BLOCK]
-        row = packed(some)
+        row = row_of(some)
         rows.append(some if row is None else row)
     return rows

@@ -48,14 +48,25 @@ class Texts:
         """Memory that the row takes, nearly."""
         return 65 + self.ends.itemsize * len(self.ends) + len(self.texts)
 
+    def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes:
+        """The strings from one index up to another, as ``framed`` gives them."""
+        return framed(self[start:stop], mark, end) or b""
+
     def replaced(self, index: int, item: object) -> Texts | None:
         """A row with another string in a place; None where it does not fit."""
         items: list[Any] = self[:]
         items[index] = item
-        return packed(items)
+        return row_of(items)
 
 
-def packed(items: list[Any]) -> Texts | None:
+def framed(items: list[Any], mark: bytes, end: bytes) -> bytes | None:
+    """Byte strings in one: mark, length, end, the string, end for each. None if one of them is something else."""
+    if any(type(item) is not bytes for item in items):
+        return None
+    return b"".join([b"%b%d%b%b%b" % (mark, len(item), end, item, end) for item in items])
+
+
+def row_of(items: list[Any]) -> Texts | None:
     """Byte strings as a row; None if one of them is something else, or if they are too big."""
     if not items or any(type(item) is not bytes for item in items):
         return None

@@ -1,4 +1,4 @@
-# cython: boundscheck=False, wraparound=False
+# cython: boundscheck=False, wraparound=False, cdivision=True
 """A row of byte strings in one, compiled; ``packed_texts.py`` says what is what.
 
     end of each string (2 bytes, or 4 where they are wide), the strings joined
@@ -20,11 +20,7 @@ MOST_BYTES = MOST
 cdef class Texts:
     """See ``packed_texts.py``."""
 
-    cdef bytes held
-    cdef readonly Py_ssize_t count
-    cdef bint wide
-
-    cdef inline Py_ssize_t end(self, Py_ssize_t index) noexcept:
+    cdef Py_ssize_t end(self, Py_ssize_t index) noexcept:
         """Where a string ends; 0 for index -1."""
         if index < 0:
             return 0
@@ -32,13 +28,13 @@ cdef class Texts:
             return (<uint32_t *>PyBytes_AS_STRING(self.held))[index]
         return (<uint16_t *>PyBytes_AS_STRING(self.held))[index]
 
-    cdef inline void set_end(self, Py_ssize_t index, Py_ssize_t end) noexcept:
+    cdef void set_end(self, Py_ssize_t index, Py_ssize_t end) noexcept:
         if self.wide:
             (<uint32_t *>PyBytes_AS_STRING(self.held))[index] = <uint32_t>end
         else:
             (<uint16_t *>PyBytes_AS_STRING(self.held))[index] = <uint16_t>end
 
-    cdef inline const char *texts(self) noexcept:
+    cdef const char *texts(self) noexcept:
         return PyBytes_AS_STRING(self.held) + self.count * (4 if self.wide else 2)
 
     def __len__(self):
@@ -84,6 +80,28 @@ cdef class Texts:
         """Memory that the row takes, nearly."""
         return 65 + PyBytes_GET_SIZE(self.held)
 
+    cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end):
+        """See ``packed_texts.py``."""
+        cdef Py_ssize_t begin = self.end(start - 1), behind, at, size = 0
+        cdef const char *texts = self.texts()
+        cdef bytes wire
+        cdef char *to
+        stop = min(stop, self.count)
+        if start >= stop:
+            return b""
+        for at in range(start, stop):
+            behind = self.end(at)
+            size += _frame_size(behind - begin, mark, end)
+            begin = behind
+        wire = PyBytes_FromStringAndSize(NULL, size)
+        to = PyBytes_AS_STRING(wire)
+        begin = self.end(start - 1)
+        for at in range(start, stop):
+            behind = self.end(at)
+            to = _frame(to, texts + begin, behind - begin, mark, end)
+            begin = behind
+        return wire
+
     def replaced(self, Py_ssize_t index, item):
         """See ``packed_texts.py``."""
         cdef Py_ssize_t start, stop, length, at, size = self.end(self.count - 1), more
@@ -98,7 +116,7 @@ cdef class Texts:
         if size + more > MOST or (size + more < WIDE) is self.wide:
             items = self.part(0, self.count)
             items[index] = item
-            return packed(items)
+            return row_of(items)
         row = _row(self.count, size + more)
         to = PyBytes_AS_STRING(row.held)
         memcpy(to, PyBytes_AS_STRING(self.held), texts - PyBytes_AS_STRING(self.held) + start)
@@ -111,6 +129,52 @@ cdef class Texts:
         return row
 
 
+cdef inline Py_ssize_t _frame_size(Py_ssize_t length, bytes mark, bytes end) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(mark) + length + 2 * PyBytes_GET_SIZE(end) + 1
+    while length >= 10:
+        length //= 10
+        size += 1
+    return size
+
+
+cdef inline char *_frame(char *to, const char *text, Py_ssize_t length, bytes mark, bytes end) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(mark), left = length, digits = 1
+    memcpy(to, PyBytes_AS_STRING(mark), size)
+    to += size
+    while left >= 10:
+        left //= 10
+        digits += 1
+    left = length
+    for size in range(digits - 1, -1, -1):
+        to[size] = <char>(c"0" + left % 10)
+        left //= 10
+    to += digits
+    size = PyBytes_GET_SIZE(end)
+    memcpy(to, PyBytes_AS_STRING(end), size)
+    memcpy(to + size, text, length)
+    memcpy(to + size + length, PyBytes_AS_STRING(end), size)
+    return to + 2 * size + length
+
+
+cpdef bytes framed(list items, bytes mark, bytes end):
+    """See ``packed_texts.py``."""
+    cdef Py_ssize_t at, count = PyList_GET_SIZE(items), size = 0
+    cdef bytes wire
+    cdef char *to
+    for at in range(count):
+        if not PyBytes_CheckExact(<object>PyList_GET_ITEM(items, at)):
+            return None
+        size += _frame_size(PyBytes_GET_SIZE(<object>PyList_GET_ITEM(items, at)), mark, end)
+    if not size:
+        return b""
+    wire = PyBytes_FromStringAndSize(NULL, size)
+    to = PyBytes_AS_STRING(wire)
+    for at in range(count):
+        item = <object>PyList_GET_ITEM(items, at)
+        to = _frame(to, PyBytes_AS_STRING(item), PyBytes_GET_SIZE(item), mark, end)
+    return wire
+
+
 cdef Texts _row(Py_ssize_t count, Py_ssize_t size):
     """A row for so many strings with so many bytes together; what it holds is not written yet."""
     cdef Texts row = Texts.__new__(Texts)
@@ -120,7 +184,7 @@ cdef Texts _row(Py_ssize_t count, Py_ssize_t size):
     return row
 
 
-def packed(list items not None):
+cpdef row_of(list items):
     """See ``packed_texts.py``."""
     cdef Py_ssize_t count = PyList_GET_SIZE(items), at, size = 0
     cdef Texts row

@@ -69,6 +69,9 @@ def test_programs(start: list[bytes], program: list[tuple[str, Any, Any]]) -> No
         elif name == "look":
             first, end = int(one * size), int(two * size)
             assert held[first:end] == model[first:end]
+            whole = [b"$%d\n%b\n" % (len(item), item) for item in model[first:end] if isinstance(item, bytes)]
+            framed = held.framed(first, max(first, end), b"$", b"\n")
+            assert framed == (b"".join(whole) if len(whole) == len(model[first:end]) else None)
             for rank in (1, 2, -1, -2):
                 assert positions(held, b"3", rank, 2, 7) == positions(model, b"3", rank, 2, 7)
         held.check()

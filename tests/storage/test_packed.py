@@ -6,15 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from januskv.storage.packed_scores import LONGEST, MOST_MEMBERS, packed, pairs_in, rank_in, with_score, without
-from januskv.storage.packed_texts import MOST_BYTES
-from januskv.storage.packed_texts import packed as packed_texts
+from januskv.storage.packed_texts import MOST_BYTES, framed, row_of
 
 rows = st.lists(st.one_of(st.binary(max_size=5), st.integers(0, 40_000).map(lambda size: b"x" * size)), min_size=1)
 
 
 @given(rows, st.data())
 def test_rows_read_like_lists(items: list[bytes], data: st.DataObject) -> None:
-    row = packed_texts(items)
+    row = row_of(items)
     if sum(map(len, items)) > MOST_BYTES:
         assert row is None
         return
@@ -22,6 +21,8 @@ def test_rows_read_like_lists(items: list[bytes], data: st.DataObject) -> None:
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(items))] * 2)))
     assert row[start:stop] == items[start:stop]
     assert list(reversed(row)) == items[::-1]
+    whole = b"".join([b"+%d;%b;" % (len(item), item) for item in items[start:stop]])
+    assert row.framed(start, stop, b"+", b";") == framed(items[start:stop], b"+", b";") == whole
     index = data.draw(st.integers(0, len(items) - 1))
     assert row[index] == items[index]
     other = data.draw(st.sampled_from([b"", b"abc", b"y" * 30_000, items[index]]))
@@ -34,11 +35,11 @@ def test_rows_read_like_lists(items: list[bytes], data: st.DataObject) -> None:
 
 
 def test_only_byte_strings_make_a_row() -> None:
-    row = packed_texts([b"a", b"b"])
+    row = row_of([b"a", b"b"])
     assert row is not None
     assert row.replaced(0, 5) is None
-    assert packed_texts([b"a", 5]) is None
-    assert packed_texts([]) is None
+    assert row_of([b"a", 5]) is None
+    assert row_of([]) is None
 
 
 def test_a_small_set_ends_at_its_limits() -> None:
