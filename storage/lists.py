@@ -15,7 +15,7 @@ from .values import text_of
 
 Items = list[Any] | LongList
 
-LONG: Final = 12
+LONG: Final = 10
 
 
 def as_list(value: object) -> Items | None:

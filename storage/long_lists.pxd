@@ -1,5 +1,5 @@
 cimport cython
-from januskv.storage.packed_texts cimport Texts, framed, row_of
+from januskv.storage.packed_texts cimport Texts, framed, joined, row_of
 from januskv.storage.places cimport Places
 
 cdef class LongList:
@@ -10,6 +10,7 @@ cdef class LongList:
     cpdef push(self, bint at_head, list new)
     @cython.locals(end=list, inner=list, new=list, blocks=list, count=Py_ssize_t)
     cpdef _close(self, bint at_head)
+    cpdef bint _merge(self, bint at_head, object new) except -1
     @cython.locals(end=list, other=list, blocks=list, count=Py_ssize_t, at=Py_ssize_t)
     cpdef bint _reopen(self, bint at_head) except -1
     @cython.locals(end=list, taken=list, some=list)

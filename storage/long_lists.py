@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, ClassVar, Final, overload
 
-from .packed_texts import Texts, framed, row_of
+from .packed_texts import Texts, framed, joined, row_of
 from .places import Places
 from .values import element_to_json
 
@@ -25,6 +25,7 @@ Block = Texts | list[Any]
 
 BLOCK: Final = 1024
 LEAST_OPEN: Final = 8
+SMALL_BLOCK: Final = 64  # blocks grow to so many elements rather than that there are more of them
 
 
 class LongList:
@@ -72,12 +73,27 @@ class LongList:
             inner.reverse()
         new = _in_blocks(inner)
         blocks = self.blocks
+        if blocks and len(new) == 1 and self._merge(at_head, new[0]):
+            return
         if at_head:
             blocks[:0] = new
             self.places.changed(0, count)
         else:
             blocks += new
             self.places.changed(len(blocks) - len(new), count)
+
+    def _merge(self, at_head: bool, new: Block) -> bool:
+        """Add a small block to the one at an end, if that is small too; whether it was."""
+        at = 0 if at_head else len(self.blocks) - 1
+        near = self.blocks[at]
+        if not isinstance(near, Texts) or not isinstance(new, Texts) or len(near) + len(new) > SMALL_BLOCK:
+            return False
+        merged = joined(new, near) if at_head else joined(near, new)
+        if merged is None:
+            return False
+        self.blocks[at] = merged
+        self.places.changed(at, len(new))
+        return True
 
     def _reopen(self, at_head: bool) -> bool:
         """Fill an empty end from what is next to it; whether there was anything."""

@@ -10,4 +10,5 @@ cdef class Texts:
     cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end)
 
 cpdef bytes framed(list items, bytes mark, bytes end)
+cpdef joined(Texts first, Texts second)
 cpdef row_of(list items)

@@ -66,6 +66,11 @@ def framed(items: list[Any], mark: bytes, end: bytes) -> bytes | None:
     return b"".join([b"%b%d%b%b%b" % (mark, len(item), end, item, end) for item in items])
 
 
+def joined(first: Texts, second: Texts) -> Texts | None:
+    """Two rows as one; None if they are too big together."""
+    return row_of([*first, *second])
+
+
 def row_of(items: list[Any]) -> Texts | None:
     """Byte strings as a row; None if one of them is something else, or if they are too big."""
     if not items or any(type(item) is not bytes for item in items):

@@ -17,6 +17,10 @@ cdef enum:
 MOST_BYTES = MOST
 
 
+cdef inline Py_ssize_t _end(const char *ends, bint wide, Py_ssize_t index) noexcept:
+    return (<const uint32_t *>ends)[index] if wide else (<const uint16_t *>ends)[index]
+
+
 cdef class Texts:
     """See ``packed_texts.py``."""
 
@@ -82,22 +86,25 @@ cdef class Texts:
 
     cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end):
         """See ``packed_texts.py``."""
-        cdef Py_ssize_t begin = self.end(start - 1), behind, at, size = 0
+        cdef const char *ends = PyBytes_AS_STRING(self.held)
+        cdef bint wide = self.wide
+        cdef Py_ssize_t begin, behind, at, size = 0
         cdef const char *texts = self.texts()
         cdef bytes wire
         cdef char *to
         stop = min(stop, self.count)
         if start >= stop:
             return b""
+        begin = self.end(start - 1)
         for at in range(start, stop):
-            behind = self.end(at)
+            behind = _end(ends, wide, at)
             size += _frame_size(behind - begin, mark, end)
             begin = behind
         wire = PyBytes_FromStringAndSize(NULL, size)
         to = PyBytes_AS_STRING(wire)
         begin = self.end(start - 1)
         for at in range(start, stop):
-            behind = self.end(at)
+            behind = _end(ends, wide, at)
             to = _frame(to, texts + begin, behind - begin, mark, end)
             begin = behind
         return wire
@@ -137,23 +144,35 @@ cdef inline Py_ssize_t _frame_size(Py_ssize_t length, bytes mark, bytes end) noe
     return size
 
 
+cdef inline char *_copy(char *to, const char *text, Py_ssize_t size) noexcept:
+    """memcpy for what is mostly short."""
+    if size > 16:
+        memcpy(to, text, size)
+        return to + size
+    while size:
+        to[0] = text[0]
+        to += 1
+        text += 1
+        size -= 1
+    return to
+
+
 cdef inline char *_frame(char *to, const char *text, Py_ssize_t length, bytes mark, bytes end) noexcept:
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(mark), left = length, digits = 1
-    memcpy(to, PyBytes_AS_STRING(mark), size)
-    to += size
-    while left >= 10:
-        left //= 10
-        digits += 1
-    left = length
-    for size in range(digits - 1, -1, -1):
-        to[size] = <char>(c"0" + left % 10)
-        left //= 10
-    to += digits
-    size = PyBytes_GET_SIZE(end)
-    memcpy(to, PyBytes_AS_STRING(end), size)
-    memcpy(to + size, text, length)
-    memcpy(to + size + length, PyBytes_AS_STRING(end), size)
-    return to + 2 * size + length
+    cdef char digits[20]
+    cdef Py_ssize_t left = length, at = 20
+    to = _copy(to, PyBytes_AS_STRING(mark), PyBytes_GET_SIZE(mark))
+    if length < 10:
+        to[0] = <char>(c"0" + length)
+        to += 1
+    else:
+        while left:
+            at -= 1
+            digits[at] = <char>(c"0" + left % 10)
+            left //= 10
+        to = _copy(to, digits + at, 20 - at)
+    to = _copy(to, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))
+    to = _copy(to, text, length)
+    return _copy(to, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))
 
 
 cpdef bytes framed(list items, bytes mark, bytes end):
@@ -181,6 +200,24 @@ cdef Texts _row(Py_ssize_t count, Py_ssize_t size):
     row.count = count
     row.wide = size >= WIDE
     row.held = PyBytes_FromStringAndSize(NULL, count * (4 if row.wide else 2) + size)
+    return row
+
+
+cpdef joined(Texts first, Texts second):
+    """See ``packed_texts.py``."""
+    cdef Py_ssize_t size = first.end(first.count - 1), more = second.end(second.count - 1), at
+    cdef Texts row
+    cdef char *to
+    if size + more > MOST:
+        return None
+    row = _row(first.count + second.count, size + more)
+    for at in range(first.count):
+        row.set_end(at, first.end(at))
+    for at in range(second.count):
+        row.set_end(first.count + at, size + second.end(at))
+    to = PyBytes_AS_STRING(row.held) + PyBytes_GET_SIZE(row.held) - size - more
+    memcpy(to, first.texts(), size)
+    memcpy(to + size, second.texts(), more)
     return row
 
 

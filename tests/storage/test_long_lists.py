@@ -31,10 +31,10 @@ steps = st.one_of(
 @pytest.fixture(autouse=True, scope="module")
 def small_blocks() -> Any:
     """Blocks so small that a few elements fill several."""
-    before = long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG
-    long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG = 4, 2, 6  # type: ignore[misc]
+    before = long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG
+    long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG = 4, 2, 3, 6  # type: ignore[misc]
     yield
-    long_lists.BLOCK, long_lists.LEAST_OPEN, lists.LONG = before  # type: ignore[misc]
+    long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG = before  # type: ignore[misc]
 
 
 @given(

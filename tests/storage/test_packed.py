@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from januskv.storage.packed_scores import LONGEST, MOST_MEMBERS, packed, pairs_in, rank_in, with_score, without
-from januskv.storage.packed_texts import MOST_BYTES, framed, row_of
+from januskv.storage.packed_texts import MOST_BYTES, framed, joined, row_of
 
 rows = st.lists(st.one_of(st.binary(max_size=5), st.integers(0, 40_000).map(lambda size: b"x" * size)), min_size=1)
 
@@ -31,6 +31,9 @@ def test_rows_read_like_lists(items: list[bytes], data: st.DataObject) -> None:
     assert (replaced is None) == (sum(map(len, changed)) > MOST_BYTES)
     if replaced is not None:
         assert list(replaced) == changed
+    two = joined(row, row)
+    assert (two is None) == (2 * sum(map(len, items)) > MOST_BYTES)
+    assert two is None or list(two) == items + items
     assert list(row) == items
 
 
