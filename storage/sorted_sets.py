@@ -147,6 +147,15 @@ class Order:
             self._cut(at, place, count)
             stop -= count
 
+    def pop(self, at_low: bool) -> Pair:
+        """Take the first or the last member out, and give it with its score."""
+        at = 0 if at_low else len(self.members) - 1
+        members, scores = self.members[at], self.scores[at]
+        place = 0 if at_low else len(members) - 1
+        pair = members[place], scores[place]
+        self._cut(at, place, 1)
+        return pair
+
     def check(self, scores: dict[bytes, float]) -> None:
         """Assert what the class promises; for tests."""
         assert len(self.members) == len(self.scores) == len(self.heads)
@@ -254,10 +263,15 @@ class SortedSet:
             self.packed = cut_out(self.packed, start, stop)
             return taken
         order = self.ordered()
-        taken = order.slice(start, stop)
         scores = self.by_name
         assert scores is not None
-        was_big = len(scores) > SMALL // 2
+        size = len(scores)
+        if stop - start == 1 and size - 1 != SMALL // 2 and (start == 0 or stop == size):
+            pair = order.pop(start == 0)
+            del scores[pair[0]]
+            return [pair]
+        taken = order.slice(start, stop)
+        was_big = size > SMALL // 2
         for member, _ in taken:
             del scores[member]
         order.cut(start, stop)

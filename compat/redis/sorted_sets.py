@@ -528,7 +528,10 @@ def pop_verb(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     if held is None or not count:
         return []
     taken = pop(ctx, argv[1], held, at_low, count)
-    return list(taken[0]) if len(argv) == 2 else shown(ctx, taken, True)
+    if len(argv) == 2:
+        member, score = taken[0]
+        return [member, score]
+    return shown(ctx, taken, True)
 
 
 @verbs.verb("ZPOPMIN", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")
