@@ -1,9 +1,9 @@
-"""Verbs of collections at small and large sizes, and bytes a member, beside redis-server in one run.
+"""Verbs of collections at small and large sizes beside redis-server in one run.
 
     python benchmarks/collection_verbs.py [--rounds 3] [--sizes 10,1000,1000000] [--builds compiled]
 
-One connection, sixteen requests in a batch, made beforehand; replies are read to their end by hiredis. Prints Markdown
-tables of the median ratios ours/Redis (above 1: we are quicker), and of bytes a member.
+One connection, sixteen requests in a batch, made beforehand; replies are read to their end by hiredis. Prints a Markdown
+table of the median ratios ours/Redis (above 1: we are quicker). What the collections take: ``collection_memory.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from servers import (
 
 BATCH = 16
 MOST_S = 0.6  # of one measurement
-SMALL = 100_000  # collections of ten members, for the bytes of small ones
 
 
 class Client:
@@ -62,14 +61,14 @@ def member(number: int) -> bytes:
     return b"member:%09d" % number
 
 
-def filling(kind: str, key: bytes, size: int) -> Iterator[bytes]:
-    """Commands that make a collection of so many members."""
+def filling(kind: str, key: bytes, size: int, begin: int = 0) -> Iterator[bytes]:
+    """Commands that make a collection of so many members, whose names are numbered from somewhere."""
     if kind == "stream":
-        for number in range(size):
+        for number in range(begin, begin + size):
             yield encode(b"XADD", key, b"*", b"field", member(number))
         return
-    for first in range(0, size, 1000):
-        chosen = range(first, min(size, first + 1000))
+    for first in range(begin, begin + size, 1000):
+        chosen = range(first, min(begin + size, first + 1000))
         if kind == "hash":
             yield encode(b"HSET", key, *[part for n in chosen for part in (member(n), b"value:%d" % n)])
         elif kind == "zset":
@@ -134,24 +133,12 @@ def speeds(server: Server, size: int) -> dict[str, float]:
     return {label: rate(client, command) for label, (_, command) in verbs(size).items()}
 
 
-def bytes_a_member(server: Server, kind: str, count: int, size: int) -> float:
-    """Growth of the process for so many collections, by the member."""
-    server.flush()
-    client = Client(server)
-    before = server.resident_bytes()
-    for number in range(count):
-        for command in filling(kind, b"%s:%d" % (kind.encode(), number), size):
-            client.ask(command, 1)
-    return (server.resident_bytes() - before) / count / size
-
-
 def main() -> None:
     """Run the rounds and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=numbers, default=[10, 1000, 1_000_000])
     parser.add_argument("--builds", type=words(*BUILDS), default=["compiled"])
-    parser.add_argument("--no-memory", action="store_true")
     args = parser.parse_args()
     have_the_machine()
     found: dict[tuple[str, int, str], list[float]] = {}
@@ -172,25 +159,6 @@ def main() -> None:
         cells = [found.get((label, size, build)) for build in args.builds for size in args.sizes]
         table.append([label, *("" if cell is None else f"{statistics.median(cell):.2f}" for cell in cells)])
     print(markdown(["ours/Redis, requests a second", *heads], table))
-    if args.no_memory:
-        return
-    rows = []
-    for kind in ("hash", "list", "set", "zset", "stream"):
-        row = [kind]
-        for count, size in ((1, 1_000_000), (SMALL // 10, 10)):
-            measured = []
-            for start in (redis_server, *([lambda build=build: januskv(build) for build in args.builds])):
-                with start() as server:
-                    measured.append(bytes_a_member(server, kind, count, size))
-            row += [f"{value:.0f}" for value in measured] + [f"{measured[1] / measured[0]:.1f}"]
-            print(f"memory: {kind}, {count} of {size}", file=sys.stderr, flush=True)
-        rows.append(row)
-    heads = [
-        f"{what}, {name}"
-        for what in ("1 of 1,000,000", f"{SMALL // 10:,} of 10")
-        for name in ("redis", *args.builds, "ratio")
-    ]
-    print("\n" + markdown(["bytes a member", *heads], rows))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from januskv.storage.errors import HeldBySeries
 from januskv.storage.hashes import TimedHash, hash_at
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
+from januskv.storage.null import NULL
 from januskv.storage.values import (
     MOST_DEPTH,
-    NULL,
+    compact,
     deeper_than,
     element_from_json,
     from_json,
@@ -312,13 +313,14 @@ def kv_find(ctx: Context, body: Body) -> Body:
 
 def merged(old: object, old_json: Any, new_json: Any) -> object:
     """The value to store for a changed JSON form; elements that did not change stay as they were held."""
-    if isinstance(old, dict) and type(new_json) is dict:
-        kept = {name_to_json(name): element for name, element in old.items()}
+    if kind_of(old) == "hash" and type(new_json) is dict:
+        held_hash: Any = old
+        kept = {name_to_json(name): element for name, element in held_hash.items()}
         fields = {
             name.encode(): kept[name] if name in kept and old_json.get(name) is item else element_from_json(item)
             for name, item in new_json.items()
         }
-        return fields if type(old) is dict else still_timed(old, fields)
+        return still_timed(old, fields) if type(old) is TimedHash else compact(fields)
     if isinstance(old, list | LongList) and type(new_json) is list and len(old) == len(new_json):
         items = [
             held if was is item else element_from_json(item)

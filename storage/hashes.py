@@ -1,6 +1,8 @@
 """Hashes: plain dicts of elements under fields (bytes), shared with JSON objects, and how their changes are redone.
 
-A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing for that.
+A hash of a few short fields and values is a ``SmallHash``, one string, until it grows; one that shrinks to half of
+SMALL fields is one again. A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing
+for that.
 """
 
 from __future__ import annotations
@@ -13,9 +15,13 @@ from typing import Any, ClassVar, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
-from .values import element_to_json, name_to_json
+from .small_hashes import MOST_FIELDS, SmallHash
+from .values import compact, element_to_json, name_to_json
 
-Hash = dict[bytes, Any]
+Fields = dict[bytes, Any]
+Hash = Fields | SmallHash
+
+SMALL: Final = MOST_FIELDS
 
 # Changes of a field's value that leave its deadline alone.
 _KEEPING: Final = frozenset(("hincrby", "hincrbyfloat"))
@@ -27,7 +33,7 @@ class TimedHash(dict[bytes, Any]):
     kind: ClassVar[str] = "hash"
     __slots__ = ("deadlines", "soonest")
 
-    def __init__(self, fields: Hash, deadlines: dict[bytes, int]) -> None:
+    def __init__(self, fields: Fields, deadlines: dict[bytes, int]) -> None:
         super().__init__(fields)
         self.deadlines = deadlines
         self.soonest = min(deadlines.values(), default=0)
@@ -70,12 +76,12 @@ class TimedHash(dict[bytes, Any]):
         """An independent hash with the same fields and deadlines."""
         return TimedHash(copy.deepcopy(dict(self)), dict(self.deadlines))
 
-    def to_state(self) -> tuple[Hash, dict[bytes, int]]:
+    def to_state(self) -> tuple[Fields, dict[bytes, int]]:
         """Fields and deadlines."""
         return dict(self), self.deadlines
 
     @classmethod
-    def from_state(cls, state: tuple[Hash, dict[bytes, int]]) -> TimedHash:
+    def from_state(cls, state: tuple[Fields, dict[bytes, int]]) -> TimedHash:
         """The hash of a state."""
         return cls(*state)
 
@@ -87,14 +93,14 @@ class TimedHash(dict[bytes, Any]):
 
 def as_hash(value: object) -> Hash | None:
     """The hash that a key holds, None if absent. Raises WrongType."""
-    if value is None or type(value) is dict or type(value) is TimedHash:
+    if value is None or type(value) is SmallHash or type(value) is dict or type(value) is TimedHash:
         return value
     raise WrongType
 
 
 def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
     """The hash that a key holds, without fields whose time is over; None if absent. Raises WrongType."""
-    if value is None or type(value) is dict:
+    if value is None or type(value) is SmallHash or type(value) is dict:
         return value
     if type(value) is TimedHash:
         value.expire_fields(keyspace, key)
@@ -102,23 +108,33 @@ def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
     raise WrongType
 
 
-def put_fields(keyspace: Keyspace, key: bytes, fields: Hash, event: str = "hset") -> int:
+def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hset") -> int:
     """Set fields of a hash, which is created if the key does not exist; give how many are new. Raises WrongType."""
     held = hash_at(keyspace, key, keyspace.get(key))
     if held is None:
-        keyspace.put(key, fields, event)
+        keyspace.put(key, compact(fields), event)
         return len(fields)
-    before = len(held)
-    held.update(fields)
-    if type(held) is TimedHash:
+    if isinstance(held, SmallHash):
+        added = held.put(fields)
+        if added >= 0 and len(held) <= SMALL:
+            keyspace.changed(event, key, ("hash.put", fields))
+            return added
+        before = len(held) - max(added, 0)
+        big = held.to_dict()
+        keyspace.data[key] = big
+    else:
+        before = len(held)
+        big = held
+    big.update(fields)
+    if type(big) is TimedHash:
         if event in _KEEPING:
             keyspace.changed(event, key, ("hash.keep", fields))
-            return len(held) - before
+            return len(big) - before
         for field in fields:
-            if field in held.deadlines:
-                held.set_deadline(field, None)
+            if field in big.deadlines:
+                big.set_deadline(field, None)
     keyspace.changed(event, key, ("hash.put", fields))
-    return len(held) - before
+    return len(big) - before
 
 
 def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> int:
@@ -126,16 +142,28 @@ def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> in
     held = hash_at(keyspace, key, keyspace.get(key))
     if held is None:
         return 0
-    removed = [field for field in dict.fromkeys(fields) if field in held]
-    for field in removed:
-        del held[field]
-        if type(held) is TimedHash and field in held.deadlines:
-            held.set_deadline(field, None)
+    if isinstance(held, SmallHash):
+        removed = [field for field in fields if held.remove(field)]
+    else:
+        removed = _removed(keyspace, key, held, fields)
     if removed:
         keyspace.changed("hdel", key, ("hash.remove", tuple(removed)))
         if not held:
             keyspace.delete(key)
     return len(removed)
+
+
+def _removed(keyspace: Keyspace, key: bytes, held: Fields, fields: Iterable[bytes]) -> list[bytes]:
+    """Remove fields of a hash that is a dict; those that were there."""
+    was_big = len(held) > SMALL // 2
+    removed = [field for field in dict.fromkeys(fields) if field in held]
+    for field in removed:
+        del held[field]
+        if type(held) is TimedHash and field in held.deadlines:
+            held.set_deadline(field, None)
+    if was_big and len(held) <= SMALL // 2:
+        keyspace.data[key] = compact(held)
+    return removed
 
 
 def time_fields(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None], event: str) -> None:
@@ -148,7 +176,7 @@ def _time(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int
     if type(held) is TimedHash:
         timed = held
     else:
-        timed = TimedHash(held, {})
+        timed = TimedHash(held.to_dict() if isinstance(held, SmallHash) else held, {})
         keyspace.data[key] = timed
     for field, deadline in deadlines.items():
         timed.set_deadline(field, deadline)
@@ -159,7 +187,7 @@ def _time(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int
 # ---------------------------------------------------------------- effects
 
 
-def _keep(keyspace: Keyspace, key: bytes, fields: Hash) -> None:
+def _keep(keyspace: Keyspace, key: bytes, fields: Fields) -> None:
     put_fields(keyspace, key, fields, "hincrby")
 
 

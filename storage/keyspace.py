@@ -22,7 +22,7 @@ from .errors import NoSuchKey
 from .feed import Feed
 from .labels import LabelIndex, labels_of
 from .scan import Scans
-from .values import is_series
+from .values import compact, is_series
 
 # Up to so many keys a random one is found by walking to it, which takes 5 us at most; a copy of the keys costs more.
 _WALKED_KEYS = 1000
@@ -261,7 +261,7 @@ class Keyspace:
 
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
         """Put a value with its deadline under a free name, without a report of the change itself."""
-        self.data[key] = value
+        self.data[key] = compact(value)
         if is_series(value):
             self.series_count += 1
             self.labels.add(key, labels_of(value))

@@ -1,6 +1,6 @@
 """Lists: plain Python lists of elements, shared with JSON arrays, and how their changes are redone.
 
-A list that grows longer than LONG becomes a ``LongList``, whose elements stand in blocks; it stays one.
+A list that grows longer than LONG becomes a ``LongList``, which is packed but for its ends; it stays one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .values import text_of
 
 Items = list[Any] | LongList
 
-LONG: Final = 2048
+LONG: Final = 10
 
 
 def as_list(value: object) -> Items | None:
@@ -116,6 +116,8 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
     """Push to the list of a key, which is created if it is None; give its new length."""
     if items is None:
         items = new[::-1] if at_head else list(new)
+        if len(items) > LONG:
+            items = LongList(items)
         keyspace.put(key, items, "lpush" if at_head else "rpush")
     else:
         add(items, at_head, new)

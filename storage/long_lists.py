@@ -1,4 +1,13 @@
-"""Long lists: elements in blocks, so that work at both ends and in the middle moves the pointers of one block only."""
+"""Long lists: both ends open, the middle packed.
+
+    head     the first elements, the very first one last, so that pushing and popping is the work of a moment
+    blocks   the elements in the middle: rows of byte strings (packed_texts.py), or lists of elements that are no strings
+    tail     the last elements
+
+An end that has grown to ``most`` gives its inner half to the blocks; one that is empty takes the block next to it, or
+half of the other end. ``most`` grows with the list, up to 2 * BLOCK: small lists are packed but for a quarter at each
+end, in big ones the first and last thousand or so elements are at hand.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +17,138 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, ClassVar, Final, overload
 
+from .packed_texts import Texts, framed, joined, row_of
 from .places import Places
 from .values import element_to_json
 
+Block = Texts | list[Any]
+
 BLOCK: Final = 1024
+LEAST_OPEN: Final = 8
+SMALL_BLOCK: Final = 64  # blocks grow to so many elements rather than that there are more of them
 
 
 class LongList:
     """A list of elements for those that have many. Reads like a list; slices are lists."""
 
     kind: ClassVar[str] = "list"
-    __slots__ = ("blocks", "places")
+    __slots__ = ("blocks", "head", "most", "places", "tail")
 
     def __init__(self, items: list[Any]) -> None:
-        self.blocks: list[list[Any]] = [items[at : at + BLOCK] for at in range(0, len(items), BLOCK)]
+        self.head: list[Any] = []
+        self.blocks: list[Block] = []
+        self.tail: list[Any] = []
         self.places: Places = Places(self.blocks)
+        self.most: int = LEAST_OPEN
+        self.push(False, items)
 
     def __len__(self) -> int:
-        return self.places.size
+        return len(self.head) + self.places.size + len(self.tail)
 
     def __iter__(self) -> Iterator[Any]:
-        return chain.from_iterable(self.blocks)
+        return chain(reversed(self.head), chain.from_iterable(self.blocks), self.tail)
 
     def __reversed__(self) -> Iterator[Any]:
-        return chain.from_iterable(map(reversed, reversed(self.blocks)))
+        return chain(reversed(self.tail), chain.from_iterable(map(reversed, reversed(self.blocks))), self.head)
+
+    # ------------------------------------------------------------ both ends
+
+    def push(self, at_head: bool, new: list[Any]) -> None:
+        """Push elements one after another: at the head they end up in reverse order. O(M)."""
+        end = self.head if at_head else self.tail
+        end += new
+        if len(end) >= self.most:
+            self._close(at_head)
+
+    def _close(self, at_head: bool) -> None:
+        """Give the inner part of an end that has grown to the blocks."""
+        self.most = max(LEAST_OPEN, min(len(self) // 4, 2 * BLOCK))
+        end = self.head if at_head else self.tail
+        count = len(end) - self.most // 2
+        if len(end) < self.most or count <= 0:
+            return
+        inner = end[:count]
+        del end[:count]
+        if at_head:
+            inner.reverse()
+        new = _in_blocks(inner)
+        blocks = self.blocks
+        if blocks and len(new) == 1 and self._merge(at_head, new[0]):
+            return
+        if at_head:
+            blocks[:0] = new
+            self.places.changed(0, count)
+        else:
+            blocks += new
+            self.places.changed(len(blocks) - len(new), count)
+
+    def _merge(self, at_head: bool, new: Block) -> bool:
+        """Add a small block to the one at an end, if that is small too; whether it was."""
+        at = 0 if at_head else len(self.blocks) - 1
+        near = self.blocks[at]
+        if not isinstance(near, Texts) or not isinstance(new, Texts) or len(near) + len(new) > SMALL_BLOCK:
+            return False
+        merged = joined(new, near) if at_head else joined(near, new)
+        if merged is None:
+            return False
+        self.blocks[at] = merged
+        self.places.changed(at, len(new))
+        return True
+
+    def _reopen(self, at_head: bool) -> bool:
+        """Fill an empty end from what is next to it; whether there was anything."""
+        end, other = (self.head, self.tail) if at_head else (self.tail, self.head)
+        blocks = self.blocks
+        if blocks:
+            at = 0 if at_head else len(blocks) - 1
+            end += blocks[at]
+            if at_head:
+                end.reverse()
+            del blocks[at]
+            self.places.changed(at, -len(end))
+        else:
+            count = (len(other) + 1) // 2
+            end += other[:count]
+            end.reverse()
+            del other[:count]
+        return bool(end)
+
+    def take(self, at_head: bool, count: int) -> list[Any]:
+        """Remove up to so many elements and give them in the order of removal. O(M)."""
+        end = self.head if at_head else self.tail
+        if count == 1 and end:
+            return [end.pop()]
+        taken: list[Any] = []
+        while count > 0 and (end or self._reopen(at_head)):
+            some = end[-count:]
+            del end[-count:]
+            some.reverse()
+            taken += some
+            count -= len(some)
+        return taken
+
+    def keep(self, first: int, end: int) -> None:
+        """Remove all elements but those from one index up to another, without that. O(M) with M elements removed."""
+        self._drop(False, len(self) - end)
+        self._drop(True, first)
+
+    def _drop(self, at_head: bool, count: int) -> None:
+        """Remove so many elements from an end, or all if there are not more."""
+        end = self.head if at_head else self.tail
+        while count > 0:
+            if not end:
+                if self.blocks and len(self.blocks[0 if at_head else -1]) <= count:
+                    block = self.blocks.pop(0 if at_head else -1)
+                    count -= len(block)
+                    self.places.changed(0 if at_head else len(self.blocks), -len(block))
+                    continue
+                if not self._reopen(at_head):
+                    return
+            dropped = min(count, len(end))
+            del end[-dropped:]
+            count -= dropped
+
+    # ------------------------------------------------------------ by index
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -42,100 +159,131 @@ class LongList:
     def __getitem__(self, index: int | slice) -> Any:
         """One element, or a list of those from one index up to another. O(log N + M)."""
         if isinstance(index, slice):
-            start, stop, _ = index.indices(self.places.size)
+            start, stop, _ = index.indices(len(self))
             return self.part(start, stop)
-        at, before = self.places.locate(index + self.places.size if index < 0 else index)
-        return self.blocks[at][index + self.places.size - before if index < 0 else index - before]
+        return self.item(index + len(self) if index < 0 else index)
+
+    def item(self, index: int) -> Any:
+        """The element at an index that is not negative."""
+        head = self.head
+        if index < len(head):
+            return head[len(head) - 1 - index]
+        index -= len(head)
+        if index >= self.places.size:
+            return self.tail[index - self.places.size]
+        at, before = self.places.locate(index)
+        return self.blocks[at][index - before]
 
     def part(self, start: int, stop: int) -> list[Any]:
         """The elements from one index up to another, without that."""
         found: list[Any] = []
+        for block, first, end in self._pieces(start, stop):
+            found += block[first:end]
+        return found
+
+    def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes | None:
+        """What ``part`` gives in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
+        found: list[bytes] = []
+        for block, first, behind in self._pieces(start, stop):
+            if isinstance(block, Texts):
+                found.append(block.framed(first, behind, mark, end))
+                continue
+            some = framed(block[first:behind], mark, end)
+            if some is None:
+                return None
+            found.append(some)
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _pieces(self, start: int, stop: int) -> list[tuple[Block, int, int]]:
+        """Where the elements from one index up to another stand: blocks, with the first index and the end in each."""
+        found: list[tuple[Block, int, int]] = []
         if start >= stop:
             return found
-        at, before = self.places.locate(start)
-        wanted = stop - start
-        start -= before
-        while wanted > 0:
-            some = self.blocks[at][start : start + wanted]
-            found += some
-            wanted -= len(some)
-            start = 0
-            at += 1
+        size = len(self.head)
+        if start < size:
+            some = self.head[max(size - stop, 0) : size - start]
+            some.reverse()
+            found.append((some, 0, len(some)))
+        start, stop = max(start - size, 0), stop - size
+        size = self.places.size
+        if start < min(stop, size):
+            at, before = self.places.locate(start)
+            while before < stop and at < len(self.blocks):
+                block = self.blocks[at]
+                count = len(block)
+                found.append((block, max(start - before, 0), min(stop - before, count)))
+                before += count
+                at += 1
+        if stop > size:
+            found.append((self.tail, max(start - size, 0), min(stop - size, len(self.tail))))
         return found
 
     def __setitem__(self, index: int, item: Any) -> None:
-        at, before = self.places.locate(index + self.places.size if index < 0 else index)
-        self.blocks[at][index + self.places.size - before if index < 0 else index - before] = item
-
-    def insert(self, index: int, item: Any) -> None:
-        """Put an element before another one, or behind the last."""
+        head = self.head
+        if index < 0:
+            index += len(self)
+        if index < len(head):
+            head[len(head) - 1 - index] = item
+            return
+        index -= len(head)
         if index >= self.places.size:
-            self.push(False, [item])
+            self.tail[index - self.places.size] = item
             return
         at, before = self.places.locate(index)
         block = self.blocks[at]
-        block.insert(index - before, item)
-        self._split(at)
-        self.places.changed(at, 1)
-
-    def _split(self, at: int) -> None:
-        """Halve a block that has become too long."""
-        block = self.blocks[at]
-        if len(block) > BLOCK:
-            half = len(block) // 2
-            self.blocks.insert(at + 1, block[half:])
-            del block[half:]
-
-    def push(self, at_head: bool, new: list[Any]) -> None:
-        """Push elements one after another: at the head they end up in reverse order. O(M)."""
-        blocks = self.blocks
-        if at_head:
-            for item in new:
-                if not blocks or len(blocks[0]) >= BLOCK:
-                    blocks.insert(0, [item])
-                else:
-                    blocks[0].insert(0, item)
-            self.places.changed(0, len(new))
+        if isinstance(block, list):
+            block[index - before] = item
             return
-        changed = max(len(blocks) - 1, 0)
-        for item in new:
-            if not blocks or len(blocks[-1]) >= BLOCK:
-                blocks.append([item])
-            else:
-                blocks[-1].append(item)
-        self.places.changed(changed, len(new))
+        row = block.replaced(index - before, item)
+        if row is None:
+            items = block[:]
+            items[index - before] = item
+            self.blocks[at] = items
+        else:
+            self.blocks[at] = row
 
-    def take(self, at_head: bool, count: int) -> list[Any]:
-        """Remove up to so many elements and give them in the order of removal. O(M)."""
-        blocks = self.blocks
-        taken: list[Any] = []
-        while len(taken) < count and blocks:
-            block = blocks[0 if at_head else -1]
-            wanted = count - len(taken)
-            if at_head:
-                taken += block[:wanted]
-                del block[:wanted]
-            else:
-                taken += block[-wanted:][::-1]
-                del block[-wanted:]
-            if not block:
-                del blocks[0 if at_head else -1]
-        self.places.changed(0 if at_head else max(len(blocks) - 1, 0), -len(taken))
-        return taken
+    def insert(self, index: int, item: Any) -> None:
+        """Put an element before another one, or behind the last."""
+        size = len(self.head)
+        if index < size:
+            self.head.insert(size - index, item)
+            if len(self.head) >= self.most:
+                self._close(True)
+            return
+        index -= size
+        if index >= self.places.size:
+            self.tail.insert(index - self.places.size, item)
+            if len(self.tail) >= self.most:
+                self._close(False)
+            return
+        at, before = self.places.locate(index)
+        items = self.blocks[at][:]
+        items.insert(index - before, item)
+        half = len(items) if len(items) <= BLOCK else len(items) // 2
+        self.blocks[at : at + 1] = _in_blocks(items[:half]) + _in_blocks(items[half:])
+        self.places.changed(at, 1)
 
     def remove_at(self, indexes: Iterable[int]) -> None:
         """Remove the elements at these indexes."""
+        head, tail = self.head, self.tail
+        first, last = len(head), len(head) + self.places.size
+        by_block: dict[int, list[int]] = {}
         for index in sorted(indexes, reverse=True):
-            at, before = self.places.locate(index)
-            del self.blocks[at][index - before]
-            if not self.blocks[at]:
-                del self.blocks[at]
-            self.places.changed(at, -1)
-
-    def keep(self, first: int, end: int) -> None:
-        """Remove all elements but those from one index up to another, without that. O(M) with M elements removed."""
-        self.take(False, len(self) - end)
-        self.take(True, first)
+            if index >= last:
+                del tail[index - last]
+            elif index >= first:
+                at, before = self.places.locate(index - first)
+                by_block.setdefault(at, []).append(index - first - before)
+            else:
+                del head[first - 1 - index]
+                first -= 1
+        # The blocks at the end come first, so that a block that goes moves none that is looked at later.
+        for at, places in by_block.items():
+            items = self.blocks[at][:]
+            for place in places:
+                del items[place]
+            self.blocks[at : at + 1] = _in_blocks(items)
+            self.places.changed(at, -len(places))
 
     # ------------------------------------------------------------ as a value
 
@@ -146,8 +294,13 @@ class LongList:
     @property
     def size_bytes(self) -> int:
         """Memory that the list takes, nearly."""
-        some = self.blocks[0][:5] if self.blocks else []
-        return 56 * len(self.blocks) + len(self) * (8 + sum(map(sys.getsizeof, some)) // max(len(some), 1))
+        size = sum(map(sys.getsizeof, (self, self.head, self.tail, self.blocks))) + 100
+        for block in (self.head, self.tail, *self.blocks):
+            if isinstance(block, list):
+                size += len(block) * (8 + sum(map(sys.getsizeof, block[:5])) // max(len(block[:5]), 1))
+            else:
+                size += block.size_bytes
+        return size
 
     def copy(self) -> LongList:
         """An independent list of the same elements."""
@@ -166,4 +319,15 @@ class LongList:
         """Assert what the class promises; for tests."""
         assert self.places.blocks is self.blocks
         assert all(len(block) <= BLOCK for block in self.blocks)
+        assert max(len(self.head), len(self.tail)) <= max(self.most, BLOCK)  # a block that was opened is an end whole
         self.places.check()
+
+
+def _in_blocks(items: list[Any]) -> list[Block]:
+    """Elements in blocks, packed where they are byte strings."""
+    rows: list[Block] = []
+    for at in range(0, len(items), BLOCK):
+        some = items if len(items) <= BLOCK else items[at : at + BLOCK]
+        row = row_of(some)
+        rows.append(some if row is None else row)
+    return rows

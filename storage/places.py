@@ -10,24 +10,31 @@ from typing import Any
 
 
 class Places:
-    """Counts the elements of ``blocks``, a list of lists that are never empty. ``size``: of all."""
+    """Counts the elements of ``blocks``, a list of lists or rows that are never empty. ``size``: of all."""
 
     __slots__ = ("befores", "blocks", "size")
 
-    def __init__(self, blocks: list[list[Any]]) -> None:
-        self.blocks: list[list[Any]] = blocks
+    def __init__(self, blocks: list[Any]) -> None:
+        self.blocks: list[Any] = blocks
         self.size: int = sum(map(len, blocks))
-        self.befores: list[int] = [0]  # how many stand before each block, as far as it is known
+        # How many stand before each block, as far as it is known; None until somebody asks.
+        self.befores: list[int] | None = None
 
     def changed(self, at: int, by: int) -> None:
         """A block has so many elements more, or less if negative; or it has been split or taken out."""
         self.size += by
-        if len(self.befores) > at + 1:
-            del self.befores[at + 1 :]
+        befores = self.befores
+        if befores is not None and len(befores) > at + 1:
+            del befores[at + 1 :]
+
+    def _known(self) -> list[int]:
+        if self.befores is None:
+            self.befores = [0]
+        return self.befores
 
     def before(self, at: int) -> int:
         """How many elements stand before a block."""
-        befores, blocks = self.befores, self.blocks
+        befores, blocks = self._known(), self.blocks
         known = len(befores)
         while known <= at:
             befores.append(befores[known - 1] + len(blocks[known - 1]))
@@ -36,7 +43,7 @@ class Places:
 
     def locate(self, rank: int) -> tuple[int, int]:
         """The block of a rank that is taken, and how many stand before that block; looked for from the nearer end."""
-        befores, blocks = self.befores, self.blocks
+        befores, blocks = self._known(), self.blocks
         if rank < befores[-1]:
             at = bisect_right(befores, rank) - 1
             return at, befores[at]
@@ -59,4 +66,5 @@ class Places:
         """Assert what the class promises; for tests."""
         assert all(self.blocks)
         assert self.size == sum(map(len, self.blocks))
-        assert self.befores == [sum(map(len, self.blocks[:at])) for at in range(len(self.befores))]
+        befores = self._known()
+        assert befores == [sum(map(len, self.blocks[:at])) for at in range(len(befores))]

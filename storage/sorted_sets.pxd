@@ -1,6 +1,15 @@
 cimport cython
 from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.places cimport Places
+from januskv.storage.packed_scores cimport (
+    cut_out,
+    names_in,
+    pairs_in,
+    rank_in,
+    score_in,
+    with_score,
+    without,
+)
 
 cdef class Order:
     cdef public list members, scores, heads
@@ -9,6 +18,8 @@ cdef class Order:
     cpdef remove(self, object score, bytes member)
     @cython.locals(members=list, scores=list)
     cpdef _cut(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
+    @cython.locals(members=list, scores=list, at=Py_ssize_t, place=Py_ssize_t, pair=tuple)
+    cpdef pop(self, bint at_low)
     @cython.locals(scores=list)
     cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
     cpdef Py_ssize_t rank(self, object score, bytes member) except -1
@@ -18,12 +29,24 @@ cdef class Order:
 
 cdef class SortedSet:
     cdef public Order order
-    cdef public dict scores
-    cdef public Py_ssize_t most, longest
+    cdef public dict by_name
+    cdef public bytes packed
+    cdef public int most, longest
+    cpdef _pack(self)
+    cpdef dict _unpack(self)
     cpdef Order ordered(self)
+    @cython.locals(text=bytes, scores=dict, order=Order)
     cpdef set(self, bytes member, object score)
     cpdef discard(self, object members)
+    @cython.locals(scores=dict)
+    cpdef bint _discard(self, bytes member) except -1
+    cpdef score(self, bytes member)
+    cpdef Py_ssize_t place(self, object score, bytes member) except -1
+    cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(order=Order, scores=dict, taken=list, size=Py_ssize_t)
     cpdef cut(self, Py_ssize_t start, Py_ssize_t stop)
+    cpdef _report(self, Keyspace keyspace, bytes key, str event, list removed)
     cpdef rank(self, bytes member)
     cpdef take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
 

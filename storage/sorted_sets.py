@@ -1,10 +1,11 @@
 """Sorted sets: members (bytes) with scores (float), in order of score, then of member.
 
-    scores    member -> score
-    order     the members in order, in blocks; None while the set is small, or until somebody asks
+    packed    a small set as one string, see packed_scores.py; None where the set is big, or has long members
+    by_name   member -> score, of a big set
+    order     the members of a big set in order, in blocks; None until somebody asks
 
-A small set sorts its members when their order is asked for. A big one keeps them in blocks of up to BLOCK
-members, found by bisection; ``heads`` are the first (score, member) of each.
+A big set keeps its members in blocks of up to BLOCK, found by bisection; ``heads`` are the first (score, member) of
+each. One that shrinks to half of SMALL members is packed again.
 """
 
 from __future__ import annotations
@@ -12,16 +13,29 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from math import inf, nextafter
 from typing import Any, ClassVar, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .packed_scores import (
+    EMPTY,
+    MOST_MEMBERS,
+    cut_out,
+    names_in,
+    packed,
+    pairs_in,
+    rank_in,
+    score_in,
+    with_score,
+    without,
+)
 from .places import Places
 from .values import name_to_json
 
 BLOCK: Final = 1024
-SMALL: Final = 64
+SMALL: Final = MOST_MEMBERS
 
 Pair = tuple[bytes, float]
 
@@ -92,10 +106,6 @@ class Order:
         at = max(bisect_right(self.heads, (score, member)) - 1, 0)
         return self.places.before(at) + self._place(at, score, member)
 
-    def rank_of_score(self, score: float) -> int:
-        """How many members have a lower score."""
-        return self.rank(score, b"")
-
     def slice(self, start: int, stop: int) -> list[Pair]:
         """Pairs from one rank up to another, without it. O(log n + m)."""
         found: list[Pair] = []
@@ -137,6 +147,15 @@ class Order:
             self._cut(at, place, count)
             stop -= count
 
+    def pop(self, at_low: bool) -> Pair:
+        """Take the first or the last member out, and give it with its score."""
+        at = 0 if at_low else len(self.members) - 1
+        members, scores = self.members[at], self.scores[at]
+        place = 0 if at_low else len(members) - 1
+        pair = members[place], scores[place]
+        self._cut(at, place, 1)
+        return pair
+
     def check(self, scores: dict[bytes, float]) -> None:
         """Assert what the class promises; for tests."""
         assert len(self.members) == len(self.scores) == len(self.heads)
@@ -154,90 +173,164 @@ class SortedSet:
     """Members with scores. Methods that take a keyspace and a key report to its feed."""
 
     kind: ClassVar[str] = "zset"
-    __slots__ = ("longest", "most", "order", "scores")
+    __slots__ = ("by_name", "longest", "most", "order", "packed")
 
     def __init__(self, scores: dict[bytes, float] | None = None) -> None:
-        self.scores: dict[bytes, float] = {} if scores is None else scores
         self.order: Order | None = None
+        self.by_name: dict[bytes, float] | None = None
+        self.packed: bytes | None = EMPTY
         self.most = self.longest = 0  # before removals: how many members there were, how long a removed one was
+        if scores is not None:
+            self.packed = None
+            self.by_name = scores
+            if len(scores) <= SMALL:
+                self._pack()
 
     def __len__(self) -> int:
-        return len(self.scores)
+        return len(self.by_name) if self.packed is None else self.packed[0]  # type: ignore[arg-type]
+
+    def _pack(self) -> None:
+        """Make a small set of a big one, if its members are short enough."""
+        assert self.by_name is not None
+        text = packed(self.by_name)
+        if text is not None:
+            self.packed = text
+            self.by_name = self.order = None
+
+    def _unpack(self) -> dict[bytes, float]:
+        """Make a big set of a small one."""
+        self.by_name = self.scores
+        self.packed = None
+        return self.by_name
 
     def ordered(self) -> Order:
-        """The members in order; made where it is not kept."""
+        """The members of a big set in order; made where it is not kept."""
         if self.order is None:
-            self.order = Order(sorted(self.scores.items(), key=_by_score))
+            self.order = Order(in_order(self.scores))
         return self.order
 
     # ------------------------------------------------------------ without a report
 
     def set(self, member: bytes, score: float) -> None:
         """Give a member its score, whether it is there or not. O(log n)."""
+        text = self.packed
+        if text is not None:
+            text = with_score(text, member, score)
+            if text is not None and text[0] <= SMALL:
+                self.packed = text
+                return
+            scores = self._unpack()
+        else:
+            scores = self.by_name  # type: ignore[assignment]
         order = self.order
         if order is not None:
-            if len(self.scores) <= SMALL:
-                self.order = None
-            else:
-                old = self.scores.get(member)
-                if old is not None:
-                    order.remove(old, member)
-                order.add(score, member)
-        self.scores[member] = score
+            old = scores.get(member)
+            if old is not None:
+                order.remove(old, member)
+            order.add(score, member)
+        scores[member] = score
 
     def discard(self, members: Iterable[bytes]) -> list[bytes]:
         """Remove members; those that were there. O(log n) each."""
         found = []
-        self.most = max(self.most, len(self.scores))
+        self.most = max(self.most, len(self))
         for member in members:
-            score = self.scores.pop(member, None)
-            if score is None:
-                continue
-            found.append(member)
-            self.longest = max(self.longest, len(member))
-            if self.order is not None:
-                if len(self.scores) <= SMALL:
-                    self.order = None
-                else:
-                    self.order.remove(score, member)
+            if self._discard(member):
+                self.longest = max(self.longest, len(member))
+                found.append(member)
         return found
+
+    def _discard(self, member: bytes) -> bool:
+        """Remove a member; whether it was there."""
+        if self.packed is not None:
+            text = without(self.packed, member)
+            if text is None:
+                return False
+            self.packed = text
+            return True
+        scores = self.by_name
+        assert scores is not None
+        score = scores.pop(member, None)
+        if score is None:
+            return False
+        if self.order is not None:
+            self.order.remove(score, member)
+        if len(scores) == SMALL // 2:
+            self._pack()
+        return True
 
     def cut(self, start: int, stop: int) -> list[Pair]:
         """Remove the members from one rank up to another, without that, and give them. O(log n + m)."""
+        self.most = max(self.most, len(self))
+        if self.packed is not None:
+            taken = pairs_in(self.packed, start, stop)
+            self.packed = cut_out(self.packed, start, stop)
+            for member, _ in taken:
+                self.longest = max(self.longest, len(member))
+            return taken
         order = self.ordered()
+        scores = self.by_name
+        assert scores is not None
+        size = len(scores)
+        if stop - start == 1 and size - 1 != SMALL // 2 and (start == 0 or stop == size):
+            pair = order.pop(start == 0)
+            del scores[pair[0]]
+            self.longest = max(self.longest, len(pair[0]))
+            return [pair]
         taken = order.slice(start, stop)
-        self.most = max(self.most, len(self.scores))
+        was_big = size > SMALL // 2
         for member, _ in taken:
-            del self.scores[member]
+            del scores[member]
             self.longest = max(self.longest, len(member))
-        if len(self.scores) <= SMALL:
-            self.order = None
-        else:
-            order.cut(start, stop)
+        order.cut(start, stop)
+        if was_big and len(scores) <= SMALL // 2:
+            self._pack()
         return taken
 
     # ------------------------------------------------------------ looking
 
+    @property
+    def scores(self) -> dict[bytes, float]:
+        """Members with their scores, in no order; not to be changed."""
+        if self.packed is not None:
+            return dict(pairs_in(self.packed, 0, SMALL))
+        assert self.by_name is not None
+        return self.by_name
+
+    def score(self, member: bytes) -> float | None:
+        """The score of a member; None if it is not there."""
+        if self.packed is not None:
+            return score_in(self.packed, member)
+        return self.by_name.get(member)  # type: ignore[union-attr]
+
+    def place(self, score: float, member: bytes) -> int:
+        """How many members stand before a place, which need not be taken."""
+        return self.ordered().rank(score, member) if self.packed is None else rank_in(self.packed, score, member)
+
     def rank(self, member: bytes) -> int | None:
         """How many members stand before one; None if it is not there."""
-        score = self.scores.get(member)
-        return None if score is None else self.ordered().rank(score, member)
+        score = self.score(member)
+        return None if score is None else self.place(score, member)
+
+    def names(self, start: int, stop: int) -> list[bytes]:
+        """Members from one rank up to another, without it, in order."""
+        return self.ordered().names(start, stop) if self.packed is None else names_in(self.packed, start, stop)
 
     def slice(self, start: int, stop: int) -> list[Pair]:
         """Pairs from one rank up to another, without it, in order."""
-        return self.ordered().slice(start, stop)
+        return self.ordered().slice(start, stop) if self.packed is None else pairs_in(self.packed, start, stop)
 
     def ranks_by_score(self, low: float, high: float, low_open: bool, high_open: bool) -> tuple[int, int]:
         """First rank and end (exclusive) of the members with scores in a range; its ends are excluded where open."""
-        order, size = self.ordered(), len(self.scores)
+        size = len(self)
         if low_open:
-            start = size if low == inf else order.rank_of_score(nextafter(low, inf))
+            start = size if low == inf else self.place(nextafter(low, inf), b"")
         else:
-            start = order.rank_of_score(low)
+            start = self.place(low, b"")
         if high_open:
-            stop = order.rank_of_score(high)
+            stop = self.place(high, b"")
         else:
-            stop = size if high == inf else order.rank_of_score(nextafter(high, inf))
+            stop = size if high == inf else self.place(nextafter(high, inf), b"")
         return start, max(start, stop)
 
     def ranks_by_name(self, low: bytes | None, high: bytes | None) -> tuple[int, int]:
@@ -245,10 +338,9 @@ class SortedSet:
 
         None is open-ended. All members have the same score, or the answer is arbitrary.
         """
-        order = self.ordered()
-        score = order.heads[0][0]
-        start = 0 if low is None else order.rank(score, low)
-        stop = len(self.scores) if high is None else order.rank(score, high)
+        score = self.slice(0, 1)[0][1]
+        start = 0 if low is None else self.place(score, low)
+        stop = len(self) if high is None else self.place(score, high)
         return start, max(start, stop)
 
     # ------------------------------------------------------------ reported
@@ -268,7 +360,7 @@ class SortedSet:
     def _report(self, keyspace: Keyspace, key: bytes, event: str, removed: list[bytes]) -> None:
         if removed:
             keyspace.changed(event, key, ("zset.remove", tuple(removed)))
-            if not self.scores:
+            if not len(self):
                 keyspace.delete(key)
 
     # ------------------------------------------------------------ as a value
@@ -279,17 +371,20 @@ class SortedSet:
 
     def encoding(self, config: Any) -> str:
         """What OBJECT ENCODING says, by Redis' thresholds; one that has shrunk is what it was."""
-        small = max(self.most, len(self.scores)) <= config.zset_max_listpack_entries
+        small = max(self.most, len(self)) <= config.zset_max_listpack_entries
         longest = max(self.longest, *map(len, self.scores)) if small else 0
         return "listpack" if small and longest <= config.zset_max_listpack_value else "skiplist"
 
     @property
     def size_bytes(self) -> int:
         """Memory that the set takes, nearly."""
-        size = 60 + sys.getsizeof(self.scores)
-        some = list(self.scores)[:5]
-        size += len(self.scores) * (24 + sum(map(sys.getsizeof, some)) // len(some)) if some else 0
-        return size if self.order is None else size + 20 * len(self.scores)
+        size = sys.getsizeof(self)
+        if self.packed is not None:
+            return size + sys.getsizeof(self.packed)
+        scores = self.scores
+        some = list(islice(scores, 5))
+        size += sys.getsizeof(scores) + len(scores) * (24 + sum(map(sys.getsizeof, some)) // len(some)) if some else 0
+        return size if self.order is None else size + 20 * len(scores)
 
     def copy(self) -> SortedSet:
         """An independent sorted set with the same members."""
@@ -308,7 +403,12 @@ class SortedSet:
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
-        if self.order is not None:
+        assert (self.packed is None) is (self.by_name is not None)
+        if self.packed is not None:
+            assert self.order is None
+            assert len(self) <= SMALL
+            assert self.slice(0, len(self)) == in_order(self.scores)
+        elif self.order is not None:
             self.order.check(self.scores)
 
 

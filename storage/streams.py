@@ -5,8 +5,9 @@ flat tuple ``(name, value, name, value ...)``.
 
 Blocks hold as many entries as Redis' nodes do (``stream-node-max-entries`` and ``-bytes``, counted in the
 bytes of Redis' listpacks), because approximate trimming removes whole nodes and that is visible. The last
-block is open (two lists); the others are packed into one byte string each, where an entry takes its values
-and some 30 bytes. At most one of those, the one last looked into, is unpacked at a time.
+RUN entries and up to as many more stand in two lists; those before them are packed into byte strings (runs), where
+an entry takes its values and some 30 bytes. At most one block besides the last one, the one last looked into, is unpacked
+at a time.
 
     blocks   [Block, Block, ...]       bases   [first id of each block]   -> bisect finds an id's block
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import marshal
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StorageError
 from .stream_groups import Group
@@ -35,6 +36,9 @@ Entry = tuple[int, Fields]
 # Redis' nodes are limited to 1 GiB; entries are limited here too, since a block is unpacked as a whole.
 MOST_BYTES = 1 << 30
 MOST_ENTRIES = 10_000
+
+# So many entries at the end of a stream are never packed; when there are twice as many, the older half is.
+RUN: Final = 16
 
 _EMPTY_LISTPACK = 7
 _ENTRY_SIZES = 56  # what an entry of an open block costs besides its fields: id, slots in two lists
@@ -99,13 +103,15 @@ def element_bytes(text: bytes) -> int:
 
 
 class Block:
-    """Some consecutive entries: open as lists of ids and fields, packed as bytes, or both if unchanged since.
+    """Some consecutive entries: packed in runs, as lists of ids and fields, or both.
 
+    The first ``run_count`` entries are in the runs. The lists, where there are any, hold those from number ``start``
+    on: all (0), or only those that are in no run (``run_count``).
     ``base`` and ``top`` are the first and last id that were ever in it; ``deleted`` counts those gone, and
     ``size`` is what Redis' node would take without its two counters: both decide when it is full.
     """
 
-    __slots__ = ("base", "count", "deleted", "ids", "names", "packed", "rows", "size", "top")
+    __slots__ = ("base", "count", "deleted", "ids", "names", "rows", "run_count", "runs", "size", "start", "top")
 
     def __init__(self, base: int, names: Fields) -> None:
         self.base: int = base
@@ -115,7 +121,9 @@ class Block:
         self.deleted: int = 0
         self.ids: list[int] | None = []
         self.rows: list[Fields] | None = []
-        self.packed: bytes | None = None
+        self.start: int = 0
+        self.runs: list[bytes] = []
+        self.run_count: int = 0
         self.size: int = (
             _EMPTY_LISTPACK
             + integer_bytes(len(names))
@@ -129,7 +137,7 @@ class Block:
         return size + entry_bytes >= most_bytes or self.count + self.deleted >= most_entries
 
     def append(self, entry_id: int, fields: Fields) -> None:
-        """Take an entry behind the last one. The block is open and is no longer packed."""
+        """Take an entry behind the last one. The block has lists."""
         names = self.names
         width = len(names)
         if fields[::2] == names:  # share the names' objects
@@ -157,30 +165,59 @@ class Block:
         assert self.rows is not None
         self.ids.append(entry_id)
         self.rows.append(fields)
+        if self.count - self.run_count >= 2 * RUN:
+            self.pack(RUN)
+
+    def pack(self, left: int) -> None:
+        """Pack the entries of the lists but for the last ones, so many, and take them out of the lists."""
+        ids, rows = self.ids, self.rows
+        assert ids is not None
+        assert rows is not None
+        begin, end = self.run_count - self.start, len(ids) - left
+        if begin < end:
+            base_ms = self.base >> SEQ_BITS
+            some = ids[begin:end]
+            ms = [(each >> SEQ_BITS) - base_ms for each in some]
+            self.runs.append(marshal.dumps((ms, [each & MAX_PART for each in some], self.names, rows[begin:end])))
+            self.run_count += end - begin
+        del ids[:end], rows[:end]
+        self.start = self.run_count
 
     def seal(self) -> None:
-        """Pack the entries if they are not, and drop the lists."""
-        if self.packed is None:
-            ids = self.ids
-            assert ids is not None
-            base_ms = self.base >> SEQ_BITS
-            ms = [(each >> SEQ_BITS) - base_ms for each in ids]
-            self.packed = marshal.dumps((ms, [each & MAX_PART for each in ids], self.names, self.rows))
+        """Pack the entries that are not, and drop the lists."""
+        self.pack(0)
         self.ids = self.rows = None
 
+    def resume(self) -> None:
+        """Have lists for new entries."""
+        self.ids, self.rows = [], []
+        self.start = self.run_count
+
     def open(self) -> None:
-        """Unpack the entries."""
-        assert self.packed is not None
-        ms, seqs, self.names, self.rows = marshal.loads(self.packed)
+        """Have all entries in the lists."""
+        ids: list[int] = []
+        rows: list[Fields] = []
         base_ms = self.base >> SEQ_BITS
-        self.ids = [(base_ms + part) << SEQ_BITS | seq for part, seq in zip(ms, seqs, strict=True)]
+        for run in self.runs:
+            ms, seqs, self.names, some = marshal.loads(run)
+            ids += [(base_ms + part) << SEQ_BITS | seq for part, seq in zip(ms, seqs, strict=True)]
+            rows += some
+        if self.ids is not None:
+            assert self.rows is not None
+            ids += self.ids
+            rows += self.rows
+        self.ids, self.rows, self.start = ids, rows, 0
+
+    def begins_by(self, entry_id: int) -> bool:
+        """Whether the lists hold all entries from an id on."""
+        return self.ids is not None and (self.start == 0 or (len(self.ids) > 0 and self.ids[0] <= entry_id))
 
     def size_bytes(self) -> int:
         """About how much memory it takes."""
-        if self.packed is not None:
-            return 200 + len(self.packed)
-        assert self.rows is not None
-        return 200 + sum([_ENTRY_SIZES + 56 + sum([33 + len(text) for text in row[1::2]]) for row in self.rows])
+        size = 200 + sum([41 + len(run) for run in self.runs])
+        if self.rows is not None:
+            size += sum([_ENTRY_SIZES + 56 + sum([33 + len(text) for text in row[1::2]]) for row in self.rows])
+        return size
 
 
 # ---------------------------------------------------------------- streams
@@ -258,21 +295,22 @@ class Stream:
                     self.warm = None
             return None
         if block.ids is None:
-            block.open()
+            block.resume()
         elif self.warm is block:
             self.warm = None
-        block.packed = None
         return block
 
     # ------------------------------------------------------------ reading
 
     def opened(self, block: Block) -> Block:
-        """The block with its lists; the one that was unpacked before it is packed again."""
+        """The block with all entries in its lists; the one that was unpacked before it is packed again."""
         if block.ids is None:
             if self.warm is not None:
                 self.warm.seal()
             block.open()
             self.warm = block
+        elif block.start:
+            block.open()
         return block
 
     def range(self, start: int, end: int, most: int = -1) -> list[Entry]:
@@ -283,7 +321,8 @@ class Stream:
         while index < len(blocks) and blocks[index].base <= end and most != 0:
             block = blocks[index]
             if block.top >= start:
-                block = self.opened(block)
+                if not block.begins_by(start):
+                    block = self.opened(block)
                 ids, rows = block.ids, block.rows
                 assert ids is not None
                 assert rows is not None
@@ -321,7 +360,9 @@ class Stream:
         index = bisect_right(self.bases, entry_id) - 1
         if index < 0 or self.blocks[index].top < entry_id:
             return None
-        block = self.opened(self.blocks[index])
+        block = self.blocks[index]
+        if not block.begins_by(entry_id):
+            block = self.opened(block)
         ids, rows = block.ids, block.rows
         assert ids is not None
         assert rows is not None
@@ -340,7 +381,8 @@ class Stream:
         """The id of the last entry, 0 if there is none."""
         if not self.length:
             return 0
-        ids = self.opened(self.blocks[-1]).ids
+        block = self.blocks[-1]
+        ids = block.ids or self.opened(block).ids
         assert ids is not None
         return ids[-1]
 
@@ -367,12 +409,12 @@ class Stream:
         return True
 
     def cut(self, block: Block, low: int, high: int) -> None:
-        """Take entries out of an open block, of which some are left."""
+        """Take entries out of a block that has all in its lists, of which some are left."""
         assert block.ids is not None
         assert block.rows is not None
         del block.ids[low:high]
         del block.rows[low:high]
-        block.packed = None
+        block.runs, block.run_count = [], 0
         block.count -= high - low
         block.deleted += high - low
 
@@ -489,7 +531,8 @@ class Stream:
         for block in self.blocks:
             other = Block(block.base, ())
             other.top, other.names, other.count = block.top, block.names, block.count
-            other.deleted, other.size, other.packed = block.deleted, block.size, block.packed
+            other.deleted, other.size, other.start = block.deleted, block.size, block.start
+            other.runs, other.run_count = list(block.runs), block.run_count
             other.ids = None if block.ids is None else list(block.ids)
             other.rows = None if block.rows is None else list(block.rows)
             twin.blocks.append(other)
@@ -548,6 +591,8 @@ class Stream:
         assert unpacked in ([], [self.warm])
         before = -1
         for block in self.blocks:
+            assert block.start in (0, block.run_count)
+            assert block.count - block.run_count < 2 * RUN or block is self.blocks[-1] or block is self.warm
             ids, rows = self.opened(block).ids, block.rows
             assert ids is not None
             assert rows is not None

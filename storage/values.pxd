@@ -1,5 +1,7 @@
 cimport cython
+from januskv.storage.small_hashes cimport SmallHash, small
 
+cpdef object compact(object value)
 @cython.locals(text=str)
 cpdef object element_from_json(object value)
 @cython.locals(text=str)

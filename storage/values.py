@@ -4,7 +4,7 @@
 |-------------------------------|--------|--------------------------------------------------------------|
 | bytes                         | string | byte string; also a JSON string, as its UTF-8                |
 | int, float, True/False, NULL  | string | JSON number, boolean, null (``NULL``: None would mean absent)|
-| dict: bytes -> element        | hash   | hash and JSON object                                         |
+| dict: bytes -> element        | hash   | hash and JSON object; a small one is a ``SmallHash``         |
 | list of elements              | list   | list and JSON array                                          |
 | set of bytes                  | set    | set; to JSON an array, in no order                           |
 
@@ -23,26 +23,12 @@ from typing import Any, Final
 
 import orjson
 
+from .null import NULL, Null
+from .small_hashes import SmallHash, small
+
 # So deep may JSON values be nested. orjson, which writes the replies, takes 254.
 MOST_DEPTH: Final = 128
 
-
-class Null:
-    """The JSON null inside a keyspace; there is one instance, ``NULL``."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "NULL"
-
-    def __copy__(self) -> Null:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Null:
-        return self
-
-
-NULL: Final = Null()
 
 KINDS: dict[type, str] = {
     bytes: "string",
@@ -70,6 +56,14 @@ def is_series(value: object) -> bool:
 # ---------------------------------------------------------------- JSON
 
 
+def compact(value: Any) -> object:
+    """A value of a key in the form that takes the least memory. O(members) of what may be small."""
+    if type(value) is dict:
+        held = small(value)
+        return value if held is None else held
+    return value
+
+
 def element_from_json(value: Any) -> object:
     """Take one parsed JSON value as a hash field's or list's element."""
     if type(value) is str:
@@ -89,7 +83,7 @@ def from_json(value: Any) -> object:
     if value is None:
         return NULL
     if kind is dict:
-        return {name.encode(): element_from_json(item) for name, item in value.items()}
+        return compact({name.encode(): element_from_json(item) for name, item in value.items()})
     return [element_from_json(item) for item in value]
 
 
@@ -122,6 +116,8 @@ def to_json(value: Any) -> Any:
         return value
     if value is NULL:
         return None
+    if kind is SmallHash:
+        return value.as_json(text_from_bytes)
     if kind is dict:
         return {name_to_json(name): element_to_json(item) for name, item in value.items()}
     if kind is list:

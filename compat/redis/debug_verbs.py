@@ -26,7 +26,9 @@ from januskv.storage.clock import ShiftedClock
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
-from januskv.storage.values import NULL, kind_of, to_json
+from januskv.storage.null import NULL
+from januskv.storage.small_hashes import SmallHash
+from januskv.storage.values import kind_of, to_json
 
 from .args import Args
 from .encoding import encoding_of
@@ -199,7 +201,7 @@ def debug_protocol(ctx: Context, argv: list[bytes]) -> Reply:
 
 def canonical(value: Any) -> bytes:
     """A value, or a part of one, as bytes that are equal for equal values: members in order, types told apart."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | SmallHash):
         named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
         parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, canonical(member))]
         kind = b"object"

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from januskv.compat.config import Config
+from januskv.storage.hashes import Hash, TimedHash
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN
@@ -37,8 +38,8 @@ def _string(value: object, config: Config) -> str:
     return "embstr" if len(text) <= _EMBEDDED else "raw"
 
 
-def _hash(value: dict[bytes, Any], config: Config) -> str:
-    listpack = "listpack" if type(value) is dict else "listpackex"
+def _hash(value: Hash, config: Config) -> str:
+    listpack = "listpackex" if type(value) is TimedHash else "listpack"
     if len(value) > config.hash_max_listpack_entries:
         return "hashtable"
     most = config.hash_max_listpack_value

@@ -63,7 +63,7 @@ def coordinates(ctx: Context, place: Place) -> Reply:
 
 def place_at(held: SortedSet | None, member: bytes) -> Place | None:
     """Where a member is."""
-    score = None if held is None else held.scores.get(member)
+    score = None if held is None else held.score(member)
     return None if score is None else decode(int(score))
 
 

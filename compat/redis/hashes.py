@@ -16,8 +16,10 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.hashes import Hash, hash_at, put_fields, remove_fields
+from januskv.storage.hashes import Fields, Hash, hash_at, put_fields, remove_fields
+from januskv.storage.lists import texts_of
 from januskv.storage.numbers import add_as_text
+from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
@@ -41,7 +43,7 @@ def text(value: Any) -> Reply:
     return value if value is None or type(value) is bytes else text_of(value)
 
 
-def _pairs(argv: list[bytes], verb: str) -> Hash:
+def _pairs(argv: list[bytes], verb: str) -> Fields:
     """The fields and values behind a key."""
     if len(argv) == 4:
         return {argv[2]: argv[3]}
@@ -192,6 +194,8 @@ def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N fields
     """
     held = read_hash(ctx, argv[1]) or {}
+    if isinstance(held, SmallHash) and ctx.client is not None and ctx.client.protocol == 2:
+        return texts_of(held.flat())  # what a map is there, without making one
     if len(held) > MANY:
         three = ctx.client is not None and ctx.client.protocol == 3
         head = b"%%%d\r\n" % len(held) if three else b"*%d\r\n" % (2 * len(held))

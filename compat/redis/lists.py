@@ -8,9 +8,10 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
-from januskv.resp.replies import NULL_ARRAY, OK, Reply
+from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.lists import as_list, bounds, keep, pop, positions, push, remove_at, texts_of
+from januskv.storage.long_lists import LongList
 from januskv.storage.values import kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
@@ -178,6 +179,10 @@ def lrange(ctx: Context, argv: list[bytes]) -> Reply:
     if items is None:
         return []
     first, end = bounds(len(items), start, stop)
+    if isinstance(items, LongList) and ctx.client is not None and end - first <= MANY:
+        wire = items.framed(first, end, b"$", b"\r\n")  # without an object for each element
+        if wire is not None:
+            return RawReply(b"*%d\r\n%b" % (end - first, wire))
     found = items[first:end]
     if len(found) > MANY:
         return items_in_slices(ctx, found, b"*%d\r\n" % len(found), texts_of)

@@ -81,7 +81,7 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
     if value is None:
         return None
     if field is not None:
-        found = value.get(field) if isinstance(value, dict) else None
+        found = value.get(field) if kind_of(value) == "hash" else None
         return None if found is None else text_of(found)
     return text_of(value) if kind_of(value) == "string" else None
 

@@ -131,7 +131,7 @@ def zadd(ctx: Context, argv: list[bytes]) -> Reply:
         except NotAFloat:
             raise RespError(SYNTAX_ERROR if argv[2].upper() in _OPTIONS else _NOT_A_FLOAT) from None
         held = as_sorted_set(keyspace.get(name))
-        old = None if held is None else held.scores.get(argv[3])
+        old = None if held is None else held.score(argv[3])
         if old is None or old != score:
             put_scores(keyspace, name, held, {argv[3]: score}, "zadd")
         return 1 if old is None else 0
@@ -145,13 +145,12 @@ def zadd(ctx: Context, argv: list[bytes]) -> Reply:
     held = as_sorted_set(keyspace.get(name))
     if options.increment:
         return increment(ctx, name, held, pairs[0][0], pairs[0][1], options)
-    scores = {} if held is None else held.scores
     put: dict[bytes, float] = {}
     added = updated = 0
     for member, score in pairs:
         old = put.get(member)
         if old is None:
-            old = scores.get(member)
+            old = None if held is None else held.score(member)
         if not options.wants(old, score):
             continue
         if old is None:
@@ -170,7 +169,7 @@ def increment(
     ctx: Context, name: bytes, held: SortedSet | None, member: bytes, amount: float, options: _Adding
 ) -> Reply:
     """Add to the score of a member, which begins at 0; the new score, None where the options do not let it happen."""
-    old = None if held is None else held.scores.get(member)
+    old = None if held is None else held.score(member)
     score = amount if old is None else old + amount
     if score != score:
         raise RespError(_NAN)
@@ -228,7 +227,7 @@ def zscore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     held = read_sorted_set(ctx, argv[1])
-    return None if held is None else held.scores.get(argv[2])
+    return None if held is None else held.score(argv[2])
 
 
 @verbs.verb("ZMSCORE", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="6.2.0")
@@ -240,7 +239,7 @@ def zmscore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N members asked for
     """
     held = read_sorted_set(ctx, argv[1])
-    return [None if held is None else held.scores.get(member) for member in argv[2:]]
+    return [None if held is None else held.score(member) for member in argv[2:]]
 
 
 def rank_verb(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
@@ -256,7 +255,7 @@ def rank_verb(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
         return NULL_ARRAY if with_score else None
     if reverse:
         rank = len(held) - 1 - rank
-    return [rank, held.scores[argv[2]]] if with_score else rank
+    return [rank, held.score(argv[2])] if with_score else rank
 
 
 @verbs.verb("ZRANK", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
@@ -336,9 +335,9 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
         held = read_sorted_set(ctx, argv[1])
         if held is None:
             return []
-        first, end = bounds(len(held.scores), start, stop)
+        first, end = bounds(len(held), start, stop)
         if end - first <= MANY:
-            return held.ordered().names(first, end)
+            return held.names(first, end)
         return shown(ctx, held.slice(first, end), False)
     return range_verb(ctx, argv, None, None)
 
@@ -529,7 +528,10 @@ def pop_verb(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     if held is None or not count:
         return []
     taken = pop(ctx, argv[1], held, at_low, count)
-    return list(taken[0]) if len(argv) == 2 else shown(ctx, taken, True)
+    if len(argv) == 2:
+        member, score = taken[0]
+        return [member, score]
+    return shown(ctx, taken, True)
 
 
 @verbs.verb("ZPOPMIN", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")

@@ -22,7 +22,8 @@ from typing import Any, Final
 import msgpack
 
 from januskv import storage
-from januskv.storage.values import NULL
+from januskv.storage.null import NULL
+from januskv.storage.small_hashes import SmallHash
 
 BIG_INTEGER: Final = 1
 TUPLE: Final = 2
@@ -65,12 +66,14 @@ def _modules() -> Iterator[Any]:
             yield importlib.import_module(f"{storage.__name__}.{info.name}")
 
 
-def _extend(value: Any) -> msgpack.ExtType:
+def _extend(value: Any) -> Any:
     kind = type(value)
     if kind is tuple:
         return msgpack.ExtType(TUPLE, pack(list(value)))
     if kind is int:
         return msgpack.ExtType(BIG_INTEGER, b"%d" % value)
+    if kind is SmallHash:
+        return value.to_dict()
     if value is NULL:
         return msgpack.ExtType(JSON_NULL, b"")
     if kind is set:

@@ -28,12 +28,13 @@ from januskv.storage.events import EventSeries
 from januskv.storage.hashes import TimedHash
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
+from januskv.storage.null import NULL
 from januskv.storage.samples import MOST_TIME, SampleSeries
 from januskv.storage.sessions import Session
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.stream_groups import Group
 from januskv.storage.streams import MAX_ID, Stream, id_text
-from januskv.storage.values import NULL, kind_of, text_from_bytes
+from januskv.storage.values import kind_of, text_from_bytes
 
 Entry = dict[str, Any]
 

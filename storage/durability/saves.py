@@ -28,8 +28,9 @@ from typing import Any, Final
 import orjson
 
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.null import NULL
 from januskv.storage.sessions import Session
-from januskv.storage.values import NULL, from_json, is_series, name_to_json, to_json
+from januskv.storage.values import compact, from_json, is_series, name_to_json, to_json
 
 from .codec import pack, unpack
 
@@ -176,7 +177,7 @@ def _value(value: Any) -> object:
         except binascii.Error:
             pass  # text of a user that looks like ours
     if type(value) is dict:
-        return {name.encode(): _element(item) for name, item in value.items()}
+        return compact({name.encode(): _element(item) for name, item in value.items()})
     if type(value) is list:
         return [_element(item) for item in value]
     return from_json(value)

@@ -14,7 +14,8 @@ from januskv.storage.lists import EFFECTS, as_list, keep, pop, positions, push, 
 from januskv.storage.long_lists import LongList
 from januskv.storage.store import Store
 
-items = st.lists(st.integers(0, 9).map(lambda n: b"%d" % n), min_size=1, max_size=12)
+numbers = st.integers(0, 9).map(lambda n: b"%d" % n)
+items = st.lists(numbers | numbers | numbers | st.just(3), min_size=1, max_size=12)  # 3: not a string
 ends = st.booleans()
 steps = st.one_of(
     st.tuples(st.just("push"), ends, items),
@@ -30,10 +31,10 @@ steps = st.one_of(
 @pytest.fixture(autouse=True, scope="module")
 def small_blocks() -> Any:
     """Blocks so small that a few elements fill several."""
-    before = long_lists.BLOCK, lists.LONG
-    long_lists.BLOCK, lists.LONG = 4, 6  # type: ignore[misc]
+    before = long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG
+    long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG = 4, 2, 3, 6  # type: ignore[misc]
     yield
-    long_lists.BLOCK, lists.LONG = before  # type: ignore[misc]
+    long_lists.BLOCK, long_lists.LEAST_OPEN, long_lists.SMALL_BLOCK, lists.LONG = before  # type: ignore[misc]
 
 
 @given(
@@ -68,6 +69,9 @@ def test_programs(start: list[bytes], program: list[tuple[str, Any, Any]]) -> No
         elif name == "look":
             first, end = int(one * size), int(two * size)
             assert held[first:end] == model[first:end]
+            whole = [b"$%d\n%b\n" % (len(item), item) for item in model[first:end] if isinstance(item, bytes)]
+            framed = held.framed(first, max(first, end), b"$", b"\n")
+            assert framed == (b"".join(whole) if len(whole) == len(model[first:end]) else None)
             for rank in (1, 2, -1, -2):
                 assert positions(held, b"3", rank, 2, 7) == positions(model, b"3", rank, 2, 7)
         held.check()

@@ -13,7 +13,7 @@ from januskv.storage.clock import ManualClock
 from januskv.storage.sorted_sets import EFFECTS, SortedSet, as_sorted_set, in_order, put_scores
 from januskv.storage.store import Store
 
-names = st.integers(0, 60).map(lambda number: b"m%d" % number)
+names = st.integers(0, 60).map(lambda number: b"m%d" % number if number < 58 else b"%070d" % number)  # some are long
 scores = st.one_of(st.integers(-3, 3).map(float), st.floats(allow_nan=False), st.just(-0.0))
 steps = st.one_of(
     st.tuples(st.just("put"), st.dictionaries(names, scores, min_size=1, max_size=20)),
@@ -25,7 +25,7 @@ steps = st.one_of(
 
 @pytest.fixture(autouse=True, scope="module")
 def small_blocks() -> Any:
-    """Blocks so small that a few members fill several."""
+    """Blocks so small that a few members fill several, and the form for small sets so small that they leave it often."""
     before = sorted_sets.BLOCK, sorted_sets.SMALL
     sorted_sets.BLOCK, sorted_sets.SMALL = 4, 6  # type: ignore[misc]
     yield
@@ -78,8 +78,12 @@ def test_programs_and_their_effects(program: list[tuple[str, Any]]) -> None:
 def look(
     held: SortedSet, ordered: list[tuple[bytes, float]], low: float, high: float, low_open: bool, high_open: bool
 ) -> None:
-    for rank, (member, _) in enumerate(ordered):
+    assert held.score(b"not there") is None
+    assert held.rank(b"not there") is None
+    for rank, (member, score) in enumerate(ordered):
         assert held.rank(member) == rank
+        assert held.score(member) == score
+        assert held.names(rank, rank + 2) == [member for member, _ in ordered[rank : rank + 2]]
         assert held.slice(rank, rank + 2) == ordered[rank : rank + 2]
     start, stop = held.ranks_by_score(low, high, low_open, high_open)
     wanted = [
@@ -96,6 +100,25 @@ def test_ranges_of_names(members: set[bytes], low: bytes, high: bytes) -> None:
     held = SortedSet(dict.fromkeys(members, 1.0))
     start, stop = held.ranks_by_name(low, high)
     assert [member for member, _ in held.slice(start, stop)] == [m for m in sorted(members) if low <= m < high]
+
+
+def test_a_small_set_is_one_string_until_it_grows() -> None:
+    held = SortedSet({b"m%d" % number: 1.0 for number in range(sorted_sets.SMALL)})
+    assert held.by_name is None
+    held.set(b"one more", 2.0)
+    assert held.by_name is not None
+    held.check()
+    held.cut(0, sorted_sets.SMALL)
+    assert held.slice(0, 1) == [(b"one more", 2.0)]
+    assert held.by_name is None
+
+
+def test_a_long_member_makes_a_big_set() -> None:
+    held = SortedSet({b"short": 1.0})
+    held.set(b"l" * 65, 0.5)
+    assert held.by_name is not None
+    assert held.names(0, 2) == [b"l" * 65, b"short"]
+    held.check()
 
 
 def test_a_state_is_a_sorted_set_again() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from januskv.storage import streams
 from januskv.storage.streams import (
     MAX_ID,
     IdsExhausted,
@@ -208,11 +209,15 @@ def test_memory_is_estimated_from_samples() -> None:
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.integers(1, 3), st.sampled_from([(b"f",), (b"f", b"g"), (b"h",)])),
+        st.tuples(st.just("add"), st.just(1), st.just((b"f",))),
+        st.tuples(st.just("add"), st.just(1), st.just((b"f",))),
         st.tuples(st.just("delete"), st.integers(0, 60)),
         st.tuples(st.just("trim"), st.integers(0, 20)),
         st.tuples(st.just("before"), st.integers(0, 60)),
         st.tuples(st.just("range"), st.integers(0, 60), st.integers(0, 60), st.integers(-1, 5)),
         st.tuples(st.just("reversed"), st.integers(0, 60), st.integers(0, 60), st.integers(-1, 5)),
+        st.tuples(st.just("get"), st.integers(0, 60)),
+        st.tuples(st.just("look")),
         st.tuples(st.just("state")),
         st.tuples(st.just("copy")),
     ),
@@ -220,9 +225,18 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(OPERATIONS, st.integers(1, 5))
-def test_a_stream_is_a_list_of_entries(operations: list[Any], most_entries: int) -> None:
+@pytest.fixture(params=[1, 2, 16])
+def short_runs(request: pytest.FixtureRequest) -> Any:
+    """Entries are packed so many at a time."""
+    before = streams.RUN
+    streams.RUN = request.param  # type: ignore[misc]
+    yield
+    streams.RUN = before  # type: ignore[misc]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(OPERATIONS, st.integers(1, 12))
+def test_a_stream_is_a_list_of_entries(short_runs: None, operations: list[Any], most_entries: int) -> None:
     stream, model, last = Stream(), {}, 0
     for name, *operands in operations:
         if name == "add":
@@ -252,10 +266,28 @@ def test_a_stream_is_a_list_of_entries(operations: list[Any], most_entries: int)
             before = stream.to_state()
             stream = Stream.from_state(before)
             assert stream.to_state() == before
-        else:
+        elif name == "get":
+            assert stream.get(operands[0]) == model.get(operands[0])
+        elif name == "copy":
             stream = stream.copy()
-        stream.check()
+        else:  # unpacks the blocks, so not each time
+            stream.check()
+            assert stream.first_id() == min(model, default=0)
         assert stream.length == len(model)
-        assert stream.first_id() == min(model, default=0)
         assert stream.greatest_id() == max(model, default=0)
     assert dict(stream.range(0, MAX_ID)) == model
+    stream.check()
+
+
+def test_the_newest_entries_are_read_without_unpacking_the_others() -> None:
+    stream = filled(90, 100)
+    (block,) = stream.blocks
+    assert block.ids is not None
+    assert len(block.ids) < 2 * streams.RUN
+    assert [each >> 64 for each, _ in stream.range(make_id(85, 0), MAX_ID)] == [85, 86, 87, 88, 89, 90]
+    assert stream.get(make_id(90, 0)) == (b"f", b"90")
+    assert len(block.ids) < 2 * streams.RUN
+    assert ids(stream) == list(range(1, 91))
+    stream.add(make_id(91, 0), (b"f", b"91"), 4096, 100)
+    assert ids(stream) == list(range(1, 92))
+    stream.check()

@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 
 from januskv.storage.durability.portable import Entry, bytes_of, element_of, number_of
-from januskv.storage.values import NULL, text_of
+from januskv.storage.null import NULL
+from januskv.storage.values import text_of
 
 Command = list[bytes]
 
