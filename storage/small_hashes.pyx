@@ -195,36 +195,15 @@ cdef class SmallHash:
 
     cpdef list keys(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + START
-        cdef Py_ssize_t left = _count(self.start())
-        cdef list found = []
-        while left:
-            found.append(_name_at(at))
-            at = _behind(at)
-            left -= 1
-        return found
+        return self.flat()[::2]
 
     cpdef list values(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + START
-        cdef Py_ssize_t left = _count(self.start())
-        cdef list found = []
-        while left:
-            found.append(_value_at(at))
-            at = _behind(at)
-            left -= 1
-        return found
+        return self.flat()[1::2]
 
     cpdef list items(self):
         """See ``small_hashes.py``."""
-        cdef const unsigned char *at = self.start() + START
-        cdef Py_ssize_t left = _count(self.start())
-        cdef list found = []
-        while left:
-            found.append((_name_at(at), _value_at(at)))
-            at = _behind(at)
-            left -= 1
-        return found
+        return list(self.to_dict().items())
 
     cpdef list flat(self):
         """See ``small_hashes.py``."""
