@@ -31,6 +31,7 @@ from januskv.storage.long_lists import LongList
 from januskv.storage.null import NULL
 from januskv.storage.samples import MOST_TIME, SampleSeries
 from januskv.storage.sessions import Session
+from januskv.storage.small_hashes import SmallHash
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.stream_groups import Group
 from januskv.storage.streams import MAX_ID, Stream, id_text
@@ -87,7 +88,7 @@ def _numbers(values: Iterable[float]) -> list[float | str]:
     return [value if math.isfinite(value) else repr(value) for value in values]
 
 
-def _hash(value: dict[bytes, Any]) -> Any:
+def _hash(value: dict[bytes, Any] | SmallHash) -> Any:
     try:
         return {name.decode(): _element(item) for name, item in value.items()}
     except UnicodeDecodeError:
@@ -142,7 +143,7 @@ def _samples(series: SampleSeries) -> Entry:
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, dict | SmallHash):
         return _hash(value)
     if isinstance(value, list | LongList):
         return [_element(item) for item in value]
