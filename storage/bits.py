@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -24,7 +26,7 @@ def set_field(data: bytearray, offset: int, width: int, value: int) -> None:
     data[first:last] = ((part & ~mask) | ((value << shift) & mask)).to_bytes(last - first, "big")
 
 
-def count(data: bytes, first: int, end: int) -> int:
+def count(data: bytes | bytearray, first: int, end: int) -> int:
     """How many bits are set from one bit up to another, without that. O(N)."""
     if first >= end:
         return 0
@@ -37,11 +39,21 @@ def count(data: bytes, first: int, end: int) -> int:
     return found
 
 
-def _few(part: bytes) -> int:
+def _few(part: bytes | bytearray) -> int:
     return int.from_bytes(part, "big").bit_count()
 
 
-def find(data: bytes, bit: int, first: int, end: int) -> int:
+# More places than these are not listed one by one.
+_MOST_DIFFERENCES = 64
+
+
+def differences(old: bytes, new: bytes) -> list[tuple[int, int]] | None:
+    """Where two strings of the same length differ, as first byte and end; None for more than a few places. O(N)."""
+    places = np.flatnonzero(np.frombuffer(old, np.uint8) != np.frombuffer(new, np.uint8))
+    return None if len(places) > _MOST_DIFFERENCES else [(int(at), int(at) + 1) for at in places]
+
+
+def find(data: bytes | bytearray, bit: int, first: int, end: int) -> int:
     """The first bit with a value from one bit up to another, without that; -1 if there is none. O(N)."""
     at = first
     while at < end and at & 7:  # up to a whole byte
@@ -65,7 +77,7 @@ def find(data: bytes, bit: int, first: int, end: int) -> int:
     return at if at < end else -1
 
 
-def combine(operation: str, parts: list[bytes]) -> bytes:
+def combine(operation: str, parts: Sequence[bytes]) -> bytes:
     """AND, OR or XOR of byte strings, the shorter ones filled up with zeros; NOT of one. O(N)."""
     size = max(map(len, parts), default=0)
     columns = [np.frombuffer(part.ljust(size, b"\0"), np.uint8) for part in parts]

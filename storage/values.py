@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import orjson
 
+from .long_strings import LongString
 from .null import NULL, Null
 from .small_hashes import SmallHash, small
 
@@ -36,6 +37,7 @@ KINDS: dict[type, str] = {
     float: "string",
     bool: "string",
     Null: "string",
+    LongString: "string",
     dict: "hash",
     list: "list",
     set: "set",
@@ -116,6 +118,8 @@ def to_json(value: Any) -> Any:
         return value
     if value is NULL:
         return None
+    if kind is LongString:
+        return text_from_bytes(bytes(value.data))
     if kind is SmallHash:
         return value.as_json(text_from_bytes)
     if kind is dict:
@@ -137,6 +141,8 @@ def copied(value: Any) -> object:
     kind = type(value)
     if kind is dict or kind is list:
         return copy.deepcopy(value)
+    if kind is LongString:
+        return bytes(value.data)
     if KINDS.get(kind) == "string":
         return value
     return value.copy()
@@ -166,4 +172,6 @@ def text_of(value: Any) -> bytes:
         return b"%d" % value
     if value is NULL:
         return b"null"
+    if kind is LongString:
+        return bytes(value.data)
     return orjson.dumps(value)

@@ -12,9 +12,10 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.bits import combine, count, find, get_field, set_field
 from januskv.storage.errors import NotAnInteger
+from januskv.storage.long_strings import edited, write
 
 from .args import SYNTAX_ERROR, Args, parse_int
-from .strings import old_text, string_text
+from .strings import data_of, editable, old_text
 
 verbs = Family("bitmap")
 
@@ -22,10 +23,10 @@ _WRITE = Flag.WRITE | Flag.DENYOOM
 _BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 
 
-def read_text(ctx: Context, name: bytes) -> bytes:
-    """The bytes of a key for a reading verb; b"" if absent. Raises WrongType."""
+def read_text(ctx: Context, name: bytes) -> bytes | bytearray:
+    """The bytes of a key for a reading verb, to be read at once; b"" if absent. Raises WrongType."""
     value = ctx.keyspace.read(name)
-    return b"" if value is None else string_text(value)
+    return b"" if value is None else data_of(value)
 
 
 def offset_of(ctx: Context, text: bytes, width: int = 0) -> int:
@@ -48,19 +49,19 @@ def setbit(ctx: Context, argv: list[bytes]) -> Reply:
 
     Sets or clears the bit at an offset of a string, which is filled up with zeros; returns the bit that was there.
 
-    Cost: O(N) with N bytes of the string, which is copied
+    Cost: O(1), and O(N) with N bytes that the string grows by
     """
     offset = offset_of(ctx, argv[2])
     if argv[3] not in (b"0", b"1"):
         raise RespError("ERR bit is not an integer or out of range")
     bit = argv[3] == b"1"
-    text = old_text(ctx, argv[1])
+    data = editable(ctx, argv[1])
     byte, mask = offset >> 3, 0x80 >> (offset & 7)
-    old = bool(byte < len(text) and text[byte] & mask)
-    if byte >= len(text) or old != bit:
-        data = bytearray(text.ljust(byte + 1, b"\0"))
-        data[byte] = data[byte] & ~mask | (mask if bit else 0)
-        ctx.keyspace.replace(argv[1], bytes(data), "setbit")
+    old = bool(byte < len(data) and data[byte] & mask)
+    if byte >= len(data) or old != bit:
+        held = data[byte] if byte < len(data) else 0
+        write(data, byte, bytes((held & ~mask | (mask if bit else 0),)))
+        edited(ctx.keyspace, argv[1], data, [(byte, byte + 1)], "setbit")
     return int(old)
 
 
@@ -242,14 +243,13 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     Reads and changes integers of any width in a string; one reply for each, null for an overflow that fails. All
     parts may come several times, in any order.
 
-    Cost: O(1) for each, and where something is changed O(N) with N bytes of the string, which is copied
+    Cost: O(1) for each, and O(N) with N bytes that the string grows by
     """
     steps = list(field_steps(ctx, Args(argv, 2), read_only=False))
     writes = any(step.verb != b"GET" for step in steps)
-    text = old_text(ctx, argv[1]) if writes else read_text(ctx, argv[1])
-    data = bytearray(text)
+    data = editable(ctx, argv[1]) if writes else read_text(ctx, argv[1])
     replies: list[Reply] = []
-    changed = False
+    parts: list[tuple[int, int]] = []
     for step in steps:
         old = get_field(data, step.offset, step.width, signed=step.signed)
         if step.verb == b"GET":
@@ -260,15 +260,19 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
             replies.append(None)
             continue
         replies.append(old if step.verb == b"SET" else new)
+        assert isinstance(data, bytearray)
         size = len(data)
         set_field(data, step.offset, step.width, new)
-        changed = changed or new != old or len(data) != size
+        if new != old or len(data) != size:
+            parts.append((step.offset >> 3, (step.offset + step.width + 7) >> 3))
     size = max([(step.offset + step.width + 7) >> 3 for step in steps if step.verb != b"GET"], default=0)
     if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
+        assert isinstance(data, bytearray)
         data.extend(bytes(size - len(data)))
-        changed = True
-    if changed:
-        ctx.keyspace.replace(argv[1], bytes(data), "setbit")
+        parts.append((size - 1, size))
+    if parts:
+        assert isinstance(data, bytearray)
+        edited(ctx.keyspace, argv[1], data, parts, "setbit")
     return replies
 
 

@@ -26,6 +26,7 @@ from januskv.storage.clock import ShiftedClock
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
+from januskv.storage.long_strings import LongString
 from januskv.storage.null import NULL
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import kind_of, to_json
@@ -207,6 +208,8 @@ def canonical(value: Any) -> bytes:
         kind = b"object"
     elif isinstance(value, list | LongList):
         kind, parts = b"array", [canonical(item) for item in value]
+    elif isinstance(value, LongString):
+        kind, parts = b"text", [bytes(value.data)]
     elif isinstance(value, str | bytes):
         kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
     elif value is None or value is NULL:

@@ -9,6 +9,7 @@ from typing import Any
 
 from januskv.compat.config import Config
 from januskv.storage.hashes import Hash, TimedHash
+from januskv.storage.long_strings import LongString
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN
@@ -32,6 +33,8 @@ def is_int(text: bytes) -> bool:
 
 
 def _string(value: object, config: Config) -> str:
+    if type(value) is LongString:
+        return "raw"
     text = text_of(value)
     if is_int(text):
         return "int"

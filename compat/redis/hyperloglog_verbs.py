@@ -10,6 +10,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply, Simple
+from januskv.storage.bits import differences
 from januskv.storage.hyperloglog import (
     HEADER,
     add,
@@ -22,8 +23,9 @@ from januskv.storage.hyperloglog import (
     registers_of,
     sparse,
 )
+from januskv.storage.long_strings import edited
 
-from .strings import string_text
+from .strings import editable, string_text
 
 verbs = Family("hyperloglog")
 
@@ -40,6 +42,17 @@ def _held(ctx: Context, name: bytes) -> bytes | None:
     return data
 
 
+def _replace(ctx: Context, name: bytes, old: bytes, new: bytes) -> None:
+    """Put a HyperLogLog in the place of an older one; of a dense one only the bytes that differ are logged."""
+    parts = differences(old, new) if len(old) == len(new) and ctx.keyspace.get(name) is not None else None
+    if parts is None:
+        ctx.keyspace.replace(name, new, "pfadd")
+        return
+    data = editable(ctx, name)
+    data[:] = new
+    edited(ctx.keyspace, name, data, parts, "pfadd")
+
+
 @verbs.verb("PFADD", arity=-2, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.8.9")
 def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     """PFADD key [element [element ...]]
@@ -53,7 +66,7 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     changed = add(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
     if changed is None and held is not None:
         return 0
-    ctx.keyspace.replace(argv[1], data if changed is None else changed, "pfadd")
+    _replace(ctx, argv[1], data, data if changed is None else changed)
     return 1
 
 

@@ -14,6 +14,7 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence
+from januskv.storage.long_strings import LEAST, LongString, edited, write
 from januskv.storage.numbers import add_as_text
 from januskv.storage.values import kind_of, text_of
 
@@ -32,6 +33,19 @@ def string_text(value: object) -> bytes:
     if kind_of(value) != "string":
         raise WrongType
     return text_of(value)
+
+
+def data_of(value: object) -> bytes | bytearray:
+    """The bytes of a string value, to be read at once and not to be changed. Raises WrongType for other kinds."""
+    return value.data if type(value) is LongString else string_text(value)
+
+
+def editable(ctx: Context, name: bytes) -> bytearray:
+    """The bytes of a key, to be changed and given to ``edited``; none if it is absent. Raises WrongType."""
+    value = ctx.keyspace.get(name)
+    if value is None:
+        return bytearray()
+    return value.data if type(value) is LongString else bytearray(string_text(value))
 
 
 def old_text(ctx: Context, name: bytes) -> bytes:
@@ -338,7 +352,7 @@ def strlen(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     value = ctx.keyspace.read(argv[1])
-    return 0 if value is None else len(string_text(value))
+    return 0 if value is None else len(data_of(value))
 
 
 @verbs.verb("APPEND", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.0.0")
@@ -347,13 +361,18 @@ def append(ctx: Context, argv: list[bytes]) -> Reply:
 
     Adds bytes to the end of a string, which is created if it does not exist; returns its length.
 
-    Cost: O(N) with N the length of the string
+    Cost: O(N) with N the length of the value
     """
-    text = old_text(ctx, argv[1])
-    check_size(ctx, len(text) + len(argv[2]))
-    text += argv[2]
-    ctx.keyspace.replace(argv[1], text, "append")
-    return len(text)
+    value = ctx.keyspace.get(argv[1])
+    size = 0 if value is None else len(data_of(value))
+    check_size(ctx, size + len(argv[2]))
+    if size + len(argv[2]) <= LEAST:
+        ctx.keyspace.replace(argv[1], argv[2] if value is None else string_text(value) + argv[2], "append")
+    else:
+        data = editable(ctx, argv[1])
+        data += argv[2]
+        edited(ctx.keyspace, argv[1], data, [(size, len(data))], "append")
+    return size + len(argv[2])
 
 
 def cut(ctx: Context, argv: list[bytes]) -> bytes:
@@ -362,13 +381,13 @@ def cut(ctx: Context, argv: list[bytes]) -> bytes:
     value = ctx.keyspace.read(argv[1])
     if value is None:
         return b""
-    text = string_text(value)
+    text = data_of(value)
     size = len(text)
     if start < 0 and end < 0 and start > end:
         return b""
     start = max(start + size, 0) if start < 0 else start
     end = max(end + size, 0) if end < 0 else end
-    return text[start : min(end, size - 1) + 1]
+    return bytes(text[start : min(end, size - 1) + 1])
 
 
 @verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), since="2.4.0")
@@ -399,19 +418,20 @@ def setrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Overwrites a part of a string, which is filled up with zero bytes where it is shorter; returns its length.
 
-    Cost: O(N) with N the length of the string
+    Cost: O(N) with N the length of the value, or what the string grows by
     """
     offset = parse_int(argv[2])
     if offset < 0:
         raise RespError("ERR offset is out of range")
     part = argv[3]
-    text = old_text(ctx, argv[1])
     if not part:
-        return len(text)
+        value = ctx.keyspace.get(argv[1])
+        return 0 if value is None else len(data_of(value))
+    data = editable(ctx, argv[1])
     check_size(ctx, offset + len(part))
-    text = text[:offset].ljust(offset, b"\0") + part + text[offset + len(part) :]
-    ctx.keyspace.replace(argv[1], text, "setrange")
-    return len(text)
+    write(data, offset, part)
+    edited(ctx.keyspace, argv[1], data, [(offset, offset + len(part))], "setrange")
+    return len(data)
 
 
 # ---------------------------------------------------------------- counters

@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgpack
 
 from januskv import storage
+from januskv.storage.long_strings import LongString
 from januskv.storage.null import NULL
 from januskv.storage.small_hashes import SmallHash
 
@@ -68,6 +69,8 @@ def _modules() -> Iterator[Any]:
 
 def _extend(value: Any) -> Any:
     kind = type(value)
+    if kind is LongString:
+        return bytes(value.data)
     if kind is tuple:
         return msgpack.ExtType(TUPLE, pack(list(value)))
     if kind is int:

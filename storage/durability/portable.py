@@ -28,6 +28,7 @@ from januskv.storage.events import EventSeries
 from januskv.storage.hashes import TimedHash
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
+from januskv.storage.long_strings import LongString
 from januskv.storage.null import NULL
 from januskv.storage.samples import MOST_TIME, SampleSeries
 from januskv.storage.sessions import Session
@@ -147,6 +148,8 @@ def _value(value: Any) -> Any:
         return _hash(value)
     if isinstance(value, list | LongList):
         return [_element(item) for item in value]
+    if isinstance(value, LongString):
+        return text_from_bytes(bytes(value.data))
     if isinstance(value, set):
         return [text_from_bytes(item) for item in value]
     if isinstance(value, SortedSet):
