@@ -16,7 +16,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.compat.slices import in_slices
-from januskv.resp.encoder import array_head, double_text, number_rows
+from januskv.resp.encoder import array_head, double_text, encode, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError, WrongType
@@ -44,7 +44,7 @@ verbs = Family("timeseries")
 _WRITE = Flag.WRITE | Flag.DENYOOM
 _FAST_WRITE = _WRITE | Flag.FAST
 _NO_SUCH_KEY = "the key does not exist"
-_SLICE = 16384  # rows of a reply that are encoded at a time
+_SLICE: int = 16384  # rows of a reply that are encoded at a time
 
 
 # ---------------------------------------------------------------- finding series
@@ -101,6 +101,18 @@ def _row_pieces(rows: Rows, protocol: int) -> Iterator[bytes]:
     for at in range(0, len(rows), _SLICE):
         part = slice(at, at + _SLICE)
         yield number_rows(rows.times[part], rows.columns[0][part], protocol)
+
+
+def _all_pieces(ctx: Context, rows: Rows, protocol: int) -> Iterator[bytes]:
+    """The encoded reply of rows with any number of values each, in pieces."""
+    if len(rows.columns) == 1:
+        yield from _row_pieces(rows, protocol)
+        return
+    yield array_head(len(rows))
+    for at in range(0, len(rows), _SLICE):
+        part = slice(at, at + _SLICE)
+        wire = encode(_rows(ctx, Rows(rows.times[part], [column[part] for column in rows.columns])), protocol)
+        yield wire[wire.index(b"\n") + 1 :]
 
 
 def _rows(ctx: Context, rows: Rows) -> Reply:
@@ -440,8 +452,8 @@ def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) 
 def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     query = read_range(Args(argv, 2), many=False, reverse=reverse)
     rows = _answer(ctx, argv[1], read_series(ctx, argv[1]), query)
-    if len(rows) > _SLICE and len(rows.columns) == 1:
-        return in_slices(ctx, _row_pieces(rows, 3 if _resp3(ctx) else 2))
+    if len(rows) > _SLICE:
+        return in_slices(ctx, _all_pieces(ctx, rows, 3 if _resp3(ctx) else 2))
     return _rows(ctx, rows)
 
 
@@ -496,11 +508,34 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     aggregation = query.selection.aggregation
     used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
     three = _resp3(ctx)
-    replies: dict[bytes, list[Reply]] = {}
+    answers: list[_Answer] = []
     for name, series in chosen:
-        rows = _rows(ctx, _answer(ctx, name, series, query))
-        replies[name] = [_labels(ctx, series, query), used, rows] if three else [_labels(ctx, series, query), rows]
-    return replies if three else [[name, *reply] for name, reply in replies.items()]
+        labels = _labels(ctx, series, query)
+        answers.append((name, [labels, used] if three else [labels], _answer(ctx, name, series, query)))
+    return _many_rows(ctx, answers)
+
+
+# A name, what is told of it, and its rows.
+_Answer = tuple[bytes, list[Reply], Rows]
+
+
+def _many_rows(ctx: Context, answers: list[_Answer]) -> Reply:
+    """The rows of several series: a map of arrays, in RESP2 an array of arrays; in slices where there are many."""
+    three = _resp3(ctx)
+    if sum(len(rows) for _, _, rows in answers) <= _SLICE:
+        if three:
+            return {name: [*told, _rows(ctx, rows)] for name, told, rows in answers}
+        return [[name, *told, _rows(ctx, rows)] for name, told, rows in answers]
+    return in_slices(ctx, _many_pieces(ctx, answers, 3 if three else 2))
+
+
+def _many_pieces(ctx: Context, answers: list[_Answer], protocol: int) -> Iterator[bytes]:
+    yield b"%%%d\r\n" % len(answers) if protocol == 3 else array_head(len(answers))
+    for name, told, rows in answers:
+        title = encode(name, protocol)
+        size = array_head(len(told) + 1 + (protocol == 2))
+        yield (title + size if protocol == 3 else size + title) + b"".join(encode(each, protocol) for each in told)
+        yield from _all_pieces(ctx, rows, protocol)
 
 
 def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: RangeQuery) -> Reply:
@@ -514,22 +549,22 @@ def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: Rang
     count, query.selection.count = query.selection.count, None
     reverse, query.selection.reverse = query.selection.reverse, False
     three = _resp3(ctx)
-    replies: dict[bytes, list[Reply]] = {}
+    answers: list[_Answer] = []
     for value in sorted(groups):
         parts = [_answer(ctx, name, series, query) for name, series in groups[value]]
-        rows = _rows(ctx, combine(parts, query.reducer).cut(reverse=reverse, count=count))
+        rows = combine(parts, query.reducer).cut(reverse=reverse, count=count)
         names = [name for name, _ in groups[value]]
         shown: dict[Any, Any] = {query.group_by: value} if query.with_labels else {}
         if query.selected is not None:
             shown = {name: _common(name, groups[value]) for name in query.selected}
         title = query.group_by + b"=" + value
         if three:
-            replies[title] = [shown, {b"reducers": [query.reducer]}, {b"sources": names}, rows]
+            answers.append((title, [shown, {b"reducers": [query.reducer]}, {b"sources": names}], rows))
             continue
         if query.with_labels:
             shown |= {b"__reducer__": query.reducer, b"__source__": b",".join(names)}
-        replies[title] = [[list(pair) for pair in shown.items()], rows]
-    return replies if three else [[title, *reply] for title, reply in replies.items()]
+        answers.append((title, [[list(pair) for pair in shown.items()]], rows))
+    return _many_rows(ctx, answers)
 
 
 def _common(label: bytes, group: list[tuple[bytes, SampleSeries]]) -> bytes | None:

@@ -109,3 +109,32 @@ def test_in_exec_a_reply_is_whole(series: Any) -> None:
 def test_replies_that_are_switched_off_are_not_sent(house: Any, series: Any) -> None:
     assert series.send(b"CLIENT REPLY SKIP\r\nTS.RANGE s - +\r\nPING\r\n") == b"+PONG\r\n"
     assert house.timers == []
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "TS.RANGE s - + AGGREGATION min,max 2",
+        "TS.MRANGE - + WITHLABELS FILTER site=a",
+        "TS.MREVRANGE - + SELECTED_LABELS site FILTER site=(a,b) sensor!=7",
+        "TS.MRANGE - + AGGREGATION avg,max 2 FILTER site=a",
+        "TS.MRANGE - + WITHLABELS FILTER site=(a,b) GROUPBY site REDUCE max",
+    ],
+)
+def test_many_series_in_slices(
+    house: Any, wire: Any, line: str, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.line(f"HELLO {protocol}")
+    for name, site in (("s", "a"), ("t", "a"), ("u", "b"), ("empty", "a")):
+        wire("TS.CREATE", name, "LABELS", "site", site, "sensor", name)
+        if name != "empty":
+            wire("TS.MADD", *(word for time in range(1, 200) for word in (name, time, time % 7 + 0.5)))
+    whole = wire.line(line)
+    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs._SLICE", 16)
+    assert wire.send(line.encode() + b"\r\n").count(b"\n") < 100
+    house.run_timers()
+    assert read_all(wire.transport.written) == [whole]
+    wire("MULTI")
+    wire.line(line)
+    assert wire("EXEC") == [whole]
