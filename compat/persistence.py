@@ -197,11 +197,14 @@ class Persistence:
         finally:
             self.note_fault()
 
-    def save_in_background(self, refusal: str) -> bool:
-        """Begin a snapshot for a client, or soon after its transaction: False then. Raises RespError."""
-        if self.journal.child:
+    def save_in_background(self, refusal: str, *, schedule: bool = False) -> bool:
+        """Begin a snapshot for a client, or soon after its transaction: False then. Raises RespError.
+
+        With ``schedule`` it begins after the one that is being written, if there is one.
+        """
+        if self.journal.child and not schedule:
             raise RespError(f"ERR {refusal}")
-        if self.server.in_exec:  # the new segment would divide the transaction's record
+        if self.journal.child or self.server.in_exec:  # the new segment would divide the transaction's record
             self.scheduled = True
             return False
         try:

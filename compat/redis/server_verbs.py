@@ -412,7 +412,7 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """BGSAVE [SCHEDULE]
 
     Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does; inside a
-    transaction, soon after it.
+    transaction, soon after it. With SCHEDULE it waits for one that is being written.
 
     Cost: O(1)
 
@@ -420,7 +420,7 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
-    begun = _persistence(ctx).save_in_background("Background save already in progress")
+    begun = _persistence(ctx).save_in_background("Background save already in progress", schedule=len(argv) == 2)
     return Simple(b"Background saving started" if begun else b"Background saving scheduled")
 
 

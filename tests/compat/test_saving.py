@@ -105,6 +105,18 @@ def test_only_snapshots_outlive_a_kill(kept: Callable[..., Kept], tmp_path: Path
     assert len(os.listdir(tmp_path)) == 4  # manifest, lock, base, an empty segment
 
 
+def test_a_snapshot_is_scheduled_behind_another(kept: Callable[..., Kept], tmp_path: Path) -> None:
+    server = kept()
+    server.wire.line("BGSAVE")
+    server.wire.line("SET a 1")
+    assert server.wire.line("BGSAVE") == ErrorReply("ERR Background save already in progress")
+    assert server.wire.line("BGSAVE SCHEDULE") == Simple(b"Background saving scheduled")
+    server.persistence.journal.poll_child(wait=True)
+    assert stored(tmp_path) == {}
+    server.tend()
+    assert stored(tmp_path) == {b"a": b"1"}
+
+
 def test_the_end_writes_a_snapshot(kept: Callable[..., Kept], tmp_path: Path) -> None:
     server = kept()
     stopped: list[str] = []
