@@ -47,6 +47,7 @@ running = durability.running
 # Every kind of value, by verbs that make, change and empty it. "{n}" is a random number, "{k}" a random key's number.
 PROGRAM = {
     "string": "SET s{k} v{n}|APPEND s{k} x|SETRANGE s{k} 3 {n}|SET n{k} {n}|INCRBY n{k} {n}|INCRBYFLOAT f{k} 0.5|DEL s{k}",
+    "long string": "SETRANGE long 4100 v{n}|APPEND long x|SETBIT long {n} 1|BITFIELD long SET u16 {n} 7",
     "bitmap": "SETBIT b{k} {n} 1|BITFIELD b{k} INCRBY u8 3 7|BITOP NOT b{k} b1",
     "HyperLogLog": "PFADD p{k} {n} a{n}|PFMERGE p{k} p1 p2",
     "hash": "HSET h{k} a{n} {n} b 1|HINCRBY h{k} b 2|HDEL h{k} b a{n}|HINCRBYFLOAT h{k} c 0.25"
@@ -393,6 +394,8 @@ def test_a_snapshot_that_outlives_its_server_holds_nothing_up(tmp_path: Path) ->
         before = peer("DEBUG", "DIGEST")
         peer("BGSAVE")
         (child,) = children_of(server.process.pid)
+        while len(os.listdir(f"/proc/{child}/fd")) > 4:  # it has not given lock and ports back yet
+            pass
         os.kill(child, signal.SIGSTOP)
         try:
             server.end()
