@@ -236,3 +236,18 @@ def test_defaults_depend_on_what_is_given(tmp_path: Path, text: str, appendonly:
     again.apply_file(str(path))
     again.settle()
     assert (again.appendonly, again.save) == (config.appendonly, config.save)
+
+
+@pytest.mark.parametrize("name", ["janus.conf", "janus.toml"])
+def test_a_log_stays_where_the_save_points_are_taken_away(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("save = '60 1000'" if name.endswith("toml") else "save 60 1000")
+    config = Config()
+    config.apply_file(str(path))
+    config.settle()
+    config.update({"save": ()})
+    config.rewrite()
+    again = Config()
+    again.apply_file(str(path))
+    again.settle()
+    assert (again.appendonly, again.save) == (True, ())
