@@ -307,14 +307,16 @@ class Journal:
     def save(self) -> None:
         """Write a snapshot while nothing else runs. Raises OSError."""
         started = time.monotonic()
-        self.begin_segment()
-        name = self.manifest.new_name("base")
+        name = ""
         try:
+            self.begin_segment()
+            name = self.manifest.new_name("base")
             write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
             self.adopt(name)
         except OSError:
             self.snapshot_failed = True
-            self.drop(f"{name}.new")
+            if name:
+                self.drop(f"{name}.new")
             raise
         self.snapshot_seconds = round(time.monotonic() - started)
 

@@ -146,6 +146,17 @@ def test_a_failed_snapshot_stops_writes_until_one_succeeds(
     assert server.wire.line("SET a 1") == OK
 
 
+def test_a_save_that_cannot_begin_stops_writes_too(kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = kept()
+    with monkeypatch.context() as patched:
+        patched.setattr(journals.Journal, "begin_segment", failing)
+        assert isinstance(server.wire.line("SAVE"), ErrorReply)
+    assert server.info("rdb_last_bgsave_status") == "err"
+    assert server.wire.line("SET a 1").text.startswith(b"MISCONF JanusKV is configured to save snapshots")
+    assert server.wire.line("SAVE") == OK
+    assert server.wire.line("SET a 1") == OK
+
+
 def test_the_log_is_switched_on(kept: Callable[..., Kept], tmp_path: Path) -> None:
     server = kept()
     server.wire.line("SET a 1")
