@@ -291,6 +291,26 @@ def test_a_manifest_or_segment_that_does_not_fit_leaves_nothing(
     assert image_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("sizes", [(300, 300, 1, 300), (256, 40, 300), (255, 1, 1, 600, 600)])
+def test_records_of_any_size_follow_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...], snapshot: bool
+) -> None:
+    """A file is read in windows: of one record where that is longer, and the next one may be longer still."""
+    monkeypatch.setattr("januskv.storage.durability.records._WINDOW_BYTES", 256)
+    monkeypatch.setattr(generations, "_CHUNK_BYTES", 1)
+    store, journal = loaded(tmp_path)
+    for number, size in enumerate(sizes):
+        for spare in range(20):  # so that records end everywhere near the end of a window
+            store.databases[0].put(b"%d:%d" % (number, spare), b"x" * (size + spare))
+            journal.commit()
+    if snapshot:
+        journal.save()
+    before = image(store)
+    crash(journal)
+    assert image_of(tmp_path) == before
+
+
 # ---------------------------------------------------------------- damage
 
 
