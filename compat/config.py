@@ -155,6 +155,8 @@ class Config:
         changed = {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}
         if not self.appendonly:
             changed["save"] = BY_NAME["save"]  # its default is another one then
+        elif not self.save:
+            changed["appendonly"] = BY_NAME["appendonly"]  # an empty "save" alone would keep nothing
         return changed
 
     def _as_toml(self) -> str:

@@ -206,6 +206,7 @@ class Server:
         self.http_port = 0
         self.unix_socket = ""
         self.loading = False
+        self.ending = False  # new connections are refused
         self.paused_until_ms = 0
         self.paused_writes_only = False
         self.time_all = False  # time every command by itself, quick ones too
@@ -252,6 +253,8 @@ class Server:
 
     def accept_refusal(self, client: Client) -> str | None:
         """Why a new connection cannot be served, as the text of a RESP error; None if it can."""
+        if self.ending:
+            return "ERR the server is ending"
         if len(self.clients) >= self.config.maxclients:
             return "ERR max number of clients reached"
         if self.config.protected_mode and not self.config.requirepass and not client.is_local:

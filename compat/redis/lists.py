@@ -331,6 +331,10 @@ def move(ctx: Context, source: bytes, target: bytes, from_head: bool, to_head: b
     element = items[0 if from_head else -1]
     # Pushed first, so that a list of one element that is turned is never empty in between.
     push(keyspace, target, others, to_head, [element])
+    if source == target:  # it may have grown into another form
+        grown = as_list(keyspace.get(source))
+        assert grown is not None
+        items = grown
     pop(keyspace, source, items, from_head, 1)
     return texts_of([element])[0]
 

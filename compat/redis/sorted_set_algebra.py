@@ -77,13 +77,16 @@ class Inputs:
             else:
                 raise RespError(SYNTAX_ERROR)
 
+    def products(self, at: int) -> Scores:
+        """The scores of one set times its weight; infinity times 0 is no number."""
+        weight = self.weights[at]
+        return self.sets[at] if weight == 1.0 else {m: score * weight for m, score in self.sets[at].items()}
+
     def weighted(self, at: int) -> Scores:
         """The scores of one set times its weight; what is no number is 0."""
-        weight = self.weights[at]
-        if weight == 1.0:
+        if self.weights[at] == 1.0:
             return self.sets[at]
-        products = {member: score * weight for member, score in self.sets[at].items()}
-        return {member: score if score == score else 0.0 for member, score in products.items()}
+        return {member: score if score == score else 0.0 for member, score in self.products(at).items()}
 
     def union(self) -> Scores:
         """All members, the scores of those in several sets put together."""
@@ -97,7 +100,8 @@ class Inputs:
     def intersection(self) -> Scores:
         """The members of all sets, their scores put together. The smallest set comes first."""
         order = sorted(range(len(self.sets)), key=lambda at: len(self.sets[at]))
-        sets = [self.weighted(at) for at in order]
+        # As in redis-server, only in the first set is what is no number 0; from others a sum is 0, MIN and MAX pass it over.
+        sets = [self.weighted(order[0]), *map(self.products, order[1:])]
         found: Scores = {}
         for member, score in sets[0].items():
             for other in sets[1:]:

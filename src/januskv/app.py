@@ -289,13 +289,24 @@ class App:
         self.stop()
 
     def stop(self) -> None:
-        """End the server in order; the second call ends the process at once."""
+        """End the server in order; the second call ends the process at once.
+
+        Nobody is served any more once it returns: what came after the last snapshot would be lost.
+        """
         if self.ending:
             log.warning("forced to exit")
             os._exit(1)
-        self.ending = True
+        self.ending = self.server.ending = True
         log.log(NOTICE, "ending: closing %d connections", len(self.server.clients))
+        self._refuse_all()
         asyncio.get_running_loop().create_task(self._end())
+
+    def _refuse_all(self) -> None:
+        """Take no more connections and requests; clients get the replies to those before."""
+        for listener in self.listeners:
+            listener.close()
+        for client in list(self.server.clients.values()):
+            client.close()
 
     async def _end(self) -> None:
         try:
@@ -305,13 +316,10 @@ class App:
 
     async def close(self) -> None:
         """Close listeners and connections, giving clients a moment to read their replies."""
-        self.ending = True
+        self.ending = self.server.ending = True
         for timer in self._timers:
             timer.cancel()
-        for listener in self.listeners:
-            listener.close()
-        for client in list(self.server.clients.values()):
-            client.close()
+        self._refuse_all()
         await self.http.stop()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _GRACE_S

@@ -17,7 +17,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import google_crc32c
@@ -161,6 +161,11 @@ class Directory:
             file.flush()
             os.fsync(file.fileno())
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there. Raises OSError."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.at(name))
+
     def sync(self) -> None:
         """Make created, renamed and removed names durable. Raises OSError."""
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -181,8 +186,12 @@ class Directory:
     def make_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int]:
         """Make an empty segment that no manifest names yet; gives its name and its file. Raises OSError."""
         name = manifest.new_name("log")
-        self.write_file(name, header(LOG, manifest.data_set, first_seq))
-        return name, os.open(self.at(name), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self.write_file(name, header(LOG, manifest.data_set, first_seq))
+            return name, os.open(self.at(name), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            self.remove(name)
+            raise
 
     def new_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int, NameNotDurable | None]:
         """Make an empty segment and name it in the manifest, which is written.
@@ -199,6 +208,7 @@ class Directory:
             unsure = error
         except OSError:
             os.close(fd)
+            self.remove(name)
             raise
         manifest.segments, manifest.next_number = changed.segments, changed.next_number
         return name, fd, unsure
@@ -327,13 +337,14 @@ def _redo(store: Store, file: RecordFile, payload: bytes, end: int) -> None:
 
 
 def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> int:
-    """Write everything that is stored into a file and make it durable; gives its size. Raises OSError.
+    """Write everything that is stored into a new file and make it durable; gives its size. Raises OSError.
 
     ``next_seq`` is the number of the first record of the log that the snapshot does not contain.
     """
     size = 0
     pack = packer().pack
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+    # A process that has outlived its server may be at the same name: each must have a file of its own.
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         size += file.write(header(SNAPSHOT, data_set, 1))
         seq, keys = 1, 0
         chunk: list[bytes] = []

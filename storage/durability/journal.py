@@ -6,6 +6,7 @@ the last replies did: a command, a transaction or a JSON request is never divide
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -285,6 +286,8 @@ class Journal:
             self.allocated = self.end
             os.fsync(self.fd)
             self.synced_seq = self.seq
+            if self.end == HEADER_BYTES and (self.logging or not self.named):
+                return  # it is as good as a new one; attempts that fail leave no row of empty files
         if self.logging and self.named:
             name, fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
             if unsure is not None:
@@ -304,13 +307,16 @@ class Journal:
     def save(self) -> None:
         """Write a snapshot while nothing else runs. Raises OSError."""
         started = time.monotonic()
-        self.begin_segment()
-        name = self.manifest.new_name("base")
+        name = ""
         try:
+            self.begin_segment()
+            name = self.manifest.new_name("base")
             write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
             self.adopt(name)
         except OSError:
             self.snapshot_failed = True
+            if name:
+                self.drop(f"{name}.new")
             raise
         self.snapshot_seconds = round(time.monotonic() - started)
 
@@ -342,12 +348,14 @@ class Journal:
         self.snapshot_failed = status != 0
         if status:
             log.error("the process that wrote the snapshot has failed")
+            self.drop(f"{self.new_base}.new")
             return False
         try:
             self.adopt(self.new_base)
         except OSError as error:
             self.snapshot_failed = True
             log.error("the snapshot cannot be taken over: %s", error.strerror)
+            self.drop(f"{self.new_base}.new")
             return False
         return True
 
@@ -365,6 +373,10 @@ class Journal:
             self.sync_failed = True
             self.fault = f"sync of the directory failed: {error.strerror}"
             raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # nothing has been replaced, to be sure
+                self.drop(name)
+            raise
         self.manifest, self.named = changed, True
         self.base_bytes = os.path.getsize(path)
         self.earlier_bytes = 0
@@ -381,6 +393,14 @@ class Journal:
             os.kill(self.child, 9)
             os.waitpid(self.child, 0)
             self.child = 0
+            self.drop(f"{self.new_base}.new")
+
+    def drop(self, name: str) -> None:
+        """Remove what there is of an unfinished file: the space that it takes may be all that is left for the log."""
+        try:
+            self.directory.remove(name)
+        except OSError as error:
+            log.error("cannot remove %s: %s", name, error.strerror)
 
 
 Whole = Callable[[Journal, Keyspace, tuple[Any, ...]], None]

@@ -149,10 +149,11 @@ class RecordFile:
         window = self.data[start : start + _WINDOW_BYTES]
         while self.end < size:
             found = _read(window, start, self.end, seq)
-            if isinstance(found, int) and self.end + found <= size:  # the window ends within it
-                start = self.end
-                window = self.data[start : start + max(found, _WINDOW_BYTES)]
-                found = _read(window, start, start, seq)
+            for _ in range(2):  # the window ends within it, perhaps before its length, which then is more than a window
+                if isinstance(found, int) and self.end + found <= size:
+                    start = self.end
+                    window = self.data[start : start + max(found, _WINDOW_BYTES)]
+                    found = _read(window, start, start, seq)
             if isinstance(found, Record):
                 self.end = found.end
                 seq += 1

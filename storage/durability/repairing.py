@@ -157,6 +157,7 @@ def repair(directory: Directory, found: Findings, todo: Repair, databases: int) 
 
 def _write_base(directory: Directory, manifest: Manifest, store: Store, next_seq: int) -> None:
     path = directory.at(manifest.base)
+    directory.remove(f"{manifest.base}.new")  # of a repair that was killed
     write_snapshot(f"{path}.new", store, manifest.data_set, next_seq)
     os.replace(f"{path}.new", path)
     directory.sync()

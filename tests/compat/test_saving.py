@@ -158,6 +158,17 @@ def test_a_failed_snapshot_stops_writes_until_one_succeeds(
     assert server.wire.line("SET a 1") == OK
 
 
+def test_a_save_that_cannot_begin_stops_writes_too(kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = kept()
+    with monkeypatch.context() as patched:
+        patched.setattr(journals.Journal, "begin_segment", failing)
+        assert isinstance(server.wire.line("SAVE"), ErrorReply)
+    assert server.info("rdb_last_bgsave_status") == "err"
+    assert server.wire.line("SET a 1").text.startswith(b"MISCONF JanusKV is configured to save snapshots")
+    assert server.wire.line("SAVE") == OK
+    assert server.wire.line("SET a 1") == OK
+
+
 def test_the_log_is_switched_on(kept: Callable[..., Kept], tmp_path: Path) -> None:
     server = kept()
     server.wire.line("SET a 1")
@@ -248,3 +259,18 @@ def test_defaults_depend_on_what_is_given(tmp_path: Path, text: str, appendonly:
     again.apply_file(str(path))
     again.settle()
     assert (again.appendonly, again.save) == (config.appendonly, config.save)
+
+
+@pytest.mark.parametrize("name", ["janus.conf", "janus.toml"])
+def test_a_log_stays_where_the_save_points_are_taken_away(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("save = '60 1000'" if name.endswith("toml") else "save 60 1000")
+    config = Config()
+    config.apply_file(str(path))
+    config.settle()
+    config.update({"save": ()})
+    config.rewrite()
+    again = Config()
+    again.apply_file(str(path))
+    again.settle()
+    assert (again.appendonly, again.save) == (True, ())

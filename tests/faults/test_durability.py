@@ -5,6 +5,7 @@ Run the long versions with ``JANUSKV_KILLS=200 pytest -m slow tests/faults/test_
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -21,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from januskv.app import App
+from januskv.compat.config import Config
 from januskv.resp.decoder import ReplyReader
 
 KILLS = int(os.environ.get("JANUSKV_KILLS", "0"))
@@ -223,6 +226,36 @@ def test_shutdown_ends_it_with_all_data(tmp_path: Path, words: tuple[str, ...]) 
         assert server.process.wait(10) == 0
     with running(tmp_path / "data") as (_, peer):
         assert peer("GET", "key") == b"1"
+
+
+@pytest.mark.parametrize("ends", ["SHUTDOWN", "signal"])
+def test_nothing_is_confirmed_after_the_last_snapshot(tmp_path: Path, ends: str) -> None:
+    """What had arrived by then, also from a connection that is just being made, is not answered, and not done."""
+
+    async def run() -> None:
+        app = App(Config(port=-1, http_port=-1, bind="127.0.0.1", dir=str(tmp_path), appendonly=False, save=((60, 9),)))
+        await app.start()
+        streams = [await asyncio.open_connection("127.0.0.1", app.server.tcp_port) for _ in range(2)]
+        for reader, writer in streams:
+            writer.write(b"INCR a\r\n")
+            await reader.readline()
+        first, second = (client.connection for client in app.server.clients.values())
+        late = app.connect()
+        if ends == "signal":
+            app.signalled()
+            first.data_received(b"INCR a\r\n")
+        else:
+            first.data_received(b"INCR a\r\nSHUTDOWN\r\nINCR a\r\n")
+        second.data_received(b"INCR a\r\n")
+        assert "ending" in app.server.accept_refusal(late.client)
+        assert [await reader.read() for reader, _ in streams] == [b":3\r\n" if ends == "SHUTDOWN" else b"", b""]
+        await app.ended.wait()
+        for _, writer in streams:
+            writer.close()
+
+    asyncio.run(run())
+    with running(tmp_path) as (_, peer):
+        assert peer("GET", "a") == (b"3" if ends == "SHUTDOWN" else b"2")
 
 
 def test_a_full_disk_refuses_writes_and_serves_reads(tmp_path: Path) -> None:

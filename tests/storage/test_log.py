@@ -225,6 +225,92 @@ def test_a_failed_snapshot_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch:
     assert image_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("way", ["at once", "in a child", "in a child that is ended"])
+@pytest.mark.parametrize("logging", [False, True], ids=["snapshots only", "log"])
+def test_failed_snapshots_take_no_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging: bool, way: str
+) -> None:
+    store = Store(clock=ManualClock())
+    journal = open_journal(str(tmp_path), store, cut_torn_tail=True, logging=logging)
+    store.databases[0].put(b"a", 1)
+    real = os.fsync
+
+    def full(fd: int) -> None:
+        real(fd)
+        if "base" in os.readlink(f"/proc/self/fd/{fd}"):
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        for _ in range(3):
+            if way == "at once":
+                with pytest.raises(OSError, match="No space"):
+                    journal.save()
+                continue
+            journal.save_in_child()
+            if way == "in a child":
+                assert not journal.poll_child(wait=True)
+            else:
+                journal.end_child()
+        assert sorted(os.listdir(tmp_path)) == ["lock", "log.1", "log.2", "manifest"]
+    store.databases[0].put(b"b", 1)
+    journal.save()
+    before = image(store)
+    crash(journal)
+    assert image_of(tmp_path) == before
+
+
+def test_a_manifest_or_segment_that_does_not_fit_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, journal = loaded(tmp_path)
+    store.databases[0].put(b"a", 1)
+    journal.commit()
+    real = Directory.write_file
+    unwritable = ["log"]
+
+    def full(directory: Directory, name: str, data: bytes) -> None:
+        real(directory, name, data)
+        if name.startswith(tuple(unwritable)):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Directory, "write_file", full)
+    for stem in ("log", "manifest"):
+        unwritable[:] = [stem]
+        with pytest.raises(OSError, match="No space"):
+            journal.save()
+        assert sorted(set(os.listdir(tmp_path)) - {"manifest.new"}) == ["lock", "log.1", "manifest"]
+    unwritable.clear()
+    journal.begin_segment()
+    unwritable.append("manifest")
+    with pytest.raises(OSError, match="No space"):
+        journal.save()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("base")]
+    before = image(store)
+    crash(journal)
+    assert image_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("sizes", [(300, 300, 1, 300), (256, 40, 300), (255, 1, 1, 600, 600)])
+def test_records_of_any_size_follow_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...], snapshot: bool
+) -> None:
+    """A file is read in windows: of one record where that is longer, and the next one may be longer still."""
+    monkeypatch.setattr("januskv.storage.durability.records._WINDOW_BYTES", 256)
+    monkeypatch.setattr(generations, "_CHUNK_BYTES", 1)
+    store, journal = loaded(tmp_path)
+    for number, size in enumerate(sizes):
+        for spare in range(20):  # so that records end everywhere near the end of a window
+            store.databases[0].put(b"%d:%d" % (number, spare), b"x" * (size + spare))
+            journal.commit()
+    if snapshot:
+        journal.save()
+    before = image(store)
+    crash(journal)
+    assert image_of(tmp_path) == before
+
+
 # ---------------------------------------------------------------- damage
 
 

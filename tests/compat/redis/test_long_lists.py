@@ -66,3 +66,21 @@ def test_json_sees_an_array_and_a_patch_reaches_it(long: Any) -> None:
     assert long.line("RPUSH j x") == COUNT + 1
     assert long.line("LINDEX j 4000") == b"4000"
     assert native({"KV_GET": {"keys": ["j"]}})["KV_GET_RSP"]["keys"]["j"][4000:] == [*range(4000, COUNT), "x"]
+
+
+@pytest.mark.parametrize("size", [1, 9, 10, 11, 300])
+@pytest.mark.parametrize(
+    ("line", "first", "last"),
+    [("RPOPLPUSH l l", -1, -2), ("LMOVE l l LEFT RIGHT", 1, 0), ("BLMOVE l l LEFT LEFT 0", 0, -1)],
+)
+def test_a_list_is_turned_in_itself(wire: Any, size: int, line: str, first: int, last: int) -> None:
+    """Pushing to it may give it another form, from which the element is then popped."""
+    for number in range(size):
+        wire("RPUSH", "numbers", number)
+    wire("SORT", "numbers", "STORE", "l")
+    for _ in range(2):
+        held = wire("LRANGE", "l", 0, -1)
+        wire.line(line)
+        turned = wire("LRANGE", "l", 0, -1)
+        assert len(turned) == size
+        assert (turned[0], turned[-1]) == (held[first % size], held[last % size])
