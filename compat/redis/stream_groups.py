@@ -17,7 +17,8 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.stream_groups import Consumer, Delivery, Group, deliveries
-from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.stream_ids import id_text
+from januskv.storage.streams import MAX_ID, Stream
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 from .help import help_lines

@@ -10,7 +10,8 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.stream_groups import Consumer, Group
-from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.stream_ids import id_text
+from januskv.storage.streams import MAX_ID, Stream
 
 from .args import Args
 from .help import help_lines

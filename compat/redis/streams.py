@@ -14,6 +14,7 @@ from januskv.compat.blocking import NOT_READY, block
 from januskv.compat.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger, WrongType
+from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import (
     MAX_ID,
     MAX_PART,
@@ -22,7 +23,6 @@ from januskv.storage.streams import (
     IdsExhausted,
     IdTooSmall,
     Stream,
-    id_text,
     make_id,
 )
 
@@ -247,7 +247,7 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
     if argv[2] == b"*" and len(argv) & 1:  # the usual form, to an existing stream
         stream = keyspace.get(argv[1])
         if type(stream) is Stream and stream.last_id != MAX_ID:
-            entry_id = stream.next_id(ctx.store.clock.now_ms)
+            entry_id = stream.next_id(keyspace.clock.now_ms)
             return append(ctx, argv[1], stream, entry_id, tuple(argv[3:]))
     return add_with_options(ctx, argv)
 
