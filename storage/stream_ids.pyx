@@ -28,13 +28,18 @@ cdef inline char *_digits(char *end, uint64_t number) noexcept:
             return end
 
 
+cdef char *spell_id(char *end, object entry_id) except NULL:
+    """Write an id, of up to 41 bytes, so that it ends before a place; where it begins."""
+    cdef char *at = _digits(end, _seq(entry_id)) - 1
+    at[0] = c"-"
+    return _digits(at, _ms(entry_id))
+
+
 cpdef bytes id_text(object entry_id):
     """See ``stream_ids.py``."""
     cdef char room[2 * MOST_DIGITS + 1]
     cdef char *end = room + 2 * MOST_DIGITS + 1
-    cdef char *at = _digits(end, _seq(entry_id)) - 1
-    at[0] = c"-"
-    at = _digits(at, _ms(entry_id))
+    cdef char *at = spell_id(end, entry_id)
     return PyBytes_FromStringAndSize(at, end - at)
 
 
