@@ -208,6 +208,8 @@ cdef class Encoder:
     cpdef write(self, object reply):
         """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
         cdef Py_ssize_t mark
+        cdef long long number
+        cdef int overflow = 0
         if self._whole is not None:
             self._spill()
         # These need no way back: they make room before they write.
@@ -215,6 +217,12 @@ cdef class Encoder:
             self._string(c"$", PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
         elif reply is _ok:
             self._append(b"+OK\r\n", 5)
+        elif type(reply) is int:
+            number = PyLong_AsLongLongAndOverflow(reply, &overflow)
+            if overflow == 0:
+                self._head(c":", number)
+            else:
+                self._as(reply, int)
         else:
             mark = self._used
             try:

@@ -5,6 +5,6 @@ from januskv.storage.values cimport compact
 
 cpdef as_hash(object value)
 cpdef hash_at(Keyspace keyspace, bytes key, object value)
-@cython.locals(added=Py_ssize_t, before=Py_ssize_t)
+@cython.locals(table=dict, packed=SmallHash, added=Py_ssize_t, before=Py_ssize_t)
 cpdef put_fields(Keyspace keyspace, bytes key, dict fields, str event=*)
 cpdef remove_fields(Keyspace keyspace, bytes key, object fields)

@@ -114,9 +114,16 @@ def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hse
     if held is None:
         keyspace.put(key, compact(fields), event)
         return len(fields)
+    if type(held) is dict:
+        table = held
+        before = len(table)
+        table.update(fields)
+        keyspace.changed(event, key, ("hash.put", fields))
+        return len(table) - before
     if isinstance(held, SmallHash):
-        added = held.put(fields)
-        if added >= 0 and len(held) <= SMALL:
+        packed = held
+        added = packed.put(fields)
+        if added >= 0 and len(packed) <= SMALL:
             keyspace.changed(event, key, ("hash.put", fields))
             return added
         before = len(held) - max(added, 0)

@@ -119,12 +119,17 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
         if len(items) > LONG:
             items = LongList(items)
         keyspace.put(key, items, "lpush" if at_head else "rpush")
+        return len(items)
+    if isinstance(items, LongList):
+        in_blocks = items
+        in_blocks.push(at_head, new)
+        size = len(in_blocks)
     else:
         add(items, at_head, new)
-        if len(items) > LONG:
-            grown(keyspace, key, items)
-        keyspace.changed("lpush" if at_head else "rpush", key, ("list.push", at_head, new))
-    return len(items)
+        size = len(items)
+        grown(keyspace, key, items)
+    keyspace.changed("lpush" if at_head else "rpush", key, ("list.push", at_head, new))
+    return size
 
 
 def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
@@ -134,6 +139,21 @@ def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int)
     if not items:
         keyspace.delete(key)
     return taken
+
+
+def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
+    """Pop one element from the list of a key, which is not empty and goes with its last one."""
+    if isinstance(items, LongList):
+        in_blocks = items
+        item = in_blocks.pop(at_head)
+        left = len(in_blocks)
+    else:
+        item = items.pop(0 if at_head else -1)
+        left = len(items)
+    keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, 1))
+    if not left:
+        keyspace.delete(key)
+    return item
 
 
 # ---------------------------------------------------------------- redoing

@@ -15,6 +15,8 @@ cdef class LongList:
     cpdef bint _reopen(self, bint at_head) except -1
     @cython.locals(end=list, taken=list, some=list)
     cpdef list take(self, bint at_head, Py_ssize_t count)
+    @cython.locals(end=list)
+    cpdef pop(self, bint at_head)
     @cython.locals(head=list, at=Py_ssize_t, before=Py_ssize_t)
     cpdef item(self, Py_ssize_t index)
     @cython.locals(found=list)

@@ -127,6 +127,13 @@ class LongList:
             count -= len(some)
         return taken
 
+    def pop(self, at_head: bool) -> Any:
+        """Remove the first or the last element and give it. Raises IndexError where there is none."""
+        end = self.head if at_head else self.tail
+        if not end:
+            self._reopen(at_head)
+        return end.pop()
+
     def keep(self, first: int, end: int) -> None:
         """Remove all elements but those from one index up to another, without that. O(M) with M elements removed."""
         self._drop(False, len(self) - end)

@@ -18,8 +18,8 @@ cdef class Order:
     cpdef remove(self, object score, bytes member)
     @cython.locals(members=list, scores=list)
     cpdef _cut(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
-    @cython.locals(members=list, scores=list, at=Py_ssize_t, place=Py_ssize_t, pair=tuple)
-    cpdef pop(self, bint at_low)
+    @cython.locals(members=list, scores=list, at=Py_ssize_t)
+    cpdef tuple pop(self, bint at_low)
     @cython.locals(scores=list)
     cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
     cpdef Py_ssize_t rank(self, object score, bytes member) except -1
@@ -44,11 +44,15 @@ cdef class SortedSet:
     cpdef Py_ssize_t place(self, object score, bytes member) except -1
     cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
-    @cython.locals(order=Order, scores=dict, taken=list, size=Py_ssize_t)
-    cpdef cut(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(order=Order, scores=dict, taken=list)
+    cpdef list cut(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef _report(self, Keyspace keyspace, bytes key, str event, list removed)
     cpdef rank(self, bytes member)
-    cpdef take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
+    @cython.locals(order=Order, scores=dict, size=Py_ssize_t, pair=tuple, member=bytes)
+    cpdef tuple pop(self, Keyspace keyspace, bytes key, bint at_low, str event)
+    cpdef list take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
 
-cpdef as_sorted_set(object value)
+@cython.locals(names=list, values=list, size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t, score=double)
+cpdef list names_in_order(dict scores)
+cpdef SortedSet as_sorted_set(object value)
 cpdef put_scores(Keyspace keyspace, bytes key, SortedSet held, dict scores, str event)

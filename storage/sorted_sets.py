@@ -4,8 +4,8 @@
     by_name   member -> score, of a big set
     order     the members of a big set in order, in blocks; None until somebody asks
 
-A big set keeps its members in blocks of up to BLOCK, found by bisection; ``heads`` are the first (score, member) of
-each. One that shrinks to half of SMALL members is packed again.
+A big set keeps its members in blocks of up to BLOCK, found by bisection; ``heads`` say for each block from which
+(score, member) on: its first one, or one before that which has been removed. One that shrinks to half of SMALL members is packed again.
 """
 
 from __future__ import annotations
@@ -45,13 +45,12 @@ class Order:
 
     __slots__ = ("heads", "members", "places", "scores")
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        """Take pairs that are in order."""
-        size = BLOCK // 2 if len(pairs) > BLOCK else max(len(pairs), 1)
-        blocks = [pairs[at : at + size] for at in range(0, len(pairs), size)]
-        self.members: list[list[bytes]] = [[member for member, _ in block] for block in blocks]
-        self.scores: list[list[float]] = [[score for _, score in block] for block in blocks]
-        self.heads: list[tuple[float, bytes]] = [(block[0][1], block[0][0]) for block in blocks]
+    def __init__(self, by_name: dict[bytes, float]) -> None:
+        names = names_in_order(by_name)
+        size = BLOCK // 2 if len(names) > BLOCK else max(len(names), 1)
+        self.members: list[list[bytes]] = [names[at : at + size] for at in range(0, len(names), size)]
+        self.scores: list[list[float]] = [[by_name[name] for name in block] for block in self.members]
+        self.heads: list[tuple[float, bytes]] = [(by_name[block[0]], block[0]) for block in self.members]
         self.places: Places = Places(self.members)
 
     def add(self, score: float, member: bytes) -> None:
@@ -89,8 +88,6 @@ class Order:
         del members[place : place + count], scores[place : place + count]
         if not members:
             del self.members[at], self.scores[at], self.heads[at]
-        elif place == 0:
-            self.heads[at] = (scores[0], members[0])
         self.places.changed(at, -count)
 
     def _place(self, at: int, score: float, member: bytes) -> int:
@@ -151,9 +148,10 @@ class Order:
         """Take the first or the last member out, and give it with its score."""
         at = 0 if at_low else len(self.members) - 1
         members, scores = self.members[at], self.scores[at]
-        place = 0 if at_low else len(members) - 1
-        pair = members[place], scores[place]
-        self._cut(at, place, 1)
+        pair = (members.pop(0), scores.pop(0)) if at_low else (members.pop(), scores.pop())
+        if not members:
+            del self.members[at], self.scores[at], self.heads[at]
+        self.places.changed(at, -1)
         return pair
 
     def check(self, scores: dict[bytes, float]) -> None:
@@ -162,7 +160,8 @@ class Order:
         whole: list[tuple[float, bytes]] = []
         for members, values, head in zip(self.members, self.scores, self.heads, strict=True):
             assert 0 < len(members) == len(values) <= BLOCK
-            assert head == (values[0], members[0])
+            assert head <= (values[0], members[0])
+            assert not whole or whole[-1] < head
             whole += zip(values, members, strict=True)
         assert whole == sorted((score, member) for member, score in scores.items())
         assert self.places.size == len(scores)
@@ -206,7 +205,7 @@ class SortedSet:
     def ordered(self) -> Order:
         """The members of a big set in order; made where it is not kept."""
         if self.order is None:
-            self.order = Order(in_order(self.scores))
+            self.order = Order(self.scores)
         return self.order
 
     # ------------------------------------------------------------ without a report
@@ -271,14 +270,8 @@ class SortedSet:
         order = self.ordered()
         scores = self.by_name
         assert scores is not None
-        size = len(scores)
-        if stop - start == 1 and size - 1 != SMALL // 2 and (start == 0 or stop == size):
-            pair = order.pop(start == 0)
-            del scores[pair[0]]
-            self.longest = max(self.longest, len(pair[0]))
-            return [pair]
         taken = order.slice(start, stop)
-        was_big = size > SMALL // 2
+        was_big = len(scores) > SMALL // 2
         for member, _ in taken:
             del scores[member]
             self.longest = max(self.longest, len(member))
@@ -357,6 +350,23 @@ class SortedSet:
         self._report(keyspace, key, event, [member for member, _ in taken])
         return taken
 
+    def pop(self, keyspace: Keyspace, key: bytes, at_low: bool, event: str) -> Pair:
+        """Remove the first or the last member of a set that has any, and the key with the last one; give it."""
+        size = len(self)
+        scores = self.by_name
+        if scores is None or size - 1 == SMALL // 2:
+            return self.take(keyspace, key, 0 if at_low else size - 1, 1 if at_low else size, event)[0]
+        self.most = max(self.most, size)
+        order = self.ordered()
+        pair = order.pop(at_low)
+        member = pair[0]
+        del scores[member]
+        self.longest = max(self.longest, len(member))
+        keyspace.changed(event, key, ("zset.remove", (member,)))
+        if size == 1:
+            keyspace.delete(key)
+        return pair
+
     def _report(self, keyspace: Keyspace, key: bytes, event: str, removed: list[bytes]) -> None:
         if removed:
             keyspace.changed(event, key, ("zset.remove", tuple(removed)))
@@ -412,13 +422,25 @@ class SortedSet:
             self.order.check(self.scores)
 
 
-def _by_score(pair: Pair) -> tuple[float, bytes]:
-    return pair[1], pair[0]
+def names_in_order(scores: dict[bytes, float]) -> list[bytes]:
+    """Members in the order of a sorted set. O(n log n)."""
+    names = sorted(scores, key=scores.__getitem__)
+    values = list(map(scores.__getitem__, names))
+    size, at = len(names), 0
+    while at < size:  # those of equal scores by name
+        end = at + 1
+        score = values[at]
+        while end < size and values[end] == score:
+            end += 1
+        if end - at > 1:
+            names[at:end] = sorted(names[at:end])
+        at = end
+    return names
 
 
 def in_order(scores: dict[bytes, float]) -> list[Pair]:
     """Members with their scores, in the order of a sorted set. O(n log n)."""
-    return sorted(scores.items(), key=_by_score)
+    return [(name, scores[name]) for name in names_in_order(scores)]
 
 
 def as_sorted_set(value: object) -> SortedSet | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StorageError
 from .stream_groups import Group
+from .stream_ids import distance_bytes, id_text, ids_of, integer_bytes, parts_of, texts_bytes
 from .values import name_to_json, text_from_bytes
 
 if TYPE_CHECKING:
@@ -57,46 +58,10 @@ def make_id(ms: int, seq: int) -> int:
     return ms << SEQ_BITS | seq
 
 
-def id_text(entry_id: int) -> bytes:
-    """An id as clients see it: ``ms-seq``."""
-    return b"%d-%d" % (entry_id >> SEQ_BITS, entry_id & MAX_PART)
-
-
 def id_of_text(text: bytes) -> int:
     """The id of a text that ``id_text`` made."""
     ms, _, seq = text.partition(b"-")
     return int(ms) << SEQ_BITS | int(seq)
-
-
-# ---------------------------------------------------------------- sizes in Redis' listpacks
-
-
-def integer_bytes(value: int) -> int:
-    """Bytes of an integer element with its back length."""
-    if 0 <= value <= 127:
-        return 2
-    if -4096 <= value <= 4095:
-        return 3
-    if -(1 << 15) <= value < 1 << 15:
-        return 4
-    if -(1 << 23) <= value < 1 << 23:
-        return 5
-    return 6 if -(1 << 31) <= value < 1 << 31 else 10
-
-
-def element_bytes(text: bytes) -> int:
-    """Bytes of a text element with its back length; texts that are integers are kept as those."""
-    size = len(text)
-    if 0 < size <= 20 and (text[0] <= 57) and (text.isdigit() or (text[0] == 45 and text[1:].isdigit())):
-        value = int(text)
-        if -(1 << 63) <= value < 1 << 63 and b"%d" % value == text:
-            return integer_bytes(value)
-    size += 1 if size < 64 else 2 if size < 4096 else 5
-    if size <= 127:
-        return size + 1
-    if size < 16383:
-        return size + 2
-    return size + (3 if size < 2097151 else 4 if size < 268435455 else 5)
 
 
 # ---------------------------------------------------------------- blocks
@@ -124,12 +89,7 @@ class Block:
         self.start: int = 0
         self.runs: list[bytes] = []
         self.run_count: int = 0
-        self.size: int = (
-            _EMPTY_LISTPACK
-            + integer_bytes(len(names))
-            + sum([element_bytes(name) for name in names])
-            + integer_bytes(0)
-        )
+        self.size: int = _EMPTY_LISTPACK + integer_bytes(len(names)) + texts_bytes(names, 0, 1) + integer_bytes(0)
 
     def full(self, entry_bytes: int, most_bytes: int, most_entries: int) -> bool:
         """Whether an entry whose texts have so many bytes belongs into a new block."""
@@ -140,25 +100,18 @@ class Block:
         """Take an entry behind the last one. The block has lists."""
         names = self.names
         width = len(names)
-        if fields[::2] == names:  # share the names' objects
-            values = fields[1::2]
-            if width == 1:
-                fields = (names[0], values[0])
+        if len(fields) == 2 * width and (fields[0] == names[0] if width == 1 else fields[::2] == names):
+            if width == 1:  # share the names' objects
+                fields = (names[0], fields[1])
             elif width == 2:
-                fields = (names[0], values[0], names[1], values[1])
+                fields = (names[0], fields[1], names[1], fields[3])
             else:
-                fields = tuple([part for pair in zip(names, values, strict=True) for part in pair])
-            size = sum([element_bytes(value) for value in values]) + 2 + integer_bytes(width + 3)
+                fields = tuple([part for pair in zip(names, fields[1::2], strict=True) for part in pair])
+            size = texts_bytes(fields, 1, 2) + 2 + integer_bytes(width + 3)
         else:
             width = len(fields) // 2
-            size = sum([element_bytes(text) for text in fields]) + 2
-            size += integer_bytes(width) + integer_bytes(2 * width + 4)
-        ahead = entry_id - self.base
-        if ahead <= MAX_PART and entry_id & MAX_PART >= ahead:  # the same ms
-            self.size += size + integer_bytes(0) + integer_bytes(ahead)
-        else:
-            self.size += size + integer_bytes((entry_id >> SEQ_BITS) - (self.base >> SEQ_BITS))
-            self.size += integer_bytes((entry_id & MAX_PART) - (self.base & MAX_PART))
+            size = texts_bytes(fields, 0, 1) + 2 + integer_bytes(width) + integer_bytes(2 * width + 4)
+        self.size += size + distance_bytes(entry_id, self.base)
         self.top = entry_id
         self.count += 1
         assert self.ids is not None
@@ -175,10 +128,8 @@ class Block:
         assert rows is not None
         begin, end = self.run_count - self.start, len(ids) - left
         if begin < end:
-            base_ms = self.base >> SEQ_BITS
-            some = ids[begin:end]
-            ms = [(each >> SEQ_BITS) - base_ms for each in some]
-            self.runs.append(marshal.dumps((ms, [each & MAX_PART for each in some], self.names, rows[begin:end])))
+            ms, seqs = parts_of(ids[begin:end], self.base)
+            self.runs.append(marshal.dumps((ms, seqs, self.names, rows[begin:end])))
             self.run_count += end - begin
         del ids[:end], rows[:end]
         self.start = self.run_count
@@ -197,10 +148,9 @@ class Block:
         """Have all entries in the lists."""
         ids: list[int] = []
         rows: list[Fields] = []
-        base_ms = self.base >> SEQ_BITS
         for run in self.runs:
             ms, seqs, self.names, some = marshal.loads(run)
-            ids += [(base_ms + part) << SEQ_BITS | seq for part, seq in zip(ms, seqs, strict=True)]
+            ids += ids_of(ms, seqs, self.base)
             rows += some
         if self.ids is not None:
             assert self.rows is not None
@@ -286,9 +236,10 @@ class Stream:
         if not self.blocks:
             return None
         block = self.blocks[-1]
-        if block.full(
-            sum([len(text) for text in fields]), min(most_bytes, MOST_BYTES), min(most_entries, MOST_ENTRIES)
-        ):
+        entry_bytes = 0
+        for text in fields:
+            entry_bytes += len(text)
+        if block.full(entry_bytes, min(most_bytes, MOST_BYTES), min(most_entries, MOST_ENTRIES)):
             if block.ids is not None:
                 block.seal()
                 if self.warm is block:
@@ -330,7 +281,8 @@ class Stream:
                 high = bisect_right(ids, end) if block.top > end else len(ids)
                 if 0 <= most < high - low:
                     high = low + most
-                found += zip(ids[low:high], rows[low:high], strict=True)
+                for at in range(low, high):
+                    found.append((ids[at], rows[at]))
                 if most > 0:
                     most -= max(high - low, 0)
             index += 1

@@ -7,7 +7,10 @@ cdef class Args:
     cdef public list argv
     cdef public Py_ssize_t at
     cpdef bint more(self)
+    cpdef Py_ssize_t left(self)
     cpdef bytes take(self)
     cpdef bytes word(self)
     cpdef bytes peek(self)
     cpdef bint flag(self, bytes name)
+    cpdef object integer(self, object error=*)
+    cpdef list rest(self)

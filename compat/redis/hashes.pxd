@@ -1,5 +1,8 @@
 from januskv.commands.context cimport Context
+from januskv.storage.hashes cimport hash_at, put_fields, remove_fields
+from januskv.storage.values cimport text_of
 
 # Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
 cpdef read_hash(Context ctx, bytes name)
 cpdef text(object value)
+cpdef dict _pairs(list[bytes] argv, str verb)

@@ -10,9 +10,9 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
-from januskv.storage.lists import as_list, bounds, keep, pop, positions, push, remove_at, texts_of
+from januskv.storage.lists import as_list, bounds, keep, pop, pop_one, positions, push, remove_at, texts_of
 from januskv.storage.long_lists import LongList
-from januskv.storage.values import kind_of
+from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 
@@ -100,17 +100,21 @@ def rpushx(ctx: Context, argv: list[bytes]) -> Reply:
 
 def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
     """LPOP and RPOP."""
-    counted = len(argv) == 3
+    if len(argv) == 2:
+        items = as_list(ctx.keyspace.get(argv[1]))
+        if not items:
+            return None
+        item = pop_one(ctx.keyspace, argv[1], items, at_head)
+        return item if type(item) is bytes else text_of(item)
     if len(argv) > 3:
         raise RespError(f"ERR wrong number of arguments for '{'lpop' if at_head else 'rpop'}' command")
-    count = integer_within(argv[2], 0, "ERR value is out of range, must be positive") if counted else 1
+    count = integer_within(argv[2], 0, "ERR value is out of range, must be positive")
     items = as_list(ctx.keyspace.get(argv[1]))
     if not items:
-        return NULL_ARRAY if counted else None
+        return NULL_ARRAY
     if count == 0:
         return []
-    taken = texts_of(pop(ctx.keyspace, argv[1], items, at_head, count))
-    return taken if counted else taken[0]
+    return texts_of(pop(ctx.keyspace, argv[1], items, at_head, count))
 
 
 @verbs.verb("LPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)

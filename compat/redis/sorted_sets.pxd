@@ -1,4 +1,9 @@
+cimport cython
 from januskv.commands.context cimport Context
-from januskv.storage.sorted_sets cimport SortedSet
+from januskv.compat.redis.args cimport parse_float, parse_int
+from januskv.storage.lists cimport bounds
+from januskv.storage.sorted_sets cimport SortedSet, as_sorted_set, put_scores
 
-cpdef read_sorted_set(Context ctx, bytes name)
+cpdef SortedSet read_sorted_set(Context ctx, bytes name)
+@cython.locals(held=SortedSet)
+cpdef pop_verb(Context ctx, list[bytes] argv, bint at_low)

@@ -516,22 +516,21 @@ def pop(ctx: Context, name: bytes, held: SortedSet, at_low: bool, count: int) ->
 
 def pop_verb(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     """ZPOPMIN and ZPOPMAX."""
+    if len(argv) == 2:
+        held = as_sorted_set(ctx.keyspace.get(argv[1]))
+        if held is None:
+            return []
+        return list(held.pop(ctx.keyspace, argv[1], at_low, "zpopmin" if at_low else "zpopmax"))
     if len(argv) > 3:
         raise RespError(SYNTAX_ERROR)
-    count = 1
-    if len(argv) == 3:
-        error = "ERR value is out of range, must be positive"
-        count = Args(argv, 2).integer(error)
-        if count < 0:
-            raise RespError(error)
+    error = "ERR value is out of range, must be positive"
+    count = Args(argv, 2).integer(error)
+    if count < 0:
+        raise RespError(error)
     held = as_sorted_set(ctx.keyspace.get(argv[1]))
     if held is None or not count:
         return []
-    taken = pop(ctx, argv[1], held, at_low, count)
-    if len(argv) == 2:
-        member, score = taken[0]
-        return [member, score]
-    return shown(ctx, taken, True)
+    return shown(ctx, pop(ctx, argv[1], held, at_low, count), True)
 
 
 @verbs.verb("ZPOPMIN", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")

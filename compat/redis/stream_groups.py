@@ -17,7 +17,8 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.stream_groups import Consumer, Delivery, Group, deliveries
-from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.stream_ids import id_text
+from januskv.storage.streams import MAX_ID, Stream
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 from .help import help_lines
@@ -246,7 +247,7 @@ def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> 
         group = group_of(stream, name, group_name, " in XREADGROUP with GROUP option")
         assert stream is not None
         groups.append((name, stream, group, entry_id))
-    found: list[tuple[bytes, list[Reply]]] = []
+    found: list[tuple[bytes, Reply]] = []
     for name, stream, group, entry_id in groups:
         consumer = consumer_of(ctx, name, group_name, group, options.consumer)
         if entry_id is not None:
@@ -258,9 +259,7 @@ def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> 
     return by_stream(ctx, found) if found else NOT_READY
 
 
-def _news(
-    ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Consumer, options: ReadOptions
-) -> list[Reply]:
+def _news(ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Consumer, options: ReadOptions) -> Reply:
     """Deliver entries that the group has not read yet."""
     now_ms = ctx.store.clock.now_ms
     entries = stream.range(group.last_id + 1, MAX_ID, options.most)
@@ -274,7 +273,7 @@ def _news(
     pending = () if options.noack else tuple([id_text(entry_id) for entry_id, _ in entries])
     read = (options.group, consumer.name, now_ms, id_text(group.last_id), group.entries_read)
     ctx.keyspace.changed("xreadgroup", name, ("stream.deliver", *read, *pending))
-    return entries_reply(entries)
+    return entries_reply(ctx, entries)
 
 
 def _history(

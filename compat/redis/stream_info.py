@@ -10,7 +10,8 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.stream_groups import Consumer, Group
-from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.stream_ids import id_text
+from januskv.storage.streams import MAX_ID, Stream
 
 from .args import Args
 from .help import help_lines
@@ -90,7 +91,7 @@ def xinfo_stream(ctx: Context, argv: list[bytes]) -> Reply:
     """
     stream = _stream_to_show(ctx, argv[2])
     if len(argv) > 3:
-        return _full(stream, _full_count(argv))
+        return _full(ctx, stream, _full_count(argv))
     first, last = stream.range(0, MAX_ID, 1), stream.range_reversed(0, MAX_ID, 1)
     return _summary(stream) | {
         "groups": len(stream.groups),
@@ -111,9 +112,9 @@ def _full_count(argv: list[bytes]) -> int:
     return 10 if count < 0 else count or -1
 
 
-def _full(stream: Stream, most: int) -> Reply:
+def _full(ctx: Context, stream: Stream, most: int) -> Reply:
     groups = [_full_group(stream, name, stream.groups[name], most) for name in sorted(stream.groups)]
-    return _summary(stream) | {"entries": entries_reply(stream.range(0, MAX_ID, most)), "groups": groups}
+    return _summary(stream) | {"entries": entries_reply(ctx, stream.range(0, MAX_ID, most)), "groups": groups}
 
 
 def _full_group(stream: Stream, name: bytes, group: Group, most: int) -> dict[str, Any]:

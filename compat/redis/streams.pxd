@@ -1,3 +1,15 @@
 from januskv.commands.context cimport Context
+from januskv.compat.redis.args cimport Args, parse_int
+from januskv.compat.redis.entry_wire cimport entries_wire
 from januskv.storage.keyspace cimport Keyspace
+from januskv.storage.stream_ids cimport id_text
 from januskv.storage.streams cimport Stream
+
+cpdef Stream stream_of(object value)
+cpdef entries_reply(Context ctx, list entries)
+
+cdef class ReadOptions:
+    cdef public bint block, noack
+    cdef public object timeout_ms, most, group
+    cdef public bytes consumer
+    cdef public list names, ids

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from januskv.commands.context import Context
@@ -12,8 +12,9 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY, block
 from januskv.compat.faults import RespError
-from januskv.resp.replies import NULL_ARRAY, OK, Reply
+from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NotAnInteger, WrongType
+from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import (
     MAX_ID,
     MAX_PART,
@@ -22,11 +23,11 @@ from januskv.storage.streams import (
     IdsExhausted,
     IdTooSmall,
     Stream,
-    id_text,
     make_id,
 )
 
 from .args import SYNTAX_ERROR, Args, parse_int
+from .entry_wire import entries_wire
 
 verbs = Family("stream")
 
@@ -99,8 +100,10 @@ def entry_reply(entry: Entry) -> Reply:
     return [id_text(entry[0]), entry[1]]
 
 
-def entries_reply(entries: Sequence[Entry]) -> list[Reply]:
-    """Entries as clients see them."""
+def entries_reply(ctx: Context, entries: list[Entry]) -> Reply:
+    """Entries as clients see them; in bytes where there is a connection."""
+    if ctx.client is not None:
+        return RawReply(entries_wire(entries))
     return [[id_text(entry_id), fields] for entry_id, fields in entries]
 
 
@@ -114,11 +117,11 @@ class SameName(bytes):
         return self is other
 
 
-def by_stream(ctx: Context, found: list[tuple[bytes, list[Reply]]]) -> Reply:
+def by_stream(ctx: Context, found: list[tuple[bytes, Reply]]) -> Reply:
     """Entries by stream: a map in RESP3, pairs in RESP2."""
     if ctx.client is None or ctx.client.protocol != 3:
         return [list(each) for each in found]
-    named: dict[bytes, list[Reply]] = {}
+    named: dict[bytes, Reply] = {}
     for name, entries in found:
         named[SameName(name) if name in named else name] = entries
     return named
@@ -247,7 +250,7 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
     if argv[2] == b"*" and len(argv) & 1:  # the usual form, to an existing stream
         stream = keyspace.get(argv[1])
         if type(stream) is Stream and stream.last_id != MAX_ID:
-            entry_id = stream.next_id(ctx.store.clock.now_ms)
+            entry_id = stream.next_id(keyspace.clock.now_ms)
             return append(ctx, argv[1], stream, entry_id, tuple(argv[3:]))
     return add_with_options(ctx, argv)
 
@@ -323,7 +326,7 @@ def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool)
         return []
     if most == 0:
         return NULL_ARRAY
-    return entries_reply(stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
+    return entries_reply(ctx, stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
 
 
 @verbs.verb("XRANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"), since="5.0.0")
@@ -535,8 +538,9 @@ def _read_after(ctx: Context, name: bytes, text: bytes) -> int:
 
 def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
     """What XREAD finds now; NOT_READY if nothing."""
-    found: list[tuple[bytes, list[Reply]]] = []
-    for name, entry_id in zip(options.names, after, strict=True):
+    found: list[tuple[bytes, Reply]] = []
+    for at in range(len(after)):
+        name, entry_id = options.names[at], after[at]
         value = ctx.keyspace.get(name)
         if type(value) is not Stream:
             if value is not None and not options.block:
@@ -544,7 +548,7 @@ def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
             continue  # a client that waits for a stream of this name goes on waiting
         entries = value.range(entry_id + 1, MAX_ID, options.most) if value.last_id > entry_id else []
         if entries:
-            found.append((name, entries_reply(entries)))
+            found.append((name, entries_reply(ctx, entries)))
     return by_stream(ctx, found) if found else NOT_READY
 
 
@@ -564,5 +568,8 @@ def xread(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(log(N) + M) for each stream, with N entries held, M returned
     """
     options = ReadOptions(argv, False)
-    after = [_read_after(ctx, name, text) for name, text in zip(options.names, options.ids, strict=True)]
+    after = [_read_after(ctx, options.names[at], options.ids[at]) for at in range(len(options.names))]
+    if not options.block:
+        reply = _read(ctx, options, after)
+        return NULL_ARRAY if reply is NOT_READY else reply
     return options.serve(ctx, partial(_read, ctx, options, after))

@@ -35,7 +35,8 @@ from januskv.storage.sessions import Session
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.stream_groups import Group
-from januskv.storage.streams import MAX_ID, Stream, id_text
+from januskv.storage.stream_ids import id_text
+from januskv.storage.streams import MAX_ID, Stream
 from januskv.storage.values import kind_of, text_from_bytes
 
 Entry = dict[str, Any]

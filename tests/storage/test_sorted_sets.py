@@ -19,6 +19,7 @@ steps = st.one_of(
     st.tuples(st.just("put"), st.dictionaries(names, scores, min_size=1, max_size=20)),
     st.tuples(st.just("remove"), st.lists(names, min_size=1, max_size=10)),
     st.tuples(st.just("take"), st.tuples(st.integers(0, 60), st.integers(0, 20))),
+    st.tuples(st.just("pop"), st.booleans()),
     st.tuples(st.just("look"), st.tuples(scores, scores, st.booleans(), st.booleans())),
 )
 
@@ -50,7 +51,8 @@ def test_programs_and_their_effects(program: list[tuple[str, Any]]) -> None:
     model: dict[bytes, float] = {}
     for name, what in program:
         held = as_sorted_set(keyspace.get(b"z"))
-        ordered = in_order(model)
+        ordered = sorted(model.items(), key=lambda pair: (pair[1], pair[0]))
+        assert in_order(model) == ordered
         if name == "put":
             put_scores(keyspace, b"z", held, dict(what), "zadd")
             model |= what
@@ -63,6 +65,9 @@ def test_programs_and_their_effects(program: list[tuple[str, Any]]) -> None:
             start, stop = min(what[0], len(model)), min(sum(what), len(model))
             assert held.take(keyspace, b"z", start, stop, "zpopmin") == ordered[start:stop]
             model = dict(ordered[:start] + ordered[stop:])
+        elif name == "pop":
+            assert held.pop(keyspace, b"z", what, "zpopmin") == ordered[0 if what else -1]
+            model = dict(ordered[1:] if what else ordered[:-1])
         else:
             look(held, ordered, *what)
         held = as_sorted_set(keyspace.get(b"z"))

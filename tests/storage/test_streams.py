@@ -9,14 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from januskv.storage import streams
+from januskv.storage.stream_ids import distance_bytes, element_bytes, id_text, ids_of, integer_bytes, parts_of
 from januskv.storage.streams import (
     MAX_ID,
     IdsExhausted,
     IdTooSmall,
     Stream,
-    element_bytes,
     id_of_text,
-    id_text,
     make_id,
 )
 
@@ -291,3 +290,33 @@ def test_the_newest_entries_are_read_without_unpacking_the_others() -> None:
     stream.add(make_id(91, 0), (b"f", b"91"), 4096, 100)
     assert ids(stream) == list(range(1, 92))
     stream.check()
+
+
+def plain_integer_bytes(value: int) -> int:
+    for size, bits in ((3, 12), (4, 15), (5, 23), (6, 31)):
+        if -(1 << bits) <= value < 1 << bits:
+            return 2 if 0 <= value <= 127 else size
+    return 10
+
+
+parts = st.one_of(
+    st.integers(0, (1 << 64) - 1), *(st.integers((1 << bits) - 2, (1 << bits) + 2) for bits in (7, 12, 31))
+)
+
+
+@given(st.lists(st.tuples(parts, parts), min_size=1))
+def test_ids_and_their_parts(pairs: list[tuple[int, int]]) -> None:
+    ids = sorted(make_id(*pair) for pair in pairs)
+    base = ids[0]
+    ms, seqs = parts_of(ids, base)
+    assert ids_of(ms, seqs, base) == ids
+    for entry_id, ahead, seq in zip(ids, ms, seqs, strict=True):
+        assert id_text(entry_id) == b"%d-%d" % ((base >> 64) + ahead, seq)
+        assert id_of_text(id_text(entry_id)) == entry_id
+        back = seq - base % (1 << 64)
+        assert distance_bytes(entry_id, base) == plain_integer_bytes(ahead) + plain_integer_bytes(back)
+
+
+@given(st.integers(-(1 << 63), (1 << 63) - 1))
+def test_the_bytes_of_integers(value: int) -> None:
+    assert integer_bytes(value) == element_bytes(b"%d" % value) == plain_integer_bytes(value)

@@ -1,0 +1,1 @@
+cpdef bytes entries_wire(list entries)

@@ -1,0 +1,134 @@
+# cython: boundscheck=False, wraparound=False
+"""Ids of stream entries, compiled; ``stream_ids.py`` says what is what."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_AsUnsignedLongLong, PyLong_AsUnsignedLongLongMask
+from libc.stdint cimport uint64_t
+
+cdef enum:
+    SEQ_BITS = 64
+    MOST_DIGITS = 20  # of a number of 64 bits
+
+
+cdef inline uint64_t _ms(object entry_id) except? 0:
+    return PyLong_AsUnsignedLongLong(entry_id >> SEQ_BITS)
+
+
+cdef inline uint64_t _seq(object entry_id) except? 0:
+    return PyLong_AsUnsignedLongLongMask(entry_id)
+
+
+cdef inline char *_digits(char *end, uint64_t number) noexcept:
+    """Write a number so that it ends before a place; where it begins."""
+    while True:
+        end -= 1
+        end[0] = <char>(c"0" + number % 10)
+        number //= 10
+        if number == 0:
+            return end
+
+
+cdef char *spell_id(char *end, object entry_id) except NULL:
+    """Write an id, of up to 41 bytes, so that it ends before a place; where it begins."""
+    cdef char *at = _digits(end, _seq(entry_id)) - 1
+    at[0] = c"-"
+    return _digits(at, _ms(entry_id))
+
+
+cpdef bytes id_text(object entry_id):
+    """See ``stream_ids.py``."""
+    cdef char room[2 * MOST_DIGITS + 1]
+    cdef char *end = room + 2 * MOST_DIGITS + 1
+    cdef char *at = spell_id(end, entry_id)
+    return PyBytes_FromStringAndSize(at, end - at)
+
+
+cpdef tuple parts_of(list ids, object base):
+    """See ``stream_ids.py``."""
+    cdef uint64_t base_ms = _ms(base)
+    cdef list ms = [], seqs = []
+    for each in ids:
+        ms.append(_ms(each) - base_ms)
+        seqs.append(_seq(each))
+    return ms, seqs
+
+
+cpdef list ids_of(list ms, list seqs, object base):
+    """See ``stream_ids.py``."""
+    cdef uint64_t base_ms = _ms(base)
+    cdef list found = []
+    cdef Py_ssize_t at
+    if len(ms) != len(seqs):
+        raise ValueError("as many milliseconds as sequence numbers")
+    for at in range(len(ms)):
+        start = <object>(base_ms + <uint64_t>ms[at]) << SEQ_BITS
+        seq = seqs[at]
+        found.append(start | seq if seq else start)
+    return found
+
+
+cpdef Py_ssize_t integer_bytes(long long value) noexcept:
+    """See ``stream_ids.py``."""
+    if 0 <= value <= 127:
+        return 2
+    if -4096 <= value <= 4095:
+        return 3
+    if -(1 << 15) <= value < 1 << 15:
+        return 4
+    if -(1 << 23) <= value < 1 << 23:
+        return 5
+    return 6 if -(<long long>1 << 31) <= value < <long long>1 << 31 else 10
+
+
+cdef bint _integer(const char *text, Py_ssize_t size, long long *value) noexcept:
+    """Whether a text is the only spelling of an integer of 64 bits with a sign; and which."""
+    cdef uint64_t number = 0, most = <uint64_t>0x7FFFFFFFFFFFFFFF
+    cdef bint negative = size > 1 and text[0] == c"-"
+    cdef Py_ssize_t at = negative
+    cdef int digit
+    if size - at > 19 or size == at or (text[at] == c"0" and size > 1):
+        return False
+    while at < size:
+        digit = text[at] - c"0"
+        if digit < 0 or digit > 9:
+            return False
+        number = number * 10 + digit
+        at += 1
+    if number > most + negative:
+        return False
+    value[0] = <long long>(0 - number) if negative else <long long>number
+    return True
+
+
+cpdef Py_ssize_t element_bytes(bytes text) except -1:
+    """See ``stream_ids.py``."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
+    cdef long long value = 0
+    if _integer(PyBytes_AS_STRING(text), size, &value):
+        return integer_bytes(value)
+    size += 1 if size < 64 else 2 if size < 4096 else 5
+    if size <= 127:
+        return size + 1
+    if size < 16383:
+        return size + 2
+    return size + (3 if size < 2097151 else 4 if size < 268435455 else 5)
+
+
+cpdef Py_ssize_t texts_bytes(tuple texts, Py_ssize_t first, Py_ssize_t step) except -1:
+    """See ``stream_ids.py``."""
+    cdef Py_ssize_t at, size = 0
+    for at in range(first, len(texts), step):
+        size += element_bytes(<bytes?>texts[at])
+    return size
+
+
+cpdef Py_ssize_t distance_bytes(object entry_id, object base) except -1:
+    """See ``stream_ids.py``."""
+    cdef uint64_t ms = _ms(entry_id) - _ms(base), seq = _seq(entry_id), base_seq = _seq(base)
+    cdef uint64_t far = <uint64_t>1 << 31  # integers beyond take the most bytes there are
+    cdef Py_ssize_t size = integer_bytes(<long long>(ms if ms < far else far))
+    if seq >= base_seq:
+        seq -= base_seq
+        return size + integer_bytes(<long long>(seq if seq < far else far))
+    seq = base_seq - seq
+    return size + integer_bytes(-<long long>(seq if seq <= far else far + 1))
