@@ -123,7 +123,9 @@ def test_redoing_the_effects_gives_the_same_lists(house: Any, wire: Any, lines: 
         for line in lines:
             wire.line(line)
             copy = keyspace.data
-            assert twin.data == copy
+            assert {name: list(items) for name, items in twin.data.items()} == {
+                name: list(items) for name, items in copy.items()
+            }
     finally:
         keyspace.feed.unsubscribe(redo)
     assert all(items for items in copy.values())
