@@ -31,7 +31,10 @@ def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int
         keyspace.put(key, fresh, "sadd")
         return len(fresh)
     before = len(held)
-    held.update(members)
+    if len(members) == 1:
+        held.add(members[0])
+    else:
+        held.update(members)
     added = len(held) - before
     if added:
         keyspace.changed("sadd", key, ("set.add", tuple(members)))
