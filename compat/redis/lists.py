@@ -335,6 +335,8 @@ def move(ctx: Context, source: bytes, target: bytes, from_head: bool, to_head: b
     element = items[0 if from_head else -1]
     # Pushed first, so that a list of one element that is turned is never empty in between.
     push(keyspace, target, others, to_head, [element])
+    if source == target:  # one that has grown has another form now
+        items = as_list(keyspace.get(source)) or items
     pop(keyspace, source, items, from_head, 1)
     return texts_of([element])[0]
 
