@@ -39,6 +39,9 @@ def read_line(line: bytes) -> list[bytes] | bytes:
 
     Raises ProtocolError for unbalanced quotes and HttpRequest for what only a browser would send.
     """
+    word = line[:-1] if line.endswith(b"\r") else line
+    if word.isalpha() and word.lower() != b"post":  # one plain word, as in a client's PING
+        return [word]
     text = line.lstrip(b" \t")
     if text.startswith(b"{"):
         return text.rstrip(b" \t\r")

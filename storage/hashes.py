@@ -144,6 +144,18 @@ def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hse
     return len(big) - before
 
 
+def put_field(keyspace: Keyspace, key: bytes, field: bytes, value: Any) -> int:
+    """``put_fields`` with one field, which takes no dict where nobody listens."""
+    held = keyspace.get(key)
+    if type(held) is dict and not keyspace.feed.listeners:
+        table = held
+        before = len(table)
+        table[field] = value
+        keyspace.changed("hset", key)
+        return len(table) - before
+    return put_fields(keyspace, key, {field: value})
+
+
 def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> int:
     """Remove fields of a hash, and the key with the last one; give how many there were. Raises WrongType."""
     held = hash_at(keyspace, key, keyspace.get(key))

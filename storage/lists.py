@@ -128,7 +128,8 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
         add(items, at_head, new)
         size = len(items)
         grown(keyspace, key, items)
-    keyspace.changed("lpush" if at_head else "rpush", key, ("list.push", at_head, new))
+    event = "lpush" if at_head else "rpush"
+    keyspace.changed(event, key, ("list.push", at_head, new) if keyspace.feed.listeners else ())
     return size
 
 
@@ -150,7 +151,8 @@ def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
     else:
         item = items.pop(0 if at_head else -1)
         left = len(items)
-    keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, 1))
+    event = "lpop" if at_head else "rpop"
+    keyspace.changed(event, key, ("list.pop", at_head, 1) if keyspace.feed.listeners else ())
     if not left:
         keyspace.delete(key)
     return item

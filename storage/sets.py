@@ -31,7 +31,10 @@ def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int
         keyspace.put(key, fresh, "sadd")
         return len(fresh)
     before = len(held)
-    held.update(members)
+    if len(members) == 1:
+        held.add(members[0])
+    else:
+        held.update(members)
     added = len(held) - before
     if added:
         keyspace.changed("sadd", key, ("set.add", tuple(members)))
@@ -66,6 +69,13 @@ def random_members(held: Members, count: int) -> list[bytes]:
 
 def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> list[bytes]:
     """Remove so many members of a set at random, all if there are not more, and give them. O(count)."""
+    if count == 1:
+        member = random_member(held)
+        held.remove(member)
+        keyspace.changed("spop", key, ("set.remove", (member,)) if keyspace.feed.listeners else ())
+        if not held:
+            keyspace.delete(key)
+        return [member]
     taken = random_members(held, count)
     remove_members(keyspace, key, taken, "spop")
     return taken

@@ -362,7 +362,7 @@ class SortedSet:
         member = pair[0]
         del scores[member]
         self.longest = max(self.longest, len(member))
-        keyspace.changed(event, key, ("zset.remove", (member,)))
+        keyspace.changed(event, key, ("zset.remove", (member,)) if keyspace.feed.listeners else ())
         if size == 1:
             keyspace.delete(key)
         return pair

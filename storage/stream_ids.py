@@ -5,6 +5,8 @@ An id is one integer, ``ms << 64 | seq``, so ids compare as Redis' pairs do.
 
 from __future__ import annotations
 
+from .spelling import int64_of
+
 _SEQ_BITS = 64
 _MAX_PART = (1 << 64) - 1
 
@@ -42,10 +44,9 @@ def integer_bytes(value: int) -> int:
 def element_bytes(text: bytes) -> int:
     """Bytes of a text element with its back length; texts that are integers are kept as those."""
     size = len(text)
-    if 0 < size <= 20 and (text[0] <= 57) and (text.isdigit() or (text[0] == 45 and text[1:].isdigit())):
-        value = int(text)
-        if -(1 << 63) <= value < 1 << 63 and b"%d" % value == text:
-            return integer_bytes(value)
+    value = int64_of(text) if 0 < size <= 20 and text[0] <= 57 else None
+    if value is not None:
+        return integer_bytes(value)
     size += 1 if size < 64 else 2 if size < 4096 else 5
     if size <= 127:
         return size + 1

@@ -1,9 +1,11 @@
 # cython: boundscheck=False, wraparound=False
 """Ids of stream entries, compiled; ``stream_ids.py`` says what is what."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsUnsignedLongLong, PyLong_AsUnsignedLongLongMask
 from libc.stdint cimport uint64_t
+
+from januskv.storage.spelling cimport spells_int64
 
 cdef enum:
     SEQ_BITS = 64
@@ -80,31 +82,11 @@ cpdef Py_ssize_t integer_bytes(long long value) noexcept:
     return 6 if -(<long long>1 << 31) <= value < <long long>1 << 31 else 10
 
 
-cdef bint _integer(const char *text, Py_ssize_t size, long long *value) noexcept:
-    """Whether a text is the only spelling of an integer of 64 bits with a sign; and which."""
-    cdef uint64_t number = 0, most = <uint64_t>0x7FFFFFFFFFFFFFFF
-    cdef bint negative = size > 1 and text[0] == c"-"
-    cdef Py_ssize_t at = negative
-    cdef int digit
-    if size - at > 19 or size == at or (text[at] == c"0" and size > 1):
-        return False
-    while at < size:
-        digit = text[at] - c"0"
-        if digit < 0 or digit > 9:
-            return False
-        number = number * 10 + digit
-        at += 1
-    if number > most + negative:
-        return False
-    value[0] = <long long>(0 - number) if negative else <long long>number
-    return True
-
-
 cpdef Py_ssize_t element_bytes(bytes text) except -1:
     """See ``stream_ids.py``."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
     cdef long long value = 0
-    if _integer(PyBytes_AS_STRING(text), size, &value):
+    if spells_int64(text, &value):
         return integer_bytes(value)
     size += 1 if size < 64 else 2 if size < 4096 else 5
     if size <= 127:

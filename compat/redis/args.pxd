@@ -1,3 +1,5 @@
+from januskv.storage.spelling cimport int64_of
+
 cpdef object parse_int(bytes text)
 cpdef object parse_uint(bytes text)
 cpdef object parse_float(bytes text)

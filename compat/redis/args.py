@@ -10,6 +10,7 @@ from math import isinf
 from januskv.compat.faults import RespError
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.numbers import MOST_CHARACTERS, lost_in_reading
+from januskv.storage.spelling import int64_of
 
 INT64_MIN = -(1 << 63)
 INT64_MAX = (1 << 63) - 1
@@ -20,11 +21,8 @@ SYNTAX_ERROR = "ERR syntax error"
 
 def parse_int(text: bytes) -> int:
     """A 64-bit signed integer in its only spelling. Raises NotAnInteger."""
-    digits = text[1:] if text[:1] == b"-" else text
-    if not digits.isdigit() or len(digits) > 19 or (digits[0] == 48 and len(text) > 1):
-        raise NotAnInteger
-    value = int(text)
-    if not INT64_MIN <= value <= INT64_MAX:
+    value = int64_of(text)
+    if value is None:
         raise NotAnInteger
     return value
 

@@ -16,7 +16,7 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.hashes import Fields, Hash, hash_at, put_fields, remove_fields
+from januskv.storage.hashes import Fields, Hash, hash_at, put_field, put_fields, remove_fields
 from januskv.storage.lists import texts_of
 from januskv.storage.numbers import add_as_text
 from januskv.storage.small_hashes import SmallHash
@@ -45,8 +45,6 @@ def text(value: Any) -> Reply:
 
 def _pairs(argv: list[bytes], verb: str) -> Fields:
     """The fields and values behind a key."""
-    if len(argv) == 4:
-        return {argv[2]: argv[3]}
     if len(argv) % 2:
         raise RespError(f"ERR wrong number of arguments for '{verb}' command")
     return dict(zip(argv[2::2], argv[3::2], strict=True))
@@ -63,6 +61,8 @@ def hset(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
+    if len(argv) == 4:
+        return put_field(ctx.keyspace, argv[1], argv[2], argv[3])
     return put_fields(ctx.keyspace, argv[1], _pairs(argv, "hset"))
 
 
@@ -96,7 +96,7 @@ def hsetnx(ctx: Context, argv: list[bytes]) -> Reply:
     held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     if held is not None and argv[2] in held:
         return 0
-    return put_fields(ctx.keyspace, argv[1], {argv[2]: argv[3]})
+    return put_field(ctx.keyspace, argv[1], argv[2], argv[3])
 
 
 @verbs.verb("HDEL", arity=-3, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "delete"), since="2.0.0")

@@ -123,7 +123,9 @@ def test_redoing_the_effects_gives_the_same_lists(house: Any, wire: Any, lines: 
         for line in lines:
             wire.line(line)
             copy = keyspace.data
-            assert twin.data == copy
+            assert {name: list(items) for name, items in twin.data.items()} == {
+                name: list(items) for name, items in copy.items()
+            }
     finally:
         keyspace.feed.unsubscribe(redo)
     assert all(items for items in copy.values())
@@ -143,3 +145,9 @@ def test_bounds_as_counted_by_hand(items: list[bytes], start: int, stop: int) ->
 def test_positions_from_the_tail_mirror_those_from_the_head(items: list[bytes], count: int, rank: int) -> None:
     mirrored = [len(items) - 1 - index for index in positions(items[::-1], b"a", rank, count, 0)]
     assert positions(items, b"a", -rank, count, 0) == mirrored
+
+
+def test_a_list_that_is_turned_where_it_becomes_long_keeps_its_elements(wire: Any) -> None:
+    wire.line("RPUSH turned 1 2 3 4 5 6 7 8 9 10")
+    assert wire.line("LMOVE turned turned LEFT RIGHT") == b"1"
+    assert wire.line("LRANGE turned 0 -1") == [b"%d" % number for number in (2, 3, 4, 5, 6, 7, 8, 9, 10, 1)]

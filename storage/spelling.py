@@ -1,0 +1,12 @@
+"""Integers in their only spelling. ``spelling.pyx`` is the compiled twin."""
+
+from __future__ import annotations
+
+
+def int64_of(text: bytes) -> int | None:
+    """The integer of 64 bits with a sign that a text spells without needless characters; None if it is none."""
+    digits = text[1:] if text[:1] == b"-" else text
+    if not digits.isdigit() or len(digits) > 19 or (digits[0] == 48 and len(text) > 1):
+        return None
+    value = int(text)
+    return value if -(1 << 63) <= value < 1 << 63 else None
