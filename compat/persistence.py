@@ -219,6 +219,8 @@ class Persistence:
         journal = self.journal
         if on == journal.logging:
             return
+        if self.server.in_exec:
+            raise ConfigError("it would divide the transaction in the log")
         self.wait_for_sync()
         if on:
             self.begun_changes = self.server.store.feed.changes

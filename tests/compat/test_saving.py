@@ -220,6 +220,18 @@ def test_a_log_whose_first_snapshot_failed_tries_again(
     assert len(os.listdir(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("logging", [False, True])
+def test_the_switch_divides_no_transaction(kept: Callable[..., Kept], tmp_path: Path, logging: bool) -> None:
+    server = kept(logging=logging)
+    for line in ("MULTI", "SET a 1", f"CONFIG SET appendonly {'no' if logging else 'yes'}", "SET b 1"):
+        server.wire.line(line)
+    done, switched, also_done = server.wire.line("EXEC")
+    assert (done, also_done) == (OK, OK)
+    assert b"it would divide the transaction" in switched.text
+    server.persistence.commit()
+    assert stored(tmp_path) == ({b"a": b"1", b"b": b"1"} if logging else {})
+
+
 def test_the_log_is_switched_off(kept: Callable[..., Kept], tmp_path: Path) -> None:
     server = kept(logging=True)
     server.wire.line("SET a 1")

@@ -59,7 +59,7 @@ def image(store: Store) -> Image:
     spaces = [(space.index, space) for space in store.databases]
     spaces += [(each.token, each.keyspace) for each in store.sessions.by_token.values()]
     found = {
-        (place, key): (pack(value), space.deadlines.get(key))
+        (place, key): (pack(sorted(value) if type(value) is set else value), space.deadlines.get(key))
         for place, space in spaces
         for key, value in space.data.items()
     }
