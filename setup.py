@@ -5,12 +5,16 @@ A machine without a C compiler gets the plain modules (each extension is optiona
 """
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/januskv")
 SUFFIXES = (".pyx", ".py")
+# Other systems start processes anew, which would run this file again.
+_PROCESSES = os.cpu_count() or 1 if sys.platform == "linux" else 1
 
 
 def sources() -> dict[str, str]:
@@ -42,7 +46,17 @@ def extensions() -> list[Extension]:
         compiler_directives={"language_level": "3", "binding": True, "annotation_typing": False},
         build_dir="build",
         quiet=True,
+        nthreads=_PROCESSES,
     )
 
 
-setup(ext_modules=extensions())
+class BuildInParallel(build_ext):
+    """Compile on all processors."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = _PROCESSES
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildInParallel})
