@@ -40,7 +40,10 @@ def edited(keyspace: Keyspace, key: bytes, data: bytearray, parts: Iterable[tupl
     ``data`` is the string's own where it is a LongString, else a new one.
     """
     value = keyspace.data.get(key)
-    if value is None or len(data) <= LEAST:
+    if len(data) <= LEAST or type(value) not in (
+        bytes,
+        LongString,
+    ):  # a number has no parts that could be written again
         keyspace.replace(key, bytes(data) if len(data) <= LEAST else LongString(data), event)
         return
     if type(value) is not LongString:

@@ -101,6 +101,22 @@ def test_a_change_costs_its_own_length_in_the_log(make_house: Any, tmp_path: Pat
     assert loaded(tmp_path) == seen
 
 
+@pytest.mark.parametrize("number", ["7", "-0.5", "true"])
+@pytest.mark.parametrize("change", ["APPEND n", "SETRANGE n 3", "SETRANGE n 9000"])
+def test_a_number_that_becomes_long(make_house: Any, tmp_path: Path, number: str, change: str) -> None:
+    house = make_house()
+    persistence = logged(house, tmp_path)
+    wire = house.connect()
+    wire("KV_SET", f'{{"keys":{{"n":{number}}}}}')
+    for part in ("x" * LEAST, "y"):
+        wire(*change.split(), part)
+        persistence.commit()
+    seen = wire("GET", "n")
+    assert len(seen) > LEAST
+    persistence.close()
+    assert loaded(tmp_path) == {b"n": seen}
+
+
 def test_nobody_shares_it(wire: Any) -> None:
     wire("SET", "a", "x" * LEAST)
     wire("APPEND", "a", "y")
