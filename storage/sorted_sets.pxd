@@ -23,8 +23,11 @@ cdef class Order:
     @cython.locals(scores=list)
     cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
     cpdef Py_ssize_t rank(self, object score, bytes member) except -1
-    @cython.locals(found=list, some=list, at=Py_ssize_t, before=Py_ssize_t, wanted=Py_ssize_t)
+    @cython.locals(found=list, at=Py_ssize_t, before=Py_ssize_t, wanted=Py_ssize_t, end=Py_ssize_t)
+    cpdef list _spans(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(found=list, at=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
     cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(found=list, at=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
 
 cdef class SortedSet:

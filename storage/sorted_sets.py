@@ -103,36 +103,34 @@ class Order:
         at = max(bisect_right(self.heads, (score, member)) - 1, 0)
         return self.places.before(at) + self._place(at, score, member)
 
-    def slice(self, start: int, stop: int) -> list[Pair]:
-        """Pairs from one rank up to another, without it. O(log n + m)."""
-        found: list[Pair] = []
+    def _spans(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """Where the ranks up to another, without it, are: blocks, and in each the first place and the end. O(log n + m)."""
+        found: list[tuple[int, int, int]] = []
         if start >= stop or start >= self.places.size:
             return found
         at, before = self.places.locate(start)
         wanted = stop - start
         start -= before
         while wanted > 0 and at < len(self.members):
-            members = self.members[at][start : start + wanted]
-            found += zip(members, self.scores[at][start : start + wanted], strict=True)
-            wanted -= len(members)
+            end = min(start + wanted, len(self.members[at]))
+            found.append((at, start, end))
+            wanted -= end - start
             start = 0
             at += 1
+        return found
+
+    def slice(self, start: int, stop: int) -> list[Pair]:
+        """Pairs from one rank up to another, without it. O(log n + m)."""
+        found: list[Pair] = []
+        for at, first, end in self._spans(start, stop):
+            found += zip(self.members[at][first:end], self.scores[at][first:end], strict=True)
         return found
 
     def names(self, start: int, stop: int) -> list[bytes]:
         """Members from one rank up to another, without it. O(log n + m)."""
         found: list[bytes] = []
-        if start >= stop or start >= self.places.size:
-            return found
-        at, before = self.places.locate(start)
-        wanted = stop - start
-        start -= before
-        while wanted > 0 and at < len(self.members):
-            some = self.members[at][start : start + wanted]
-            found += some
-            wanted -= len(some)
-            start = 0
-            at += 1
+        for at, first, end in self._spans(start, stop):
+            found += self.members[at][first:end]
         return found
 
     def cut(self, start: int, stop: int) -> None:

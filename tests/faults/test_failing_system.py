@@ -6,7 +6,6 @@ With ``JANUSKV_KILLS=1`` the live test kills at every system call of a rewrite i
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import random
 import shutil
@@ -17,10 +16,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.faults import test_durability as durability
 
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability.codec import pack, value_classes
@@ -31,17 +30,6 @@ from januskv.storage.store import Store
 HERE = Path(__file__).parent
 
 
-def beside(name: str) -> ModuleType:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"faults_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-durability: Any = beside("test_durability")
 running = durability.running
 
 # Every kind of value, by verbs that make, change and empty it. "{n}" is a random number, "{k}" a random key's number.

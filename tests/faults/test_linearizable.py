@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import random
-import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.faults import test_durability as durability
+from tests.faults.linearizable import Operation, is_linearizable
 
-HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JANUSKV_KILLS", "3"))
-
-
-def beside(name: str) -> ModuleType:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"faults_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-linearizable: Any = beside("linearizable")
-durability: Any = beside("test_durability")
-Operation = linearizable.Operation
-is_linearizable = linearizable.is_linearizable
 
 
 def history(text: str) -> list[Any]:

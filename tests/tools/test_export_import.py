@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import json
 import os
 import pty
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults.test_failing_system import do_program
 
 from januskv.cli import main
 from januskv.resp.replies import ErrorReply
@@ -134,21 +134,10 @@ def test_commands_make_the_same_again(full: Any, make_house: Callable[..., Any])
     assert shown(from_store(other.store)) == shown(from_store(full.store))
 
 
-def programs() -> Any:
-    """The random programs of tests/faults, which is no package."""
-    path = Path(__file__).parents[1] / "faults" / "test_failing_system.py"
-    spec = importlib.util.spec_from_file_location("faults_programs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_what_random_programs_leave_comes_in_again(make_house: Callable[..., Any], seed: int) -> None:
     first, second = make_house(sessions_required=False), make_house(sessions_required=False)
-    programs().do_program(first.connect(), seed, 400)
+    do_program(first.connect(), seed, 400)
     wire = second.connect()
     for data in Commands(plain=False).make(from_store(first.store)):
         for reply in wire.replies(data):
