@@ -45,14 +45,9 @@ class WebSocketConnection:
     # ------------------------------------------------------------ transport events
 
     def connection_made(self, transport: Any) -> None:
-        """The handshake is done."""
+        """The handshake is done, which the HTTP listener refuses to those who may not connect."""
         self.transport = transport
         self.client.describe(transport)
-        refusal = self.server.accept_refusal(self.client)
-        if refusal is not None:
-            self.server.stats.rejected_connections += 1
-            self.end(ws.POLICY, refusal)
-            return
         self.server.add_client(self.client)
         self.refresh()
 
