@@ -54,6 +54,15 @@ _LINGER_BYTES: Final = 1 << 19
 REDIS_VERSION = "7.4.0"
 
 
+# Why a new connection is refused, on either port.
+FULL = "max number of clients reached"
+PROTECTED = (
+    "JanusKV is running in protected mode because protected mode is enabled and no password is "
+    "set for the default user. In this mode connections are only accepted from the loopback interface. "
+    "To serve other machines set a password (requirepass), or set protected-mode to no."
+)
+
+
 @dataclass(slots=True)
 class Stats:
     """Counters since start or CONFIG RESETSTAT, named as INFO shows them."""
@@ -188,6 +197,7 @@ class Server:
         self.config = config
         self.hot: dict[bytes, Command] = table.hot()
         self.clients: dict[int, Client] = {}
+        self.http_connections = 0  # those of the HTTP port that are no clients: pages, and unfinished requests
         self.monitors: set[Client] = set()
         # Connections that are closing while replies are left to send: when to look whether they are read, and how
         # many bytes the client had taken at the last look. The first ones are due first.
@@ -262,15 +272,21 @@ class Server:
         """Why a new connection cannot be served, as the text of a RESP error; None if it can."""
         if self.ending:
             return "ERR the server is ending"
-        if len(self.clients) >= self.config.maxclients:
-            return "ERR max number of clients reached"
-        if self.config.protected_mode and not self.config.requirepass and not client.is_local:
-            return (
-                "DENIED JanusKV is running in protected mode because protected mode is enabled and no password is "
-                "set for the default user. In this mode connections are only accepted from the loopback interface. "
-                "To serve other machines set a password (requirepass), or set protected-mode to no."
-            )
+        if self.full:
+            return f"ERR {FULL}"
+        if self.protected and not client.is_local:
+            return f"DENIED {PROTECTED}"
         return None
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as may be, those that ask for pages included."""
+        return bool(len(self.clients) + self.http_connections >= self.config.maxclients)
+
+    @property
+    def protected(self) -> bool:
+        """Whether only this machine is served: in protected mode, as long as there is no password."""
+        return bool(self.config.protected_mode and not self.config.requirepass)
 
     def remove_client(self, client: Client) -> None:
         """Forget a connection that is gone."""

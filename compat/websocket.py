@@ -27,9 +27,12 @@ class WebSocketConnection(Channel):
         most = self.server.config.json_max_payload
         self.reader.max_message = most if self.client.authenticated else min(most, STRANGER_JSON)
 
-    def refuse(self, text: str) -> None:
-        """Tell a new client why it is not served, and close."""
-        self.end(ws.POLICY, text)
+    def connection_made(self, transport: Any) -> None:
+        """The handshake is done, which the HTTP listener refuses to those who may not connect."""
+        self.transport = transport
+        self.client.describe(transport)
+        self.server.add_client(self.client)
+        self.refresh()
 
     # ------------------------------------------------------------ bytes and requests
 

@@ -1,6 +1,6 @@
 """WebSocket (RFC 6455), the server's side: handshake, frames, messages. No sockets, no extensions.
 
-request head --UpgradeRequest.read--> .accept(origins) -> bytes of the 101 answer
+request head --UpgradeRequest.read--> .accept() -> bytes of the 101 answer
 bytes --FrameReader.feed / next--> messages, pings, closes
 text  --text_frame--> bytes
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -46,14 +45,17 @@ class FrameError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """The head of a request that asks for a WebSocket."""
+    """The head of a request that asks for a WebSocket. Names of headers are in lower case."""
 
-    path: str
+    target: str
     headers: dict[str, str]
 
     @classmethod
     def read(cls, head: bytes) -> UpgradeRequest | None:
-        """Read a request head, blank line included; None if it is no GET that asks for a WebSocket."""
+        """Read a request head, blank line included; None if it is no GET that asks for a WebSocket.
+
+        Raises HandshakeError if it asks twice for what there can be one of.
+        """
         try:
             first, *lines = head.decode("ascii").split("\r\n")[:-2]
         except UnicodeDecodeError:
@@ -62,14 +64,19 @@ class UpgradeRequest:
         if len(words) != 3 or words[0] != "GET" or words[2] != "HTTP/1.1":
             return None
         headers: dict[str, str] = {}
+        repeated = ""
         for line in lines:
             name, colon, value = line.partition(":")
             name = name.lower()
-            if not colon or not name or name != name.strip() or (name in headers and name in _ONCE):
+            if not colon or not name or name != name.strip():
                 return None
+            if name in headers and name in _ONCE:
+                repeated = name
             headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
         if headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in _tokens(headers.get("connection", "")):
             return None
+        if repeated:
+            raise HandshakeError(400, "Bad Request", f"more than one header {repeated}")
         return cls(words[1], headers)
 
     @property
@@ -77,12 +84,8 @@ class UpgradeRequest:
         """The Authorization header."""
         return self.headers.get("authorization")
 
-    def accept(self, allowed_origins: list[str]) -> bytes:
-        """The answer that opens the WebSocket. Raises HandshakeError.
-
-        A page of another origin could use a visitor's browser to reach a server on the visitor's
-        machine, so an Origin must be the Host itself or be listed (``*``: any).
-        """
+    def accept(self) -> bytes:
+        """The answer that opens the WebSocket. Raises HandshakeError."""
         if self.headers.get("sec-websocket-version") != "13":
             raise HandshakeError(
                 426, "Upgrade Required", "WebSocket version 13 is needed", "Sec-WebSocket-Version: 13\r\n"
@@ -92,10 +95,6 @@ class UpgradeRequest:
             raise HandshakeError(400, "Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64")
         if "host" not in self.headers:
             raise HandshakeError(400, "Bad Request", "Host is missing")
-        origin = self.headers.get("origin")
-        if origin is not None and "*" not in allowed_origins and origin not in allowed_origins:
-            if urlsplit(origin).netloc.lower() != self.headers["host"].lower():
-                raise HandshakeError(403, "Forbidden", "this origin may not connect")
         digest = base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest())
         return (
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
