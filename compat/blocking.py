@@ -23,7 +23,7 @@ from .redis.args import parse_float
 
 if TYPE_CHECKING:
     from .client import Client
-    from .server import Server
+    from .server import Server, Timer
 
 
 class NotReady:
@@ -45,7 +45,7 @@ _MOST_MS = (1 << 63) - 1
 class Waiter:
     """A client that is parked, what it waits for, and how its command is tried again."""
 
-    __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent")
+    __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent", "timer")
 
     def __init__(
         self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Callable[[], Reply]
@@ -56,6 +56,7 @@ class Waiter:
         self.attempt = attempt
         self.on_timeout = on_timeout
         self.silent = self.client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
+        self.timer: Timer | None = None  # which ends the waiting
 
 
 class Waiting:
@@ -66,6 +67,8 @@ class Waiting:
         self.by_client: dict[Client, Waiter] = {}
         self.by_key: dict[Place, dict[Waiter, None]] = {}
         self.ready: dict[Place, None] = {}
+        self.for_log: dict[Waiter, None] = {}  # those that WAITAOF has parked; see wait_verbs.py
+        self.looking_at_log = False  # a timer will try those
         self.called = False
 
     # ------------------------------------------------------------ parking
@@ -79,13 +82,17 @@ class Waiting:
         client.connection.halted = True
         self.server.store.feed.subscribe(self.on_change)
         if timeout_ms is not None:
-            self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
+            waiter.timer = self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
     def forget(self, client: Client) -> None:
         """A client waits no longer; no error if it did not."""
         waiter = self.by_client.pop(client, None)
         if waiter is None:
             return
+        if waiter.timer is not None:
+            waiter.timer.cancel()  # or it would keep the client, and all that it has asked, until its time
+            waiter.timer = None
+        self.for_log.pop(waiter, None)
         for place in waiter.places:
             waiters = self.by_key[place]
             del waiters[waiter]

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, CommandTable
@@ -188,6 +188,20 @@ class Rates:
         self.samples.clear()
 
 
+class Timer(Protocol):
+    """A call that has been put off."""
+
+    def cancel(self) -> object:
+        """Have it not made, and forget what it would need; no error if it has been."""
+
+
+class NoTimer:
+    """The timer of a server that no event loop drives."""
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
 class Server:
     """One running server. The composition root (``januskv.app``) makes one and hangs listeners on it."""
 
@@ -227,11 +241,12 @@ class Server:
         self.ending = False  # new connections are refused
         self.paused_until_ms = 0
         self.paused_writes_only = False
+        self.pause_timer: Timer | None = None
         self.time_all = False  # time every command by itself, quick ones too
         self.peak_clients = 0
         self.next_client_id = 0
         self.stop: Callable[[], None] = lambda: None  # set by the composition root
-        self.later: Callable[[float, Callable[[], None]], object] = lambda delay_s, call: None  # call_later of the loop
+        self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: NoTimer()  # the loop's call_later
         store.sessions.on_end = self.session_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
@@ -431,7 +446,13 @@ class Server:
         self.paused_writes_only = writes_only and (self.paused_writes_only or not self.paused_until_ms)
         self.paused_until_ms = max(until_ms, self.paused_until_ms)
         self.refresh_hot()
-        self.later(timeout_ms / 1000, self.end_pause)
+        self.call_end_pause(self.paused_until_ms - self.store.clock.now_ms)
+
+    def call_end_pause(self, delay_ms: int) -> None:
+        """Have the pause ended after some time; there is one timer, however many pauses were asked for."""
+        if self.pause_timer is not None:
+            self.pause_timer.cancel()
+        self.pause_timer = self.later(delay_ms / 1000, self.end_pause)
 
     def holds(self, command: Command, client: Client) -> bool:
         """Whether a command has to wait until a pause ends."""
@@ -447,13 +468,16 @@ class Server:
     def end_pause(self) -> None:
         """The timer of a pause: end it, unless it was prolonged meanwhile."""
         left_ms = self.paused_until_ms - self.store.clock.tick()
-        if self.paused_until_ms and left_ms > 0:
-            self.later(left_ms / 1000, self.end_pause)
-        elif self.paused_until_ms:
+        if left_ms > 0:
+            self.call_end_pause(left_ms)
+        else:
             self.unpause()
 
     def unpause(self) -> None:
         """Let held commands run, in the order in which their clients connected."""
+        if self.pause_timer is not None:
+            self.pause_timer.cancel()
+            self.pause_timer = None
         self.paused_until_ms = 0
         self.paused_writes_only = False
         self.refresh_hot()

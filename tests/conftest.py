@@ -106,6 +106,16 @@ class Wire:
         return found
 
 
+class FakeTimer:
+    """A call that ``House.run_timers`` makes, unless it is cancelled."""
+
+    def __init__(self, timers: list[tuple[float, Callable[[], None]]], call: Callable[[], None]) -> None:
+        self.timers, self.call = timers, call
+
+    def cancel(self) -> None:
+        self.timers[:] = [timer for timer in self.timers if timer[1] is not self.call]
+
+
 class House:
     """A whole server without sockets, with a clock that stands still."""
 
@@ -117,10 +127,14 @@ class House:
         self.server.config.on_change = lambda parameter: self.server.config_changed()
         self.native = NativeFace(self.server)
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.server.later = lambda delay_s, call: self.timers.append((delay_s, call))
+        self.server.later = self.later
 
     def connect(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> Wire:
         return Wire(self, peer)
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> FakeTimer:
+        self.timers.append((delay_s, call))
+        return FakeTimer(self.timers, call)
 
     def run_timers(self, up_to_s: float = 0) -> None:
         """Call what was to be called by then, and what that wants called, until nothing is left."""

@@ -8,7 +8,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, Waiter, block
+from januskv.compat.blocking import NOT_READY, block
 from januskv.compat.faults import RespError
 from januskv.compat.server import Server
 from januskv.resp.replies import Reply
@@ -105,12 +105,33 @@ def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
     if local:
         waiter = server.waiting.by_client.get(ctx.client)
         if waiter is not None:
-            _look_again(server, waiter)
+            server.waiting.for_log[waiter] = None
+            _look_soon(server)
     return reply
 
 
-def _look_again(server: Server, waiter: Waiter) -> None:
-    """Try a client that waits for the log once more, soon."""
-    if server.waiting.by_client.get(waiter.client) is waiter:
-        server.waiting.retry(waiter)
-        server.later(_POLL_S, partial(_look_again, server, waiter))
+def _look_soon(server: Server) -> None:
+    """Have the clients that wait for the log looked after; one timer serves them all."""
+    if not server.waiting.looking_at_log:
+        server.waiting.looking_at_log = True
+        server.later(_POLL_S, partial(_look_again, server, _synced_seq(server)))
+
+
+def _synced_seq(server: Server) -> int:
+    """The last record that a power failure cannot take."""
+    return -1 if server.persistence is None else server.persistence.journal.synced_seq
+
+
+def _look_again(server: Server, seen: int) -> None:
+    """Try those that wait for the log again where more of it is synced than was ``seen`` when the timer was set."""
+    waiting = server.waiting
+    waiting.looking_at_log = False
+    if not waiting.for_log:
+        return
+    synced(server, seen)  # goes on with what a full disk has refused
+    if _synced_seq(server) != seen:
+        for waiter in list(waiting.for_log):
+            if waiter in waiting.for_log:
+                waiting.retry(waiter)
+    if waiting.for_log:
+        _look_soon(server)

@@ -13,6 +13,7 @@ def let_time_pass(house: Any, ms: int) -> None:
     """Move the clock and call the timers that are due, until none is."""
     house.clock.advance(ms)
     house.run_timers(ms / 1000)
+    house.timers[:] = [(delay_s - ms / 1000, call) for delay_s, call in house.timers]
 
 
 def test_everything_waits_and_runs_in_order(house: Any, wire: Any) -> None:
