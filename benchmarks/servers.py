@@ -265,7 +265,7 @@ def started(
     folder = Path(tempfile.mkdtemp(prefix="januskv-bench-"))
     # A file, not a pipe: a server that has much to say must not wait for a reader.
     log = folder / "log"
-    surroundings = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"} | environment
+    surroundings = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"} | {**environment}
     process = None
     try:
         prepare(folder)

@@ -1,7 +1,7 @@
 """How long a client waits while another one has the server work hard: JanusKV beside redis-server.
 
-    python benchmarks/stalls.py [--only UNLINK,KEYS] [--scale 0.1] [--rounds 3] [--servers redis,janus]
-        [--tree DIR] [--before DIR] [--interval-us 1000] [--list]
+    python benchmarks/stalls.py [--only UNLINK,KEYS] [--scale 0.1] [--rounds 3] [--repeats 4]
+        [--servers redis,janus] [--tree DIR] [--before DIR] [--interval-us 1000] [--list]
 
 For each heavy command, a bystander (load/bystander.c) sends PING each millisecond on a connection of its own, whether
 or not the one before has been answered, while another client runs the command. The table has, for each command and
@@ -61,7 +61,6 @@ SETTLE_S = 0.1
 # A round is measured again when its server waited for its core longer than this and this share of the round.
 MOST_DISTURBED_S = 0.002
 MOST_DISTURBED_SHARE = 0.02
-MOST_REPEATS = 4
 # After this time a command is given up.
 LIMIT_S = 300.0
 
@@ -717,7 +716,7 @@ def measure(bench: Bench, heavy: Heavy, *, offline: bool) -> Round:
     return Round((ended - begun) / 1e9, note, np.sort(counted) / 1e6, disturbed_s)
 
 
-def measured(bench: Bench, each: Scenario, rounds: int) -> list[Round]:
+def measured(bench: Bench, each: Scenario, rounds: int, most_repeats: int) -> list[Round]:
     """So many rounds of a scenario, those again that other programs got in the way of."""
     found: list[Round] = []
     repeats = 0
@@ -726,7 +725,7 @@ def measured(bench: Bench, each: Scenario, rounds: int) -> list[Round]:
         while len(found) < rounds:
             one = measure(bench, next(turns), offline=each.offline)
             limit_s = MOST_DISTURBED_S + MOST_DISTURBED_SHARE * one.seconds
-            if one.disturbed_s > limit_s and not each.forks and repeats < MOST_REPEATS:
+            if one.disturbed_s > limit_s and not each.forks and repeats < most_repeats:
                 repeats += 1
                 continue
             found.append(one)
@@ -770,7 +769,7 @@ def run_group(group: list[Scenario], kind: str, given: argparse.Namespace) -> di
             for each in mine:
                 print(f"{each.name} on {kind}", file=sys.stderr, flush=True)
                 try:
-                    results[each.name] = measured(bench, each, given.rounds)
+                    results[each.name] = measured(bench, each, given.rounds, given.repeats)
                 except (RuntimeError, OSError) as error:
                     print(f"{each.name} on {kind} failed: {error}", file=sys.stderr, flush=True)
                     break  # who knows what state its server is in
@@ -810,6 +809,7 @@ def main() -> None:
     parser.add_argument("--only", type=words(*names), default=names, metavar="NAME,...", help="see --list")
     parser.add_argument("--scale", type=float, default=1.0, help="so much of the data; default 1")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=4, help="of rounds that were disturbed, at most; default 4")
     parser.add_argument("--servers", type=words(*SERVERS), help="default redis,janus")
     parser.add_argument("--tree", help="measure the JanusKV of this directory")
     parser.add_argument("--before", help="measure the JanusKV of this directory too")
