@@ -18,8 +18,10 @@ def _deep(value: Any, samples: int) -> int:
     elif type(value) in (list, tuple, set):
         members = value
     else:
-        own = getattr(type(value), "size_bytes", None)
-        return size if own is None else int(value.size_bytes)
+        own = getattr(value, "size_bytes", None)
+        if own is None:
+            return size
+        return int(own(samples) if callable(own) else own)  # a stream looks at some of its blocks itself
     looked_at = list(members if samples == 0 else islice(members, samples))
     if not looked_at:
         return size

@@ -1,0 +1,88 @@
+"""The clients of the data port's fuzzers: each has a part to play beside sending anything."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tests.conftest import encoded
+
+from .driver import DataPortClient, FuzzHouse, Step
+from .verbs import a_key, a_line, any_line, data_to_work_on, session_entry
+
+# What each client sends when it connects.
+GREETINGS: dict[str, bytes] = {
+    "plain": b"",
+    "other": encoded("HELLO", "3"),
+    "blocking": b"",
+    "subscribed": b"",
+    "subscribed in RESP3": encoded("HELLO", "3") + encoded("SUBSCRIBE", "news", "__redis__:invalidate"),
+    "tracking": encoded("HELLO", "3") + encoded("CLIENT", "TRACKING", "ON"),
+    "tracking prefixes": encoded("HELLO", "3") + encoded("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "t"),
+    "in a transaction": b"",
+    "in a session": session_entry(),
+    "monitoring": encoded("MONITOR"),
+    "slow": b"",
+}
+
+_WAITING = [
+    "BLPOP",
+    "BRPOP",
+    "BLMOVE",
+    "BRPOPLPUSH",
+    "BLMPOP",
+    "BZPOPMIN",
+    "BZPOPMAX",
+    "BZMPOP",
+    "XREAD",
+    "XREADGROUP",
+    "WAIT",
+    "WAITAOF",
+]
+_LISTENING = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "PUBLISH"]
+_BIG = ("LRANGE list:long 0 -1", "HGETALL hash:long", "ZRANGE zset:long 0 -1 WITHSCORES", "SMEMBERS set:long", "KEYS *")
+
+
+def part_of(name: str, chance: random.Random) -> list[list[bytes]]:
+    """Some command lines that belong to the part that a client plays; none for most."""
+    if name == "blocking":
+        line = a_line(chance, chance.choice(_WAITING), hostile=0.05)
+        return [[*line, b"BLOCK", b"5"] if line[0].upper() == b"XREAD" and chance.random() < 0.1 else line]
+    if name.startswith("subscribed"):
+        return [a_line(chance, chance.choice(_LISTENING), hostile=0.05)]
+    if name == "in a transaction":
+        lines = [any_line(chance) for _ in range(chance.randrange(4))]
+        watch = [[b"WATCH", a_key(chance, "string")]] if chance.random() < 0.3 else []
+        return [*watch, [b"MULTI"], *lines, [chance.choice((b"EXEC", b"EXEC", b"EXEC", b"DISCARD"))]]
+    if name.startswith("tracking") and chance.random() < 0.2:
+        return [a_line(chance, "CLIENT|TRACKING", hostile=0.05)]
+    if name == "slow":
+        return [line.encode().split() for line in chance.sample(_BIG, 2)]
+    return []
+
+
+def connect(house: FuzzHouse, name: str) -> DataPortClient:
+    """A connection of the data port."""
+    return DataPortClient(house)
+
+
+def greeting(name: str) -> bytes:
+    """What a client sends first."""
+    return GREETINGS.get(name, b"")
+
+
+def steps(chance: random.Random, requests: Callable[[random.Random, str], list[bytes]], count: int = 50) -> list[Step]:
+    """An episode: data to work on, then any client's requests, in any pieces."""
+    made = [Step("maker", data_to_work_on())]
+    names = list(GREETINGS)
+    for _ in range(count):
+        name = chance.choice(names)
+        cuts = tuple(chance.random() for _ in range(chance.choice((0, 0, 0, 1, 3))))
+        then = ""
+        if name == "slow":
+            then = chance.choice(("stop reading", "read on", "read on", ""))
+        elif chance.random() < 0.03:
+            then = "hang up"
+        advance_ms = chance.choice((0, 0, 0, 0, 1, 20, 150, 2000, 120_000))
+        made.append(Step(name, tuple(requests(chance, name)), cuts, then, advance_ms))
+    return made
