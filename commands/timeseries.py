@@ -121,7 +121,7 @@ def read_aggregation(agg: Body | None) -> tuple[str, list[str], int] | None:
         raise NativeError(SeriesStatus.PARAM_VALUE, f"'fn' takes {', '.join(NAMES)}")
     if not 0 < bucket <= _MOST_TIME:
         raise NativeError(SeriesStatus.PARAM_VALUE, "'bucket' must be above 0")
-    return member, functions, bucket
+    return member, list(dict.fromkeys(functions)), bucket
 
 
 class Query:

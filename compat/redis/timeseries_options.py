@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from januskv.compat.faults import RespError
-from januskv.storage.downsampling import NAMES
+from januskv.storage.downsampling import NAMES, Room
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.labels import Filter
 from januskv.storage.sample_queries import Aggregation, Selection
@@ -239,7 +239,7 @@ def functions_of(text: bytes) -> list[str]:
     """Functions of an aggregation; ours takes several, with commas between. Raises RespError."""
     names = [FUNCTION_NAMES.get(name) for name in text.lower().split(b",")]
     found = [name for name in names if name is not None]
-    if len(found) < len(names):
+    if len(found) < len(names) or len(found) > len(NAMES):
         raise bad("Unknown aggregation type")
     return found
 
@@ -294,7 +294,7 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
                 raise bad("unknown BUCKETTIMESTAMP parameter")
             chosen.aggregation.stamp = stamp
         elif word == b"EMPTY" and chosen.aggregation is not None:
-            chosen.aggregation.empty = True
+            chosen.aggregation.room = Room()
         elif many and word == b"WITHLABELS":
             query.with_labels = True
         elif many and word == b"SELECTED_LABELS":

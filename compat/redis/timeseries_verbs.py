@@ -20,7 +20,7 @@ from januskv.resp.encoder import array_head, double_text, encode, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError, WrongType
-from januskv.storage.sample_queries import Rows, combine, select
+from januskv.storage.sample_queries import Rows, check_room, combine, select
 from januskv.storage.samples import MOST_TIME, Rule, SampleSeries
 
 from .args import Args
@@ -505,6 +505,7 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     chosen = chosen_series(ctx, query.filters or ())
     if query.group_by is not None:
         return _grouped(ctx, chosen, query)
+    check_room([series for _, series in chosen], query.selection)
     aggregation = query.selection.aggregation
     used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
     three = _resp3(ctx)
@@ -548,6 +549,7 @@ def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: Rang
             groups.setdefault(value, []).append((name, series))
     count, query.selection.count = query.selection.count, None
     reverse, query.selection.reverse = query.selection.reverse, False
+    check_room([series for group in groups.values() for _, series in group], query.selection)
     three = _resp3(ctx)
     answers: list[_Answer] = []
     for value in sorted(groups):

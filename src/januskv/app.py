@@ -145,6 +145,7 @@ class App:
                 raise StartError(f"{error}; 'januskv check-log {path}' says more") from error
             raise StartError(f"data directory {path}: {error.strerror or error}") from error
         finally:
+            gc.freeze()  # the first collection would walk over all that was loaded
             gc.enable()
             server.recovery = None
         persistence = Persistence(server, journal, asyncio.get_running_loop().call_soon_threadsafe)

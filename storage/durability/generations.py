@@ -26,8 +26,21 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 from .codec import packer
-from .records import CHANGES, END, HEADER_BYTES, LOG, SNAPSHOT, Damaged, FileContent, RecordFile, Torn, header, record
-from .replay import Unplayable, redo, session_operation
+from .records import (
+    CHANGES,
+    END,
+    HEADER_BYTES,
+    LOG,
+    SNAPSHOT,
+    Damaged,
+    FileContent,
+    Record,
+    RecordFile,
+    Torn,
+    header,
+    record,
+)
+from .replay import Unplayable, redo_in_steps, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
 # Operations of a snapshot are collected up to about this size for one record.
@@ -246,7 +259,7 @@ class Recovery:
         return [*filter(None, (self.manifest.base,)), *self.manifest.segments]
 
     def go_on(self, budget_s: float) -> bool:
-        """Do a slice of the work, a record of at most about 1 MiB longer than allowed; True once all is done.
+        """Do a slice of the work, a few milliseconds or one huge value longer than allowed; True once all is done.
 
         Raises Damaged, OSError.
         """
@@ -278,7 +291,7 @@ class Recovery:
             pass
 
     def _replay(self) -> Iterator[None]:
-        """Do the records of all files again, one a step."""
+        """Do the records of all files again, long ones in several steps."""
         manifest = self.manifest
         read_bytes = 0
         for name in self._names():
@@ -300,7 +313,7 @@ class Recovery:
             raise Damaged(segment.path, 0, reason)
         is_last = segment.path == self.directory.at(self.manifest.segments[-1])
         for each in segment.records(open_ended=is_last):
-            _redo(self.store, segment, each.payload, each.end)
+            yield from _redo(self.store, segment, each)
             found.records += 1
             found.next_seq = each.seq + 1
             yield
@@ -312,8 +325,7 @@ class Recovery:
             if ended:
                 raise Damaged(base.path, each.end, "records follow the last one")
             if each.kind == CHANGES:
-                _redo(self.store, base, each.payload, each.end)
-                yield
+                yield from _redo(self.store, base, each)
                 continue
             ended = True
             told = json.loads(each.payload)
@@ -326,11 +338,11 @@ class Recovery:
         self.found.base_bytes = len(base.data)
 
 
-def _redo(store: Store, file: RecordFile, payload: bytes, end: int) -> None:
+def _redo(store: Store, file: RecordFile, each: Record) -> Iterator[None]:
     try:
-        redo(store, payload)
+        yield from redo_in_steps(store, each.payload)
     except Unplayable as error:
-        raise Damaged(file.path, end, f"the record that ends here cannot be done again: {error}") from error
+        raise Damaged(file.path, each.end, f"the record that ends here cannot be done again: {error}") from error
 
 
 # ---------------------------------------------------------------- snapshots

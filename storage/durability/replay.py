@@ -6,8 +6,10 @@ token of a session. Operations are absolute: doing one twice is as good as once,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Final
+
+from msgpack import OutOfData
 
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
@@ -15,6 +17,9 @@ from januskv.storage.store import Store
 
 from .codec import effects, unpacker
 from .plain_operations import redo_plain
+
+# So many bytes of operations are a step: two thousand small ones take a millisecond.
+_STEP_BYTES: Final = 1 << 16
 
 
 class Unplayable(Exception):
@@ -118,17 +123,46 @@ def redo(store: Store, payload: bytes) -> None:
 
     The store's clock has to stand at 0 meanwhile, so that no key expires in between.
     """
-    at = redo_plain(store, payload, 0)
-    if at == len(payload):
-        return
-    reader = unpacker(payload)
+    for _ in redo_in_steps(store, payload):
+        pass
+
+
+def redo_in_steps(store: Store, payload: bytes) -> Iterator[None]:
+    """What ``redo`` does, about a millisecond's work a step. Raises Unplayable.
+
+    One value takes as long as it takes: the members of a huge set are made in one step.
+    """
+    at, size = 0, len(payload)
     try:
-        while at < len(payload):
-            reader.read_bytes(at - reader.tell())
-            name, *operands = reader.unpack()
-            OPERATIONS[name](store, *operands)
-            at = redo_plain(store, payload, reader.tell())
+        while at < size:
+            stop = at + _STEP_BYTES
+            at = redo_plain(store, payload, at, stop)
+            if at < stop and at < size:
+                at = yield from _redo_others(store, payload, at)
+            yield
     except Unplayable:
         raise
     except Exception as error:  # whatever a redo function stumbles over, the start must not go on
-        raise Unplayable(f"the operation at its byte {at} cannot be done: {error!r}") from error
+        raise Unplayable(f"the operation at its byte {at} or behind it cannot be done: {error!r}") from error
+
+
+def _redo_others(store: Store, payload: bytes, at: int) -> Generator[None, None, int]:
+    """Do an operation that is not plain, and those behind it that have been read with it; where the next one begins."""
+    began = fed = at
+    reader = unpacker(len(payload) - at)
+    while at == began or at < fed:
+        try:
+            name, *operands = reader.unpack()
+        except OutOfData:
+            if fed == len(payload):
+                raise
+            reader.feed(payload[fed : fed + _STEP_BYTES])
+            fed = min(fed + _STEP_BYTES, len(payload))
+            yield
+            continue
+        OPERATIONS[name](store, *operands)
+        behind = began + reader.tell()
+        at = redo_plain(store, payload, behind, fed)
+        if at < fed:
+            reader.read_bytes(at - behind)
+    return at

@@ -170,3 +170,68 @@ def test_altering_labels_moves_the_series_in_the_index(series: Any, house: Any) 
     assert series.line("TS.QUERYINDEX host=z") == [b"s"]
     assert series.line("TS.RANGE s - +") == rows((30, "3"), (40, "4"), (50, "5"))
     house.store.databases[0].check()
+
+
+# ---------------------------------------------------------------- empty buckets
+
+MOST_TIME = (1 << 63) - 1
+TOO_MANY = ErrorReply("ERR TSDB: too many empty buckets, an answer takes 4000000 values at most")
+
+
+@pytest.fixture
+def wide(wire: Any) -> Any:
+    """A wire to a server with three series of two samples each that are 2,000,000 ms apart, and one over all times."""
+    for name in "abc":
+        wire("TS.ADD", name, 10, 1, "LABELS", "kind", "wide", "name", name)
+        wire("TS.ADD", name, 2_000_009, 3)
+    wire("TS.ADD", "all", 5, 1, "LABELS", "kind", "widest")
+    wire("TS.ADD", "all", MOST_TIME, 3)
+    return wire
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MREVRANGE - + AGGREGATION last 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide GROUPBY name REDUCE sum",
+        "TS.MRANGE - + FILTER_BY_VALUE 0 9 AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + LATEST AGGREGATION twa 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + COUNT 1500000 AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + AGGREGATION sum 1000 EMPTY FILTER kind=widest",
+        "TS.RANGE a - + AGGREGATION sum,avg,max 1 EMPTY",
+        "TS.RANGE all - + AGGREGATION sum 1000 EMPTY",
+        "TS.RANGE all - + ALIGN 9223372036854775807 AGGREGATION twa 2 EMPTY",
+    ],
+)
+def test_the_empty_buckets_of_a_whole_answer_are_limited(wide: Any, query: str) -> None:
+    assert wide.line(query) == TOO_MANY
+
+
+def test_no_series_is_read_for_an_answer_with_too_many_empty_buckets(
+    wide: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs.select", lambda *_: pytest.fail("a series was read"))
+    assert wide.line("TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide") == TOO_MANY
+
+
+def test_what_is_far_apart_in_a_chunk_but_not_in_the_range_is_no_obstacle(wide: Any) -> None:
+    replies = wide.line("TS.MRANGE 11 + AGGREGATION sum 1 EMPTY FILTER kind=wide")
+    assert replies == [[name, [], rows((2_000_009, "3"))] for name in (b"a", b"b", b"c")]
+
+
+def test_only_the_buckets_that_count_lets_through_are_made(wide: Any) -> None:
+    first = rows((4, "1"), (6, "0"), (8, "0"))
+    assert wide.line("TS.RANGE all - + COUNT 3 AGGREGATION sum 2 EMPTY") == first
+    last = rows((MOST_TIME - 1, "3"), (MOST_TIME - 3, "1"))
+    assert wide.line("TS.REVRANGE all - + COUNT 2 AGGREGATION last 2 EMPTY") == last
+    assert wide.line("TS.MRANGE - + COUNT 3 AGGREGATION sum 2 EMPTY FILTER kind=widest") == [[b"all", [], first]]
+    assert wide.line("TS.RANGE all - + COUNT 0 AGGREGATION sum 1 EMPTY") == []
+    every = rows((0, "1"), (1 << 62, "3"))
+    assert wide.line("TS.RANGE all - + COUNT 9223372036854775807 AGGREGATION sum 4611686018427387904 EMPTY") == every
+
+
+def test_functions_are_limited(wide: Any) -> None:
+    assert wide("TS.RANGE", "a", "-", "+", "AGGREGATION", ",".join(["sum"] * 100), 10) == ErrorReply(
+        "ERR TSDB: Unknown aggregation type"
+    )
