@@ -218,12 +218,19 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def januskv_process(*options: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
+def januskv_process(
+    *options: str, environment: dict[str, str] | None = None, open_files: int | None = None
+) -> Iterator[Process]:
     """A januskv process with kernel-given ports; its start-up line tells which."""
     folder = tempfile.mkdtemp(prefix="januskv-test-")
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
     argv += options if {"--save", "--appendonly", "--dir"} & set(options) else ["--save", "no", *options]
-    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, env=os.environ | (environment or {}))
+    process = subprocess.Popen(
+        argv if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"', *argv],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env=os.environ | (environment or {}),
+    )
     assert process.stdout is not None
     line = ""
     while " ready: " not in line:

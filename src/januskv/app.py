@@ -27,6 +27,7 @@ from .compat.parameters import Parameter
 from .compat.persistence import Persistence
 from .compat.server import Server
 from .http import HttpListener
+from .open_files import TooFewFiles, fit_clients, most_clients
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
@@ -381,7 +382,12 @@ def set_up_logging(config: Config) -> None:
 
 async def serve(config: Config) -> bool:
     """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
+    try:
+        fit_clients(config, NOTICE)
+    except TooFewFiles as error:
+        raise StartError(str(error)) from error
     app = App(config)
+    app.server.most_clients = most_clients
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.signalled)
