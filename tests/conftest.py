@@ -199,11 +199,13 @@ class Process:
             self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def check_identity(self) -> None:
+    def check_identity(self, password: str = "") -> None:
         """Refuse to go on unless the server on the port is the process that was started here."""
+        if "--requirepass" in self.argv:
+            password = self.argv[self.argv.index("--requirepass") + 1]
         with self.connect() as sock:
-            if "--requirepass" in self.argv:
-                sock.sendall(b"AUTH " + self.argv[self.argv.index("--requirepass") + 1].encode() + b"\r\n")
+            if password:
+                sock.sendall(b"AUTH " + password.encode() + b"\r\n")
             sock.sendall(b"INFO server\r\n")
             text = b""
             while b"process_id:" not in text or not text.split(b"process_id:")[1].count(b"\n"):
@@ -219,7 +221,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def januskv_process(
-    *options: str, environment: dict[str, str] | None = None, open_files: int | None = None
+    *options: str, environment: dict[str, str] | None = None, open_files: int | None = None, password: str = ""
 ) -> Iterator[Process]:
     """A januskv process with kernel-given ports; its start-up line tells which."""
     folder = tempfile.mkdtemp(prefix="januskv-test-")
@@ -239,7 +241,7 @@ def januskv_process(
     ports = [int(part.split(",")[0].split()[0]) for part in line.split("127.0.0.1:")[1:]]
     server = Process(argv, ports[0], ports[1], folder, process)
     try:
-        server.check_identity()
+        server.check_identity(password)
         yield server
     finally:
         server.stop()
