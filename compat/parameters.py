@@ -274,7 +274,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("json-max-payload", memory(64), 64 << 20, "Largest native JSON message, in bytes."),
     # access
-    Parameter("requirepass", TEXT, "", "Password of the default user; empty: none.", secret=True),
+    Parameter(
+        "requirepass",
+        TEXT,
+        "",
+        "Password of the default user; empty: none. Also from the environment, as JANUSKV_REQUIREPASS.",
+        secret=True,
+    ),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
     Parameter(
         "enable-protected-configs",

@@ -254,6 +254,8 @@ class Server:
         self.persistence: Persistence | None = None  # set by the composition root
         self.recovery: Recovery | None = None  # what is being loaded, while it is
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
+        # How many clients there is room for, up to a number; set by the composition root.
+        self.most_clients: Callable[[int], int] = lambda wanted: wanted
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -329,6 +331,11 @@ class Server:
 
     def prepare_change(self, values: dict[str, Any]) -> None:
         """Do what must have worked before CONFIG SET may give parameters new values. Raises ConfigError."""
+        wanted = values.get("maxclients", 0)
+        if (most := self.most_clients(wanted)) < wanted:
+            raise ConfigError(
+                f"The operating system is not able to handle the specified number of clients, try with {most}"
+            )
         if self.persistence is not None:
             if "appendonly" in values:
                 self.persistence.switch_log(values["appendonly"])

@@ -27,6 +27,8 @@ from .compat.parameters import Parameter
 from .compat.persistence import Persistence
 from .compat.server import Server
 from .http import HttpListener
+from .open_files import TooFewFiles, fit_clients, most_clients
+from .process_title import still_shown
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
@@ -381,7 +383,12 @@ def set_up_logging(config: Config) -> None:
 
 async def serve(config: Config) -> bool:
     """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
+    try:
+        fit_clients(config, NOTICE)
+    except TooFewFiles as error:
+        raise StartError(str(error)) from error
     app = App(config)
+    app.server.most_clients = most_clients
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.signalled)
@@ -394,6 +401,11 @@ async def serve(config: Config) -> bool:
 def run(config: Config) -> int:
     """Run a server as a process; gives the exit status."""
     set_up_logging(config)
+    if still_shown():
+        log.warning(
+            "others can read the password in the list of processes: give it in a file (--config)"
+            " or in the environment (JANUSKV_REQUIREPASS)"
+        )
     try:
         ended_well = uvloop.run(serve(config))
     except StartError as error:
