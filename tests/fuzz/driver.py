@@ -49,7 +49,7 @@ from januskv.compat.redis.debug_verbs import debug_digest
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.parser import Parser, ProtocolError
 from januskv.resp.replies import Push, Simple
-from januskv.storage.durability.journal import open_journal
+from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.sessions import shared_token
 
 SEED = int(os.environ.get("JANUSKV_FUZZ_SEED", "1"))
@@ -182,7 +182,7 @@ class FuzzHouse(House):
         if folder is not None:
             self.server.config.appendonly = True
             self.server.config.dir = folder
-            self.persistence = Persistence(self.server, open_journal(folder, self.store, cut_torn_tail=False))
+            self.persistence = Persistence(self.server, journal_of(self, folder))
 
     @staticmethod
     def refuse(context: Context, argv: Any) -> Any:
@@ -237,6 +237,14 @@ class FuzzHouse(House):
                 check = getattr(value, "check", None)
                 if check is not None:
                     check()
+
+
+def journal_of(house: House, folder: str) -> Journal:
+    """Load a directory into the house, and log there from now on."""
+    now_ms = house.clock.now_ms
+    journal = open_journal(folder, house.store, cut_torn_tail=False)
+    house.clock.now_ms = now_ms  # loading has set it to 0, and this clock does not go by itself
+    return journal
 
 
 def digest_of(house: House) -> bytes:
@@ -572,8 +580,7 @@ class Play:
         persistence.close()
         again = House()
         again.clock.now_ms = self.house.clock.now_ms
-        journal = open_journal(folder, again.store, cut_torn_tail=False)
-        journal.close()
+        journal_of(again, folder).close()
         found = digest_of(again)
         if found != digest:
             raise Failure("log differs", differences(self.house, again))
