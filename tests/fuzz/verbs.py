@@ -214,7 +214,7 @@ _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 
 def grammar(usage: str) -> Node:
     """Read a usage line."""
-    tokens = [token for found in _TOKENS.findall(usage) for token in _split_dots(found)]
+    tokens = [token for word in _TOKENS.findall(usage) for token in _split_dots(word)]
     node, at = _alternatives(tokens, 0, "")
     assert at == len(tokens), usage
     return node
@@ -271,13 +271,13 @@ def draw(node: Node, chance: random.Random, out: list[str]) -> None:
 @cache
 def commands() -> dict[str, tuple[Command, Node | None]]:
     """All verbs by name, with their grammars; native commands have none."""
-    found = {}
+    grammars = {}
     for command in build_table().everything():
         words = len(command.name.split("|"))
         usage = command.manual.usage.split(" ")
         rest = " ".join(usage[words:])
-        found[command.name] = (command, None if command.params is not None else grammar(rest))
-    return found
+        grammars[command.name] = (command, None if command.params is not None else grammar(rest))
+    return grammars
 
 
 @cache
@@ -394,8 +394,8 @@ def mutated(chance: random.Random, data: bytes) -> bytes:
             )
         elif how == 5:
             data = data[:at]
-        elif found := list(re.finditer(rb"\d+", data)):
-            number = chance.choice(found)
+        elif numbers := list(re.finditer(rb"\d+", data)):
+            number = chance.choice(numbers)
             data = data[: number.start()] + chance.choice(NUMBERS) + data[number.end() :]
     return data
 
