@@ -193,7 +193,7 @@ class Bench:
 
 
 def numbered(template: bytes, first: int, count: int) -> bytes:
-    """The template so many times, with consecutive numbers where it has eight ``#``."""
+    """The template ``count`` times, with consecutive numbers where it has eight ``#``."""
     rows: npt.NDArray[np.uint8] = np.tile(np.frombuffer(template, np.uint8), (count, 1))
     number = np.arange(first, first + count)
     for place in re.finditer(rb"########", template):
@@ -304,10 +304,10 @@ simple("KV_KEYS", "KV_KEYS, 5 M keys", keys, b'{"KV_KEYS":{}}', only_janus=True)
 
 def _export(bench: Bench, cursor: bytes, count: int) -> bytes:
     head = bench.call(b'{"SV_EXPORT":{"from":0,"cnt":%d,"cursor":%b}}' % (count, cursor))
-    found = re.search(rb'"cursor":(\d+)', head)
-    if found is None:
+    cursor_member = re.search(rb'"cursor":(\d+)', head)
+    if cursor_member is None:
         raise RuntimeError(f"SV_EXPORT was answered with {head!r}")
-    return found[1]
+    return cursor_member[1]
 
 
 @scenario("SV_EXPORT", "SV_EXPORT of 5 M keys in one call", keys, only_janus=True)
@@ -717,40 +717,40 @@ def measure(bench: Bench, heavy: Heavy, *, offline: bool) -> Round:
 
 
 def measured(bench: Bench, each: Scenario, rounds: int, most_repeats: int) -> list[Round]:
-    """So many rounds of a scenario, those again that other programs got in the way of."""
-    found: list[Round] = []
+    """``rounds`` rounds of a scenario; a disturbed one is repeated, up to ``most_repeats`` times in all."""
+    results: list[Round] = []
     repeats = 0
     turns = each.rounds(bench)
     with contextlib.closing(turns):
-        while len(found) < rounds:
+        while len(results) < rounds:
             one = measure(bench, next(turns), offline=each.offline)
             limit_s = MOST_DISTURBED_S + MOST_DISTURBED_SHARE * one.seconds
             if one.disturbed_s > limit_s and not each.forks and repeats < most_repeats:
                 repeats += 1
                 continue
-            found.append(one)
-    return found
+            results.append(one)
+    return results
 
 
-def cells(found: list[Round]) -> tuple[str, list[float], float]:
+def cells(results: list[Round]) -> tuple[str, list[float], float]:
     """The command's own time, p99, p99.9 and longest wait of the PINGs, and the longest disturbance."""
-    waited = np.sort(np.concatenate([one.waited_ms for one in found]))
-    note = found[len(found) // 2].note
-    own = note or f"{statistics.median(one.seconds for one in found) * 1000:,.0f}"
+    waited = np.sort(np.concatenate([one.waited_ms for one in results]))
+    note = results[len(results) // 2].note
+    own = note or f"{statistics.median(one.seconds for one in results) * 1000:,.0f}"
     at = [float(waited[min(len(waited) - 1, int(len(waited) * share))]) for share in (0.99, 0.999, 1.0)]
-    return own, at, max(one.disturbed_s for one in found) * 1000
+    return own, at, max(one.disturbed_s for one in results) * 1000
 
 
 def groups(chosen: list[Scenario]) -> Iterator[list[Scenario]]:
     """Neighbours that share data and options, and so a server."""
-    held: list[Scenario] = []
+    group: list[Scenario] = []
     for each in chosen:
-        if held and not (each.data is not None and (each.data, each.options) == (held[0].data, held[0].options)):
-            yield held
-            held = []
-        held.append(each)
-    if held:
-        yield held
+        if group and not (each.data is not None and (each.data, each.options) == (group[0].data, group[0].options)):
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
 
 
 def run_group(group: list[Scenario], kind: str, given: argparse.Namespace) -> dict[str, list[Round]]:
@@ -783,11 +783,11 @@ def number(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def table(chosen: list[Scenario], servers: list[str], found: dict[tuple[str, str], list[Round]]) -> str:
+def table(chosen: list[Scenario], servers: list[str], results: dict[tuple[str, str], list[Round]]) -> str:
     """The Markdown table."""
     rows = []
     for each in chosen:
-        figures = {kind: cells(found[each.name, kind]) for kind in servers if (each.name, kind) in found}
+        figures = {kind: cells(results[each.name, kind]) for kind in servers if (each.name, kind) in results}
         if not figures:
             continue
         best = max(TARGET_MS, figures["redis"][1][2] if "redis" in figures else 0.0)
@@ -825,17 +825,17 @@ def main() -> None:
         parser.error("the server 'before' needs --before DIR")
     have_the_machine()
     pin_to_client_core()
-    found: dict[tuple[str, str], list[Round]] = {}
+    results: dict[tuple[str, str], list[Round]] = {}
     expected = 0
     for group in groups(chosen):
         for kind in servers:
             expected += sum(kind != "redis" or not each.only_janus for each in group)
             for name, rounds in run_group(group, kind, given).items():
-                found[name, kind] = rounds
+                results[name, kind] = rounds
     print(origin())
     print(f"Milliseconds; {given.rounds} rounds; a PING each {given.interval_us / 1000:g} ms; scale {given.scale:g}.\n")
-    print(table(chosen, servers, found))
-    sys.exit(len(found) < expected)
+    print(table(chosen, servers, results))
+    sys.exit(len(results) < expected)
 
 
 if __name__ == "__main__":

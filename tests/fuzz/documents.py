@@ -185,8 +185,8 @@ def _body(chance: random.Random, name: str, params: tuple[Param, ...], in_keyspa
 def _seeds() -> list[dict[str, Any]]:
     """Requests of the conformance cases."""
     cases = json.loads(_CASES.read_text())
-    found = [step["send"] for case in cases for step in case["steps"] if isinstance(step.get("send"), dict)]
-    return [each for each in found if not next(iter(each), "").endswith(("_SAVE", "_LOAD"))]
+    requests = [step["send"] for case in cases for step in case["steps"] if isinstance(step.get("send"), dict)]
+    return [each for each in requests if not next(iter(each), "").endswith(("_SAVE", "_LOAD"))]
 
 
 def a_request(chance: random.Random) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def a_document(chance: random.Random) -> bytes:
 
 
 def sent(chance: random.Random, text: bytes) -> bytes:
-    """A document through one of the doors of the data port: a line most often, or RESP."""
+    """A document as a line most often, or as RESP."""
     draw = chance.random()
     if draw < 0.8:
         line = text.replace(b"\n", b" ")

@@ -1,4 +1,4 @@
-"""What the fuzzers of all doors share: episodes of hostile input to a server without sockets, and what must hold.
+"""What the fuzzers of all transports share: episodes of hostile input to a server without sockets, and what must hold.
 
 An episode is a list of steps made beforehand from a seed: a client sends some requests, cut into reads anywhere, and
 time goes on. It is played on a fresh server, and after each step
@@ -12,7 +12,7 @@ at the end each client has as many replies as it sent requests (where that can b
 ``check()``, and, in every fifth episode, what was logged gives the same data again. What fails is made smaller by
 leaving steps and requests out, and printed with the seed.
 
-Environment: ``JANUSKV_FUZZ_SECONDS`` (5) for each door, ``JANUSKV_FUZZ_SEED`` (1), ``JANUSKV_FUZZ_EPISODE`` to play only
+Environment: ``JANUSKV_FUZZ_SECONDS`` (5) for each transport, ``JANUSKV_FUZZ_SEED`` (1), ``JANUSKV_FUZZ_EPISODE`` to play only
 that one, ``JANUSKV_FUZZ_FINDINGS`` for a file to which failures are added while the run goes on.
 
     JANUSKV_FUZZ_SECONDS=600 JANUSKV_FUZZ_SEED=$RANDOM python -m pytest tests/fuzz -s      # a long run
@@ -49,7 +49,7 @@ from januskv.compat.redis.debug_verbs import debug_digest
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.parser import Parser, ProtocolError
 from januskv.resp.replies import Push, Simple
-from januskv.storage.durability.journal import open_journal
+from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.sessions import shared_token
 
 SEED = int(os.environ.get("JANUSKV_FUZZ_SEED", "1"))
@@ -182,7 +182,7 @@ class FuzzHouse(House):
         if folder is not None:
             self.server.config.appendonly = True
             self.server.config.dir = folder
-            self.persistence = Persistence(self.server, open_journal(folder, self.store, cut_torn_tail=False))
+            self.persistence = Persistence(self.server, journal_of(self, folder))
 
     @staticmethod
     def refuse(context: Context, argv: Any) -> Any:
@@ -239,18 +239,26 @@ class FuzzHouse(House):
                     check()
 
 
+def journal_of(house: House, folder: str) -> Journal:
+    """Load a directory into the house, and log there from now on."""
+    now_ms = house.clock.now_ms
+    journal = open_journal(folder, house.store, cut_torn_tail=False)
+    house.clock.now_ms = now_ms  # loading has set it to 0, and this clock does not go by itself
+    return journal
+
+
 def digest_of(house: House) -> bytes:
     """The digest of all data."""
-    found = debug_digest(Context(house.store, house.store.databases[0], None, house.server), [])
-    assert isinstance(found, Simple)
-    return found.text
+    digest = debug_digest(Context(house.store, house.store.databases[0], None, house.server), [])
+    assert isinstance(digest, Simple)
+    return digest.text
 
 
 # ---------------------------------------------------------------- clients
 
 
 class Client(Protocol):
-    """One connection of a door, as the driver needs it."""
+    """One connection, as the driver needs it."""
 
     connection: Any
     transport: Any
@@ -285,7 +293,7 @@ class DataPortClient:
         self.parser.max_bulk, self.parser.max_json = config.proto_max_bulk_len, config.json_max_payload
         self.parser.authenticated = True
         self.counted = True
-        self.least = self.most = self.found = 0
+        self.least = self.most = self.received = 0
         self.unread = b""
 
     def receive(self, data: bytes) -> None:
@@ -323,7 +331,7 @@ class DataPortClient:
                     known = False
                 if not known:
                     raise Failure("reply", f"no JSON object: {line[:200]!r}")
-                self.found += 1
+                self.received += 1
                 data = rest
                 continue
             reader = ReplyReader()
@@ -335,7 +343,7 @@ class DataPortClient:
             if got is None:
                 break
             wire, value = got
-            self.found += type(value) is not Push
+            self.received += type(value) is not Push
             data = data[len(wire) :]
         self.unread = data
         if data and not self.connection.sending and not self.transport.closed:
@@ -344,8 +352,8 @@ class DataPortClient:
     def check_count(self) -> None:
         if not self.counted or self.transport.closed or self.connection.halted:
             return
-        if not self.least <= self.found <= self.most:
-            raise Failure("count", f"{self.least} to {self.most} replies were awaited, {self.found} came")
+        if not self.least <= self.received <= self.most:
+            raise Failure("count", f"{self.least} to {self.most} replies were expected, {self.received} came")
 
 
 class Bystander:
@@ -387,9 +395,9 @@ class Bystander:
         if self.wire.connection.halted:  # it was asked during a pause
             raise Failure("bystander", "halted although there is no pause")
         for argv, wanted in (((b"PING",), b"+PONG\r\n"), ((b"GET", b"probe"), encoded(self.value)[4:])):
-            found = self.ask(*argv)
-            if found != wanted:
-                raise Failure("bystander", f"{argv} was answered with {found[:200]!r} instead of {wanted!r}")
+            reply = self.ask(*argv)
+            if reply != wanted:
+                raise Failure("bystander", f"{argv} was answered with {reply[:200]!r} instead of {wanted!r}")
 
 
 # ---------------------------------------------------------------- playing
@@ -400,11 +408,11 @@ class _Records(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[logging.LogRecord] = []
+        self.unexpected: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info:
-            self.found.append(record)
+            self.unexpected.append(record)
 
 
 @contextlib.contextmanager
@@ -481,7 +489,7 @@ class Play:
         return None
 
     def client(self, name: str) -> Client:
-        """The client of this name, connected anew if it has lost its connection."""
+        """The client of this name, connected again if it has lost its connection."""
         client = self.clients.get(name)
         if client is not None and client.transport.closed:
             self.lose(name)
@@ -535,14 +543,14 @@ class Play:
 
     def look(self, records: _Records) -> None:
         """See what must hold after every step."""
-        if records.found:
-            record = records.found[0]
+        if records.unexpected:
+            record = records.unexpected[0]
             assert record.exc_info is not None
             assert record.exc_info[1] is not None
             raise Failure("log", f"{record.getMessage()}\n{_where(record.exc_info[1])}")
         self.bystander.look()
-        if records.found:
-            raise Failure("log", records.found[0].getMessage())
+        if records.unexpected:
+            raise Failure("log", records.unexpected[0].getMessage())
 
     def end(self) -> None:
         """Let everything come to its end and look at all there is."""
@@ -572,32 +580,30 @@ class Play:
         persistence.close()
         again = House()
         again.clock.now_ms = self.house.clock.now_ms
-        journal = open_journal(folder, again.store, cut_torn_tail=False)
-        journal.close()
-        found = digest_of(again)
-        if found != digest:
+        journal_of(again, folder).close()
+        if digest_of(again) != digest:
             raise Failure("log differs", differences(self.house, again))
 
 
 def differences(one: House, other: House) -> str:
     """What two servers hold differently."""
-    told = []
+    lines = []
     for left, right in zip(one.store.databases, other.store.databases, strict=True):
         for key in sorted({*left.live_keys(), *right.live_keys()}):
             sides = [(space.data.get(key), space.deadline_of(key)) for space in (left, right)]
-            shown = [f"{type(value).__name__} {str(value)[:150]} {deadline}" for value, deadline in sides]
-            if shown[0] != shown[1]:
-                told.append(f"database {left.index}, key {key!r}: {shown[0]} is {shown[1]} after a start")
+            texts = [f"{type(value).__name__} {str(value)[:150]} {deadline}" for value, deadline in sides]
+            if texts[0] != texts[1]:
+                lines.append(f"database {left.index}, key {key!r}: {texts[0]} is {texts[1]} after a start")
     sessions = [
         {token: (each.name, each.duration_s, sorted(each.keyspace.live_keys())) for token, each in by.items()}
         for by in (one.store.sessions.by_token, other.store.sessions.by_token)
     ]
     if sessions[0] != sessions[1]:
-        told.append(f"sessions {sessions[0]} are {sessions[1]} after a start")
-    return "\n".join(told[:5]) or "the digests differ, and nothing that can be shown"
+        lines.append(f"sessions {sessions[0]} are {sessions[1]} after a start")
+    return "\n".join(lines[:5]) or "the digests differ, but no key or session differs"
 
 
-# ---------------------------------------------------------------- a door
+# ---------------------------------------------------------------- what a fuzzer brings
 
 
 class Door(Protocol):
@@ -635,9 +641,9 @@ def smaller(door: Door, steps: list[Step], failure: Failure, seed: str, *, logge
         nonlocal last
         if time.process_time() > until:
             return False
-        found = Play(door, tried, seed, logged=logged).run()
-        if found is not None and _signature(found) == wanted:
-            last = found
+        result = Play(door, tried, seed, logged=logged).run()
+        if result is not None and _signature(result) == wanted:
+            last = result
             return True
         return False
 
@@ -666,7 +672,7 @@ def smaller(door: Door, steps: list[Step], failure: Failure, seed: str, *, logge
     return steps, last
 
 
-def shown(steps: Sequence[Step]) -> str:
+def as_text(steps: Sequence[Step]) -> str:
     """Steps as text, to be read and typed."""
     lines = []
     for step in steps:
@@ -682,8 +688,8 @@ def shown(steps: Sequence[Step]) -> str:
 
 
 @dataclass
-class Told:
-    """Failures that were found, each cause once."""
+class Findings:
+    """The failures of a run, each cause once."""
 
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -703,7 +709,7 @@ def resident_bytes() -> int:
 
 def fuzz(door: Door) -> None:
     """Play episodes until the time is over. Raises AssertionError with the smallest input that fails."""
-    told = Told()
+    findings = Findings()
     known: set[str] = set()
     until = time.monotonic() + SECONDS
     number = 0 if ONLY_EPISODE is None else int(ONLY_EPISODE)
@@ -717,8 +723,8 @@ def fuzz(door: Door) -> None:
         if failure is not None and _signature(failure) not in known:
             known.add(_signature(failure))
             least, failure = smaller(door, steps[: play.at + 1], failure, seed, logged=logged)
-            text = f"{failure}\ndoor {door.name}, seed {SEED}, episode {number}:\n{shown(least)}"
-            told.add(failure, text)
+            text = f"{failure}\ndoor {door.name}, seed {SEED}, episode {number}:\n{as_text(least)}"
+            findings.add(failure, text)
             if not FINDINGS:
                 break
         number += 1
@@ -731,4 +737,4 @@ def fuzz(door: Door) -> None:
         if ONLY_EPISODE is not None or time.monotonic() > until:
             break
     print(f"door {door.name}, seed {SEED}: {number} episodes")
-    assert not told.texts, "\n\n".join(told.texts.values())
+    assert not findings.texts, "\n\n".join(findings.texts.values())

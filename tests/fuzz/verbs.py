@@ -54,7 +54,7 @@ KEYS: dict[str, list[bytes]] = {
     "hash": [b"hash", b"hash:long", b"hash:timed", b"json:object"],
     "list": [b"list", b"list:long", b"json:array"],
     "set": [b"set", b"set:long", b"set:ints"],
-    "sorted-set": [b"zset", b"zset:long"],
+    "sorted_set": [b"zset", b"zset:long"],
     "stream": [b"stream", b"stream:group"],
     "hyperloglog": [b"hll", b"hll:dense"],
     "geo": [b"geo"],
@@ -128,7 +128,43 @@ WORDS: dict[str, list[bytes]] = {
     "numreplicas": [b"0", b"1"],
     "numlocal": [b"0", b"1"],
     "limit": b"0 1 5".split(),
+    "increment": b"1 -1 5 0 1.5 9223372036854775807".split(),
+    "decrement": b"1 5 9223372036854775807".split(),
+    "addend": b"1 1.5".split(),
+    "subtrahend": b"1 1.5".split(),
+    "start": b"0 0 1 -1 -3 5 100 - 0-0".split(),
+    "stop": b"-1 -1 0 2 5 100".split(),
+    "end": b"-1 -1 + 2 5 100 0-3".split(),
+    "min-idle-time": b"0 0 1 1000".split(),
+    "min-match-len": b"0 1 3".split(),
+    "num-matches": b"0 1 3".split(),
+    "len": b"0 1 10".split(),
+    "size": b"128 4096 48".split(),
+    "threshold": b"0 1 3 5-1".split(),
+    "entries-read": b"-1 0 3".split(),
+    "entries-added": b"0 5 100".split(),
+    "max-time-diff": b"0 5".split(),
+    "max-value-diff": b"0 1.5".split(),
+    "ms": b"0 1700000000000".split(),
+    "pivot": MEMBERS,
+    "value": [b"1", b"2.5", b"v", b"m:1", b"", b"x" * 100],
+    "message": [b"hello", b""],
+    "arg": [b"a", b"1"],
     "path": [b"$.a", b"$..*", b"$"],
+}
+# The same for the commands of a group, or with such a part in their names.
+_NEARER: dict[str, dict[str, list[bytes]]] = {
+    "timeseries": {
+        "value": b"1 2.5 -3 0 1e300 nan".split(),
+        "min": b"0 1 -5".split(),
+        "max": b"1 50 1000".split(),
+        "to-timestamp": b"+ + 1000 300".split(),
+        "timestamp": b"0 10 300 1000 *".split(),
+        "bt": [b"-", b"+", b"~"],
+        "align": b"- + 0 5".split(),
+    },
+    "LEX": {"min": b"- - [a (m:1 [m:3".split(), "max": b"+ + [z (m:5 [m:1".split()},
+    "BIT": {"value": [b"0", b"1", b"255", b"-1"], "bit": [b"0", b"1"], "offset": b"0 1 7 8 #0 #1 100 1000".split()},
 }
 _KEY_WORDS = frozenset(
     ["key", "newkey", "destination", "destkey", "source", "sourcekey", "key1", "key2", "dst", "src", "destination-key"]
@@ -178,7 +214,7 @@ _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 
 def grammar(usage: str) -> Node:
     """Read a usage line."""
-    tokens = [token for found in _TOKENS.findall(usage) for token in _split_dots(found)]
+    tokens = [token for word in _TOKENS.findall(usage) for token in _split_dots(word)]
     node, at = _alternatives(tokens, 0, "")
     assert at == len(tokens), usage
     return node
@@ -235,13 +271,13 @@ def draw(node: Node, chance: random.Random, out: list[str]) -> None:
 @cache
 def commands() -> dict[str, tuple[Command, Node | None]]:
     """All verbs by name, with their grammars; native commands have none."""
-    found = {}
+    grammars = {}
     for command in build_table().everything():
         words = len(command.name.split("|"))
         usage = command.manual.usage.split(" ")
         rest = " ".join(usage[words:])
-        found[command.name] = (command, None if command.params is not None else grammar(rest))
-    return found
+        grammars[command.name] = (command, None if command.params is not None else grammar(rest))
+    return grammars
 
 
 @cache
@@ -254,16 +290,30 @@ def names(*groups: str) -> list[str]:
     ]
 
 
+@cache
+def _weighted() -> tuple[list[str], list[int]]:
+    """All verbs; those with keys come up more often."""
+    return names(), [6 if commands()[name][0].options.keys else 1 for name in names()]
+
+
+def a_name(chance: random.Random) -> str:
+    """The name of a verb."""
+    return chance.choices(*_weighted())[0]
+
+
 def is_literal(word: str) -> bool:
     """Whether a word of a usage line stands for itself."""
     return word == word.upper() and any(letter.isalpha() or letter in "=~*$<>" for letter in word)
 
 
-def a_line(chance: random.Random, name: str, *, hostile: float = 0.15) -> list[bytes]:
-    """A command line of this verb, most often one that follows its usage line."""
+def a_line(chance: random.Random, name: str, *, hostile: float | None = None) -> list[bytes]:
+    """A command line of this verb; most often it follows its usage line. ``hostile`` is the share of bad arguments."""
     command, node = commands()[name]
     assert node is not None
+    if hostile is None:
+        hostile = chance.choice((0.0, 0.0, 0.05, 0.1, 0.4))
     group = command.options.group
+    nearer = next((words for part, words in _NEARER.items() if part == group or part in name), {})
     drawn: list[str] = []
     draw(node, chance, drawn)
     argv = [word.encode() for word in name.split("|")]
@@ -278,12 +328,15 @@ def a_line(chance: random.Random, name: str, *, hostile: float = 0.15) -> list[b
             argv.append(b"%d" % sum(each in _COUNTS_OF[word] for each in drawn[at + 1 :]))
         elif word in _KEY_WORDS:
             argv.append(a_key(chance, group))
-        elif word in WORDS and chance.random() > hostile:
-            argv.append(chance.choice(WORDS[word]))
+        elif word in WORDS and chance.random() >= hostile:
+            argv.append(chance.choice(nearer[word] if word in nearer and chance.random() < 0.8 else WORDS[word]))
         elif word in ("command", "arg", "subcommand"):
-            argv += a_line(chance, chance.choice(names()), hostile=hostile)[: chance.randrange(1, 5)]
+            argv += a_line(chance, a_name(chance), hostile=hostile)[: chance.randrange(1, 5)]
         else:
             argv.append(a_value(chance))
+    if b"STREAMS" in argv and chance.random() < 0.8:  # as many keys as ids, which no usage line can say
+        keys = [a_key(chance, group) for _ in range(chance.choice((1, 1, 2)))]
+        argv[argv.index(b"STREAMS") + 1 :] = [*keys, *(chance.choice(WORDS["id"]) for _ in keys)]
     return bent(chance, argv) if chance.random() < hostile else argv
 
 
@@ -312,7 +365,7 @@ def bent(chance: random.Random, argv: list[bytes]) -> list[bytes]:
 
 def any_line(chance: random.Random, *groups: str) -> list[bytes]:
     """A command line of any verb, or of one of some groups."""
-    return a_line(chance, chance.choice(names(*groups)))
+    return a_line(chance, chance.choice(names(*groups)) if groups else a_name(chance))
 
 
 # ---------------------------------------------------------------- bytes
@@ -341,8 +394,8 @@ def mutated(chance: random.Random, data: bytes) -> bytes:
             )
         elif how == 5:
             data = data[:at]
-        elif found := list(re.finditer(rb"\d+", data)):
-            number = chance.choice(found)
+        elif numbers := list(re.finditer(rb"\d+", data)):
+            number = chance.choice(numbers)
             data = data[: number.start()] + chance.choice(NUMBERS) + data[number.end() :]
     return data
 
@@ -380,7 +433,7 @@ def data_to_work_on() -> tuple[bytes, ...]:
         encoded("XGROUP", "CREATE", "stream:group", "g", "0"),
         encoded("XREADGROUP", "GROUP", "g", "c", "COUNT", "3", "STREAMS", "stream:group", ">"),
         encoded("PFADD", "hll", "a", "b", "c"),
-        _long(b"PFADD", b"hll:dense", parts=lambda n: [b"%d" % n], count=2500),
+        _long(b"PFADD", b"hll:dense", parts=lambda n: [b"%d" % n], count=1100),
         encoded("GEOADD", "geo", "13.361389", "38.115556", "m:0", "15.087269", "37.502669", "m:1", "-180", "0", "m:2"),
         encoded("TS.CREATE", "ts", "LABELS", "kind", "far", "name", "t1"),
         encoded("TS.CREATE", "ts:far", "LABELS", "kind", "far"),
