@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -229,7 +229,7 @@ class Server:
         self.next_client_id = 0
         self.stop: Callable[[], None] = lambda: None  # set by the composition root
         self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: NoTimer()  # the loop's call_later
-        store.sessions.on_end = self.session_ended
+        store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
         self.persistence: Persistence | None = None  # set by the composition root
@@ -337,7 +337,7 @@ class Server:
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
         if self.persistence is not None:
-            self.persistence.tend()
+            more = self.persistence.tend() or more
         self.close_slow_readers(now_ms)
         idle_ms = self.config.timeout * 1000
         if idle_ms and not self.paused_until_ms:
@@ -433,10 +433,11 @@ class Server:
         self.loading = loading
         self.refresh_hot()
 
-    def session_ended(self, session: Session) -> None:
-        """Tell the connections inside a session that it is no more; those that wait there get an error."""
+    def sessions_ended(self, sessions: Collection[Session]) -> None:
+        """Tell the connections inside sessions that these are no more; those that wait there get an error."""
+        ended = frozenset(sessions)
         for client in self.clients.values():
-            if client.session is session:
+            if client.session in ended:
                 client.refresh()
                 self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
 
