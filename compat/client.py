@@ -14,7 +14,7 @@ from .pubsub import Subscriptions
 if TYPE_CHECKING:
     from januskv.commands.table import Command
 
-    from .connection import Connection
+    from .channel import Channel
     from .tracking import TrackingMode
 
 
@@ -61,7 +61,7 @@ class Client:
         "watched",
     )
 
-    def __init__(self, number: int, now_ms: int, connection: Connection) -> None:
+    def __init__(self, number: int, now_ms: int, connection: Channel) -> None:
         self.id = number
         self.connection = connection
         self.created_ms = now_ms
@@ -156,6 +156,10 @@ class Client:
     def close(self) -> None:
         """Close the connection after what has been answered so far is sent."""
         self.connection.close()
+
+    def kill(self) -> None:
+        """Close the connection at once and forget the client; what it has not read is lost."""
+        self.connection.kill()
 
 
 class Watches:

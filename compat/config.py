@@ -15,6 +15,10 @@ from januskv.resp.inline import split_words
 
 from .parameters import BY_NAME, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints
 
+# Bytes that an unauthenticated client may leave unread (as Redis) and send ahead while it is held (ours).
+_UNAUTHENTICATED_OUTPUT = 1024
+_UNAUTHENTICATED_INPUT = 1 << 20
+
 
 class Config:
     """The values in force, as attributes: ``config.slowlog_max_len``.
@@ -181,12 +185,19 @@ class Config:
     def output_limits(self, client: Any) -> tuple[int, int, int]:
         """How many bytes of replies this client may leave unread: never more than the first number, not more
         than the second for longer than the third in seconds; 0: any number."""
+        if not client.authenticated:
+            return _UNAUTHENTICATED_OUTPUT, 0, 0
         limits: dict[str, tuple[int, int, int]] = self.client_output_buffer_limit
         return limits["pubsub" if client.monitoring or client.subscriptions is not None else "normal"]
 
     def output_limit(self, client: Any) -> int:
         """Most bytes of replies that this client may ever leave unread; 0: any number."""
         return self.output_limits(client)[0]
+
+    def input_limit(self, client: Any) -> int:
+        """Most bytes that this client may send ahead of what has been run."""
+        most: int = self.client_query_buffer_limit
+        return most if client.authenticated else min(most, _UNAUTHENTICATED_INPUT)
 
 
 def quoted(value: str) -> str:

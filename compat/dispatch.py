@@ -45,7 +45,7 @@ class Dispatcher:
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
         client.connection.last_command = command
-        if self.server.holds(command, client):
+        if self.server.paused_until_ms and self.must_wait(context, command, argv):
             client.connection.hold(argv)
             return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
@@ -54,6 +54,13 @@ class Dispatcher:
             client.queue.append((command, argv))
             return self.muted(client, QUEUED)
         return self.muted(client, self.execute(context, command, argv))
+
+    def must_wait(self, context: Context, command: Command, argv: list[bytes]) -> bool:
+        """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
+        client: Client = context.client
+        if command is self.server.table.document and client.queue is None:
+            return bool(self.server.native.holds(context, argv[0]))
+        return self.server.holds(command, client)
 
     def refusal(self, client: Client, command: Command | None, argv: list[bytes]) -> str | None:
         """Why the command may not run now, as the text of a RESP error; None if it may."""

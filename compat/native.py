@@ -54,6 +54,7 @@ class NativeFace:
 
     def __init__(self, server: Server) -> None:
         self.server: Server = server
+        server.native = self
         self.config: Config = server.config
         self.native: dict[str, Command] = server.table.native
         # Empty while a request needs a closer look: MONITOR, loading.
@@ -211,6 +212,21 @@ class NativeFace:
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
         return None
+
+    def holds(self, context: Context, text: bytes) -> bool:
+        """Whether a request has to wait until a pause ends; one that is refused anyway does not."""
+        try:
+            request = loads(text)
+        except JsonError:
+            return False
+        if type(request) is not dict or len(request) != 1:
+            return False
+        client, command = context.client, self.native.get(next(iter(request)))
+        if command is None or client.queue is not None:
+            return False
+        if not client.authenticated and Flag.NO_AUTH not in command.flags:
+            return False
+        return self.server.holds(command, client)
 
     def perform(self, context: Context, command: Command, body: Any) -> bytes | None:
         """Check the body of a known command and run it; None for a quiet one that succeeded."""

@@ -9,13 +9,13 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, CommandTable
-from januskv.resp.replies import ErrorReply, Simple
+from januskv.resp.replies import Simple
 from januskv.storage.store import Store
 
 from .blocking import Waiting
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from januskv.storage.durability.generations import Recovery
     from januskv.storage.sessions import Session
 
-    from .connection import Connection
+    from .channel import Channel
     from .persistence import Persistence
 
 log = logging.getLogger("januskv")
@@ -40,10 +40,15 @@ log = logging.getLogger("januskv")
 _COMPILED = (
     "januskv.resp.parser",
     "januskv.resp.encoder",
+    "januskv.compat.channel",
     "januskv.compat.connection",
     "januskv.compat.redis.strings",
     "januskv.storage.keyspace",
 )
+
+# A connection that closes has this time to read what is left, and again as long as it reads this much in it.
+_LINGER_MS: Final = 3_000
+_LINGER_BYTES: Final = 1 << 19
 
 # What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
 REDIS_VERSION = "7.4.0"
@@ -198,6 +203,9 @@ class Server:
         self.hot: dict[bytes, Command] = table.hot()
         self.clients: dict[int, Client] = {}
         self.monitors: set[Client] = set()
+        # Connections that are closing while replies are left to send: when to look whether they are read, and how
+        # many bytes the client had taken at the last look. The first ones are due first.
+        self.lingering: dict[Channel, tuple[int, int]] = {}
         self.watches = Watches(store.feed)
         self.waiting = Waiting(self)
         self.pubsub = PubSub(store.feed)
@@ -232,6 +240,7 @@ class Server:
         store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
+        self.native: Any = None  # set by the NativeFace
         self.persistence: Persistence | None = None  # set by the composition root
         self.recovery: Recovery | None = None  # what is being loaded, while it is
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
@@ -250,7 +259,7 @@ class Server:
         self.stats.total_connections_received += 1
         self.peak_clients = max(self.peak_clients, len(self.clients))
 
-    def accept(self, connection: Connection) -> None:
+    def accept(self, connection: Channel) -> None:
         """Take a new connection in, or refuse it: too many clients, or protected mode."""
         client, transport = connection.client, connection.transport
         client.describe(transport)
@@ -260,10 +269,8 @@ class Server:
         refusal = self.accept_refusal(client)
         if refusal is not None:
             self.stats.rejected_connections += 1
-            connection.push(ErrorReply(refusal))
-            connection.close()
+            connection.refuse(refusal)
             return
-        client.authenticated = not self.config.requirepass
         self.add_client(client)
 
     def accept_refusal(self, client: Client) -> str | None:
@@ -302,8 +309,7 @@ class Server:
         self.notifier.configure(self.config.notify_keyspace_events)
         if self.persistence is not None:
             self.persistence.config_changed()
-        for client in self.clients.values():
-            client.refresh()
+        self.each_client(self.clients.values(), lambda client: client.refresh())
 
     def prepare_change(self, values: dict[str, Any]) -> None:
         """Do what must have worked before CONFIG SET may give parameters new values. Raises ConfigError."""
@@ -323,8 +329,7 @@ class Server:
     def feed_monitors(self, client: Client, argv: list[bytes]) -> None:
         """Show a command to the clients that watch with MONITOR."""
         line = monitor_line(client, argv)
-        for monitor in self.monitors:
-            monitor.push(Simple(line))
+        self.each_client(self.monitors, lambda monitor: monitor.push(Simple(line)))
 
     def tend(self) -> bool:
         """Do what time brings, ten times a second; True if there is more to do right now."""
@@ -339,17 +344,54 @@ class Server:
         if self.persistence is not None:
             more = self.persistence.tend() or more
         self.close_slow_readers(now_ms)
-        idle_ms = self.config.timeout * 1000
-        if idle_ms and not self.paused_until_ms:
-            for client in list(self.clients.values()):
-                if (
-                    now_ms - client.active_ms > idle_ms
-                    and not client.monitoring
-                    and client.subscriptions is None
-                    and client not in self.waiting.by_client
-                ):
-                    client.close()
+        self.close_lingering(now_ms)
+        if self.config.timeout and not self.paused_until_ms:
+            self.close_idle(now_ms)
         return more
+
+    def each_client(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
+        """Do something to clients. One for which that fails is closed, and the others are served all the same."""
+        for client in list(clients):
+            try:
+                act(client)
+            except Exception as error:
+                client.connection.failed(error)
+
+    def close_idle(self, now_ms: int) -> None:
+        """Close the clients that have neither sent nor read anything for too long; some may wait for ever."""
+        since_ms = now_ms - self.config.timeout * 1000
+        idle = [
+            client
+            for client in self.clients.values()
+            if client.active_ms < since_ms
+            and not client.monitoring
+            and client.subscriptions is None
+            and client not in self.waiting.by_client
+            and not client.connection.has_read(now_ms)
+        ]
+        for client in idle:
+            log.info("client %s closed: idle", client.address)
+        self.each_client(idle, lambda client: client.kill())
+
+    def linger(self, connection: Channel) -> None:
+        """Let a connection that closes send what is left, for as long as the client reads it."""
+        due_ms = self.store.clock.now_ms + _LINGER_MS
+        self.lingering.setdefault(connection, (due_ms, connection.taken_bytes))
+
+    def close_lingering(self, now_ms: int) -> None:
+        """Close the connections whose client does not read what is left to send."""
+        due = []
+        for connection, (due_ms, taken) in self.lingering.items():
+            if due_ms > now_ms:
+                break
+            due.append((connection, taken))
+        for connection, taken in due:
+            del self.lingering[connection]
+            if connection.taken_bytes - taken >= _LINGER_BYTES:
+                self.linger(connection)
+            else:
+                log.info("client %s closed: its last replies are not read", connection.client.address)
+                connection.kill()
 
     def close_slow_readers(self, now_ms: int) -> None:
         """Close the clients that have left more unread than the soft limit of their class, for too long."""
@@ -357,8 +399,7 @@ class Server:
         watched = self.clients.values() if normal else (*self.monitors, *self.pubsub.clients)
         for client in list(watched):
             _, soft, seconds = self.config.output_limits(client)
-            transport = client.connection.transport
-            if transport is None or not soft or transport.get_write_buffer_size() <= soft:
+            if not soft or client.connection.unread_bytes <= soft:
                 client.over_soft_limit_ms = None
             elif client.over_soft_limit_ms is None:
                 client.over_soft_limit_ms = now_ms
@@ -424,9 +465,12 @@ class Server:
         self.paused_until_ms = 0
         self.paused_writes_only = False
         self.refresh_hot()
-        for client in list(self.clients.values()):
-            if client.connection.halted and not client.connection.sending and client not in self.waiting.by_client:
-                self.later(0, client.connection.resume)
+        self.later(0, self.resume_parked)
+
+    def resume_parked(self) -> None:
+        """Let the requests run that a pause has held."""
+        parked = [client for client in self.clients.values() if client.connection.parked is not None]
+        self.each_client(parked, lambda client: client.connection.resume())
 
     def set_loading(self, loading: bool) -> None:
         """Refuse most commands while data is loaded."""
@@ -436,10 +480,12 @@ class Server:
     def sessions_ended(self, sessions: Collection[Session]) -> None:
         """Tell the connections inside sessions that these are no more; those that wait there get an error."""
         ended = frozenset(sessions)
-        for client in self.clients.values():
-            if client.session in ended:
-                client.refresh()
-                self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
+
+        def tell(client: Client) -> None:
+            client.refresh()
+            self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
+
+        self.each_client([client for client in self.clients.values() if client.session in ended], tell)
 
     def refresh_hot(self) -> None:
         """Choose anew whether plain commands may go straight to their handlers.

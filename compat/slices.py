@@ -1,12 +1,13 @@
 """Replies that are too big to be made in one go: sent in pieces, with the loop free for other clients in between.
 
-The client is halted meanwhile, as in a pause, so its later commands and pushed messages keep their place.
+The client is halted meanwhile, as in a pause, so its later commands and pushed messages keep their place. No piece is
+made while the transport has more than it wants: it says when the client has read (``Channel.resume_writing``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from januskv.commands.context import Context
 from januskv.resp.encoder import encode
@@ -14,16 +15,9 @@ from januskv.resp.replies import NO_REPLY, RawReply, Reply
 
 from .blocking import may_wait
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 # Replies of more items than this are worth sending in slices, of so many items each.
 MANY: Final = 20_000
 _ITEMS: Final = 4096
-
-# No more pieces while so many bytes wait for the client to read them.
-_UNREAD_BYTES: Final = 1 << 20
-_WHILE_UNREAD_S: Final = 0.002
 
 
 def in_slices(ctx: Context, pieces: Iterator[bytes]) -> Reply:
@@ -34,9 +28,7 @@ def in_slices(ctx: Context, pieces: Iterator[bytes]) -> Reply:
     """
     if not may_wait(ctx) or ctx.client.reply_mode in ("off", "skipping"):
         return RawReply(b"".join(pieces))
-    connection = ctx.client.connection
-    connection.halted = True
-    ctx.server.later(0, _Sending(connection, pieces).go_on)
+    ctx.client.connection.send_pieces(pieces)
     return NO_REPLY
 
 
@@ -60,31 +52,3 @@ def items_in_slices(
             yield wire[wire.index(b"\n") + 1 :]
 
     return in_slices(ctx, pieces())
-
-
-class _Sending:
-    """A reply that is on its way."""
-
-    __slots__ = ("connection", "pieces")
-
-    def __init__(self, connection: Connection, pieces: Iterator[bytes]) -> None:
-        self.connection = connection
-        self.pieces = pieces
-        connection.sending = True
-
-    def go_on(self) -> None:
-        """Send the next piece, or let the client's next command run."""
-        connection = self.connection
-        server = connection.server
-        if connection.transport is None or connection.closing:
-            return
-        if connection.transport.get_write_buffer_size() > _UNREAD_BYTES:
-            server.later(_WHILE_UNREAD_S, self.go_on)
-            return
-        piece = next(self.pieces, None)
-        if piece is None:
-            connection.sent()
-            return
-        connection.encoder.write_raw(piece)
-        connection.flush()
-        server.later(0, self.go_on)

@@ -2,91 +2,70 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any, cast
+from typing import Any
 
-from januskv.commands.context import Context
-from januskv.commands.table import Command
 from januskv.resp import websocket as ws
 from januskv.resp.inline import STRANGER_JSON
-from januskv.resp.replies import Reply
+from januskv.resp.replies import RawReply
 
-from .client import Client
-from .connection import Connection
-from .json_text import dumps
+from .channel import FLUSH_BYTES, Channel
 from .native import NativeFace
 from .server import Server
 
-log = logging.getLogger("januskv")
 
-
-class WebSocketConnection:
-    """Reads messages, runs them in order and writes the replies of one read at once.
-
-    Has the methods of an asyncio protocol, and those of ``Connection`` that a ``Client`` calls.
-    """
+class WebSocketConnection(Channel):
+    """Reads messages, runs them in order and writes the replies of one read at once."""
 
     def __init__(self, server: Server, native: NativeFace) -> None:
-        self.server = server
-        self.native = native
+        super().__init__(server, native)
         self.reader = ws.FrameReader(server.config.json_max_payload)
-        self.client = Client(server.new_client_id(), server.store.clock.now_ms, cast(Connection, self))
-        self.context = Context(server.store, server.store.databases[0], self.client, server)
-        self.transport: Any = None
-        self.closing = False
-        self.halted = False
-        self.queued = False  # in the outbox
-        self.out: list[bytes] = []
-        self.last_command: Command | None = None
-        self.active_ms = server.store.clock.now_ms
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.fragmented = False  # in the middle of a reply of several frames
 
-    # ------------------------------------------------------------ transport events
+    def refresh(self) -> None:
+        """Take the client's state and the limits over: strangers may send small messages only, as on the data port."""
+        super().refresh()
+        most = self.server.config.json_max_payload
+        self.reader.max_message = most if self.client.authenticated else min(most, STRANGER_JSON)
 
-    def connection_made(self, transport: Any) -> None:
-        """The handshake is done."""
-        self.transport = transport
-        self.client.describe(transport)
-        refusal = self.server.accept_refusal(self.client)
-        if refusal is not None:
-            self.server.stats.rejected_connections += 1
-            self.end(ws.POLICY, refusal)
-            return
-        self.server.add_client(self.client)
-        self.refresh()
+    def refuse(self, text: str) -> None:
+        """Tell a new client why it is not served, and close."""
+        self.end(ws.POLICY, text)
 
-    def data_received(self, data: bytes) -> None:
-        """Take received bytes and run the commands that they complete."""
-        if self.closing:
-            return
-        self.bytes_in += len(data)
+    # ------------------------------------------------------------ bytes and requests
+
+    def feed(self, data: bytes) -> None:
+        """Take received bytes."""
         self.reader.feed(data)
-        if not self.halted:
-            self.process()
-        elif self.reader.pending > self.server.config.client_query_buffer_limit:
-            self.server.stats.client_query_buffer_limit_disconnections += 1
-            log.warning("client %s closed: query buffer limit", self.client.address)
-            self.abort()
 
-    def process(self) -> None:
-        """Answer all whole messages, then write the replies at once."""
-        client = self.client
-        self.active_ms = self.server.store.clock.tick()
-        if self.server.paused_until_ms:  # CLIENT PAUSE; the end of the pause resumes the connection
-            self.halted = True
-            return
-        if client.session is not None:
-            client.session.renew(self.active_ms)
-        try:
-            while not self.closing and (message := self.reader.next()) is not None:
-                self.take(*message)
-                if self.server.outbox.wake:
-                    self.server.waiting.serve()
-        except ws.FrameError as error:
-            self.server.stats.protocol_errors += 1
-            self.end(error.code, str(error))
-        self.flush_soon()
+    @property
+    def pending_input(self) -> int:
+        """Bytes received that are no whole message yet."""
+        return self.reader.pending
+
+    def run_batch(self) -> None:
+        """Answer all whole messages and control frames. Raises FrameError."""
+        server, encoder = self.server, self.encoder
+        self.active_ms = self.clock.tick()
+        if self.session is not None:
+            self.session.renew(self.active_ms)
+        served = 0
+        while True:
+            message = self.reader.next() if self.parked is None else self.parked
+            self.parked = None
+            if message is None:
+                break
+            opcode, payload = message
+            if server.paused_until_ms and opcode == ws.TEXT and self.native.holds(self.context, payload):
+                self.hold(message)
+                break
+            self.take(opcode, payload)
+            if server.outbox.wake:
+                server.waiting.serve()
+            if self.closing or self.halted:
+                break
+            served += 1
+            if not served & 63 and encoder.size > FLUSH_BYTES:
+                self.flush()
 
     def take(self, opcode: int, payload: bytes) -> None:
         """Answer one message or control frame."""
@@ -95,111 +74,55 @@ class WebSocketConnection:
             if self.native.served is not None:
                 self.last_command = self.native.served
             if answer is not None:
-                self.out.append(ws.frame(ws.TEXT, answer))
+                self.encoder.write_raw(ws.frame(ws.TEXT, answer))
         elif opcode == ws.BINARY:
-            self.out.append(ws.frame(ws.TEXT, self.native.binary_refusal()))
+            self.encoder.write_raw(ws.frame(ws.TEXT, self.native.binary_refusal()))
         elif opcode == ws.PING:
-            self.out.append(ws.frame(ws.PONG, payload))
+            self.encoder.write_raw(ws.frame(ws.PONG, payload))
         elif opcode == ws.CLOSE:
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else ws.NORMAL
             self.end(code if code in range(1000, 5000) and code not in (1004, 1005, 1006) else ws.PROTOCOL)
 
-    def eof_received(self) -> bool:
-        """The client sends no more."""
-        return False
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
-        self.closing = True
-        self.transport = None
-        self.server.remove_client(self.client)
-
-    def pause_writing(self) -> None:
-        """Replies pile up: see whether there are too many."""
-        self.check_output()
-
-    def check_output(self) -> None:
-        """Close a client that leaves more replies unread than its class is allowed."""
-        limit = self.server.config.output_limit(self.client)
-        if self.transport is not None and limit and self.transport.get_write_buffer_size() > limit:
-            self.server.stats.client_output_buffer_limit_disconnections += 1
-            log.warning("client %s closed: output buffer limit", self.client.address)
-            self.abort()
-
-    def resume_writing(self) -> None:
-        """The client has read most of its replies."""
+    def failed(self, error: Exception) -> None:
+        """Close in order after frames that break the protocol; an unexpected error closes at once."""
+        if isinstance(error, ws.FrameError):
+            self.server.stats.protocol_errors += 1
+            self.end(error.code, str(error))
+        else:
+            Channel.failed(self, error)
 
     # ------------------------------------------------------------ output
 
-    def flush_soon(self) -> None:
-        """Write the replies together with those of other connections; see ``Connection.flush_soon``."""
-        outbox = self.server.outbox
-        if outbox.soon is None:
-            self.flush()
-        elif not self.queued:
-            self.queued = True
-            outbox.waiting.append(self)
-            if len(outbox.waiting) == 1:
-                outbox.soon(outbox.flush)
+    def encoded(self, message: Any) -> bytes:
+        """The bytes of a native message; reply values are RESP's and have no form here. Raises TypeError."""
+        if type(message) is not RawReply:
+            raise TypeError(f"a WebSocket carries native messages only, not {type(message).__name__}")
+        return message.wire
 
-    def flush(self) -> None:
-        """Hand what has been collected to the transport; it is closed after that if it is to be."""
-        data = b"".join(self.out)
-        self.out = []
-        gate = self.server.outbox.gate
-        if gate is None:
-            self.deliver(data, self.closing)
-        else:
-            gate.send(self, data, self.closing)
+    def encoded_native(self, text: bytes) -> bytes:
+        """A native message is a text message."""
+        return ws.frame(ws.TEXT, text)
 
-    def deliver(self, data: bytes, last: bool) -> None:
-        """Write frames; close after the last ones."""
-        if self.transport is None:
-            return
-        if data:
-            self.bytes_out += len(data)
-            self.transport.write(data)
-        if last:
-            self.transport.close()
+    def write_piece(self, piece: bytes) -> None:
+        """Write a piece of a reply: a fragment of a text message."""
+        opcode = ws.CONTINUATION if self.fragmented else ws.TEXT
+        self.fragmented = True
+        self.encoder.write_raw(ws.frame(opcode, piece, final=False))
 
-    def push_native(self, message: dict[str, Any]) -> None:
-        """Send a message out of turn."""
-        self.out.append(ws.frame(ws.TEXT, dumps(message)))
-        self.flush_soon()
+    def end_pieces(self) -> None:
+        """Write the last fragment, an empty one."""
+        opcode = ws.CONTINUATION if self.fragmented else ws.TEXT
+        self.fragmented = False
+        self.encoder.write_raw(ws.frame(opcode, b""))
 
-    def push(self, message: Reply) -> None:
-        """Push messages are RESP's; see ``push_native``."""
-        raise TypeError("a WebSocket takes no RESP push messages")
+    # ------------------------------------------------------------ the end
 
     def end(self, code: int, reason: str = "") -> None:
         """Send a close frame and take no more messages."""
         if not self.closing:
-            self.closing = True
-            self.out.append(ws.close_frame(code, reason))
+            self.encoder.write_raw(ws.close_frame(code, reason))
+        Channel.close(self)
 
     def close(self) -> None:
-        """Close in order, from outside (CLIENT KILL, end of the server)."""
-        self.end(ws.NORMAL)
-        self.flush()
-
-    def abort(self) -> None:
-        """Close without sending what is left."""
-        self.closing = True
-        if self.transport is not None:
-            self.transport.abort()
-
-    @property
-    def pending_input(self) -> int:
-        """Bytes received that are no whole message yet."""
-        return self.reader.pending
-
-    def refresh(self) -> None:
-        """Take the limit of messages over: strangers get a small one, as on the data port."""
-        most = self.server.config.json_max_payload
-        self.reader.max_message = most if self.client.authenticated else min(most, STRANGER_JSON)
-
-    def resume(self) -> None:
-        """Go on with the messages that waited."""
-        self.halted = False
-        if not self.closing:
-            self.process()
+        """Close in order, from outside."""
+        self.end(ws.GOING_AWAY if self.server.ending else ws.NORMAL)

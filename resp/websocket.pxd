@@ -1,6 +1,6 @@
 cimport cython
 
-cpdef bytes frame(int opcode, bytes payload)
+cpdef bytes frame(int opcode, bytes payload, bint final=*)
 @cython.locals(i=cython.Py_ssize_t, size=cython.Py_ssize_t)
 cpdef bytes unmasked(bytes data, bytes mask)
 

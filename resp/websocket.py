@@ -120,14 +120,15 @@ def _is_nonce(key: str) -> bool:
 # ---------------------------------------------------------------- frames
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """One whole, unmasked frame, as servers send them."""
+def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
+    """One unmasked frame, as servers send them: a whole message, or a fragment that is not the final one."""
     size = len(payload)
+    first = 0x80 | opcode if final else opcode
     if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

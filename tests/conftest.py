@@ -49,6 +49,10 @@ class FakeTransport:
         self.closed = self.aborted = False
         self.peer = peer
         self.unread = 0
+        self.high_water: int | None = None  # None: asyncio's default
+
+    def set_write_buffer_limits(self, high: int | None = None) -> None:
+        self.high_water = high
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"

@@ -300,6 +300,7 @@ def flags_of(client: Client) -> str:
         ("B", client.tracking is not None and client.tracking.broadcast),
         ("d", client.watch_broken),
         ("U", client.unix_socket),
+        ("c", client.connection.closing),
         ("e", client.no_evict),
         ("T", client.no_touch),
     ]
@@ -312,7 +313,7 @@ def describe(server: Server, client: Client) -> bytes:
     connection = client.connection
     transport = connection.transport
     pending = connection.pending_input
-    unread = transport.get_write_buffer_size() if transport is not None else 0
+    unread = connection.unread_bytes
     sock = transport.get_extra_info("socket") if transport is not None else None
     held = client.subscriptions
     fields: list[tuple[str, object]] = [
@@ -451,14 +452,18 @@ def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
         address = argv[2].decode(errors="replace")
         for client in ctx.server.clients.values():
             if client.address == address:
-                client.close()
+                _kill(me, [client])
                 return OK
         raise RespError("ERR No such client")
     tests, spare_me = _kill_tests(ctx, Args(argv, 2))
     doomed = [c for c in ctx.server.clients.values() if all(test(c) for test in tests) and not (spare_me and c is me)]
-    for client in doomed:
-        client.close()
+    _kill(me, doomed)
     return len(doomed)
+
+
+def _kill(me: Client, doomed: list[Client]) -> None:
+    """Close connections at once, but this one behind its replies."""
+    me.connection.server.each_client(doomed, lambda client: client.close() if client is me else client.kill())
 
 
 @verbs.verb("CLIENT|PAUSE", arity=-3, flags=_ADMIN, since="3.0.0")

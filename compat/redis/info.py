@@ -81,8 +81,7 @@ def server_section(server: Server) -> Fields:
 
 def unread_bytes(client: Client) -> int:
     """Replies that the client has not read yet."""
-    transport = client.connection.transport
-    return 0 if transport is None else int(transport.get_write_buffer_size())
+    return client.connection.unread_bytes
 
 
 def clients_section(server: Server) -> Fields:

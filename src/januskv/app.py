@@ -305,8 +305,7 @@ class App:
         """Take no more connections and requests; clients get the replies to those before."""
         for listener in self.listeners:
             listener.close()
-        for client in list(self.server.clients.values()):
-            client.close()
+        self.server.each_client(self.server.clients.values(), lambda client: client.close())
 
     async def _end(self) -> None:
         try:

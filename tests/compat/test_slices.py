@@ -72,14 +72,96 @@ def test_collections_of_many_items(house: Any, wire: Any, protocol: int) -> None
     assert scored[-1] == (b"24999" if protocol == 2 else [b"24999", 24999.0])
 
 
-def test_a_client_that_does_not_read_gets_no_more(house: Any, series: Any) -> None:
-    series.transport.unread = 1 << 30
+def test_a_client_that_does_not_read_gets_no_more_and_costs_no_time(house: Any, series: Any) -> None:
+    series.connection.pause_writing()
     assert series.send(b"TS.RANGE s - +\r\n") == b""
     house.run_timers()
     assert series.transport.written == b""
-    series.transport.unread = 0
-    house.run_timers(1)
+    assert house.timers == []
+    series.connection.resume_writing()
+    house.run_timers()
     assert len(read_all(series.transport.written)[0]) == ROWS
+
+
+def test_pieces_stop_when_the_transport_has_enough(house: Any, series: Any) -> None:
+    """And go on, once each, however often the transport stops and goes on."""
+    write = series.transport.write
+
+    def write_and_pause(data: bytes) -> None:
+        write(data)
+        series.connection.pause_writing()
+
+    series.transport.write = write_and_pause
+    series.send(b"TS.RANGE s - +\r\n")
+    house.run_timers()
+    whole = b""
+    while True:
+        written = series.transport.written
+        series.connection.resume_writing()
+        series.connection.pause_writing()
+        series.connection.resume_writing()
+        assert len(house.timers) <= 1
+        house.run_timers()
+        if len(series.transport.written) == len(written):
+            break
+        assert len(series.transport.written) - len(written) < 1 << 20
+    whole = series.transport.written
+    assert len(read_all(whole)[0]) == ROWS
+
+
+@pytest.mark.parametrize("end", ["connection_lost", "close", "kill", "abort"])
+def test_the_end_of_a_connection_frees_what_is_left(house: Any, wire: Any, end: str) -> None:
+    freed = []
+
+    def pieces() -> Any:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            freed.append(end)
+
+    connection = wire.connection
+    connection.send_pieces(pieces())
+    house.timers.pop(0)[1]()
+    assert wire.transport.written == b"x"
+    connection.push(Simple(b"waits"))
+    connection.connection_lost(None) if end == "connection_lost" else getattr(connection, end)()
+    assert freed == [end]
+    house.run_timers()
+    assert wire.transport.written == b"x"
+
+
+def test_messages_that_wait_count_as_unread(house: Any, wire: Any) -> None:
+    house.connect()("CONFIG", "SET", "client-output-buffer-limit", "normal 1000 0 0")
+    wire.connection.send_pieces(iter([b"+OK", b"\r\n"]))
+    wire.connection.push(Simple(b"x" * 600))
+    wire.connection.check_output()
+    assert not wire.transport.closed
+    wire.connection.push(Simple(b"x" * 600))
+    wire.connection.check_output()
+    assert wire.transport.aborted
+
+
+def test_a_reply_whose_pieces_fail_ends_the_connection_only(house: Any, wire: Any, caplog: Any) -> None:
+    def pieces() -> Any:
+        yield b"*2\r\n"
+        raise ZeroDivisionError
+
+    wire.connection.send_pieces(pieces())
+    house.run_timers()
+    assert wire.transport.aborted
+    assert "ZeroDivisionError" in caplog.text
+    assert house.connect()("PING") == Simple(b"PONG")
+
+
+def test_what_was_asked_before_the_client_sent_no_more_is_answered(house: Any, series: Any) -> None:
+    series.send(b"TS.RANGE s - +\r\nTS.RANGE s - +\r\nPING\r\n")
+    assert series.connection.eof_received()
+    house.run_timers()
+    first, second, pong = read_all(series.transport.written)
+    assert (len(first), len(second), pong) == (ROWS, ROWS, Simple(b"PONG"))
+    assert series.transport.closed
+    assert not series.transport.aborted
 
 
 def test_a_client_that_leaves_ends_its_reply(house: Any, series: Any) -> None:

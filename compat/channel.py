@@ -1,0 +1,365 @@
+"""What every connection that carries commands is, whichever protocol it speaks: its life cycle and its output.
+
+It has the methods of an asyncio protocol but imports no event loop, so tests drive it with a fake transport.
+``Connection`` (data port) and ``WebSocketConnection`` derive from it. They say how bytes become requests
+(``feed``, ``run_batch``) and how a message becomes bytes (``encoded``); everything that the server does to a
+connection (pause, kill, time out, limit, write later) stands here, once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+from januskv.commands.context import Context
+from januskv.commands.table import Command
+from januskv.resp.encoder import Encoder
+from januskv.storage.clock import Clock
+from januskv.storage.sessions import Session
+
+from .client import Client
+from .json_text import dumps
+from .native import NativeFace
+from .outbox import Outbox
+from .server import Server
+
+log = logging.getLogger("januskv")
+
+# A batch's replies are handed to the transport in pieces of about this size, so that the output
+# limits are looked at while a batch of big answers runs and not after it.
+FLUSH_BYTES: Final = 1 << 20
+
+# A chunk of output that is bigger than this is checked against the output limits at once; smaller ones are
+# when the transport says that they pile up (asyncio's default high-water mark is the same number).
+_BIG_OUTPUT: Final = 1 << 16
+
+
+class Channel:
+    """Reads requests, runs them in order and writes the replies.
+
+    ``halted`` says that requests wait: for the end of a pause (``parked`` is the first one then), of a blocking
+    command or of a reply that is sent in pieces (``sending``). ``closing`` says that there will be no more requests.
+    """
+
+    def __init__(self, server: Server, native: NativeFace) -> None:
+        self.server: Server = server
+        self.native: NativeFace = native
+        self.clock: Clock = server.store.clock
+        self.outbox: Outbox = server.outbox
+        self.encoder: Encoder = Encoder()
+        self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
+        self.context: Context = Context(server.store, server.store.databases[0], self.client, server)
+        self.transport: Any = None
+        self.running: bool = False  # in the middle of a batch of requests
+        self.closing: bool = False
+        self.ended: bool = False  # the client sends no more
+        self.halted: bool = False
+        self.parked: Any = None  # a request that waits for the end of a pause
+        self.sending: bool = False  # in the middle of a reply that is sent later or in pieces
+        self.pieces: Iterator[bytes] | None = None  # what is left of a reply that is sent in pieces
+        self.piece_called: bool = False  # the loop will call for the next piece
+        self.unsent: list[bytes] = []  # messages that wait for the end of such a reply
+        self.unsent_bytes: int = 0
+        self.queued: bool = False  # in the outbox
+        self.write_paused: bool = False  # the transport has more than it wants
+        self.small_buffer: bool = False  # the transport's buffer is limited to that of an unauthenticated client
+        self.session: Session | None = None  # the client's, if it has a deadline to renew
+        self.last_command: Command | None = None
+        self.active_ms: int = self.clock.now_ms
+        self.bytes_in: int = 0
+        self.bytes_out: int = 0
+        self.taken_before: int = 0  # ``taken_bytes`` when it was last looked at; see ``has_read``
+        self.query_limit: int = 0
+
+    # ------------------------------------------------------------ what a protocol says
+
+    def feed(self, data: bytes) -> None:
+        """Take received bytes."""
+        raise NotImplementedError
+
+    @property
+    def pending_input(self) -> int:
+        """Bytes received that are no whole request yet."""
+        raise NotImplementedError
+
+    def run_batch(self) -> None:
+        """Run requests until there is no whole one left, or the channel halts or closes. ``failed`` gets what it raises."""
+        raise NotImplementedError
+
+    def encoded(self, message: Any) -> bytes:
+        """The bytes of a reply value that is sent out of turn."""
+        raise NotImplementedError
+
+    def encoded_native(self, text: bytes) -> bytes:
+        """The bytes of a native message."""
+        raise NotImplementedError
+
+    def write_piece(self, piece: bytes) -> None:
+        """Write a piece of a reply that is sent in pieces."""
+        self.encoder.write_raw(piece)
+
+    def end_pieces(self) -> None:
+        """Write what the end of a reply that was sent in pieces needs."""
+
+    def refuse(self, text: str) -> None:
+        """Tell a new client why it is not served, and close."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ transport events
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        self.transport = transport
+        self.server.accept(self)
+        self.refresh()
+
+    def data_received(self, data: bytes) -> None:
+        """Take received bytes and run the requests that they complete."""
+        if self.closing:
+            return
+        self.bytes_in += len(data)
+        self.feed(data)
+        if not self.halted:
+            self.process()
+        if self.pending_input > self.query_limit:
+            self.server.stats.client_query_buffer_limit_disconnections += 1
+            log.warning("client %s closed: query buffer limit", self.client.address)
+            self.abort()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: what has been answered is sent, a reply in pieces as a whole; then it is closed."""
+        self.ended = True
+        if self.sending:
+            self.server.linger(self)
+        else:
+            self.close()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.transport = None
+        self.let_go()
+        self.server.remove_client(self.client)
+
+    def pause_writing(self) -> None:
+        """Replies pile up: see whether there are too many."""
+        self.write_paused = True
+        self.taken_before = self.taken_bytes
+        self.check_output()
+
+    def resume_writing(self) -> None:
+        """The client has read most of its replies."""
+        self.write_paused = False
+        if self.pieces is not None:
+            self.call_for_piece()
+
+    # ------------------------------------------------------------ requests
+
+    def refresh(self) -> None:
+        """Take over what depends on the state of the client and on the configuration, after either has changed."""
+        self.session = self.client.session
+        self.query_limit = self.server.config.input_limit(self.client)
+        if self.small_buffer == self.client.authenticated and self.transport is not None:
+            self.small_buffer = not self.client.authenticated
+            high = self.server.config.output_limit(self.client) if self.small_buffer else None
+            self.transport.set_write_buffer_limits(high)
+
+    def process(self) -> None:
+        """Run all complete requests that have arrived, then write their replies at once."""
+        if self.running:  # a handler of ours made more input available; the outer loop goes on
+            return
+        self.running = True
+        try:
+            self.run_batch()
+        except Exception as error:
+            self.failed(error)
+        finally:
+            self.running = False
+        self.flush_soon()
+
+    def failed(self, error: Exception) -> None:
+        """Close after an unexpected error: which requests have been answered cannot be told any more."""
+        log.error("client %s closed: unexpected error", self.client.address, exc_info=error)
+        self.abort()
+
+    def hold(self, request: Any) -> None:
+        """Keep a request that cannot run before the end of a pause; it is the first one then."""
+        self.parked = request
+        self.halted = True
+
+    def resume(self) -> None:
+        """Go on with the requests that waited."""
+        self.halted = False
+        if self.closing:
+            return
+        self.process()
+        if self.ended and not self.sending:
+            self.close()
+
+    # ------------------------------------------------------------ replies that come later
+
+    def send_pieces(self, pieces: Iterator[bytes]) -> None:
+        """Reply in pieces, each made when the transport takes it. Requests and messages wait for the end."""
+        self.halted = self.sending = True
+        self.pieces = pieces
+        self.call_for_piece()
+
+    def call_for_piece(self) -> None:
+        """Have the next piece sent soon, with the loop free for other clients before."""
+        if not self.piece_called:
+            self.piece_called = True
+            self.server.later(0, self.send_piece)
+
+    def send_piece(self) -> None:
+        """Send the next piece, unless the transport has enough; ``resume_writing`` goes on then."""
+        self.piece_called = False
+        if self.pieces is None or self.write_paused:
+            return
+        try:
+            piece = next(self.pieces, None)
+        except Exception as error:
+            self.failed(error)
+            return
+        self.active_ms = self.clock.now_ms
+        if piece is None:
+            self.pieces = None
+            self.end_pieces()
+            self.sent()
+            return
+        self.write_piece(piece)
+        self.flush()
+        if self.pieces is not None and not self.write_paused:
+            self.call_for_piece()
+
+    def sent(self) -> None:
+        """A reply that was sent later or in pieces is whole: messages and requests that waited for it go on."""
+        self.sending = False
+        for message in self.unsent:
+            self.encoder.write_raw(message)
+        self.unsent = []
+        self.unsent_bytes = 0
+        self.resume()
+
+    # ------------------------------------------------------------ output
+
+    def push(self, message: Any) -> None:
+        """Send a reply value out of turn; at once unless a batch of this connection is running."""
+        self.push_bytes(self.encoded(message))
+
+    def push_native(self, message: dict[str, Any]) -> None:
+        """Send a native message out of turn."""
+        self.push_bytes(self.encoded_native(dumps(message)))
+
+    def push_bytes(self, message: bytes) -> None:
+        """Send a message out of turn, behind a reply that is on its way."""
+        if self.closing:
+            return
+        if self.sending:
+            self.unsent.append(message)
+            self.unsent_bytes += len(message)
+            return
+        self.encoder.write_raw(message)
+        if not self.running:
+            self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Write the replies once all connections that the loop has found readable have been served.
+
+        A write wakes a client that sleeps; waking it for the replies of a whole round instead of once a
+        connection is what an event loop in C does before it sleeps, and is worth a third of the throughput.
+        """
+        unflushed = self.outbox.waiting
+        if self.outbox.soon is None:
+            self.flush()
+        elif not self.queued:
+            self.queued = True
+            unflushed.append(self)
+            if len(unflushed) == 1:
+                self.outbox.soon(self.server.outbox.flush)
+
+    def flush(self) -> None:
+        """Hand the encoded replies to the transport, through the gate if there is one."""
+        data = self.encoder.take() if self.encoder.size else b""
+        if self.outbox.gate is None:
+            self.deliver(data, self.closing)
+        else:
+            self.outbox.gate.send(self, data, self.closing)
+
+    def deliver(self, data: bytes, last: bool) -> None:
+        """Write encoded replies; close after the last ones."""
+        if self.transport is None:
+            return
+        if data:
+            self.bytes_out += len(data)
+            self.transport.write(data)
+            if self.write_paused or len(data) > _BIG_OUTPUT:
+                self.check_output()
+        if last and self.transport is not None:
+            self.transport.close()
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of replies and messages that the client has not read, as far as they are not in the system's hands."""
+        if self.transport is None:
+            return 0
+        return int(self.transport.get_write_buffer_size() + self.unsent_bytes + self.encoder.size)
+
+    @property
+    def taken_bytes(self) -> int:
+        """Bytes of replies and messages that the system has taken for the client."""
+        return self.bytes_out - (0 if self.transport is None else int(self.transport.get_write_buffer_size()))
+
+    def has_read(self, now_ms: int) -> bool:
+        """Whether the client is in the middle of reading and has gone on since this was asked last; that counts as activity."""
+        if not self.write_paused or self.taken_bytes == self.taken_before:
+            return False
+        self.taken_before = self.taken_bytes
+        self.active_ms = now_ms
+        return True
+
+    def check_output(self) -> None:
+        """Close a client that leaves more replies unread than its class is allowed."""
+        if self.transport is None:
+            return
+        limit = self.server.config.output_limit(self.client)
+        if limit and self.unread_bytes > limit:
+            self.server.stats.client_output_buffer_limit_disconnections += 1
+            log.warning("client %s closed: output buffer limit", self.client.address)
+            self.abort()
+
+    # ------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Take no more requests; close when the replies so far have been sent, or the client does not read them."""
+        if not self.closing:
+            self.closing = True
+            self.let_go()
+            if self.transport is not None:
+                self.server.linger(self)
+        if not self.running:
+            self.flush_soon()
+
+    def abort(self) -> None:
+        """Close without sending what is left. The transport calls ``connection_lost`` afterwards."""
+        transport = self.transport
+        self.closing = True
+        self.transport = None
+        self.let_go()
+        if transport is not None:
+            transport.abort()
+
+    def kill(self) -> None:
+        """Close at once: nothing is sent any more, and the server forgets the client now."""
+        self.abort()
+        self.connection_lost(None)
+
+    def let_go(self) -> None:
+        """Free what waits to be run or sent."""
+        self.parked = None
+        self.sending = False
+        self.pieces = None
+        self.unsent = []
+        self.unsent_bytes = 0
+        self.server.lingering.pop(self, None)

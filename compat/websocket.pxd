@@ -1,0 +1,13 @@
+from januskv.compat.channel cimport Channel
+from januskv.resp.encoder cimport Encoder
+from januskv.resp.websocket cimport FrameReader
+
+cimport cython
+
+cdef class WebSocketConnection(Channel):
+    cdef public FrameReader reader
+    cdef public bint fragmented
+    @cython.locals(encoder=Encoder, served=long)
+    cpdef run_batch(self)
+    cpdef take(self, int opcode, bytes payload)
+    cpdef end(self, int code, str reason=*)
