@@ -36,10 +36,10 @@ def sv_export(ctx: Context, body: Body) -> Body:
     Returns about ``cnt`` keys of a database or session with their values in the form of an export, and a cursor to go
     on with, 0 at the end. Without ``from``: how many keys each database has, and all sessions with their tokens.
 
-    A key that is there during the whole iteration is returned once; it is no picture of one moment. Status 100 where
+    A key that is there during the whole iteration is returned; it is no picture of one moment. Status 100 where
     there is no such session. Ours, not NemesisDB's.
 
-    Cost: O(M) with M members of the values; the second call copies the list of keys, 8 ns each
+    Cost: O(M) with M members of the values
     """
     store = ctx.store
     place = body.get("from")
@@ -54,7 +54,7 @@ def sv_export(ctx: Context, body: Body) -> Body:
             return {"st": Status.SESSION_NOT_EXIST.value, "cursor": 0, "entries": []}
         keyspace = session.keyspace
     count = max(1, body.get("cnt", _DEFAULT_COUNT))
-    cursor, names = keyspace.scans.step(body.get("cursor", 0), count, keyspace.data, store.clock.now_ms)
+    cursor, names = keyspace.scan(body.get("cursor", 0), count, keyspace.data)
     entries = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
     return {"st": 1, "cursor": cursor, "entries": entries}
 

@@ -23,6 +23,8 @@ from .server import Server
 
 log = logging.getLogger("januskv")
 
+# So many sessions whose time began anew are noted at a time: about 1 ms.
+_RENEWALS = 500
 # A sync that is due while the one before has run for so long counts as delayed.
 _DELAYED_S = 2.0
 # A snapshot that has failed is not begun again by itself before this time has passed.
@@ -140,13 +142,18 @@ class Persistence:
 
     # ------------------------------------------------------------ what time brings
 
-    def tend(self) -> None:
-        """Write what expiry has changed, sync once a second, look after snapshots. Call it ten times a second."""
+    def tend(self) -> bool:
+        """Write what expiry has changed, sync once a second, look after snapshots; True if there is more to do right now.
+
+        Call it ten times a second, or again soon while it gives True.
+        """
         journal = self.journal
         now = time.monotonic()
+        more = False
         if now - self.renewed_at >= 1:
-            self.renewed_at = now
-            journal.note_renewals()
+            more = journal.note_renewals(_RENEWALS)
+            if not more:
+                self.renewed_at = now
         if journal.pending or journal.unwritten:
             self.commit()
         policy = self.server.config.appendfsync
@@ -164,6 +171,7 @@ class Persistence:
                 self.begin_snapshot()
             except OSError as error:
                 log.error("cannot begin a snapshot: %s", error.strerror)
+        return more
 
     def snapshot_is_due(self, now: float) -> bool:
         """Whether the log counts from the next snapshot only, is long, or a save point has been reached."""

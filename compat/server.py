@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -247,7 +247,7 @@ class Server:
         self.next_client_id = 0
         self.stop: Callable[[], None] = lambda: None  # set by the composition root
         self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: NoTimer()  # the loop's call_later
-        store.sessions.on_end = self.session_ended
+        store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
         self.native: Any = None  # set by the NativeFace
@@ -365,7 +365,7 @@ class Server:
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
         if self.persistence is not None:
-            self.persistence.tend()
+            more = self.persistence.tend() or more
         self.close_slow_readers(now_ms)
         self.close_lingering(now_ms)
         if self.config.timeout and not self.paused_until_ms:
@@ -500,14 +500,15 @@ class Server:
         self.loading = loading
         self.refresh_hot()
 
-    def session_ended(self, session: Session) -> None:
-        """Tell the connections inside a session that it is no more; those that wait there get an error."""
+    def sessions_ended(self, sessions: Collection[Session]) -> None:
+        """Tell the connections inside sessions that these are no more; those that wait there get an error."""
+        ended = frozenset(sessions)
 
         def tell(client: Client) -> None:
             client.refresh()
             self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
 
-        self.each_client([client for client in self.clients.values() if client.session is session], tell)
+        self.each_client([client for client in self.clients.values() if client.session in ended], tell)
 
     def refresh_hot(self) -> None:
         """Choose anew whether plain commands may go straight to their handlers.

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from heapq import heappush
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from .errors import WrongType
@@ -38,13 +37,18 @@ class TimedHash(dict[bytes, Any]):
         self.deadlines = deadlines
         self.soonest = min(deadlines.values(), default=0)
 
-    def set_deadline(self, field: bytes, deadline: int | None) -> None:
-        """Let a field expire, or no longer."""
-        if deadline is None:
-            self.deadlines.pop(field, None)
-        else:
-            self.deadlines[field] = deadline
-        self.soonest = min(self.deadlines.values(), default=0)
+    def set_deadlines(self, deadlines: Mapping[bytes, int | None]) -> None:
+        """Let fields expire, or no longer (None). O(fields given), and those with deadlines if one was the soonest."""
+        held, soonest, lost = self.deadlines, self.soonest, False
+        for field, deadline in deadlines.items():
+            lost = lost or held.get(field) == soonest
+            if deadline is None:
+                held.pop(field, None)
+            else:
+                held[field] = deadline
+                if not soonest or deadline < soonest:
+                    soonest, lost = deadline, False
+        self.soonest = min(held.values(), default=0) if lost else soonest
 
     def expire_fields(self, keyspace: Keyspace, key: bytes) -> None:
         """Remove the fields whose time is over, and the key with the last one. O(1) where there are none."""
@@ -58,8 +62,8 @@ class TimedHash(dict[bytes, Any]):
         keyspace.changed("hexpired", key, ("hash.remove", tuple(gone)))
         if not self:
             keyspace.delete(key)
-        elif self.soonest:
-            heappush(keyspace.field_due, (self.soonest, key))
+        else:
+            keyspace.file_fields(key, self.soonest)
 
     def to_json(self) -> Any:
         """An object."""
@@ -137,9 +141,8 @@ def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hse
         if event in _KEEPING:
             keyspace.changed(event, key, ("hash.keep", fields))
             return len(big) - before
-        for field in fields:
-            if field in big.deadlines:
-                big.set_deadline(field, None)
+        big.set_deadlines({field: None for field in fields if field in big.deadlines})
+        keyspace.file_fields(key, big.soonest)
     keyspace.changed(event, key, ("hash.put", fields))
     return len(big) - before
 
@@ -178,8 +181,9 @@ def _removed(keyspace: Keyspace, key: bytes, held: Fields, fields: Iterable[byte
     removed = [field for field in dict.fromkeys(fields) if field in held]
     for field in removed:
         del held[field]
-        if type(held) is TimedHash and field in held.deadlines:
-            held.set_deadline(field, None)
+    if type(held) is TimedHash:
+        held.set_deadlines({field: None for field in removed if field in held.deadlines})
+        keyspace.file_fields(key, held.soonest)
     if was_big and len(held) <= SMALL // 2:
         keyspace.data[key] = compact(held)
     return removed
@@ -197,10 +201,8 @@ def _time(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int
     else:
         timed = TimedHash(held.to_dict() if isinstance(held, SmallHash) else held, {})
         keyspace.data[key] = timed
-    for field, deadline in deadlines.items():
-        timed.set_deadline(field, deadline)
-    if timed.soonest:
-        heappush(keyspace.field_due, (timed.soonest, key))
+    timed.set_deadlines(deadlines)
+    keyspace.file_fields(key, timed.soonest)
 
 
 # ---------------------------------------------------------------- effects

@@ -1,12 +1,15 @@
 from januskv.storage.clock cimport Clock
 from januskv.storage.feed cimport Feed
+from januskv.storage.timetable cimport Timetable
+
+cimport cython
 
 cdef class Keyspace:
-    cdef public long long index, hits, misses, expired, series_count, due_from, sampled_changes
+    cdef public long long index, hits, misses, expired, series_count
     cdef public Clock clock
     cdef public Feed feed
-    cdef public dict data, deadlines, due
-    cdef public list overdue, sample, field_due
+    cdef public dict data, deadlines
+    cdef public Timetable times, field_due, agenda
     cdef public object labels, scans
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)
@@ -20,4 +23,7 @@ cdef class Keyspace:
     cpdef forget(self, bytes key)
     cpdef file_deadline(self, bytes key, long long deadline)
     cpdef unfile(self, bytes key, long long deadline)
+    cpdef wake(self)
+    @cython.locals(due=Timetable)
+    cpdef file_fields(self, bytes key, long long soonest)
     cpdef end_deadline(self, bytes key, long long deadline)

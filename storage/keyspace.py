@@ -2,9 +2,9 @@
 
     data       key -> bare value (see values.py); no wrapper object per key
     deadlines  key -> ms since the epoch after which the key is gone; most keys have none
-    due        second -> keys whose deadline lies in it; drives active expiry
-
-Every key with a deadline is in ``due`` once, or in ``overdue`` when its second is over.
+    times      timetable of these deadlines, drives active expiry; None as long as no key has had one
+    field_due  timetable of the hashes with fields that expire, by the first of them; None as long as there was none
+    agenda     timetable of the store's keyspaces: when there is something to look at in each
 
 Writes go through ``put``, ``replace``, ``delete``, ``expire_at`` ..., which report to the change
 feed. A command that changes a collection in place calls ``changed`` itself, once.
@@ -13,19 +13,25 @@ feed. A command that changes a collection in place calls ``changed`` itself, onc
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from heapq import heappop, heappush
+import sys
+from collections.abc import Collection, Iterator
 from itertools import islice
+from typing import Any
 
 from .clock import Clock
 from .errors import NoSuchKey
 from .feed import Feed
 from .labels import LabelIndex, labels_of
 from .scan import Scans
+from .timetable import NEVER, Timetable
 from .values import compact, is_series
+from .walking import key_at
 
-# Up to so many keys a random one is found by walking to it, which takes 5 us at most; a copy of the keys costs more.
-_WALKED_KEYS = 1000
+_KEY_STEP_MS = 1000  # keys that expire are looked for by whole seconds
+_FIELD_STEP_MS = 1
+_MOST_DRAWN = 100  # keys that have expired, before those that have not are looked for
+_MOST_TRIES = 200  # places of the table that are empty, before a key is walked to
+_ENTRY_BYTES = 24  # what a dict takes for a key, at least
 
 
 class Keyspace:
@@ -36,11 +42,10 @@ class Keyspace:
     """
 
     __slots__ = (
+        "agenda",
         "clock",
         "data",
         "deadlines",
-        "due",
-        "due_from",
         "expired",
         "feed",
         "field_due",
@@ -48,31 +53,26 @@ class Keyspace:
         "index",
         "labels",
         "misses",
-        "overdue",
-        "sample",
-        "sampled_changes",
         "scans",
         "series_count",
+        "times",
     )
 
-    def __init__(self, index: int, clock: Clock, feed: Feed) -> None:
+    def __init__(self, index: int, clock: Clock, feed: Feed, agenda: Timetable | None = None) -> None:
         self.index: int = index
         self.clock: Clock = clock
         self.feed: Feed = feed
         self.data: dict[bytes, object] = {}
         self.deadlines: dict[bytes, int] = {}
-        self.due: dict[int, set[bytes]] = {}
-        self.due_from: int = 0  # no entry of `due` is for an earlier second
-        self.overdue: list[bytes] = []
-        self.field_due: list[tuple[int, bytes]] = []  # heap of deadlines of fields with the keys of their hashes
+        self.times: Timetable | None = None
+        self.field_due: Timetable | None = None
+        self.agenda: Timetable = Timetable(1, {}) if agenda is None else agenda
         self.hits: int = 0
         self.misses: int = 0
         self.expired: int = 0
         self.series_count: int = 0
         self.labels: LabelIndex = LabelIndex()  # of the series
-        self.scans: Scans = Scans()
-        self.sample: list[bytes] = []  # keys as of the change number sampled_changes, for random_key
-        self.sampled_changes: int = 0
+        self.scans: Scans | None = None
 
     # ------------------------------------------------------------ looking up
 
@@ -132,29 +132,25 @@ class Keyspace:
         return self.deadlines.get(key)
 
     def random_key(self) -> bytes | None:
-        """A live key, each as likely as any other; None if there is none.
-
-        With many keys it is drawn from a copy, which costs 8 ns a key and is renewed once there have been a
-        tenth as many changes: a key that is newer than the copy is not found until then.
-        """
-        missed = 0
-        while self.data:
-            count = len(self.data)
-            if count <= _WALKED_KEYS:
-                key = next(islice(self.data, random.randrange(count), None))
-            else:
-                changes = self.feed.changes
-                if not self.sample or missed > 20 or (changes - self.sampled_changes) * 10 > count:
-                    self.sample = list(self.live_keys())
-                    self.sampled_changes = changes
-                    missed = 0
-                    if not self.sample:
-                        return None
-                key = random.choice(self.sample)
+        """A live key, each as likely as any other; None if there is none. O(1) unless most keys have expired or gone."""
+        for _ in range(_MOST_DRAWN):
+            if not self.data:
+                return None
+            key = _random_key(self.data)
             if self.get(key) is not None:
                 return key
-            missed += 1
-        return None
+        live = list(self.live_keys())
+        return random.choice(live) if live else None
+
+    def scan(self, cursor: int, count: int, keys: Collection[bytes]) -> tuple[int, list[bytes]]:
+        """One step of a scan over the keys, or over a collection that one of them holds; see ``Scans.step``."""
+        if self.scans is None:
+            self.scans = Scans()
+        none_before = not self.scans.open
+        reply = self.scans.step(cursor, count, keys, self.clock.now_ms)
+        if none_before and self.scans.open:
+            self.wake()
+        return reply
 
     # ------------------------------------------------------------ writing
 
@@ -183,7 +179,7 @@ class Keyspace:
 
     def put_many(self, values: dict[bytes, object]) -> None:
         """Set many keys; they no longer expire. One step where nobody has to be told of each."""
-        if self.deadlines or self.series_count or self.feed.listeners:
+        if self.deadlines or self.series_count or self.feed.listeners or self.field_due is not None:
             for key, value in values.items():
                 self.put(key, value)
         else:
@@ -197,16 +193,18 @@ class Keyspace:
     def store(self, key: bytes, value: object, event: str) -> None:
         """Write the map and report it; callers have dealt with the deadline."""
         feed = self.feed
-        if feed.listeners or self.series_count:
+        if feed.listeners or self.series_count or self.field_due is not None:
             self.store_watched(key, value, event)
             return
         self.data[key] = value
         feed.changes += 1
 
     def store_watched(self, key: bytes, value: object, event: str) -> None:
-        """``store`` where somebody listens to the feed or series have to be counted."""
+        """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
         data, feed = self.data, self.feed
         is_new = False
+        if self.field_due is not None:
+            self.file_fields(key, getattr(value, "soonest", 0))
         if self.series_count or feed.wanted:
             old = data.get(key)
             if self.series_count and old is not None and is_series(old):
@@ -235,6 +233,8 @@ class Keyspace:
             deadline = self.deadlines.pop(key, None)
             if deadline is not None:
                 self.unfile(key, deadline)
+        if self.field_due is not None:
+            self.file_fields(key, 0)
         if self.series_count and is_series(value):
             self.series_count -= 1
             self.labels.discard(key, labels_of(value))
@@ -275,19 +275,31 @@ class Keyspace:
         """See to it that fields of a hash expire that was put under a key as it is."""
         soonest = getattr(value, "soonest", 0)
         if soonest:
-            heappush(self.field_due, (soonest, key))
+            self.file_fields(key, soonest)
+
+    def file_fields(self, key: bytes, soonest: int) -> None:
+        """Note when the first of a hash's fields expires; 0: none does."""
+        due = self.field_due
+        if soonest:
+            if due is None:
+                due = self.field_due = Timetable(_FIELD_STEP_MS, {})
+            if due.file(key, soonest):
+                self.wake()
+        elif due is not None:
+            due.remove(key)
+            if not due.deadlines:
+                self.field_due = None  # so that writes need not ask it
 
     def expire_fields(self, most: int) -> bool:
         """Remove fields whose time has come, of up to ``most`` hashes; whether some may be left."""
-        due, now_ms = self.field_due, self.clock.now_ms
-        for _ in range(most):
-            if not due or due[0][0] >= now_ms:
-                return False
-            key = heappop(due)[1]
-            expire = getattr(self.get(key), "expire_fields", None)
-            if expire is not None:
-                expire(self, key)
-        return True
+        due = self.field_due
+        if due is None:
+            return False
+        for key in due.look(most, self.clock.now_ms):
+            value: Any = self.get(key)
+            if value is not None:  # otherwise the key has just expired itself
+                value.expire_fields(self, key)
+        return bool(due.overdue)
 
     def put_series(self, key: bytes, series: object, event: str) -> None:
         """Put a new series under a free name."""
@@ -298,12 +310,11 @@ class Keyspace:
         """Remove everything, series too; give the number of keys there were."""
         old = self.data
         count = len(old)
-        # New maps: whoever holds the old ones (a SCAN's list) is not surprised, and freeing them is one step.
+        # New maps: whoever holds the old ones is not surprised, and freeing them is one step.
         self.data = {}
         self.deadlines = {}
-        self.due = {}
-        self.overdue = []
-        self.sample = []
+        self.times = self.field_due = self.scans = None
+        self.agenda.remove(self)
         self.series_count = 0
         self.labels = LabelIndex()
         if count:
@@ -315,15 +326,13 @@ class Keyspace:
         """Exchange all contents with another keyspace."""
         self.data, other.data = other.data, self.data
         self.deadlines, other.deadlines = other.deadlines, self.deadlines
-        self.due, other.due = other.due, self.due
-        self.due_from, other.due_from = other.due_from, self.due_from
-        self.overdue, other.overdue = other.overdue, self.overdue
+        self.times, other.times = other.times, self.times
         self.field_due, other.field_due = other.field_due, self.field_due
-        self.sample, other.sample = other.sample, self.sample
-        self.sampled_changes, other.sampled_changes = other.sampled_changes, self.sampled_changes
         self.scans, other.scans = other.scans, self.scans
         self.series_count, other.series_count = other.series_count, self.series_count
         self.labels, other.labels = other.labels, self.labels
+        self.wake()
+        other.wake()
         self.changed("swapdb", b"", (other,))
         other.changed("swapdb", b"", (self,))
 
@@ -357,29 +366,37 @@ class Keyspace:
 
     def file_deadline(self, key: bytes, deadline: int) -> None:
         """Note a deadline for the key, without a report."""
-        second = deadline // 1000
-        old = self.deadlines.get(key)
-        self.deadlines[key] = deadline
-        if old is not None:
-            if old // 1000 == second:
-                return
-            self.unfile(key, old)
-        bucket = self.due.get(second)
-        if bucket is None:
-            self.due[second] = {key}
-            if second < self.due_from:
-                self.due_from = second
-        else:
-            bucket.add(key)
+        times = self.times
+        if times is None:
+            times = self.times = Timetable(_KEY_STEP_MS, self.deadlines)
+        if times.file(key, deadline):
+            self.wake()
 
     def unfile(self, key: bytes, deadline: int) -> None:
-        """Take the key out of the bucket of its old deadline."""
-        second = deadline // 1000
-        bucket = self.due.get(second)
-        if bucket is not None:  # otherwise it is in `overdue`, which finds it without a deadline, or with a later one
-            bucket.discard(key)
-            if not bucket:
-                del self.due[second]
+        """Take the key out of the timetable, which it is in with a deadline that it no longer has."""
+        assert self.times is not None
+        self.times.unfile(key, deadline)
+
+    def wake(self) -> None:
+        """Have the store look at this keyspace when the first of its times is over."""
+        first_ms = NEVER if self.times is None else self.times.next_ms()
+        if self.field_due is not None:
+            first_ms = _earlier(first_ms, self.field_due.next_ms())
+        if self.scans is not None and self.scans.open:
+            first_ms = _earlier(first_ms, self.scans.idle_ms())
+        if first_ms == NEVER:
+            self.agenda.remove(self)
+        else:
+            self.agenda.file(self, first_ms)
+
+    def tend(self, most: int) -> bool:
+        """Do some of what is due, for up to ``most`` keys and as many hashes; whether there is more to do."""
+        more = self.expire_fields(most)
+        if self.expire_some(most):
+            more = True
+        if self.scans is not None and self.scans.open:
+            self.scans.drop_idle(self.clock.now_ms)
+        return more
 
     def expire_now(self, key: bytes) -> None:
         """Remove a key whose deadline has passed."""
@@ -389,42 +406,51 @@ class Keyspace:
 
     def expire_some(self, most: int) -> int:
         """Remove up to ``most`` keys whose time has come; give how many are still to be looked at."""
-        if not self.overdue:
-            self.collect_overdue()
-        overdue, deadlines, now_ms = self.overdue, self.deadlines, self.clock.now_ms
-        for _ in range(min(most, len(overdue))):
-            key = overdue.pop()
-            deadline = deadlines.get(key)
-            if deadline is not None and deadline < now_ms:
-                self.expire_now(key)
-        return len(overdue)
-
-    def collect_overdue(self) -> None:
-        """Move the keys of all seconds that are over to ``overdue``."""
-        second = self.clock.now_ms // 1000
-        if not self.due or self.due_from >= second:
-            return
-        if second - self.due_from > len(self.due):
-            over = [each for each in self.due if each < second]
-        else:
-            over = [each for each in range(self.due_from, second) if each in self.due]
-        for each in over:
-            self.overdue += self.due.pop(each)
-        self.due_from = second
+        times = self.times
+        if times is None:
+            return 0
+        for key in times.look(most, self.clock.now_ms):
+            self.expire_now(key)
+        return len(times.overdue)
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
         assert self.deadlines.keys() <= self.data.keys()
-        filed: dict[bytes, int] = {}
-        for second, keys in self.due.items():
-            assert keys
-            assert second >= self.due_from
-            assert not filed.keys() & keys
-            filed.update(dict.fromkeys(keys, second))
-        overdue = set(self.overdue)
-        for key, deadline in self.deadlines.items():
-            assert filed.pop(key, None) == deadline // 1000 or key in overdue
-        assert not filed
+        if self.times is not None:
+            assert self.times.deadlines is self.deadlines
+            self.times.check()
+        else:
+            assert not self.deadlines
+        timed = {key: soonest for key, value in self.data.items() if (soonest := getattr(value, "soonest", 0))}
+        if self.field_due is not None:
+            self.field_due.check()
+        assert timed == ({} if self.field_due is None else self.field_due.deadlines)
+        self.check_agenda()
         assert self.series_count == sum(map(is_series, self.data.values()))
         self.labels.check({key: value for key, value in self.data.items() if is_series(value)})
         assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))
+
+    def check_agenda(self) -> None:
+        """Assert that the store will look at the keyspace in time."""
+        held = [each.next_ms() for each in (self.times, self.field_due) if each is not None]
+        if self.scans is not None and self.scans.open:
+            held.append(self.scans.idle_ms())
+        wanted = [each for each in held if each != NEVER]
+        assert not wanted or self.agenda.deadlines[self] <= max(min(wanted), self.clock.now_ms)
+
+
+def _random_key(table: dict[bytes, object]) -> bytes:
+    """One key of a dict that is not empty, each as likely as any other. O(1) on average, O(N) where most have been removed."""
+    places = sys.getsizeof(table) // _ENTRY_BYTES  # there are no more
+    for _ in range(_MOST_TRIES):
+        key = key_at(table, random.randrange(places))
+        if key is not None:
+            return key
+    return next(islice(table, random.randrange(len(table)), None))
+
+
+def _earlier(first_ms: int, second_ms: int) -> int:
+    """The earlier of two times, of which each may be NEVER."""
+    if first_ms == NEVER or second_ms == NEVER:
+        return max(first_ms, second_ms)
+    return min(first_ms, second_ms)

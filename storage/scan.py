@@ -1,13 +1,20 @@
-"""SCAN's cursors over a collection that changes between the calls.
+"""SCAN's cursors over a collection that changes between the calls. Nothing is copied but what is returned next.
 
-A scan walks over a copy of the keys. Keys that are there from its first call to its last one are
-returned, those that come or go meanwhile may be. The first call of a scan copies no more than it
-answers; the second one copies the rest (8 bytes and about 8 ns a key), so looking at the first few
-keys of a big collection stays cheap. A key comes twice only if it was removed and set again, or
-if the copy had to go: then the cursor begins anew.
+Keys that are there from a scan's first call to its last one are returned, those that come or go meanwhile may be.
 
-At most MOST_COPIES copies are held. Where another one is wanted, that which has not been used for the
-longest time goes; while all are in use, the call answers no keys and the same cursor, so its client asks again.
+A *dict* is walked over in the order of its entries. New ones come behind all others, so a scan ends after as many as there
+were at its beginning. When the entries close up (see ``walking.py``), those still to come have moved towards the beginning: each
+scan marks some keys that it has returned, by identity, finds the last of them again and goes on behind it. Where none is left, it
+starts from the beginning. A key that is removed and set again is another object, so it cannot be taken for a mark.
+
+A *set* has no order that lasts. It is walked over by the hashes of its members: the range of all hashes is divided into windows,
+so that one holds about WINDOW members, and those of one window are taken out at a time.
+
+So a key may come twice where a scan had to go back. Each time it does its calls return twice as many keys, so it comes to its end
+however quickly the collection changes. A small collection of another type is returned at once.
+
+At most MOST_WINDOWS lists of members are held. Where another one is wanted, that which has not been used for the longest time
+goes; while all are in use, the call answers no keys and the same cursor, so its client asks again.
 """
 
 from __future__ import annotations
@@ -15,93 +22,228 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
 
-MOST_COPIES = 16
-MOST_OPEN = 1024
-IDLE_MS = 10 * 60 * 1000
-IN_USE_MS = 1000  # a scan that was continued so recently is in use
+from .walking import WINDOW, key_at, last_of, walk, with_hashes
+
+MOST_WINDOWS: Final = 16
+MOST_OPEN: Final = 1024
+IDLE_MS: Final = 10 * 60 * 1000
+IN_USE_MS: Final = 1000  # a scan that was continued so recently is in use
 
 # A cursor is ``number << 40 | position``; clients may take it for a signed 64-bit integer.
-_POSITION_BITS = 40
-_NUMBERS = (1 << 23) - 1
+_POSITION_BITS: Final = 40
+_MOST_POSITION: Final = (1 << _POSITION_BITS) - 1
+_NUMBERS: Final = (1 << 23) - 1
+# The position in a set is ``window << 28 | place in it``, that in a dict the number of the call.
+_PLACE_BITS: Final = 28
+_MOST_PARTS: Final = 1 << (_POSITION_BITS - _PLACE_BITS)
+
+_LEAST_HASH: Final = -(1 << 63)
+_MOST_FIRST: Final = 1000
+
+# Python has one object for each string of a byte: set again, it is the same object.
+_OWN_BYTES: Final = 2
+_MOST_MARKS: Final = 32
+_NEW_MARKS: Final = 8
+_LONG_KEY: Final = 512  # kept for the last mark only
 
 
-class Scan:
-    """One scan: ``keys`` are copied when it goes on, ``first`` were returned before that."""
+class Mark(NamedTuple):
+    """How far a call has come: the last key that it returned, the one that comes next, and their places."""
 
-    __slots__ = ("first", "keys", "used_ms")
+    call: int
+    place: int  # behind the last key
+    key: bytes
+    left: int  # keys that may be to come
+    next_place: int
+    next_key: bytes | None
 
-    def __init__(self, first: list[bytes], now_ms: int) -> None:
-        self.first = first
-        self.keys: list[bytes] | None = None
-        self.used_ms = now_ms
+    def holds(self, table: dict[bytes, Any]) -> bool:
+        """Whether what was to come still is behind the place, and nothing else."""
+        there = key_at(table, self.place - 1) is self.key
+        if there and len(self.key) >= _OWN_BYTES:
+            return True
+        if self.next_key is None or key_at(table, self.next_place) is not self.next_key:
+            return False
+        return there or len(self.next_key) >= _OWN_BYTES
 
-    def rest(self, keys: Collection[bytes]) -> list[bytes]:
-        """The keys after those of the first call; copied when first asked for."""
-        if self.keys is None:
-            copied = list(keys)
-            size = len(self.first)
-            if copied[:size] == self.first:  # nothing of the beginning was removed: the order is still that of then
-                self.keys = copied[size:]
-            else:
-                returned = set(self.first)
-                self.keys = [key for key in copied if key not in returned]
-            self.first = []
-        return self.keys
+
+class DictScan:
+    """A scan of a dict. Its position is the number of the last call."""
+
+    __slots__ = ("marks", "pace", "used_ms")
+
+    def __init__(self) -> None:
+        self.used_ms = 0
+        self.pace = 1
+        self.marks: list[Mark] = []
+
+    def go_on(self, call: int, count: int, table: dict[bytes, Any]) -> tuple[int, list[bytes]]:
+        """The next keys behind those of a call, and the number of this one; -1 at the end."""
+        place, left = self.resume(call, table) if call else (0, len(table))
+        found, behind = walk(table, place, min(count * self.pace, left))
+        left -= len(found)
+        if behind < 0 or left <= 0:
+            return -1, found
+        following, after = walk(table, behind, 1)
+        if not following:
+            return -1, found
+        call = (call + 1) & _MOST_POSITION
+        self.add(Mark(call, behind, found[-1], left, after - 1, following[0]))
+        return call, found
+
+    def add(self, mark: Mark) -> None:
+        """Add a mark; of the older ones every second goes where there are too many."""
+        marks = self.marks
+        if marks and len(marks[-1].key) > _LONG_KEY:
+            del marks[-1]
+        elif marks:
+            marks[-1] = marks[-1]._replace(next_key=None)
+        if len(marks) >= _MOST_MARKS:
+            self.marks = marks = marks[:-_NEW_MARKS:2] + marks[-_NEW_MARKS:]
+        marks.append(mark)
+
+    def resume(self, call: int, table: dict[bytes, Any]) -> tuple[int, int]:
+        """Where a call's successor begins, and how many keys may be to come."""
+        marks = self.marks
+        while marks and marks[-1].call > call:  # a client asks for what it has got already
+            del marks[-1]
+        for at in range(len(marks) - 1, -1, -1):
+            if marks[at].holds(table):
+                return self.go_back(at, marks[at].place, call)
+        own = {id(mark.key): at for at, mark in enumerate(marks) if len(mark.key) >= _OWN_BYTES}
+        key, behind = last_of(table, max((mark.place for mark in marks), default=0), own)
+        if key is not None:
+            return self.go_back(own[id(key)], behind, call)
+        self.pace *= 2
+        del marks[:]
+        return 0, len(table)
+
+    def go_back(self, at: int, place: int, call: int) -> tuple[int, int]:
+        """Go on behind a mark, which is at this place now."""
+        mark = self.marks[at]
+        if mark.call != call:
+            self.pace *= 2
+        if place != mark.place:
+            mark = mark._replace(place=place, next_key=None)
+        self.marks[at:] = [mark]
+        return place, mark.left
+
+
+class SetScan:
+    """A scan of a set. ``members`` are those of the window that it is in, but for the ``first`` ones, which were returned before."""
+
+    __slots__ = ("first", "members", "pace", "parts", "used_ms", "window")
+
+    def __init__(self, size: int) -> None:
+        self.used_ms = 0
+        self.pace = 1
+        self.parts = min(max(size // WINDOW, 1), _MOST_PARTS)
+        self.first: frozenset[bytes] = frozenset()
+        self.window = 0
+        self.members: list[bytes] | None = None
+
+    def begin(self, count: int, members: set[bytes]) -> tuple[int, list[bytes]]:
+        """Some members and the first position; looks at no others if only a few are wanted."""
+        if count > _MOST_FIRST:
+            return self.go_on(0, count, members)
+        found = list(islice(members, count))
+        self.first = frozenset(found)
+        return 0, found
+
+    def go_on(self, position: int, count: int, members: set[bytes]) -> tuple[int, list[bytes]]:
+        """The next members from a position on, and the next position; -1 at the end."""
+        window, place = position >> _PLACE_BITS, position & ((1 << _PLACE_BITS) - 1)
+        if window >= self.parts:
+            return -1, []
+        if self.members is None or self.window != window:
+            if place:  # what was returned of this window is not known any more
+                self.pace *= 2
+                place = 0
+            low = _LEAST_HASH + (window << 64) // self.parts
+            high = _LEAST_HASH + (window + 1 << 64) // self.parts - 1
+            within = members if self.parts == 1 else with_hashes(members, low, high)
+            self.members = [each for each in within if each not in self.first]
+            self.window = window
+        end = place + count * self.pace
+        found = self.members[place:end]
+        if end < len(self.members):
+            return window << _PLACE_BITS | end, found
+        self.members = None
+        window += 1
+        return window << _PLACE_BITS if window < self.parts else -1, found
+
+
+_S = TypeVar("_S", DictScan, SetScan)
 
 
 class Scans:
-    """The scans of one collection that have not ended."""
+    """The scans of the collections of a keyspace, and of the keyspace itself, that have not ended."""
 
     __slots__ = ("last", "open")
 
     def __init__(self) -> None:
-        self.open: dict[int, Scan] = {}  # the one used last at the end
+        self.open: dict[int, DictScan | SetScan] = {}  # the one used last at the end
         self.last = random.randrange(_NUMBERS)  # so that a cursor of before a restart is not taken for one of ours
 
     def step(self, cursor: int, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
-        """Give the next cursor (0 at the end) and the next ``count`` keys, of which some may be gone.
+        """Give the next cursor (0 at the end) and about ``count`` next keys, of which some may be gone.
 
         ``keys`` is the collection as it is now. A cursor that is not known begins a new scan.
         """
-        number, position = cursor >> _POSITION_BITS, cursor & ((1 << _POSITION_BITS) - 1)
+        number, position = cursor >> _POSITION_BITS, cursor & _MOST_POSITION
         scan = self.open.get(number) if cursor else None
-        if scan is None:
-            return self._begin(count, keys, now_ms)
+        if isinstance(keys, set):
+            if not isinstance(scan, SetScan):
+                if count >= len(keys):
+                    return 0, list(keys)
+                number, scan = self._open(SetScan(len(keys)))
+                position, found = scan.begin(count, keys)
+            elif scan.members is None and not self._has_room(now_ms):
+                scan.used_ms = now_ms
+                return cursor, []
+            else:
+                position, found = scan.go_on(position, count, keys)
+        elif isinstance(keys, dict):
+            if not isinstance(scan, DictScan):
+                if count >= len(keys):
+                    return 0, list(keys)
+                number, scan = self._open(DictScan())
+                position = 0
+            position, found = scan.go_on(position, count, keys)
+        else:
+            return 0, list(keys)
+        if position < 0:
+            del self.open[number]
+            return 0, found
         scan.used_ms = now_ms
         self.open[number] = self.open.pop(number)
-        if scan.keys is None and not self._has_room(now_ms):
-            return cursor, []
-        rest = scan.rest(keys)
-        end = position + count
-        if end >= len(rest):
-            del self.open[number]
-            return 0, rest[position:]
-        return number << _POSITION_BITS | end, rest[position:end]
+        return number << _POSITION_BITS | position, found
 
-    def _begin(self, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
-        if count >= len(keys):
-            return 0, list(keys)
+    def _open(self, scan: _S) -> tuple[int, _S]:
         if len(self.open) >= MOST_OPEN:
             del self.open[next(iter(self.open))]
         self.last = self.last % _NUMBERS + 1
         while self.last in self.open:
             self.last = self.last % _NUMBERS + 1
-        first = list(islice(keys, count))
-        self.open[self.last] = Scan(first, now_ms)
-        return self.last << _POSITION_BITS, first
+        self.open[self.last] = scan
+        return self.last, scan
 
     def _has_room(self, now_ms: int) -> bool:
-        """Whether one more copy may be made; drops one that is not in use where there are too many."""
-        copies = [number for number, scan in self.open.items() if scan.keys is not None]
-        if len(copies) < MOST_COPIES:
+        """Whether one more window may be held; drops one that is not in use where there are too many."""
+        holding = [scan for scan in self.open.values() if isinstance(scan, SetScan) and scan.members is not None]
+        if len(holding) < MOST_WINDOWS:
             return True
-        if now_ms - self.open[copies[0]].used_ms < IN_USE_MS:
+        if now_ms - holding[0].used_ms < IN_USE_MS:
             return False
-        del self.open[copies[0]]
+        holding[0].members = None
         return True
+
+    def idle_ms(self) -> int:
+        """When the scan that was used first will have been idle for long; there is one."""
+        return next(iter(self.open.values())).used_ms + IDLE_MS
 
     def drop_idle(self, now_ms: int) -> None:
         """Forget scans that nobody has continued for a while."""
-        if self.open:
-            self.open = {n: scan for n, scan in self.open.items() if now_ms - scan.used_ms < IDLE_MS}
+        self.open = {n: scan for n, scan in self.open.items() if now_ms - scan.used_ms < IDLE_MS}

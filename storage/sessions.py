@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from .clock import Clock
 from .errors import NoSuchSession, SessionExists
 from .feed import Feed
 from .keyspace import Keyspace
+from .timetable import Timetable
 
 # The token of a shared session has this bit set and follows from its name; a private one is random
 # without it. Both are far above any database number, so SELECT cannot mistake one for the other.
@@ -24,12 +25,33 @@ def shared_token(name: str) -> int:
 
 
 class Session:
-    """A keyspace with a token. ``duration_s`` 0 means that it never expires."""
+    """A keyspace with a token. ``duration_s`` 0 means that it never expires.
 
-    __slots__ = ("deadline_ms", "delete_on_expiry", "duration_s", "ended", "keyspace", "name", "shared", "token")
+    ``renewed`` is where a session adds itself when its time begins anew, once; see ``Sessions.take_renewed``.
+    """
+
+    __slots__ = (
+        "deadline_ms",
+        "delete_on_expiry",
+        "duration_s",
+        "ended",
+        "keyspace",
+        "name",
+        "renewed",
+        "shared",
+        "token",
+        "unnoted",
+    )
 
     def __init__(
-        self, token: int, name: str, shared: bool, keyspace: Keyspace, duration_s: int, delete_on_expiry: bool
+        self,
+        token: int,
+        name: str,
+        shared: bool,
+        keyspace: Keyspace,
+        duration_s: int,
+        delete_on_expiry: bool,
+        renewed: dict[Session, None],
     ) -> None:
         self.token = token
         self.name = name
@@ -39,23 +61,35 @@ class Session:
         self.delete_on_expiry = delete_on_expiry
         self.deadline_ms = 0
         self.ended = False
+        self.renewed = renewed
+        self.unnoted = False  # in ``renewed``
 
     def renew(self, now_ms: int) -> None:
         """Count the session's time from now on."""
         self.deadline_ms = now_ms + self.duration_s * 1000
+        if not self.unnoted:
+            self.unnoted = True
+            self.renewed[self] = None
 
 
 class Sessions:
     """All open sessions by token.
 
-    ``on_end`` is called with each session that ends, so that connections inside it can be told.
+    ``times`` has the sessions that expire, each by the deadline that it had when it was last looked at: one that is used
+    counts its time anew again and again, and is filed again only when that deadline has passed.
+    ``renewed`` has the sessions whose time began anew and which the log has not noted yet.
+    ``on_end`` is called with the sessions that have ended, so that connections inside them can be told.
     """
 
-    def __init__(self, clock: Clock, feed: Feed) -> None:
+    def __init__(self, clock: Clock, feed: Feed, agenda: Timetable) -> None:
         self.clock = clock
         self.feed = feed
+        self.agenda = agenda
         self.by_token: dict[int, Session] = {}
-        self.on_end: Callable[[Session], None] = lambda session: None
+        self.times = Timetable(1, {})
+        self.renewed: dict[Session, None] = {}
+        self.to_note: list[Session] = []  # that were renewed and are to be noted now
+        self.on_end: Callable[[Collection[Session]], None] = lambda sessions: None
 
     def __len__(self) -> int:
         return len(self.by_token)
@@ -65,21 +99,35 @@ class Sessions:
         token = shared_token(name) if shared else self._free_token()
         if token in self.by_token:
             raise SessionExists(token)
-        keyspace = Keyspace(-1, self.clock, self.feed)
-        session = Session(token, name, shared, keyspace, duration_s, delete_on_expiry)
-        session.renew(self.clock.now_ms)
-        self.by_token[token] = session
-        keyspace.changed("session_new", b"", (session,))
-        return session
+        return self._open(token, name, shared, duration_s, delete_on_expiry)
 
     def reopen(self, token: int, name: str, *, shared: bool, duration_s: int, delete_on_expiry: bool) -> Session | None:
         """Open a session of before with its token, its time beginning anew; None, and nothing is done, if it is open."""
         if token in self.by_token:
             return None
-        session = Session(token, name, shared, Keyspace(-1, self.clock, self.feed), duration_s, delete_on_expiry)
-        session.renew(self.clock.now_ms)
-        self.by_token[token] = session
+        return self._open(token, name, shared, duration_s, delete_on_expiry)
+
+    def _open(self, token: int, name: str, shared: bool, duration_s: int, delete_on_expiry: bool) -> Session:
+        deadline_ms = self.clock.now_ms + duration_s * 1000
+        session = self.put(token, name, shared, duration_s, delete_on_expiry, deadline_ms)
         session.keyspace.changed("session_new", b"", (session,))
+        return session
+
+    def put(
+        self, token: int, name: str, shared: bool, duration_s: int, delete_on_expiry: bool, deadline_ms: int
+    ) -> Session:
+        """Have a session as it is described, without a report of the change; one that is there keeps its keys."""
+        session = self.by_token.get(token)
+        if session is None:
+            keyspace = Keyspace(-1, self.clock, self.feed, self.agenda)
+            session = Session(token, name, shared, keyspace, duration_s, delete_on_expiry, self.renewed)
+            self.by_token[token] = session
+        session.name, session.duration_s, session.delete_on_expiry = name, duration_s, delete_on_expiry
+        session.deadline_ms = deadline_ms
+        if duration_s:
+            self.times.file(session, deadline_ms)
+        else:
+            self.times.remove(session)
         return session
 
     def _free_token(self) -> int:
@@ -107,27 +155,72 @@ class Sessions:
 
     def end(self, token: int) -> None:
         """End a session with all its data. Raises NoSuchSession."""
+        self.look_up(token)
+        self.end_some([token])
+
+    def end_some(self, tokens: Iterable[int]) -> int:
+        """End those of the sessions that are open; give how many were."""
+        ended = [self.forget(token) for token in tokens if token in self.by_token]
+        for session in ended:
+            session.keyspace.clear()
+            session.keyspace.changed("session_end", b"", (session,))
+        if ended:
+            self.on_end(ended)
+        return len(ended)
+
+    def forget(self, token: int) -> Session:
+        """Take a session out of the maps, without a report. Raises NoSuchSession."""
         session = self.look_up(token)
         del self.by_token[token]
         session.ended = True
-        session.keyspace.clear()
-        session.keyspace.changed("session_end", b"", (session,))
-        self.on_end(session)
+        self.times.remove(session)
+        self.renewed.pop(session, None)
+        self.agenda.remove(session.keyspace)
+        return session
 
     def end_all(self) -> int:
         """End every session; give how many there were."""
-        tokens = list(self.by_token)
-        for token in tokens:
-            self.end(token)
-        return len(tokens)
+        return self.end_some(list(self.by_token))
 
-    def sweep(self) -> None:
-        """Deal with the sessions whose time is up: end them, or empty them and start their time anew."""
+    def sweep(self, most: int) -> bool:
+        """Deal with up to ``most`` sessions whose time may be up; whether there are more to be looked at.
+
+        One whose time is up is ended, or emptied and its time begins anew; one that was renewed meanwhile is left alone.
+        """
         now_ms = self.clock.now_ms
-        over = [s for s in self.by_token.values() if s.duration_s and s.deadline_ms <= now_ms]
-        for session in over:
-            if session.delete_on_expiry:
-                self.end(session.token)
-            else:
+        over: list[int] = []
+        for session in self.times.look(most, now_ms + 1):
+            if session.deadline_ms <= now_ms:
+                if session.delete_on_expiry:
+                    over.append(session.token)
+                    continue
                 session.keyspace.clear()
                 session.renew(now_ms)
+            self.times.file(session, session.deadline_ms)
+        self.end_some(over)
+        return bool(self.times.overdue)
+
+    def note_renewed(self) -> None:
+        """Have those taken next whose time has begun anew so far; those that were to be taken before still are."""
+        self.to_note += self.renewed
+        self.renewed.clear()
+
+    def take_renewed(self, most: int) -> list[Session]:
+        """Up to ``most`` of the sessions whose time has begun anew, and which are open; none where there are no more."""
+        while self.to_note:
+            taken = self.to_note[-most:]
+            del self.to_note[-most:]
+            for session in taken:
+                session.unnoted = False
+            alive = [session for session in taken if not session.ended]
+            if alive:
+                return alive
+        return []
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        self.times.check()
+        assert set(self.times.deadlines) == {each for each in self.by_token.values() if each.duration_s}
+        assert all(filed <= each.deadline_ms for each, filed in self.times.deadlines.items())
+        assert {*self.renewed, *self.to_note} >= {each for each in self.by_token.values() if each.unnoted}
+        assert all(each.unnoted for each in self.renewed)

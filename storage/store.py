@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 
 from .clock import Clock
 from .feed import Feed
 from .keyspace import Keyspace
 from .sessions import Sessions
+from .timetable import Timetable
 
 # Sessions are looked at this often, so one may outlive its deadline by as much (as NemesisDB).
 SWEEP_MS = 5_000
-_EXPIRY_SLICE = 64
+_SLICE = 64
 
 
 class Store:
@@ -21,12 +23,14 @@ class Store:
     def __init__(self, databases: int = 16, clock: Clock | None = None) -> None:
         self.clock = Clock() if clock is None else clock
         self.feed = Feed()
-        self.databases = [Keyspace(index, self.clock, self.feed) for index in range(databases)]
-        self.sessions = Sessions(self.clock, self.feed)
+        self.agenda = Timetable(1, {})  # when there is something to do in which keyspace
+        self.databases = [Keyspace(index, self.clock, self.feed, self.agenda) for index in range(databases)]
+        self.sessions = Sessions(self.clock, self.feed, self.agenda)
         self.max_string_bytes = 512 << 20
         self.active_expiry = True  # False: keys expire only when they are looked at
         self._swept_ms = self.clock.now_ms
-        self._next_keyspace = 0
+        self._sweeping = False
+        self._busy: deque[Keyspace] = deque()  # keyspaces with something to do right now
 
     def keyspaces(self) -> Iterator[Keyspace]:
         """All databases, then the keyspaces of all sessions."""
@@ -42,23 +46,34 @@ class Store:
     def tend(self, budget_s: float = 0.001) -> bool:
         """Do a slice of the work that time brings: expired keys and sessions. True if some is left.
 
-        Call it ten times a second, or again soon while it gives True.
+        Call it ten times a second, or again soon while it gives True. What it costs follows from what is due.
         """
         now_ms = self.clock.tick()
+        stop = time.perf_counter() + budget_s
         if abs(now_ms - self._swept_ms) >= SWEEP_MS:
             self._swept_ms = now_ms
-            self.sessions.sweep()
-            for keyspace in self.keyspaces():
-                keyspace.scans.drop_idle(now_ms)
-        if not self.active_expiry:
-            return False
-        deadline = time.perf_counter() + budget_s
-        for keyspace in self.keyspaces():
-            if keyspace.field_due:
-                keyspace.expire_fields(_EXPIRY_SLICE)
-        waiting = [keyspace for keyspace in self.keyspaces() if keyspace.due or keyspace.overdue]
-        while waiting:
-            waiting = [keyspace for keyspace in waiting if keyspace.expire_some(_EXPIRY_SLICE)]
-            if time.perf_counter() > deadline:
+            self._sweeping = True
+        while self._sweeping:
+            self._sweeping = self.sessions.sweep(_SLICE)
+            if time.perf_counter() > stop:
                 break
-        return bool(waiting)
+        more = self._tend_keyspaces(stop) if self.active_expiry else False
+        return more or self._sweeping
+
+    def _tend_keyspaces(self, stop: float) -> bool:
+        """Look after the keyspaces in turn, some keys of each at a time, until then; whether there is more to do."""
+        agenda, busy = self.agenda, self._busy
+        due = agenda.look(_SLICE, self.clock.now_ms)
+        while due or busy:
+            for keyspace in due:
+                agenda.remove(keyspace)
+            busy.extend(due)
+            keyspace = busy.popleft()
+            if keyspace.tend(_SLICE):
+                busy.append(keyspace)
+            else:
+                keyspace.wake()
+            if time.perf_counter() > stop:
+                break
+            due = [] if busy else agenda.look(_SLICE, self.clock.now_ms)
+        return bool(busy or agenda.overdue)

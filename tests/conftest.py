@@ -148,6 +148,7 @@ class House:
         self.clock.advance(ms)
         while self.server.tend():
             pass
+        self.store.sessions.check()
         for keyspace in self.store.keyspaces():
             keyspace.check()
 

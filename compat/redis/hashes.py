@@ -318,7 +318,7 @@ def hscan(ctx: Context, argv: list[bytes]) -> Reply:
     if len(held) <= ctx.server.config.hash_max_listpack_entries:
         cursor, fields = 0, list(held)
     else:
-        cursor, fields = keyspace.scans.step(cursor, options.count, held, keyspace.clock.now_ms)
+        cursor, fields = keyspace.scan(cursor, options.count, held)
     found = [field for field in fields if field in held and options.wants(field)]
     shown = found if options.no_values else [part for field in found for part in (field, text(held[field]))]
     return [b"%d" % cursor, shown]

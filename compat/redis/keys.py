@@ -173,12 +173,12 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
 
     Every key that is there during the whole iteration is returned.
 
-    Cost: O(COUNT) a call; the second call copies the list of keys, 8 ns each
+    Cost: O(COUNT) a call
     """
     cursor = parse_cursor(argv[1])
     options = ScanOptions(Args(argv, 2), typed=True)
     keyspace = ctx.keyspace
-    cursor, names = keyspace.scans.step(cursor, options.count, keyspace.data, keyspace.clock.now_ms)
+    cursor, names = keyspace.scan(cursor, options.count, keyspace.data)
     matches, kind = options.matches, options.kind
     found: list[bytes] = []
     for name in names:

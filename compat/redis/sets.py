@@ -403,5 +403,5 @@ def sscan(ctx: Context, argv: list[bytes]) -> Reply:
     if len(held) <= max(config.set_max_listpack_entries, config.set_max_intset_entries):
         cursor, found = 0, in_order(ctx, held)
     else:
-        cursor, found = ctx.keyspace.scans.step(cursor, options.count, held, ctx.keyspace.clock.now_ms)
+        cursor, found = ctx.keyspace.scan(cursor, options.count, held)
     return [b"%d" % cursor, [member for member in found if member in held and options.wants(member)]]

@@ -677,7 +677,7 @@ def zscan(ctx: Context, argv: list[bytes]) -> Reply:
     if len(held) <= ctx.server.config.zset_max_listpack_entries:
         cursor, found = 0, [member for member, _ in held.slice(0, len(held))]
     else:
-        cursor, found = ctx.keyspace.scans.step(cursor, options.count, held.scores, ctx.keyspace.clock.now_ms)
+        cursor, found = ctx.keyspace.scan(cursor, options.count, held.scores)
     scores = held.scores
     wanted = [member for member in found if member in scores and options.wants(member)]
     parts: list[Any] = [part for member in wanted for part in (member, double_text(scores[member]))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -158,13 +159,19 @@ class Journal:
         self.pending.append(self.pack(["end", session.token]))
         del self.tokens[id(keyspace)], self.sessions[session.token]
 
-    def note_renewals(self) -> None:
-        """Note the sessions that count their time anew; call it about once a second."""
+    def note_renewals(self, most: int = sys.maxsize) -> bool:
+        """Note up to ``most`` sessions that count their time anew; whether there are more.
+
+        Call it about once a second, and again soon while it gives True. Its cost follows how many were renewed.
+        """
         if not self.logging:
-            return
-        for session in self.store.sessions.by_token.values():
+            return False
+        sessions = self.store.sessions
+        sessions.note_renewed()
+        for session in sessions.take_renewed(most):
             if session.duration_s and session_operation(session) != self.sessions[session.token]:
                 self.note_session(session)
+        return bool(sessions.to_note)
 
     # ------------------------------------------------------------ writing
 

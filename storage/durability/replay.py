@@ -85,18 +85,12 @@ def swap(store: Store, first: int, second: int) -> None:
 def session(
     store: Store, token: int, name: str, shared: bool, duration_s: int, delete_on_expiry: bool, deadline_ms: int
 ) -> None:
-    sessions = store.sessions
-    held = sessions.by_token.get(token)
-    if held is None:
-        keyspace = Keyspace(-1, sessions.clock, sessions.feed)
-        held = sessions.by_token[token] = Session(token, name, shared, keyspace, duration_s, delete_on_expiry)
-    held.name, held.duration_s, held.delete_on_expiry = name, duration_s, delete_on_expiry
-    held.deadline_ms = deadline_ms
+    store.sessions.put(token, name, shared, duration_s, delete_on_expiry, deadline_ms)
 
 
 def end(store: Store, token: int) -> None:
     place_of(store, token)
-    del store.sessions.by_token[token]
+    store.sessions.forget(token)
 
 
 OPERATIONS: dict[str, Callable[..., None]] = {

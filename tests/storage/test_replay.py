@@ -44,7 +44,7 @@ def replayed(payload: bytes) -> dict[Any, Any]:
     for keyspace in store.keyspaces():
         keyspace.check()
     return {
-        index: (keyspace.data, keyspace.deadlines, keyspace.due) for index, keyspace in enumerate(store.keyspaces())
+        index: (keyspace.data, keyspace.deadlines) for index, keyspace in enumerate(store.keyspaces())
     }
 
 

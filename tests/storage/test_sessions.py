@@ -136,7 +136,7 @@ def test_keys_of_sessions_expire_too(store: Store, clock: ManualClock) -> None:
 
 def test_whoever_is_inside_is_told(store: Store) -> None:
     told: list[Any] = []
-    store.sessions.on_end = told.append
+    store.sessions.on_end = told.extend
     first, second = open_one(store), open_one(store)
     store.sessions.end(first.token)
     assert told == [first]
