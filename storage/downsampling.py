@@ -197,11 +197,12 @@ def with_empty(
     """
     if not len(begins):
         return begins, columns
-    count = int((begins[-1] - begins[0]) // bucket) + 1
+    # The first one may begin before 0 and the last one near 2**63: what is between them is a number without a sign.
+    places = (begins.view(np.uint64) - begins[:1].view(np.uint64)) // np.uint64(bucket)
+    count = int(places[-1]) + 1
     if count > MOST_BUCKETS:
         raise TooManyBuckets(count)
     every = begins[0] + bucket * np.arange(count, dtype=np.int64)
-    places = (begins - begins[0]) // bucket
     full = []
     for name, column in zip(functions, columns, strict=True):
         if name == "last":
@@ -216,7 +217,7 @@ def with_empty(
     return every, full
 
 
-def _scattered(places: npt.NDArray[np.int64], numbers: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+def _scattered(places: npt.NDArray[np.uint64], numbers: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
     spread = np.zeros(count, dtype=np.intp)
     spread[places] = numbers
     return spread
