@@ -38,6 +38,10 @@ class NotReady:
 NOT_READY: Final[Any] = NotReady()
 
 Place = tuple[Keyspace, bytes]
+# What stores a result in a key wakes nobody by itself, as in Redis: only if the key is new.
+_RESULTS = frozenset(
+    ("sortstore", "zunionstore", "zinterstore", "zdiffstore", "zrangestore", "geosearchstore", "georadiusstore")
+)
 _WHILE_PAUSED_S = 0.01
 _MOST_MS = (1 << 63) - 1
 
@@ -81,6 +85,7 @@ class Waiting:
             self.by_key.setdefault(place, {})[waiter] = None
         client.connection.halted = True
         self.server.store.feed.subscribe(self.on_change)
+        self.server.store.feed.want("waiting", ("new",))
         if timeout_ms is not None:
             waiter.timer = self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
@@ -101,6 +106,7 @@ class Waiting:
         if not self.by_client:
             self.ready.clear()
             self.server.store.feed.unsubscribe(self.on_change)
+            self.server.store.feed.want("waiting", ())
 
     # ------------------------------------------------------------ waking
 
@@ -108,7 +114,7 @@ class Waiting:
         """Note that a key has changed which somebody waits for."""
         if event in ("flushdb", "swapdb"):
             self.ready.update(dict.fromkeys(place for place in self.by_key if place[0] is keyspace))
-        elif (keyspace, key) in self.by_key:
+        elif event not in _RESULTS and (keyspace, key) in self.by_key:
             self.ready[keyspace, key] = None
         if self.ready:
             self.server.outbox.wake = True

@@ -6,7 +6,7 @@ log are listeners. No command remembers to tell them: the engine's own write ope
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ class Feed:
     ``changes`` counts since start and never goes back; a listener must not raise.
     """
 
-    __slots__ = ("changes", "listeners", "wanted")
+    __slots__ = ("asked", "changes", "listeners", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
         self.listeners: list[Listener] = []
-        self.wanted: set[str] = set()  # of the events that change nothing ("keymiss", "new"): those to publish
+        self.asked: dict[str, frozenset[str]] = {}  # who wants which of the events that change nothing ("keymiss", "new")
+        self.wanted: frozenset[str] = frozenset()  # those that anybody wants: they are published
 
     def subscribe(self, listener: Listener) -> None:
         """Call the listener for every change from now on; a second subscription changes nothing."""
@@ -39,6 +40,11 @@ class Feed:
     def unsubscribe(self, listener: Listener) -> None:
         """Stop calling the listener; no error if it was not subscribed."""
         self.listeners = [each for each in self.listeners if each != listener]
+
+    def want(self, who: str, events: Iterable[str]) -> None:
+        """Publish these events that change nothing, as long as this one wants them; replaces what it wanted before."""
+        self.asked[who] = frozenset(events)
+        self.wanted = frozenset().union(*self.asked.values())
 
     def publish(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Hand one change to all listeners."""

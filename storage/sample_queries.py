@@ -12,7 +12,7 @@ import numpy as np
 
 from .chunks import Chunk, Sample, Times, Values
 from .downsampling import Filling, Room, bucket_count, downsample, with_empty
-from .samples import SampleSeries
+from .samples import MOST_TIME, SampleSeries
 from .scans import aggregate
 
 NEIGHBOURS = frozenset({"twa", "rate", "increase"})
@@ -20,7 +20,7 @@ NEIGHBOURS = frozenset({"twa", "rate", "increase"})
 
 @dataclass(slots=True)
 class Aggregation:
-    """Functions and buckets of a query. ``stamp`` is the share of the bucket that is added to when it begins.
+    """Functions and buckets of a query. ``stamp``: what is added to when a bucket begins, 0, 0.5 or 1 of its length.
 
     ``room``, which is there when empty buckets are asked for, is what all series of the query share.
     """
@@ -155,7 +155,8 @@ def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation)
 def _stamped(begins: Times, columns: list[Values], aggregation: Aggregation) -> Rows:
     begins = np.maximum(begins, 0)
     if aggregation.stamp:
-        begins = begins + int(aggregation.bucket * aggregation.stamp)
+        shift = aggregation.bucket if aggregation.stamp == 1 else aggregation.bucket // 2
+        begins = np.minimum(begins, MOST_TIME - shift) + shift
     return Rows(begins, columns)
 
 

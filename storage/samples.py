@@ -178,11 +178,12 @@ class SampleSeries:
     def bucket(self, rule: Rule, begin: int, *, whole: bool) -> Sample | None:
         """The value of one bucket of a rule; None where it has no samples. ``whole`` sees those before the rule too."""
         low = begin if whole or rule.since is None else max(begin, rule.since + 1)
-        times, values = self.between(max(low, 0), begin + rule.bucket - 1)
+        high = min(begin + rule.bucket - 1, MOST_TIME)
+        times, values = self.between(max(low, 0), high)
         if not len(times):
             return None
         before = self.last_before(begin) if rule.function in _NEIGHBOURS else None
-        after = self.first_after(begin + rule.bucket - 1) if rule.function in _NEIGHBOURS else None
+        after = self.first_after(high) if rule.function in _NEIGHBOURS else None
         starts, (column,) = downsample(
             times, values, [rule.function], rule.bucket, align=rule.align, before=before, after=after
         )

@@ -201,9 +201,10 @@ class SortedSet:
         return self.by_name
 
     def ordered(self) -> Order:
-        """The members of a big set in order; made where it is not kept."""
+        """The members of a big set in order; made where it is not kept. A small set has no such order to keep in step."""
         if self.order is None:
-            self.order = Order(self.scores)
+            assert self.by_name is not None
+            self.order = Order(self.by_name)
         return self.order
 
     # ------------------------------------------------------------ without a report

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SEQ_BITS = 64
 MAX_PART = (1 << 64) - 1
 MAX_ID = (1 << 128) - 1
+MOST_READ = (1 << 63) - 1  # as many entries as a group may count as read
 
 Fields = tuple[bytes, ...]
 Entry = tuple[int, Fields]
@@ -459,7 +460,7 @@ class Stream:
         if entry_id <= group.last_id:
             return
         if group.entries_read is not None and not self.deleted_from(entry_id):
-            group.entries_read += 1
+            group.entries_read = min(group.entries_read + 1, MOST_READ)
         elif self.added:
             group.entries_read = self.entries_up_to(entry_id)
         group.last_id = entry_id

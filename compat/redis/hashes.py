@@ -144,11 +144,11 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     try:
         add_as_text(b"0", argv[3])  # an increment that is no number is told first
     except IncrementNotFinite:
         raise RespError("ERR value is NaN or Infinity") from None
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     value = None if held is None else held.get(argv[2])
     try:
         total = add_as_text(b"0" if value is None else text_of(value), argv[3])

@@ -9,6 +9,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY, block, blocking_timeout, no_array, no_value
 from januskv.resp.replies import Reply
+from januskv.storage.values import kind_of
 
 from .lists import ManyPop, move, pop_first, side
 
@@ -70,7 +71,8 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
     timeout_ms, source, target = blocking_timeout(argv[-1]), argv[1], argv[2]
 
     def take(strict: bool) -> Reply:
-        if not strict and type(ctx.keyspace.get(source)) is not list:
+        value = None if strict else ctx.keyspace.get(source)
+        if not strict and (value is None or kind_of(value) != "list"):
             element = None
         else:
             element = move(ctx, source, target, from_head, to_head)

@@ -8,17 +8,14 @@ from januskv.compat.faults import RespError
 from januskv.storage.errors import NotAFloat
 from januskv.storage.sorted_sets import Pair, SortedSet
 
-from .args import SYNTAX_ERROR, Args, parse_float, parse_int
+from .args import SYNTAX_ERROR, Args, parse_int, read_terminated
 
 
 def score_bound(text: bytes) -> tuple[float, bool]:
     """An end of a range of scores, and whether it is excluded. Raises RespError."""
     is_open = text[:1] == b"("
-    number = text[1:] if is_open else text
-    if not number:  # C's strtod finds a zero there
-        return 0.0, is_open
     try:
-        return parse_float(number), is_open
+        return read_terminated(text[1:] if is_open else text), is_open
     except NotAFloat:
         raise RespError("ERR min or max is not a float") from None
 

@@ -6,6 +6,8 @@ import sys
 from itertools import islice
 from typing import Any
 
+from januskv.storage.streams import Stream
+
 # A dict entry of the keyspace: hash, key, value and the index slot, at the usual fill.
 _ENTRY = 40
 
@@ -13,6 +15,8 @@ _ENTRY = 40
 def _deep(value: Any, samples: int) -> int:
     """Bytes of a value with its members; with more members than samples, extrapolated from that many."""
     size = sys.getsizeof(value)
+    if type(value) is Stream:
+        return value.size_bytes(samples)
     if type(value) is dict:
         members: Any = value.items()
     elif type(value) in (list, tuple, set):

@@ -51,10 +51,10 @@ def parse_part(text: bytes) -> int:
 
 
 def parse_id(text: bytes, missing_seq: int = 0) -> int:
-    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number."""
+    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number. As C reads it, it ends at a zero byte."""
     if len(text) > 127:
         raise RespError(_BAD_ID)
-    ms, dash, seq = text.partition(b"-")
+    ms, dash, seq = (text.partition(b"\0")[0] if b"\0" in text else text).partition(b"-")
     return parse_part(ms) << SEQ_BITS | (parse_part(seq) if dash else missing_seq)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isinf, nan
 from typing import Any
 
 import re2
@@ -40,15 +42,45 @@ def number_of(text: bytes, error: str) -> int:
     return number
 
 
+# A number as JSON writes it. RedisTimeSeries reads the beginning of a value so and passes over what follows; ours does not.
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def is_decimal(text: bytes) -> bool:
+    """Whether a text is digits without needless zeros, with a minus before them or a point among them."""
+    size = len(text)
+    begin = 1 if size > 0 and text[0] == 45 else 0
+    at = begin
+    while at < size and 48 <= text[at] <= 57:
+        at += 1
+    if at == begin or (at > begin + 1 and text[begin] == 48):
+        return False
+    if at == size:
+        return True
+    if text[at] != 46 or at + 1 == size:
+        return False
+    at += 1
+    while at < size and 48 <= text[at] <= 57:
+        at += 1
+    return at == size
+
+
 def value_of(text: bytes, error: str = "invalid value") -> float:
-    """A sample's value; NaN is one. Raises RespError."""
-    if len(text) < 40 and not text.strip(b"0123456789.-"):  # none of the odd spellings that take a closer look
-        try:
-            return float(text)
-        except ValueError:
-            raise bad(error) from None
+    """A sample's value; NaN is one, an infinite number is none. Raises RespError."""
+    if len(text) < 40 and is_decimal(text):
+        return float(text)
     if text.lower() in (b"nan", b"+nan", b"-nan"):
-        return float("nan")
+        return nan
+    if _NUMBER.fullmatch(text) is None:
+        raise bad(error)
+    value = float(text)
+    if isinf(value):
+        raise bad(error)
+    return value
+
+
+def double_of(text: bytes, error: str) -> float:
+    """A double as Redis reads it, for what is no sample's value. Raises RespError."""
     try:
         return parse_float(text)
     except NotAFloat:
@@ -145,8 +177,8 @@ def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplic
             if args.left() < 2:
                 raise bad("Couldn't parse IGNORE")
             least_ms = number_of(args.take(), "Couldn't parse IGNORE")
-            least_value = value_of(args.take(), "Couldn't parse IGNORE")
-            if not least_value >= 0:
+            least_value = double_of(args.take(), "Couldn't parse IGNORE")
+            if least_value < 0:
                 raise bad("Couldn't parse IGNORE")
             found.ignore = (least_ms, least_value)
         elif word == b"TIMESTAMP" and timestamp:
@@ -279,8 +311,8 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
         elif word == b"FILTER_BY_VALUE":
             if args.left() < 2:
                 raise bad("FILTER_BY_VALUE one or more arguments are missing")
-            least = value_of(args.take(), "Couldn't parse MIN")
-            chosen.by_value = (least, value_of(args.take(), "Couldn't parse MAX"))
+            least = double_of(args.take(), "Couldn't parse MIN")
+            chosen.by_value = (least, double_of(args.take(), "Couldn't parse MAX"))
         elif word == b"ALIGN":
             align = value_after(args, "Couldn't parse ALIGN").lower()
         elif word == b"AGGREGATION":

@@ -29,6 +29,7 @@ from .timeseries_options import (
     Settings,
     bad,
     bucket_of,
+    double_of,
     functions_of,
     number_of,
     read_filters,
@@ -279,23 +280,20 @@ def _add_run(
     if series.ignore_ms or series.ignore_value:
         return False
     try:
-        times = list(map(int, argv[at + 1 : stop : 3]))
-        values = list(map(float, argv[at + 2 : stop : 3]))
-    except ValueError:
+        times = [number_of(text, "") for text in argv[at + 1 : stop : 3]]
+        values = [value_of(text) for text in argv[at + 2 : stop : 3]]
+    except RespError:
         return False
     last = series.last_time
     for time in times:
         if time <= last:
             return False
         last = time
-    if last > MOST_TIME or any(each != each or each in (_INFINITE, -_INFINITE) for each in values):
+    if any(each != each for each in values):
         return False
     series.add_many(ctx.keyspace, name, times, values)
     replies += times
     return True
-
-
-_INFINITE = float("inf")
 
 
 def _error(ctx: Context, error: Exception) -> ErrorReply:
@@ -309,7 +307,7 @@ def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
     """TS.INCRBY and TS.DECRBY."""
     now_ms = ctx.store.clock.now_ms
     series = series_at(ctx, argv[1])
-    step = value_of(argv[2])
+    step = double_of(argv[2], "invalid increase/decrease value")
     settings = read_settings(Args(argv, 3), now_ms, timestamp=True, on_duplicate=True)
     time = now_ms if settings.time_ms is None else settings.time_ms
     if series is None:

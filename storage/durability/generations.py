@@ -266,7 +266,7 @@ class Recovery:
         store = self.store
         feed = store.feed
         listeners, wanted = feed.listeners, feed.wanted
-        feed.listeners, feed.wanted = [], set()
+        feed.listeners, feed.wanted = [], frozenset()
         store.clock.now_ms = 0  # nothing expires while operations are done again
         deadline = time.perf_counter() + budget_s
         try:
