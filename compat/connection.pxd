@@ -7,6 +7,7 @@ from januskv.compat.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
 from januskv.resp.parser cimport Parser
 from januskv.storage.clock cimport Clock
+from januskv.storage.feed cimport Feed
 
 cimport cython
 
@@ -18,16 +19,17 @@ cdef class Connection:
     cdef public NativeFace native
     cdef public object client, transport
     cdef public Clock clock
+    cdef public Feed feed
     cdef public Parser parser
     cdef public Encoder encoder
     cdef public Context context
     cdef public dict hot
     cdef public object session, held
     cdef public Command last_command
-    cdef public long long active_ms, timed_ns, bytes_in, bytes_out, query_limit
+    cdef public long long active_ms, timed_ns, changed, bytes_in, bytes_out, query_limit
     cdef public bint closing, halted, running, sending
     cdef public list unsent
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_us=double)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, feed=Feed, changes=longlong, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_us=double)
     cpdef run_batch(self)
     cpdef flush_soon(self)
     cpdef flush(self)

@@ -16,6 +16,7 @@ from januskv.resp.encoder import Encoder
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
 from januskv.resp.replies import ErrorReply, RawReply
 from januskv.storage.clock import Clock
+from januskv.storage.feed import Feed
 from januskv.storage.sessions import Session
 
 from .client import Client
@@ -25,6 +26,7 @@ from .native import NativeFace
 from .outbox import Outbox
 from .server import Server
 from .stopwatch import now_ns
+from .unconfirmed import denied
 
 log = logging.getLogger("januskv")
 
@@ -47,6 +49,7 @@ class Connection:
         self.dispatcher: Dispatcher = dispatcher
         self.native: NativeFace = native
         self.clock: Clock = server.store.clock
+        self.feed: Feed = server.store.feed
         self.parser: Parser = Parser()
         self.encoder: Encoder = Encoder()
         self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
@@ -65,6 +68,7 @@ class Connection:
         self.active_ms: int = self.clock.now_ms
         self.held: list[bytes] | bytes | None = None  # a request that waits for the end of a pause
         self.timed_ns: int = 0  # of this batch, spent in commands that were timed one by one
+        self.changed: int = 0  # the number of the last change of the data that it has made
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.query_limit: int = 0
@@ -152,6 +156,8 @@ class Connection:
         self.active_ms = self.clock.tick()
         if self.session is not None:
             self.session.renew(self.active_ms)
+        feed = self.feed
+        changes = feed.changes
         started = now_ns()
         self.timed_ns = 0
         earlier: list[tuple[Command, int]] | None = None
@@ -204,8 +210,12 @@ class Connection:
                     break
                 served += 1
                 if not served & 63 and encoder.size > _FLUSH_BYTES:
+                    if feed.changes != changes:
+                        self.changed = feed.changes
                     self.flush()
         finally:
+            if feed.changes != changes:
+                self.changed = feed.changes
             if last is not None:
                 self.last_command = last
                 spent_us = (now_ns() - started - self.timed_ns) / 1000
@@ -284,6 +294,16 @@ class Connection:
                 self.check_output()
         if last and self.transport is not None:
             self.transport.close()
+
+    def deny(self, data: bytes, text: str) -> None:
+        """Send errors in place of replies that confirm what the log does not have; close where they do not tell it all."""
+        if self.sending:  # in the middle of a reply
+            self.abort()
+            return
+        errors, told = denied(data, text)
+        if not told:
+            self.closing = True
+        self.deliver(errors, self.closing)
 
     def check_output(self) -> None:
         """Close a client that leaves more replies unread than its class is allowed."""

@@ -312,18 +312,30 @@ class Server:
             monitor.push(Simple(line))
 
     def tend(self) -> bool:
-        """Do what time brings, ten times a second; True if there is more to do right now."""
-        more = False if self.paused_until_ms else self.store.tend()
+        """Do what time brings, ten times a second; True if there is more to do right now.
+
+        A task that fails is logged, and tried again the next time; it keeps none of the others from running.
+        """
+        more = not self.paused_until_ms and bool(attempted(self.store.tend))
         now_ms = self.store.clock.now_ms
+        attempted(lambda: self.sample_rates(now_ms))
+        if self.persistence is not None:
+            attempted(self.persistence.tend)
+        attempted(lambda: self.close_slow_readers(now_ms))
+        attempted(lambda: self.close_idle_clients(now_ms))
+        return more
+
+    def sample_rates(self, now_ms: int) -> None:
+        """Note how far the counters are of which INFO shows the growth."""
         if now_ms - self._sampled_ms >= 100:
             self._sampled_ms = now_ms
             received, sent = self.net_bytes()
             self.rates.add("commands", now_ms, self.commands_processed)
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
-        if self.persistence is not None:
-            self.persistence.tend()
-        self.close_slow_readers(now_ms)
+
+    def close_idle_clients(self, now_ms: int) -> None:
+        """Close the clients that have sent nothing for longer than ``timeout`` allows."""
         idle_ms = self.config.timeout * 1000
         if idle_ms and not self.paused_until_ms:
             for client in list(self.clients.values()):
@@ -334,7 +346,6 @@ class Server:
                     and client not in self.waiting.by_client
                 ):
                     client.close()
-        return more
 
     def close_slow_readers(self, now_ms: int) -> None:
         """Close the clients that have left more unread than the soft limit of their class, for too long."""
@@ -472,6 +483,15 @@ class Server:
         threshold_ms = config.latency_monitor_threshold
         if threshold_ms and usec >= threshold_ms * 1000:
             self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
+
+
+def attempted(task: Callable[[], object]) -> object:
+    """What a periodic task gives; None, and a traceback in the log, where it fails."""
+    try:
+        return task()
+    except Exception as error:
+        log.error("a periodic task has failed, it will be tried again", exc_info=error)
+        return None
 
 
 def quoted(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ import logging
 from typing import Any, cast
 
 from januskv.commands.context import Context
+from januskv.commands.status import Status
 from januskv.commands.table import Command
 from januskv.resp import websocket as ws
 from januskv.resp.inline import STRANGER_JSON
@@ -14,7 +15,7 @@ from januskv.resp.replies import Reply
 from .client import Client
 from .connection import Connection
 from .json_text import dumps
-from .native import NativeFace
+from .native import NativeFace, error_reply
 from .server import Server
 
 log = logging.getLogger("januskv")
@@ -37,6 +38,8 @@ class WebSocketConnection:
         self.halted = False
         self.queued = False  # in the outbox
         self.out: list[bytes] = []
+        self.sending = False  # its next reply comes when something has ended
+        self.changed = 0  # the number of the last change of the data that it has made
         self.last_command: Command | None = None
         self.active_ms = server.store.clock.now_ms
         self.bytes_in = 0
@@ -72,6 +75,8 @@ class WebSocketConnection:
     def process(self) -> None:
         """Answer all whole messages, then write the replies at once."""
         client = self.client
+        feed = self.server.store.feed
+        changes = feed.changes
         self.active_ms = self.server.store.clock.tick()
         if self.server.paused_until_ms:  # CLIENT PAUSE; the end of the pause resumes the connection
             self.halted = True
@@ -79,13 +84,15 @@ class WebSocketConnection:
         if client.session is not None:
             client.session.renew(self.active_ms)
         try:
-            while not self.closing and (message := self.reader.next()) is not None:
+            while not self.closing and not self.halted and (message := self.reader.next()) is not None:
                 self.take(*message)
                 if self.server.outbox.wake:
                     self.server.waiting.serve()
         except ws.FrameError as error:
             self.server.stats.protocol_errors += 1
             self.end(error.code, str(error))
+        if feed.changes != changes:
+            self.changed = feed.changes
         self.flush_soon()
 
     def take(self, opcode: int, payload: bytes) -> None:
@@ -161,6 +168,18 @@ class WebSocketConnection:
             self.transport.write(data)
         if last:
             self.transport.close()
+
+    def deny(self, data: bytes, text: str) -> None:
+        """Send an error in place of replies that confirm what the log does not have, and close: some may have been quiet."""
+        self.closing = True
+        self.deliver(
+            ws.frame(ws.TEXT, error_reply(Status.UNKNOWN, text)) + ws.close_frame(ws.INTERNAL, "not logged"), True
+        )
+
+    def sent(self) -> None:
+        """What the next reply waited for has ended: the messages that waited go on."""
+        self.sending = False
+        self.resume()
 
     def push_native(self, message: dict[str, Any]) -> None:
         """Send a message out of turn."""

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_strings import LongString
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
+from januskv.storage.values import copied
 
 from .codec import effects, unpacker
 from .plain_operations import redo_plain
+from .records import BIG_BYTES
 
 
 class Unplayable(Exception):
@@ -38,6 +41,14 @@ def put(store: Store, place: int, key: bytes, value: object, deadline: int | Non
     if key in keyspace.data:
         keyspace.forget(key)
     keyspace.restore(key, value, deadline)
+
+
+def copy(store: Store, source_place: int, source: bytes, place: int, key: bytes) -> None:
+    """Put a copy of another key's value under a key, with the deadline of that one."""
+    from_keyspace = place_of(store, source_place)
+    if source not in from_keyspace.data:
+        raise Unplayable(f"it is a copy of the key {source!r}, which does not exist")
+    put(store, place, key, copied(from_keyspace.data[source]), from_keyspace.deadlines.get(source))
 
 
 def remove(store: Store, place: int, key: bytes) -> None:
@@ -96,6 +107,7 @@ def end(store: Store, token: int) -> None:
 
 OPERATIONS: dict[str, Callable[..., None]] = {
     "put": put,
+    "copy": copy,
     "del": remove,
     "deadline": deadline,
     "do": do,
@@ -111,6 +123,20 @@ def session_operation(session: Session) -> tuple[Any, ...]:
     """The operation that makes a session as it is, without its keys."""
     s = session
     return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
+
+
+def put_operation(
+    pack: Callable[[object], bytes], place: int, key: bytes, value: object, deadline_ms: int | None
+) -> tuple[bytes, ...]:
+    """The operation that puts a value under a key, in pieces: bytes of a long string are copied once at most."""
+    kind = type(value)
+    if kind is not LongString and (kind is not bytes or len(value) < BIG_BYTES):  # type: ignore[arg-type]
+        return (pack(["put", place, key, value, deadline_ms]),)
+    data = bytes(value.data) if isinstance(value, LongString) else value
+    assert isinstance(data, bytes)
+    # An array of five, of which the fourth is a binary with a length of 32 bits.
+    head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
+    return head, data, pack(deadline_ms)
 
 
 def redo(store: Store, payload: bytes) -> None:
