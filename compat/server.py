@@ -25,6 +25,7 @@ from .notifications import Notifier
 from .outbox import Outbox
 from .parameters import ConfigError
 from .pubsub import PubSub
+from .save_queue import SaveQueue
 from .tracking import Tracking
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ class Server:
         self.pubsub = PubSub(store.feed)
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
+        self.saves = SaveQueue(self)
         self.in_exec = False  # the commands of a transaction run
         self.answers_later = False  # it will be answered when what it has begun has ended
         self.over_resp = False  # a native command runs that came as a RESP verb

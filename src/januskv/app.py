@@ -329,6 +329,7 @@ class App:
             client.connection.abort()
         if self._unix_path and os.path.exists(self._unix_path):
             os.unlink(self._unix_path)
+        self.server.saves.close()
         if self.server.persistence is not None:
             try:
                 self.server.persistence.close()

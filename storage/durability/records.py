@@ -181,7 +181,7 @@ class RecordFile:
                 continue
             reason = "an incomplete record" if isinstance(found, int) else found
             if at > self.end:
-                reason += f" at offset {at}, in changes of several records that begin here"
+                reason += f" (at offset {at}, in changes of several records)"
             if not open_ended:
                 raise Damaged(self.path, self.end, reason)
             self._end_with(reason, at, number)

@@ -11,6 +11,7 @@ from typing import Any
 
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_strings import LongString
+from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
 from januskv.storage.values import copied
@@ -38,7 +39,13 @@ def place_of(store: Store, place: int) -> Keyspace:
 
 def put(store: Store, place: int, key: bytes, value: object, deadline: int | None) -> None:
     keyspace = place_of(store, place)
-    if key in keyspace.data:
+    old = keyspace.data.get(key)
+    if isinstance(old, SampleSeries) and isinstance(value, SampleSeries):  # perhaps the same with other settings
+        keyspace.withdraw(key)
+        keyspace.restore(key, value, deadline)
+        old.unlink(keyspace, key, value)
+        return
+    if old is not None:
         keyspace.forget(key)
     keyspace.restore(key, value, deadline)
 
