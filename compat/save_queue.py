@@ -22,6 +22,7 @@ from .json_text import dumps
 
 if TYPE_CHECKING:
     from .client import Client
+    from .connection import Connection
     from .server import Server
 
 log = logging.getLogger("januskv")
@@ -46,6 +47,7 @@ class Saving:
         self.command, self.name, self.kind, self.files = command, name, kind, files
         self.over_resp = server.over_resp
         self.asked = time.monotonic()
+        self.holds = False  # the connection is halted for it
 
     @property
     def gone(self) -> bool:
@@ -66,7 +68,7 @@ class Saving:
 
     def wait(self) -> None:
         """Halt the connection until there is an answer."""
-        self.connection.halted = self.connection.sending = True
+        self.holds = self.connection.halted = self.connection.sending = True
         if self.over_resp:
             self.server.answers_later = True
 
@@ -75,14 +77,20 @@ class Saving:
         connection = self.connection
         if connection.transport is None:
             return
-        waited, connection.sending = connection.sending, False
         reply = {f"{self.command}_RSP": {"st": status, "name": self.name, **members}}
+        # An answer waits for the end of a reply that is being sent, not for the connection's next save.
+        waits_for_save = self.holds or self.server.saves.has(connection)
+        if waits_for_save:
+            connection.sending = False
         if self.over_resp:
             connection.push(dumps(reply))
         else:
             connection.push_native(reply)
-        if waited:
+        if self.holds:
+            self.holds = False
             connection.sent()
+        elif waits_for_save:
+            connection.sending = True
 
     def ended(self) -> None:
         """Send the answer for the end of the process."""
@@ -125,6 +133,10 @@ class SaveQueue:
         self.waiting.append(saving)
         saving.wait()
         return False
+
+    def has(self, connection: Connection) -> bool:
+        """Whether a save of a connection waits."""
+        return any(each.connection is connection for each in self.waiting)
 
     def begin(self, saving: Saving) -> None:
         """Begin a save while there is no other. Raises NativeError."""

@@ -569,7 +569,9 @@ def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[
                 series.append(time, value)
             else:
                 series.insert(time, value, "last")
-    for _, rule, _ in series._targets(keyspace, key):  # which bucket is open; what closing the others wrote is logged by itself
+    for _, rule, _ in series._targets(
+        keyspace, key
+    ):  # which bucket is open; what closing the others wrote is logged by itself
         begin = rule.start_of(times[0]) if rule.begin is None else rule.begin
         rule.begin = max(begin, rule.start_of(series.last_time))
 

@@ -7,7 +7,6 @@ import platform
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any

@@ -320,7 +320,9 @@ def test_what_was_written_before_the_disk_was_full_is_synced(kept: Any, monkeypa
         assert server.journal.synced_seq == server.journal.written_seq > 0
 
 
-def test_a_key_that_expires_while_the_disk_is_full_disturbs_no_reader(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_expires_while_the_disk_is_full_disturbs_no_reader(
+    kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = kept()
     wire = server.house.connect()
     server.ask(wire, "SET", "a", 0, "PX", 10)

@@ -407,7 +407,7 @@ def wait_until_gone(pid: int) -> None:
     [
         "BGSAVE\r\n",
         '{"KV_SAVE":{"name":"n"}}\n',
-"KV_SAVE '{\"name\":\"n\"}'\r\n",
+        'KV_SAVE \'{"name":"n"}\'\r\n',
         '{"SH_SAVE":{"name":"n"}}\n',
         '{"TS_SAVE":{"name":"n"}}\n',
     ],

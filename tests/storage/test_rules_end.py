@@ -10,7 +10,6 @@ import pytest
 
 from januskv.compat.persistence import Persistence
 from januskv.resp.replies import Simple
-from januskv.storage.clock import ManualClock
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
 
@@ -47,7 +46,10 @@ def server(make_house: Any, tmp_path: Path) -> Any:
 def links(store: Store) -> dict[Any, Any]:
     """The rules and the source of every series."""
     return {
-        (space.index, key): ({k: (r.function, r.bucket, r.since, r.begin) for k, r in value.rules.items()}, value.source)  # type: ignore[attr-defined]
+        (space.index, key): (
+            {k: (r.function, r.bucket, r.since, r.begin) for k, r in value.rules.items()},
+            value.source,
+        )  # type: ignore[attr-defined]
         for space in store.databases
         for key, value in space.data.items()
         if getattr(value, "kind", "") == "TSDB-TYPE"
@@ -138,11 +140,28 @@ def test_settings_of_either_end_may_change(server: Server) -> None:
 
 
 # "{n}" is a time or a value, "{m}" a database.
-STEPS = (
-    "TS.CREATE {a} LABELS x {n}|TS.ADD {a} {n} {n}|TS.CREATERULE {a} {b} AGGREGATION {f} 10|TS.DELETERULE {a} {b}|DEL {a}|"
-    "RENAME {a} {b}|COPY {a} {b} REPLACE|COPY {a} {b} DB {m}|MOVE {a} {m}|SWAPDB 0 {m}|SELECT {m}|SET {a} x|TS.ALTER {a} LABELS y {n}|"
-    "TS.DEL {a} 0 {n}|PEXPIRE {a} {n}|PERSIST {a}|PEXPIRE {a} 0|TS.MADD {a} {n} 1 {b} {n} 2|KV_SET {{\"keys\":{{\"{a}\":1}}}}|GETDEL {a}"
-).split("|")
+STEPS = [
+    "TS.CREATE {a} LABELS x {n}",
+    "TS.ADD {a} {n} {n}",
+    "TS.CREATERULE {a} {b} AGGREGATION {f} 10",
+    "TS.DELETERULE {a} {b}",
+    "DEL {a}",
+    "RENAME {a} {b}",
+    "COPY {a} {b} REPLACE",
+    "COPY {a} {b} DB {m}",
+    "MOVE {a} {m}",
+    "SWAPDB 0 {m}",
+    "SELECT {m}",
+    "SET {a} x",
+    "TS.ALTER {a} LABELS y {n}",
+    "TS.DEL {a} 0 {n}",
+    "PEXPIRE {a} {n}",
+    "PERSIST {a}",
+    "PEXPIRE {a} 0",
+    "TS.MADD {a} {n} 1 {b} {n} 2",
+    'KV_SET {{"keys":{{"{a}":1}}}}',
+    "GETDEL {a}",
+]
 
 
 @pytest.mark.parametrize("seed", range(6))
