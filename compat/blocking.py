@@ -149,9 +149,11 @@ class Waiting:
 
     def retry(self, waiter: Waiter) -> None:
         """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
-        if waiter.client.connection.closing:
+        connection, feed = waiter.client.connection, self.server.store.feed
+        if connection.closing:
             self.forget(waiter.client)
             return
+        changes = feed.changes
         tracking = self.server.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
@@ -160,6 +162,8 @@ class Waiting:
         except Exception as error:
             reply = self.failure(waiter, error)
         tracking.writer = None
+        if feed.changes != changes:
+            connection.changed = feed.changes
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
 

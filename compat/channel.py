@@ -16,6 +16,7 @@ from januskv.commands.context import Context
 from januskv.commands.table import Command
 from januskv.resp.encoder import Encoder
 from januskv.storage.clock import Clock
+from januskv.storage.feed import Feed
 from januskv.storage.sessions import Session
 
 from .client import Client
@@ -46,6 +47,7 @@ class Channel:
         self.server: Server = server
         self.native: NativeFace = native
         self.clock: Clock = server.store.clock
+        self.change_feed: Feed = server.store.feed
         self.outbox: Outbox = server.outbox
         self.encoder: Encoder = Encoder()
         self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
@@ -67,6 +69,8 @@ class Channel:
         self.session: Session | None = None  # the client's, if it has a deadline to renew
         self.last_command: Command | None = None
         self.active_ms: int = self.clock.now_ms
+        self.changes_before: int = 0  # how many changes of the data there were when the batch began
+        self.changed: int = 0  # the number of the last change that its requests have made
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.taken_before: int = 0  # ``taken_bytes`` when it was last looked at; see ``has_read``
@@ -93,6 +97,10 @@ class Channel:
 
     def encoded_native(self, text: bytes) -> bytes:
         """The bytes of a native message."""
+        raise NotImplementedError
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """What is sent in place of encoded replies that confirm nothing, and whether it tells the client of everything."""
         raise NotImplementedError
 
     def write_piece(self, piece: bytes) -> None:
@@ -171,13 +179,20 @@ class Channel:
         if self.running:  # a handler of ours made more input available; the outer loop goes on
             return
         self.running = True
+        self.changes_before = self.change_feed.changes
         try:
             self.run_batch()
         except Exception as error:
             self.failed(error)
         finally:
+            self.note_changes()
             self.running = False
         self.flush_soon()
+
+    def note_changes(self) -> None:
+        """Note that the replies so far confirm what has changed since the batch began."""
+        if self.change_feed.changes != self.changes_before:
+            self.changed = self.change_feed.changes
 
     def failed(self, error: Exception) -> None:
         """Close after an unexpected error: which requests have been answered cannot be told any more."""
@@ -281,6 +296,8 @@ class Channel:
 
     def flush(self) -> None:
         """Hand the encoded replies to the transport, through the gate if there is one."""
+        if self.running:
+            self.note_changes()
         data = self.encoder.take() if self.encoder.size else b""
         if self.outbox.gate is None:
             self.deliver(data, self.closing)
@@ -298,6 +315,16 @@ class Channel:
                 self.check_output()
         if last and self.transport is not None:
             self.transport.close()
+
+    def deny(self, data: bytes, text: str) -> None:
+        """Send errors in place of replies that confirm what the log does not have; close where they do not tell it all."""
+        if self.sending:  # in the middle of a reply
+            self.abort()
+            return
+        errors, told = self.denied(data, text)
+        if not told:
+            self.closing = True
+        self.deliver(errors, self.closing)
 
     @property
     def unread_bytes(self) -> int:

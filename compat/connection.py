@@ -18,6 +18,7 @@ from .dispatch import Dispatcher
 from .native import NativeFace
 from .server import Server
 from .stopwatch import now_ns
+from .unconfirmed import denied
 
 log = logging.getLogger("januskv")
 
@@ -72,6 +73,10 @@ class Connection(Channel):
     def encoded_native(self, text: bytes) -> bytes:
         """A native message is a line."""
         return text + b"\n"
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """Replies with an error for each that was none, and whether the client is told of everything by them."""
+        return denied(data, text)
 
     def run_batch(self) -> None:
         """Run requests until there is no whole one left. Raises ProtocolError.

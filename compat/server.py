@@ -25,6 +25,7 @@ from .notifications import Notifier
 from .outbox import Outbox
 from .parameters import ConfigError
 from .pubsub import PubSub
+from .save_queue import SaveQueue
 from .tracking import Tracking
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ class Server:
         self.pubsub = PubSub(store.feed)
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
+        self.saves = SaveQueue(self)
         self.in_exec = False  # the commands of a transaction run
         self.answers_later = False  # it will be answered when what it has begun has ended
         self.over_resp = False  # a native command runs that came as a RESP verb
@@ -246,7 +248,9 @@ class Server:
         self.peak_clients = 0
         self.next_client_id = 0
         self.stop: Callable[[], None] = lambda: None  # set by the composition root
-        self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: NoTimer()  # the loop's call_later
+        self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: (
+            NoTimer()
+        )  # the loop's call_later
         store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
@@ -355,22 +359,29 @@ class Server:
         self.each_client(self.monitors, lambda monitor: monitor.push(Simple(line)))
 
     def tend(self) -> bool:
-        """Do what time brings, ten times a second; True if there is more to do right now."""
-        more = False if self.paused_until_ms else self.store.tend()
+        """Do what time brings, ten times a second; True if there is more to do right now.
+
+        A task that fails is logged, and tried again the next time; it keeps none of the others from running.
+        """
+        more = not self.paused_until_ms and bool(attempted(self.store.tend))
         now_ms = self.store.clock.now_ms
+        attempted(lambda: self.sample_rates(now_ms))
+        if self.persistence is not None:
+            more = bool(attempted(self.persistence.tend)) or more
+        attempted(lambda: self.close_slow_readers(now_ms))
+        attempted(lambda: self.close_lingering(now_ms))
+        if self.config.timeout and not self.paused_until_ms:
+            attempted(lambda: self.close_idle(now_ms))
+        return more
+
+    def sample_rates(self, now_ms: int) -> None:
+        """Note how far the counters are of which INFO shows the growth."""
         if now_ms - self._sampled_ms >= 100:
             self._sampled_ms = now_ms
             received, sent = self.net_bytes()
             self.rates.add("commands", now_ms, self.commands_processed)
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
-        if self.persistence is not None:
-            more = self.persistence.tend() or more
-        self.close_slow_readers(now_ms)
-        self.close_lingering(now_ms)
-        if self.config.timeout and not self.paused_until_ms:
-            self.close_idle(now_ms)
-        return more
 
     def each_client(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
         """Do something to clients. One for which that fails is closed, and the others are served all the same."""
@@ -566,6 +577,15 @@ class Server:
         threshold_ms = config.latency_monitor_threshold
         if threshold_ms and usec >= threshold_ms * 1000:
             self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
+
+
+def attempted(task: Callable[[], object]) -> object:
+    """What a periodic task gives; None, and a traceback in the log, where it fails."""
+    try:
+        return task()
+    except Exception as error:
+        log.error("a periodic task has failed, it will be tried again", exc_info=error)
+        return None
 
 
 def quoted(data: bytes) -> bytes:

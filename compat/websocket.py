@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from januskv.commands.status import Status
 from januskv.resp import websocket as ws
 from januskv.resp.inline import STRANGER_JSON
 from januskv.resp.replies import RawReply
 
 from .channel import FLUSH_BYTES, Channel
-from .native import NativeFace
+from .native import NativeFace, error_reply
 from .server import Server
 
 
@@ -95,6 +96,11 @@ class WebSocketConnection(Channel):
             Channel.failed(self, error)
 
     # ------------------------------------------------------------ output
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """An error and the end in place of messages, of which some may have been quiet."""
+        error = ws.frame(ws.TEXT, error_reply(Status.UNKNOWN, text))
+        return error + ws.close_frame(ws.INTERNAL, "not logged"), False
 
     def encoded(self, message: Any) -> bytes:
         """The bytes of a native message; reply values are RESP's and have no form here. Raises TypeError."""

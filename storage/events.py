@@ -242,6 +242,9 @@ class EventSeries:
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
         """Nobody else knows the name of a series of events."""
 
+    def unlink(self, keyspace: Keyspace, key: bytes) -> None:
+        """Nobody else knows the name of a series of events."""
+
     def copy(self) -> EventSeries:
         """An independent series with the same events and indexes; events are never changed, so they are shared."""
         return EventSeries.from_state(self.to_state())

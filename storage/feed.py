@@ -29,7 +29,9 @@ class Feed:
     def __init__(self) -> None:
         self.changes: int = 0
         self.listeners: list[Listener] = []
-        self.asked: dict[str, frozenset[str]] = {}  # who wants which of the events that change nothing ("keymiss", "new")
+        self.asked: dict[
+            str, frozenset[str]
+        ] = {}  # who wants which of the events that change nothing ("keymiss", "new")
         self.wanted: frozenset[str] = frozenset()  # those that anybody wants: they are published
 
     def subscribe(self, listener: Listener) -> None:

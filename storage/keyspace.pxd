@@ -21,6 +21,7 @@ cdef class Keyspace:
     cpdef store(self, bytes key, object value, str event)
     cpdef store_watched(self, bytes key, object value, str event)
     cpdef forget(self, bytes key)
+    cpdef object withdraw(self, bytes key)
     cpdef file_deadline(self, bytes key, long long deadline)
     cpdef unfile(self, bytes key, long long deadline)
     cpdef wake(self)

@@ -210,6 +210,7 @@ class Keyspace:
             if self.series_count and old is not None and is_series(old):
                 self.series_count -= 1
                 self.labels.discard(key, labels_of(old))
+                old.unlink(self, key)  # type: ignore[attr-defined]
             is_new = old is None
         data[key] = value
         feed.changes += 1
@@ -227,7 +228,14 @@ class Keyspace:
         return True
 
     def forget(self, key: bytes) -> None:
-        """Take an existing key and its deadline out of the maps, without a report."""
+        """Remove an existing key and what refers to it, without a report."""
+        series_count = self.series_count
+        value = self.withdraw(key)
+        if series_count and is_series(value):
+            value.unlink(self, key)  # type: ignore[attr-defined]
+
+    def withdraw(self, key: bytes) -> object:
+        """Take an existing key and its deadline out of the maps, without a report; give its value."""
         value = self.data.pop(key)
         if self.deadlines:
             deadline = self.deadlines.pop(key, None)
@@ -238,6 +246,7 @@ class Keyspace:
         if self.series_count and is_series(value):
             self.series_count -= 1
             self.labels.discard(key, labels_of(value))
+        return value
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Move a value with its deadline to another name, over whatever that held.
@@ -252,7 +261,7 @@ class Keyspace:
         deadline = self.deadlines.get(source)
         if self.get(target) is not None:
             self.forget(target)
-        self.forget(source)
+        self.withdraw(source)
         self.restore(target, value, deadline)
         if self.series_count and is_series(value):
             value.renamed(self, source, target)  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ import platform
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -164,10 +163,10 @@ def loading_fields(server: Server) -> Fields:
 def persistence_section(server: Server) -> Fields:
     persistence = server.persistence
     journal = None if persistence is None else persistence.journal
-    running = journal is not None and journal.child != 0
+    running = journal is not None and journal.child is not None
     logging = journal is not None and journal.logging
     status = "err" if journal is not None and journal.snapshot_failed else "ok"
-    since_s = -1 if journal is None or not running else int(time.monotonic() - journal.child_started)
+    since_s = -1 if journal is None or journal.child is None else int(journal.child.seconds)
     seconds = -1 if journal is None else journal.snapshot_seconds
     snapshots = 0 if journal is None else journal.snapshots
     return {

@@ -283,7 +283,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
     copy = copied(value)
     keep_encoding(value, copy)
     target.restore(name, copy, keyspace.deadline_of(source))
-    target.changed("copy_to", name, (source,))
+    target.changed("copy_to", name, (source, keyspace))
     return 1
 
 

@@ -25,7 +25,7 @@ from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
 from .compat.persistence import Persistence
-from .compat.server import Server
+from .compat.server import Server, attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
 from .process_title import still_shown
@@ -240,7 +240,7 @@ class App:
         if self.ending:
             return
         loop = asyncio.get_running_loop()
-        more = self.server.tend()
+        more = attempted(self.server.tend)
         delay_s = 0.005 if more else 1 / self.config.hz
         self._timers = [loop.call_later(delay_s, self.tend)]
 
@@ -252,6 +252,7 @@ class App:
         """
         if self.ending:
             return
+        asyncio.get_running_loop().call_later(_FREEZE_EVERY_S, self.freeze)
         gc.set_threshold(50_000, 20, 1_000)
         if gc.get_freeze_count() < _SMALL_HEAP:
             gc.unfreeze()
@@ -259,7 +260,6 @@ class App:
         else:
             gc.collect(1)
         gc.freeze()
-        asyncio.get_running_loop().call_later(_FREEZE_EVERY_S, self.freeze)
 
     def config_changed(self, parameter: Parameter | None) -> None:
         """Apply a changed parameter (None: all) to what does not read the configuration each time."""
@@ -331,6 +331,7 @@ class App:
             client.connection.abort()
         if self._unix_path and os.path.exists(self._unix_path):
             os.unlink(self._unix_path)
+        self.server.saves.close()
         if self.server.persistence is not None:
             try:
                 self.server.persistence.close()

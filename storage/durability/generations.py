@@ -39,8 +39,9 @@ from .records import (
     Torn,
     header,
     record,
+    record_pieces,
 )
-from .replay import Unplayable, redo_in_steps, session_operation
+from .replay import Unplayable, put_operation, redo_in_steps, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
 # Operations of a snapshot are collected up to about this size for one record.
@@ -366,15 +367,16 @@ def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> i
         for place, keyspace in _places(store):
             deadlines = keyspace.deadlines
             for key, value in keyspace.data.items():
-                packed = pack(["put", place, key, value, deadlines.get(key)])
-                chunk.append(packed)
-                keys += 1
-                room -= len(packed)
-                if room < 0:
-                    size += file.write(record(CHANGES, seq, b"".join(chunk)))
+                packed = put_operation(pack, place, key, value, deadlines.get(key))
+                packed_bytes = sum(map(len, packed))
+                if chunk and packed_bytes > room:
+                    size += sum(map(file.write, record_pieces(CHANGES, seq, chunk)))
                     chunk, room, seq = [], _CHUNK_BYTES, seq + 1
+                chunk += packed
+                room -= packed_bytes
+                keys += 1
         if chunk:
-            size += file.write(record(CHANGES, seq, b"".join(chunk)))
+            size += sum(map(file.write, record_pieces(CHANGES, seq, chunk)))
             seq += 1
         size += file.write(record(END, seq, json.dumps({"keys": keys, "next_seq": next_seq}).encode()))
         file.flush()

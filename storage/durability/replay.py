@@ -12,11 +12,15 @@ from typing import Any, Final
 from msgpack import OutOfData
 
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_strings import LongString
+from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
+from januskv.storage.values import copied
 
 from .codec import effects, unpacker
 from .plain_operations import redo_plain
+from .records import BIG_BYTES
 
 # So many bytes of operations are a step: two thousand small ones take a millisecond.
 _STEP_BYTES: Final = 1 << 16
@@ -40,9 +44,23 @@ def place_of(store: Store, place: int) -> Keyspace:
 
 def put(store: Store, place: int, key: bytes, value: object, deadline: int | None) -> None:
     keyspace = place_of(store, place)
-    if key in keyspace.data:
+    old = keyspace.data.get(key)
+    if isinstance(old, SampleSeries) and isinstance(value, SampleSeries):  # perhaps the same with other settings
+        keyspace.withdraw(key)
+        keyspace.restore(key, value, deadline)
+        old.unlink(keyspace, key, value)
+        return
+    if old is not None:
         keyspace.forget(key)
     keyspace.restore(key, value, deadline)
+
+
+def copy(store: Store, source_place: int, source: bytes, place: int, key: bytes) -> None:
+    """Put a copy of another key's value under a key, with the deadline of that one."""
+    from_keyspace = place_of(store, source_place)
+    if source not in from_keyspace.data:
+        raise Unplayable(f"it is a copy of the key {source!r}, which does not exist")
+    put(store, place, key, copied(from_keyspace.data[source]), from_keyspace.deadlines.get(source))
 
 
 def remove(store: Store, place: int, key: bytes) -> None:
@@ -95,6 +113,7 @@ def end(store: Store, token: int) -> None:
 
 OPERATIONS: dict[str, Callable[..., None]] = {
     "put": put,
+    "copy": copy,
     "del": remove,
     "deadline": deadline,
     "do": do,
@@ -110,6 +129,20 @@ def session_operation(session: Session) -> tuple[Any, ...]:
     """The operation that makes a session as it is, without its keys."""
     s = session
     return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
+
+
+def put_operation(
+    pack: Callable[[object], bytes], place: int, key: bytes, value: object, deadline_ms: int | None
+) -> tuple[bytes, ...]:
+    """The operation that puts a value under a key, in pieces: bytes of a long string are copied once at most."""
+    kind = type(value)
+    if kind is not LongString and (kind is not bytes or len(value) < BIG_BYTES):  # type: ignore[arg-type]
+        return (pack(["put", place, key, value, deadline_ms]),)
+    data = bytes(value.data) if isinstance(value, LongString) else value
+    assert isinstance(data, bytes)
+    # An array of five, of which the fourth is a binary with a length of 32 bits.
+    head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
+    return head, data, pack(deadline_ms)
 
 
 def redo(store: Store, payload: bytes) -> None:

@@ -43,9 +43,7 @@ def replayed(payload: bytes) -> dict[Any, Any]:
     replay.redo(store, payload)
     for keyspace in store.keyspaces():
         keyspace.check()
-    return {
-        index: (keyspace.data, keyspace.deadlines) for index, keyspace in enumerate(store.keyspaces())
-    }
+    return {index: (keyspace.data, keyspace.deadlines) for index, keyspace in enumerate(store.keyspaces())}
 
 
 @given(OPERATIONS)
