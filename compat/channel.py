@@ -171,8 +171,10 @@ class Channel:
         self.query_limit = self.server.config.input_limit(self.client)
         if self.small_buffer == self.client.authenticated and self.transport is not None:
             self.small_buffer = not self.client.authenticated
-            high = self.server.config.output_limit(self.client) if self.small_buffer else None
-            self.transport.set_write_buffer_limits(high)
+            if self.small_buffer:
+                self.transport.set_write_buffer_limits(self.server.config.output_limit(self.client))
+            else:
+                self.transport.set_write_buffer_limits()  # as it was
 
     def process(self) -> None:
         """Run all complete requests that have arrived, then write their replies at once."""
@@ -274,6 +276,7 @@ class Channel:
         if self.sending:
             self.unsent.append(message)
             self.unsent_bytes += len(message)
+            self.check_output()
             return
         self.encoder.write_raw(message)
         if not self.running:

@@ -16,7 +16,7 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
-from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, HttpRequest, ProtocolError, read_line, unexpected
+from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, BinaryInput, HttpRequest, ProtocolError, read_line, unexpected
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
 
@@ -382,6 +382,9 @@ cdef class Parser:
         cdef Py_ssize_t start = max(self._scanned, at)
         cdef Py_ssize_t json_limit = self.max_json if self.authenticated else min(self.max_json, _stranger_json)
         cdef const char *found = NULL
+        cdef unsigned char first = <unsigned char>data[at]
+        if first > 126 or (first < 32 and not 9 <= first <= 13):  # as inline.is_binary
+            self._fail(BinaryInput())
         if start < stop:
             found = <const char *>memchr(data + start, c"\n", stop - start)
         if found != NULL:
