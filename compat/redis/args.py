@@ -18,6 +18,9 @@ UINT64_MAX = (1 << 64) - 1
 
 SYNTAX_ERROR = "ERR syntax error"
 
+# Most members that a random pick may return when they may repeat (a negative count).
+MOST_REPEATED = 10_000_000
+
 
 def parse_int(text: bytes) -> int:
     """A 64-bit signed integer in its only spelling. Raises NotAnInteger."""

@@ -22,7 +22,7 @@ from januskv.storage.numbers import add_as_text
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
-from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("hash")
@@ -287,6 +287,8 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     if not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
         raise RespError("ERR value is out of range")
     held = read_hash(ctx, argv[1]) or {}
+    if held and count < -MOST_REPEATED:
+        raise RespError("ERR value is out of range")
     fields = list(held)
     if count >= len(fields):
         chosen = fields

@@ -19,7 +19,7 @@ from januskv.storage.errors import NotAFloat
 from januskv.storage.lists import bounds
 from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_scores
 
-from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_float, parse_int
+from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_float, parse_int
 from .scanning import ScanOptions, parse_cursor
 from .score_ranges import RangeQuery, Span, span_of
 
@@ -642,7 +642,7 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     held = read_sorted_set(ctx, argv[1])
     if held is None or not count:
         return []
-    if count < -_MOST_REPEATED:
+    if count < -MOST_REPEATED:
         raise RespError("ERR value is out of range")
     if count >= len(held):
         return shown(ctx, held.slice(0, len(held)), with_scores)
@@ -650,9 +650,6 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
         places = random.sample(range(len(held)), count)
         return shown(ctx, [held.slice(at, at + 1)[0] for at in places], with_scores)
     return shown(ctx, _drawn(held, -count), with_scores)
-
-
-_MOST_REPEATED = 10_000_000  # members that may repeat, in one reply
 
 
 def _drawn(held: SortedSet, count: int) -> list[Pair]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.conftest import encoded
 
-from .driver import DataPortClient, FuzzHouse, Step
+from .driver import PASSWORD, UNAUTHENTICATED, DataPortClient, FuzzHouse, Step
 from .verbs import a_key, a_line, any_line, data_to_work_on, session_entry
 
 # What each client sends when it connects.
@@ -23,6 +23,7 @@ GREETINGS: dict[str, bytes] = {
     "in a session": session_entry(),
     "monitoring": encoded("MONITOR"),
     "slow": b"",
+    UNAUTHENTICATED: b"",
 }
 
 _WAITING = [
@@ -63,11 +64,16 @@ def part_of(name: str, chance: random.Random) -> list[list[bytes]]:
 
 def connect(house: FuzzHouse, name: str) -> DataPortClient:
     """A connection of the data port."""
-    return DataPortClient(house)
+    return DataPortClient(house, authenticated=name != UNAUTHENTICATED or not house.server.config.requirepass)
+
+
+def login() -> bytes:
+    """What a client sends first where there is a password."""
+    return encoded("AUTH", PASSWORD)
 
 
 def greeting(name: str) -> bytes:
-    """What a client sends first."""
+    """What a client sends then."""
     return GREETINGS.get(name, b"")
 
 

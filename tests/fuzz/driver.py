@@ -65,7 +65,12 @@ GROWTH_BYTES = 600 << 20
 MOST_REPLY_BYTES = 256 << 20
 MOST_ROUNDS = 200_000  # of timers that want each other called, without any time going by
 SHRINK_CPU_S = 40.0
+# Of the episodes, every fifth is logged, and every fourth has a password.
 LOGGED_EVERY = 5
+PROTECTED_EVERY = 4
+PASSWORD = "fuzz password"
+# The client that does not log in.
+UNAUTHENTICATED = "unauthenticated"
 
 # A shared session, so that its token is known before there is a server.
 SESSION_NAME = "fuzz"
@@ -155,8 +160,9 @@ class Timer:
 class FuzzHouse(House):
     """A server whose timers follow its clock, and on which some commands are refused."""
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, *, protected: bool = False) -> None:
         super().__init__(
+            requirepass=PASSWORD if protected else "",
             enable_debug_command="yes",
             native_saves=False,
             proto_max_bulk_len=1 << 18,
@@ -284,7 +290,7 @@ class DroppingTransport(FakeTransport):
 class DataPortClient:
     """A connection of the data port, with RESP and JSON lines; it knows how many replies it may expect."""
 
-    def __init__(self, house: FuzzHouse) -> None:
+    def __init__(self, house: FuzzHouse, *, authenticated: bool = True) -> None:
         self.transport = DroppingTransport()
         self.connection = Connection(house.server, house.server.dispatcher, house.native)
         self.connection.connection_made(self.transport)
@@ -292,7 +298,7 @@ class DataPortClient:
         config = house.server.config
         self.parser.max_bulk, self.parser.max_json = config.proto_max_bulk_len, config.json_max_payload
         self.parser.authenticated = True
-        self.counted = True
+        self.counted = authenticated
         self.least = self.most = self.received = 0
         self.unread = b""
 
@@ -374,6 +380,8 @@ class Bystander:
     def connect(self) -> None:
         """Connect and enter the session."""
         self.wire = Wire(self.house)
+        if self.house.server.config.requirepass:
+            self.ask(b"AUTH", PASSWORD.encode())
         self.ask(b"SELECT", b"%d" % self.session.token)
 
     def ask(self, *argv: bytes) -> bytes:
@@ -444,14 +452,20 @@ def _where(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)[-6:])
 
 
+def seed_of(door: Door, number: int) -> str:
+    """The seed of an episode."""
+    return f"{SEED} {door.name} {number}"
+
+
 class Play:
     """One episode on a server of its own."""
 
-    def __init__(self, door: Door, steps: Sequence[Step], seed: str, *, logged: bool) -> None:
+    def __init__(self, door: Door, steps: Sequence[Step], number: int) -> None:
         self.door = door
         self.steps = steps
-        self.seed = seed
-        self.logged = logged
+        self.seed = seed_of(door, number)
+        self.logged = number % LOGGED_EVERY == 0
+        self.protected = number % PROTECTED_EVERY == 3
         self.at = 0  # the step that is played
         self.clients: dict[str, Client] = {}
 
@@ -461,7 +475,7 @@ class Play:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory()) if self.logged else None
             records = stack.enter_context(_watched())
-            self.house = FuzzHouse(folder)
+            self.house = FuzzHouse(folder, protected=self.protected)
             try:
                 self.bystander = Bystander(self.house)
                 for at, step in enumerate(self.steps):
@@ -496,6 +510,8 @@ class Play:
             client = None
         if client is None:
             client = self.clients[name] = self.door.connect(self.house, name)
+            if self.protected and name != UNAUTHENTICATED:
+                self.give(client, self.door.login())
             self.give(client, self.door.greeting(name))
         return client
 
@@ -521,8 +537,12 @@ class Play:
     def play(self, step: Step) -> None:
         """Do what a step says."""
         client = self.client(step.client)
+        outside = self.protected and step.client == UNAUTHENTICATED
+        before = digest_of(self.house) if outside else b""
         for data in step.reads():
             self.give(client, data)
+        if outside and digest_of(self.house) != before:
+            raise Failure("access", "an unauthenticated client has changed data")
         transport = client.transport
         if step.then == "hang up":
             self.lose(step.client)
@@ -614,8 +634,11 @@ class Door(Protocol):
     def connect(self, house: FuzzHouse, name: str) -> Client:
         """A new connection for the client of this name."""
 
+    def login(self) -> bytes:
+        """What a client sends first where there is a password."""
+
     def greeting(self, name: str) -> bytes:
-        """What such a client sends first."""
+        """What the client of this name sends then."""
 
     def steps(self, chance: random.Random) -> list[Step]:
         """An episode."""
@@ -631,7 +654,7 @@ def _signature(failure: Failure) -> str:
     return f"{failure.kind} {frames[-1] if frames else ''} {last.partition(':')[0]}"
 
 
-def smaller(door: Door, steps: list[Step], failure: Failure, seed: str, *, logged: bool) -> tuple[list[Step], Failure]:
+def smaller(door: Door, steps: list[Step], failure: Failure, number: int) -> tuple[list[Step], Failure]:
     """Leave out steps, then requests, as long as what is left fails in the same way."""
     wanted = _signature(failure)
     until = time.process_time() + SHRINK_CPU_S
@@ -641,7 +664,7 @@ def smaller(door: Door, steps: list[Step], failure: Failure, seed: str, *, logge
         nonlocal last
         if time.process_time() > until:
             return False
-        result = Play(door, tried, seed, logged=logged).run()
+        result = Play(door, tried, number).run()
         if result is not None and _signature(result) == wanted:
             last = result
             return True
@@ -715,14 +738,12 @@ def fuzz(door: Door) -> None:
     number = 0 if ONLY_EPISODE is None else int(ONLY_EPISODE)
     least_bytes = 0
     while True:
-        seed = f"{SEED} {door.name} {number}"
-        steps = door.steps(random.Random(seed))
-        logged = number % LOGGED_EVERY == 0
-        play = Play(door, steps, seed, logged=logged)
+        steps = door.steps(random.Random(seed_of(door, number)))
+        play = Play(door, steps, number)
         failure = play.run()
         if failure is not None and _signature(failure) not in known:
             known.add(_signature(failure))
-            least, failure = smaller(door, steps[: play.at + 1], failure, seed, logged=logged)
+            least, failure = smaller(door, steps[: play.at + 1], failure, number)
             text = f"{failure}\ndoor {door.name}, seed {SEED}, episode {number}:\n{as_text(least)}"
             findings.add(failure, text)
             if not FINDINGS:

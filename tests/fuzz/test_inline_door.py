@@ -53,6 +53,7 @@ class InlineDoor:
 
     name = "inline"
     connect = staticmethod(clients.connect)
+    login = staticmethod(clients.login)
     greeting = staticmethod(clients.greeting)
 
     def steps(self, chance: random.Random) -> list[Step]:

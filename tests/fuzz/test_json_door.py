@@ -30,6 +30,7 @@ class JsonDoor:
 
     name = "json"
     connect = staticmethod(clients.connect)
+    login = staticmethod(clients.login)
     greeting = staticmethod(clients.greeting)
 
     def steps(self, chance: random.Random) -> list[Step]:

@@ -28,6 +28,7 @@ class RespDoor:
 
     name = "resp"
     connect = staticmethod(clients.connect)
+    login = staticmethod(clients.login)
     greeting = staticmethod(clients.greeting)
 
     def steps(self, chance: random.Random) -> list[Step]:
