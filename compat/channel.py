@@ -95,6 +95,10 @@ class Channel:
         """The bytes of a native message."""
         raise NotImplementedError
 
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces, with what has to follow it."""
+        return pieces
+
     def write_piece(self, piece: bytes) -> None:
         """Write a piece of a reply that is sent in pieces."""
         self.encoder.write_raw(piece)
@@ -319,12 +323,12 @@ class Channel:
         self.active_ms = now_ms
         return True
 
-    def check_output(self) -> None:
-        """Close a client that leaves more replies unread than its class is allowed."""
+    def check_output(self, held_bytes: int = 0) -> None:
+        """Close a client that leaves more replies unread than its class is allowed, with what is held for it elsewhere."""
         if self.transport is None:
             return
         limit = self.server.config.output_limit(self.client)
-        if limit and self.unread_bytes > limit:
+        if limit and self.unread_bytes + held_bytes > limit:
             self.server.stats.client_output_buffer_limit_disconnections += 1
             log.warning("client %s closed: output buffer limit", self.client.address)
             self.abort()
@@ -363,3 +367,4 @@ class Channel:
         self.unsent = []
         self.unsent_bytes = 0
         self.server.lingering.pop(self, None)
+        self.server.long_commands.forget(self.client)

@@ -6,6 +6,7 @@ The module is compiled where possible; keep the loop in ``run_batch`` free of an
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from januskv.commands.table import Command
@@ -72,6 +73,11 @@ class Connection(Channel):
     def encoded_native(self, text: bytes) -> bytes:
         """A native message is a line."""
         return text + b"\n"
+
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces: a line."""
+        yield from pieces
+        yield b"\n"
 
     def run_batch(self) -> None:
         """Run requests until there is no whole one left. Raises ProtocolError.
