@@ -34,4 +34,4 @@ cdef class Channel:
     cpdef flush_soon(self)
     cpdef flush(self)
     cpdef deliver(self, bytes data, bint last)
-    cpdef check_output(self)
+    cpdef check_output(self, long long held_bytes=*)

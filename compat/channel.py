@@ -103,6 +103,10 @@ class Channel:
         """What is sent in place of encoded replies that confirm nothing, and whether it tells the client of everything."""
         raise NotImplementedError
 
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces, with what has to follow it."""
+        return pieces
+
     def write_piece(self, piece: bytes) -> None:
         """Write a piece of a reply that is sent in pieces."""
         self.encoder.write_raw(piece)
@@ -349,12 +353,12 @@ class Channel:
         self.active_ms = now_ms
         return True
 
-    def check_output(self) -> None:
-        """Close a client that leaves more replies unread than its class is allowed."""
+    def check_output(self, held_bytes: int = 0) -> None:
+        """Close a client that leaves more replies unread than its class is allowed, with what is held for it elsewhere."""
         if self.transport is None:
             return
         limit = self.server.config.output_limit(self.client)
-        if limit and self.unread_bytes > limit:
+        if limit and self.unread_bytes + held_bytes > limit:
             self.server.stats.client_output_buffer_limit_disconnections += 1
             log.warning("client %s closed: output buffer limit", self.client.address)
             self.abort()
@@ -393,3 +397,4 @@ class Channel:
         self.unsent = []
         self.unsent_bytes = 0
         self.server.lingering.pop(self, None)
+        self.server.long_commands.forget(self.client)

@@ -6,6 +6,7 @@ The module is compiled where possible; keep the loop in ``run_batch`` free of an
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from januskv.commands.table import Command
@@ -77,6 +78,11 @@ class Connection(Channel):
     def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
         """Replies with an error for each that was none, and whether the client is told of everything by them."""
         return denied(data, text)
+
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces: a line."""
+        yield from pieces
+        yield b"\n"
 
     def run_batch(self) -> None:
         """Run requests until there is no whole one left. Raises ProtocolError.

@@ -21,6 +21,7 @@ from januskv.storage.store import Store
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
+from .long_commands import LongCommands
 from .notifications import Notifier
 from .outbox import Outbox
 from .parameters import ConfigError
@@ -219,6 +220,7 @@ class Server:
         self.lingering: dict[Channel, tuple[int, int]] = {}
         self.watches = Watches(store.feed)
         self.waiting = Waiting(self)
+        self.long_commands = LongCommands(self)
         self.pubsub = PubSub(store.feed)
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
@@ -421,7 +423,7 @@ class Server:
             due.append((connection, taken))
         for connection, taken in due:
             del self.lingering[connection]
-            if connection.taken_bytes - taken >= _LINGER_BYTES:
+            if connection.taken_bytes - taken >= _LINGER_BYTES or connection.client in self.long_commands:
                 self.linger(connection)
             else:
                 log.info("client %s closed: its last replies are not read", connection.client.address)

@@ -50,6 +50,8 @@ class Native:
             size, at = data[1], 2
             if size == 126:
                 size, at = int.from_bytes(data[2:4], "big"), 4
+            elif size == 127:
+                size, at = int.from_bytes(data[2:10], "big"), 10
             if data[0] & 15 != ws.CLOSE:
                 parts.append(data[at : at + size])
                 if data[0] & 0x80:
