@@ -124,8 +124,9 @@ class LongCommands:
 
     def advance(self, long: LongCommand, now_ms: int) -> None:
         """Do a slice of a command, and answer if it was the last one."""
-        client, tracking = long.client, self.server.tracking
+        client, tracking, feed = long.client, self.server.tracking, self.server.store.feed
         client.connection.active_ms = now_ms
+        changes = feed.changes
         started = now_ns()
         if client.tracking is not None:
             tracking.began(client)
@@ -139,6 +140,8 @@ class LongCommands:
             long.command.failed += 1
             pieces = iter((self.server.native.failure(long.command, error),))
         tracking.writer = None
+        if feed.changes != changes:
+            client.connection.changed = feed.changes
         long.spent_ns += now_ns() - started
         client.connection.check_output(long.work.parts.size)
         if pieces is not None and not client.connection.closing:
