@@ -8,7 +8,7 @@ from januskv.storage.feed import Listener
 from januskv.storage.keyspace import Keyspace
 
 from .codec import packer
-from .records import BIG_BYTES, PART_BYTES
+from .records import BIG_BYTES
 
 # Events after which a key holds another plain value, and after which it is gone; the rest is the journal's business.
 PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
@@ -24,7 +24,7 @@ class Changes:
     """
 
     def __init__(
-        self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int = PART_BYTES
+        self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int
     ) -> None:
         self.journal = journal
         self.effects = effects

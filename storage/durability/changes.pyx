@@ -15,7 +15,7 @@ cdef extern from "Python.h":
 
 from januskv.storage.keyspace cimport Keyspace
 
-from januskv.storage.durability.records import BIG_BYTES, PART_BYTES
+from januskv.storage.durability.records import BIG_BYTES
 
 PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
 REMOVALS = frozenset(("del", "expired"))
@@ -95,7 +95,7 @@ cdef class Changes:
         self.buffer = NULL
         self.size = self.space = self.referred = self.earlier = 0
 
-    def __init__(self, journal, effects, dict tokens not None, Py_ssize_t part_bytes=PART_BYTES):
+    def __init__(self, journal, effects, dict tokens not None, Py_ssize_t part_bytes):
         self.journal = journal
         self.effects = effects
         self.tokens = tokens

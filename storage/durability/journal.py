@@ -18,6 +18,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.store import Store
 
+from . import records
 from .changes import Changes
 from .children import Child
 from .codec import effects, packer
@@ -57,7 +58,8 @@ class Journal:
         self.pack = packer().pack
         self.effects = effects()
         self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
-        self.pending = Changes(self.change, self.effects, self.tokens)
+        part_bytes = min(records.PART_BYTES, records.MOST_PAYLOAD_BYTES)
+        self.pending = Changes(self.change, self.effects, self.tokens, part_bytes)
         self.on_change = self.pending.on_change  # what the feed calls
         self.unwritten: list[bytes] = []  # pieces of the records that a full disk has refused
         self.behind = False  # something has changed that is not in the file

@@ -501,7 +501,7 @@ def test_the_periodic_tasks_are_called_again_after_a_failure(monkeypatch: pytest
 def test_no_half_of_a_change_is_collected(detail: tuple[Any, ...]) -> None:
     """What cannot be packed on the way is left to the journal, and leaves nothing behind."""
     handed: list[Any] = []
-    changes = Changes(lambda *change: handed.append(change), {"x"}, {})
+    changes = Changes(lambda *change: handed.append(change), {"x"}, {}, 1 << 20)
     space = Store(clock=ManualClock()).databases[0]
     space.data[b"k"] = b"v"
     changes.on_change(space, "set", b"k", ())
