@@ -164,7 +164,8 @@ class SetScan:
             low = _LEAST_HASH + (window << 64) // self.parts
             high = _LEAST_HASH + (window + 1 << 64) // self.parts - 1
             within = members if self.parts == 1 else with_hashes(members, low, high)
-            self.members = [each for each in within if each not in self.first]
+            first = {each for each in self.first if low <= hash(each) <= high}
+            self.members = [each for each in within if each not in first] if first else list(within)
             self.window = window
         end = place + count * self.pace
         found = self.members[place:end]

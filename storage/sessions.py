@@ -10,7 +10,7 @@ from .clock import Clock
 from .errors import NoSuchSession, SessionExists
 from .feed import Feed
 from .keyspace import Keyspace
-from .timetable import Timetable
+from .timetable import LAST_MS, Timetable
 
 # The token of a shared session has this bit set and follows from its name; a private one is random
 # without it. Both are far above any database number, so SELECT cannot mistake one for the other.
@@ -125,7 +125,7 @@ class Sessions:
         session.name, session.duration_s, session.delete_on_expiry = name, duration_s, delete_on_expiry
         session.deadline_ms = deadline_ms
         if duration_s:
-            self.times.file(session, deadline_ms)
+            self.times.file(session, min(deadline_ms, LAST_MS))
         else:
             self.times.remove(session)
         return session
@@ -196,7 +196,7 @@ class Sessions:
                     continue
                 session.keyspace.clear()
                 session.renew(now_ms)
-            self.times.file(session, session.deadline_ms)
+            self.times.file(session, min(session.deadline_ms, LAST_MS))
         self.end_some(over)
         return bool(self.times.overdue)
 

@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 NEVER: Final = -1
+LAST_MS: Final = (1 << 63) - 1
 _SPARE_SLOTS: Final = 16  # so many more stale slots than good ones do not matter
 
 
@@ -92,7 +93,7 @@ class Timetable:
         slots = self.slots
         while slots:
             if slots[0] in self.due:
-                return (slots[0] + 1) * self.step_ms - 1
+                return min((slots[0] + 1) * self.step_ms - 1, LAST_MS)
             heappop(slots)
         return NEVER
 

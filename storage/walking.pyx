@@ -11,7 +11,7 @@ cdef extern from "Python.h":
         Py_ssize_t mask
         setentry *table
 
-WINDOW = 1 << 16
+WINDOW = 1 << 15
 
 
 def walk(table, Py_ssize_t position, Py_ssize_t count):

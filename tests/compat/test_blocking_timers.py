@@ -82,6 +82,7 @@ def test_many_pauses_have_one_timer(house: Any, wire: Any) -> None:
 def test_a_pause_that_begins_after_another_ends_in_its_own_time(house: Any, wire: Any) -> None:
     wire.line("CLIENT PAUSE 1000")
     wire.line("CLIENT UNPAUSE")
+    house.run_timers()
     wire.line("CLIENT PAUSE 3000")
     assert [delay_s for delay_s, _ in house.timers] == [3]
     house.clock.advance(3000)

@@ -63,6 +63,15 @@ def test_what_is_due_comes_in_time() -> None:
     assert table.next_ms() == 299
 
 
+@pytest.mark.parametrize("step_ms", [1, 1000])
+def test_the_latest_possible_time(step_ms: int) -> None:
+    table = Timetable(step_ms, {})
+    table.file(b"a", (1 << 63) - 1)
+    assert table.next_ms() == (1 << 63) - 1
+    assert table.look(1, (1 << 63) - 1) == []
+    table.check()
+
+
 def test_an_item_that_moves_again_and_again_takes_no_memory() -> None:
     table = Timetable(1, {})
     for number in range(10_000):
