@@ -15,8 +15,8 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.errors import NotAFloat, WrongType
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.numbers import lost_in_reading
 from januskv.storage.lists import texts_of
+from januskv.storage.numbers import lost_in_reading
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.values import kind_of, text_of
 

@@ -1,7 +1,7 @@
 """What the differential programs share: seeds, budgets, connections, and how a program that fails is shortened.
 
-    JANUSKV_FUZZ_SEED     the first program's seed (1); a failure names the seed of its own program
-    JANUSKV_FUZZ_SECONDS  how long each test goes on with further programs (0: only the few of every run)
+JANUSKV_FUZZ_SEED     the first program's seed (1); a failure names the seed of its own program
+JANUSKV_FUZZ_SECONDS  how long each test goes on with further programs (0: only the few of every run)
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ class Writer:
         }[kind]()
 
     def of_lists(self) -> list[Callable[[], Words]]:
-        key, side, maybe = lambda: self.key("l"), lambda: self.chance.choice(["LEFT", "RIGHT"]), self.maybe
+        key, side, maybe = partial(self.key, "l"), lambda: self.chance.choice(["LEFT", "RIGHT"]), self.maybe
         return [
             lambda: ["RPUSH", key(), *self.members()],
             lambda: ["LPUSH", key(), *self.members()],
@@ -130,7 +131,7 @@ class Writer:
         return words
 
     def of_hashes(self) -> list[Callable[[], Words]]:
-        key = lambda: self.key("h")
+        key = partial(self.key, "h")
         return [
             lambda: ["HSET", key(), *[word for name in self.members() for word in (name, self.member())]],
             lambda: ["HSET", key(), *[word for name in self.members() for word in (name, name)]],
@@ -151,7 +152,7 @@ class Writer:
         ]
 
     def of_sets(self) -> list[Callable[[], Words]]:
-        key = lambda: self.key("s")
+        key = partial(self.key, "s")
         return [
             lambda: ["SADD", key(), *self.members()],
             lambda: ["SADD", key(), *self.members()],
@@ -166,13 +167,13 @@ class Writer:
             lambda: ["SINTERCARD", "2", key(), key(), *self.maybe("LIMIT", "5")],
             lambda: ["SMOVE", key(), key(), self.member()],
             lambda: ["SRANDMEMBER", key(), self.chance.choice(["-5", "-600", "1000"])],
-            lambda: ["SPOP", key(), "1000"],
+            lambda: ["SPOP", key(), "100000"],
             lambda: ["SSCAN", key(), "0", "COUNT", "100000"],
             lambda: self.sort(key(), ordered=False),
         ]
 
     def of_sorted_sets(self) -> list[Callable[[], Words]]:
-        key, chance, maybe = lambda: self.key("z"), self.chance, self.maybe
+        key, chance, maybe = partial(self.key, "z"), self.chance, self.maybe
 
         def scored() -> Words:
             same = chance.random() < 0.3
@@ -207,12 +208,24 @@ class Writer:
         ]
 
     def of_strings(self) -> list[Callable[[], Words]]:
-        key, chance = lambda: self.key("t"), self.chance
-        edge = lambda: str(chance.choice([0, 1, 3, 4095, 4096, 4097, 5000, -1, -2, -4097, chance.randrange(-9000, 9000)]))
-        place = lambda: str(chance.choice([0, 1, 4095, 4096, 4097, 9000]))
-        bit = lambda: str(chance.choice([0, 1, 7, 8, 63, 32767, 32768, 40000]))
-        unit = lambda: self.maybe(chance.choice(["BIT", "BYTE"]))
-        text = lambda: self.member() * chance.choice([1, 1, 1, 70, 300])
+        key, chance = partial(self.key, "t"), self.chance
+
+        def edge() -> str:
+            near = [0, 1, 3, 4095, 4096, 4097, 5000, -1, -2, -4097]
+            return str(chance.choice([*near, chance.randrange(-9000, 9000)]))
+
+        def place() -> str:
+            return str(chance.choice([0, 1, 4095, 4096, 4097, 9000]))
+
+        def bit() -> str:
+            return str(chance.choice([0, 1, 7, 8, 63, 32767, 32768, 40000]))
+
+        def unit() -> Words:
+            return self.maybe(chance.choice(["BIT", "BYTE"]))
+
+        def text() -> str:
+            return self.member() * chance.choice([1, 1, 1, 70, 300])
+
         return [
             lambda: ["SET", key(), self.member()],
             lambda: ["SET", key(), text()],
@@ -244,7 +257,7 @@ class Writer:
         ]
 
     def of_streams(self) -> list[Callable[[], Words]]:
-        key, chance = lambda: self.key("x"), self.chance
+        key, chance = partial(self.key, "x"), self.chance
 
         def entry() -> str:
             self.next_id += chance.choice([1, 1, 1, 2])

@@ -42,7 +42,24 @@ def test_same_hits(janus: Any, oracle: Any, seed: int) -> None:
 
 LONGITUDES = ("0", "180", "-180", "179.9999999", "-179.9999999", "1e-9", "90", "-90", "12.5")
 LATITUDES = ("0", "85.05112878", "-85.05112878", "85.0511287", "-85.0511287", "1e-9", "66", "-66.0001", "80.1", "45")
-LENGTHS = ("0", "0.5", "1", "100", "1e4", "5e5", "1e6", "5e6", "2e7", "2.1e7", "1e9", "1e308", "inf", "-1", "nan", "-inf")
+LENGTHS = (
+    "0",
+    "0.5",
+    "1",
+    "100",
+    "1e4",
+    "5e5",
+    "1e6",
+    "5e6",
+    "2e7",
+    "2.1e7",
+    "1e9",
+    "1e308",
+    "inf",
+    "-1",
+    "nan",
+    "-inf",
+)
 SCORES = ("inf", "-inf", "-5", "0", "0.5", "4503599627370496", "18014398509481984", "1e18", "9.3e18", "1e19", "1e300")
 WORDS = ("ASC", "DESC", "WITHDIST", "WITHHASH", "WITHCOORD", "COUNT 3", "COUNT 1", "COUNT 2 ANY", "ASC DESC")
 
@@ -91,9 +108,7 @@ def test_edges_of_the_earth(janus: Any, oracle: Any, encode_command: Callable[..
     for seed in seeds(30):
         chance = chance_of("geo", seed)
         places = [
-            word
-            for number in range(12)
-            for word in (chance.choice(LONGITUDES), chance.choice(LATITUDES), f"m{number}")
+            word for number in range(12) for word in (chance.choice(LONGITUDES), chance.choice(LATITUDES), f"m{number}")
         ]
         odd = [word for number in range(12) for word in (chance.choice(SCORES), f"m{number}")]
         for talker in talkers:

@@ -423,4 +423,6 @@ def test_random_programs(janus: Any, oracle: Any, split_line: Any, encode_comman
         steps = random_steps(chance_of("waiting", seed))
         ours, theirs = (played(server.port, steps, split_line, encode_command) for server in (janus, oracle))
         for name in ours:
-            assert list(map(repr, ours[name])) == list(map(repr, theirs[name])), f"JANUSKV_FUZZ_SEED={seed} {name}\n{steps}"
+            assert list(map(repr, ours[name])) == list(map(repr, theirs[name])), (
+                f"JANUSKV_FUZZ_SEED={seed} {name}\n{steps}"
+            )

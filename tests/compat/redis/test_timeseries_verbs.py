@@ -194,13 +194,51 @@ INTEGERS = [
     ("TS.CREATERULE s t AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
     ("TS.CREATERULE s t AGGREGATION avg 10 {}", "Couldn't parse alignTimestamp"),
 ]
-NO_INTEGERS = ("1_0", "' 1'", "'1 '", "+1", "\u0661", "0x10", "1e1000", "1e2", "1.0", "nan", "inf", "-0", "''", "01", '"1\\x00"', "9223372036854775808")
+NO_INTEGERS = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "1e2",
+    "1.0",
+    "nan",
+    "inf",
+    "-0",
+    "''",
+    "01",
+    '"1\\x00"',
+    "9223372036854775808",
+)
 VALUES = [
     ("TS.ADD s 100 {}", "invalid value"),
     ("TS.MADD s 100 {}", "invalid value"),
     ("TS.MADD s 100 1 s 101 {} s 102 3", "invalid value"),
 ]
-NO_VALUES = ("1_0", "' 1'", "'1 '", "+1", "\u0661", "0x10", "1e1000", "-1e400", "inf", "-inf", "infinity", ".5", "1.", "-.5", "01", "1e", "--1", "1-", "''", '"1\\x00"')
+NO_VALUES = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "-1e400",
+    "inf",
+    "-inf",
+    "infinity",
+    ".5",
+    "1.",
+    "-.5",
+    "01",
+    "1e",
+    "--1",
+    "1-",
+    "''",
+    '"1\\x00"',
+)
 DOUBLES = [
     ("TS.INCRBY n {}", "invalid increase/decrease value"),
     ("TS.DECRBY n {}", "invalid increase/decrease value"),
@@ -224,7 +262,9 @@ def test_numbers_are_read_strictly(series: Any, command: str, text: str) -> None
     assert (reply == error) or (error in reply and command.startswith("TS.MADD"))
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e2", "100"), ("-0.5E-1", "-0.05"), ("nan", "nan"), ("-0", "-0"), ("1e-400", "0")])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e2", "100"), ("-0.5E-1", "-0.05"), ("nan", "nan"), ("-0", "-0"), ("1e-400", "0")]
+)
 def test_values_that_are_numbers(series: Any, text: str, value: str) -> None:
     series.line(f"TS.ADD s 100 {text}")
     series.line(f"TS.MADD s 101 {text} s 102 {text}")
