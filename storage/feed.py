@@ -29,10 +29,9 @@ class Feed:
     def __init__(self) -> None:
         self.changes: int = 0
         self.listeners: list[Listener] = []
-        self.asked: dict[
-            str, frozenset[str]
-        ] = {}  # who wants which of the events that change nothing ("keymiss", "new")
-        self.wanted: frozenset[str] = frozenset()  # those that anybody wants: they are published
+        # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
+        self.asked: dict[str, frozenset[str]] = {}
+        self.wanted: frozenset[str] = frozenset()
 
     def subscribe(self, listener: Listener) -> None:
         """Call the listener for every change from now on; a second subscription changes nothing."""

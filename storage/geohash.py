@@ -145,7 +145,9 @@ class Shape:
 
     def cells(self) -> list[tuple[int, int]]:
         """Ranges of numbers, without their ends, that hold all places of the shape: of a cell and its neighbours."""
-        reach = self.radius if self.radius is not None else sqrt((self.width / 2) ** 2 + (self.height / 2) ** 2)
+        half_width, half_height = self.width / 2, self.height / 2  # multiplied, since a power of a huge one is an error
+        corner = sqrt(half_width * half_width + half_height * half_height)
+        reach = corner if self.radius is None else self.radius
         bounds = self.bounds()
         step = _step_for(reach, self.centre.latitude)
         cell = encode(self.centre, step)

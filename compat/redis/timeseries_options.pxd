@@ -1,6 +1,6 @@
 cimport cython
 
-cpdef number_of(bytes text, object error)
+cpdef number_of(bytes text, object error, object negative=*)
 
 @cython.locals(size=Py_ssize_t, begin=Py_ssize_t, at=Py_ssize_t)
 cpdef bint is_decimal(bytes text) except -1

@@ -20,6 +20,8 @@ from januskv.storage.samples import MOST_TIME, POLICIES
 from .args import Args, parse_float, parse_int
 
 _MOST_REGEX_BYTES = 1 << 20
+_CHUNK_SIZES = "CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]"
+_NEGATIVE_IGNORE = "IGNORE arguments cannot be negative"
 
 FUNCTION_NAMES = {name.lower().encode(): name for name in NAMES}
 
@@ -29,8 +31,8 @@ def bad(text: str) -> RespError:
     return RespError(f"ERR TSDB: {text}")
 
 
-def number_of(text: bytes, error: str) -> int:
-    """An integer that is not negative. Raises RespError."""
+def number_of(text: bytes, error: str, negative: str = "") -> int:
+    """An integer that is not negative; ``negative`` is the error for one that is, if it has its own. Raises RespError."""
     if len(text) < 19 and text.isdigit() and text[0] != 48:
         return int(text)
     try:
@@ -38,7 +40,7 @@ def number_of(text: bytes, error: str) -> int:
     except NotAnInteger:
         raise bad(error) from None
     if number < 0:
-        raise bad(error)
+        raise bad(negative or error)
     return number
 
 
@@ -89,7 +91,9 @@ def double_of(text: bytes, error: str) -> float:
 
 def time_of(text: bytes, now_ms: int) -> int:
     """A sample's time in ms; ``*`` is now. Raises RespError."""
-    return now_ms if text == b"*" else number_of(text, "invalid timestamp")
+    if text == b"*":
+        return now_ms
+    return number_of(text, "invalid timestamp", "invalid timestamp, must be a nonnegative integer")
 
 
 def value_after(args: Args, error: str) -> bytes:
@@ -157,9 +161,9 @@ def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplic
         if word == b"RETENTION":
             found.retention_ms = number_of(value_after(args, "Couldn't parse RETENTION"), "Couldn't parse RETENTION")
         elif word == b"CHUNK_SIZE":
-            size = number_of(value_after(args, "Couldn't parse CHUNK_SIZE"), "Couldn't parse CHUNK_SIZE")
+            size = number_of(value_after(args, "Couldn't parse CHUNK_SIZE"), "Couldn't parse CHUNK_SIZE", _CHUNK_SIZES)
             if size % 8 or not 48 <= size <= 1048576:
-                raise bad("CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
+                raise bad(_CHUNK_SIZES)
             found.chunk_bytes = size
         elif word == b"ENCODING":
             encoding = value_after(args, "Couldn't parse ENCODING").upper()
@@ -176,10 +180,10 @@ def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplic
         elif word == b"IGNORE":
             if args.left() < 2:
                 raise bad("Couldn't parse IGNORE")
-            least_ms = number_of(args.take(), "Couldn't parse IGNORE")
+            least_ms = number_of(args.take(), "Couldn't parse IGNORE", _NEGATIVE_IGNORE)
             least_value = double_of(args.take(), "Couldn't parse IGNORE")
             if least_value < 0:
-                raise bad("Couldn't parse IGNORE")
+                raise bad(_NEGATIVE_IGNORE)
             found.ignore = (least_ms, least_value)
         elif word == b"TIMESTAMP" and timestamp:
             found.time_ms = time_of(value_after(args, "invalid timestamp"), now_ms)
@@ -300,7 +304,8 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
         if word == b"LATEST":
             query.latest = True
         elif word == b"COUNT":
-            chosen.count = number_of(value_after(args, "Couldn't parse COUNT"), "Couldn't parse COUNT")
+            count = value_after(args, "Couldn't parse COUNT")
+            chosen.count = number_of(count, "Couldn't parse COUNT", "Invalid COUNT value")
         elif word == b"FILTER_BY_TS":
             times = []
             while args.more() and args.peek() not in _WORDS:

@@ -85,7 +85,7 @@ REFUSALS = [
     ("a string", "TS.GET str", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a series as a string", "GET s", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a bad time", "TS.ADD s x 1", "ERR TSDB: invalid timestamp"),
-    ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp"),
+    ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp, must be a nonnegative integer"),
     ("a bad value", "TS.ADD s 60 x", "ERR TSDB: invalid value"),
     ("a duplicate", "TS.ADD s 50 1", "ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode"),
     ("a bad range", "TS.RANGE s x +", "ERR TSDB: wrong fromTimestamp"),
@@ -235,3 +235,134 @@ def test_functions_are_limited(wide: Any) -> None:
     assert wide("TS.RANGE", "a", "-", "+", "AGGREGATION", ",".join(["sum"] * 100), 10) == ErrorReply(
         "ERR TSDB: Unknown aggregation type"
     )
+
+
+# The command lines in which a number may stand, with what is told of one that is none. Those of RedisTimeSeries 1.12.9,
+# as far as they are recorded; it reads the beginning of 1_0 and 0x10 as a value and passes over the rest.
+INTEGERS = [
+    ("TS.ADD s {} 1", "invalid timestamp"),
+    ("TS.MADD s 100 1 s {} 1", "invalid timestamp"),
+    ("TS.INCRBY s 1 TIMESTAMP {}", "invalid timestamp"),
+    ("TS.CREATE n RETENTION {}", "Couldn't parse RETENTION"),
+    ("TS.CREATE n CHUNK_SIZE {}", "Couldn't parse CHUNK_SIZE"),
+    ("TS.CREATE n IGNORE {} 1", "Couldn't parse IGNORE"),
+    ("TS.ALTER s RETENTION {}", "Couldn't parse RETENTION"),
+    ("TS.DEL s {} 100", "wrong fromTimestamp"),
+    ("TS.DEL s 100 {}", "wrong toTimestamp"),
+    ("TS.RANGE s {} +", "wrong fromTimestamp"),
+    ("TS.REVRANGE s - {}", "wrong toTimestamp"),
+    ("TS.MRANGE - {} FILTER host=a", "wrong toTimestamp"),
+    ("TS.RANGE s - + COUNT {}", "Couldn't parse COUNT"),
+    ("TS.RANGE s - + FILTER_BY_TS 10 {}", "Couldn't parse FILTER_BY_TS"),
+    ("TS.RANGE s - + AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
+    ("TS.RANGE s - + ALIGN {} AGGREGATION avg 10", "unknown ALIGN parameter"),
+    ("TS.CREATERULE s t AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
+    ("TS.CREATERULE s t AGGREGATION avg 10 {}", "Couldn't parse alignTimestamp"),
+]
+NO_INTEGERS = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "1e2",
+    "1.0",
+    "nan",
+    "inf",
+    "-0",
+    "''",
+    "01",
+    '"1\\x00"',
+    "9223372036854775808",
+)
+VALUES = [
+    ("TS.ADD s 100 {}", "invalid value"),
+    ("TS.MADD s 100 {}", "invalid value"),
+    ("TS.MADD s 100 1 s 101 {} s 102 3", "invalid value"),
+]
+NO_VALUES = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "-1e400",
+    "inf",
+    "-inf",
+    "infinity",
+    ".5",
+    "1.",
+    "-.5",
+    "01",
+    "1e",
+    "--1",
+    "1-",
+    "''",
+    '"1\\x00"',
+)
+DOUBLES = [
+    ("TS.INCRBY n {}", "invalid increase/decrease value"),
+    ("TS.DECRBY n {}", "invalid increase/decrease value"),
+    ("TS.CREATE n IGNORE 1 {}", "Couldn't parse IGNORE"),
+    ("TS.RANGE s - + FILTER_BY_VALUE {} 5", "Couldn't parse MIN"),
+    ("TS.RANGE s - + FILTER_BY_VALUE 5 {}", "Couldn't parse MAX"),
+]
+NO_DOUBLES = ("1_0", "' 1'", "'1 '", "\u0661", "1e1000", "nan", "1e", "--1", "''", '"1\\x00"')
+ODD = [
+    (line.format(odd), text)
+    for lines, numbers in ((INTEGERS, NO_INTEGERS), (VALUES, NO_VALUES), (DOUBLES, NO_DOUBLES))
+    for line, text in lines
+    for odd in numbers
+]
+
+
+@pytest.mark.parametrize(("command", "text"), ODD)
+def test_numbers_are_read_strictly(series: Any, command: str, text: str) -> None:
+    error = ErrorReply(f"ERR TSDB: {text}")
+    reply = series.line(command)
+    assert (reply == error) or (error in reply and command.startswith("TS.MADD"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e2", "100"), ("-0.5E-1", "-0.05"), ("nan", "nan"), ("-0", "-0"), ("1e-400", "0")]
+)
+def test_values_that_are_numbers(series: Any, text: str, value: str) -> None:
+    series.line(f"TS.ADD s 100 {text}")
+    series.line(f"TS.MADD s 101 {text} s 102 {text}")
+    assert [reply[1] for reply in series.line("TS.RANGE s 100 102")] == [Simple(value.encode())] * 3
+
+
+LAST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        (f"AGGREGATION sum {LAST} BUCKETTIMESTAMP high", [LAST, LAST]),
+        (f"AGGREGATION sum {LAST} BUCKETTIMESTAMP mid", [LAST // 2, LAST]),
+        (f"AGGREGATION sum {LAST - 1} BUCKETTIMESTAMP +", [LAST - 1, LAST]),
+        (f"AGGREGATION sum {2**62} BUCKETTIMESTAMP ~", [2**61, 2**62 + 2**61]),
+        (f"ALIGN {LAST} AGGREGATION sum {LAST}", [0, LAST]),
+        (f"ALIGN {2**62} AGGREGATION sum {2**62 + 1} EMPTY", [0, 2**62]),
+        (f"ALIGN 1 AGGREGATION twa {2**62} EMPTY BUCKETTIMESTAMP high", [2**62 + 1, LAST]),
+        ("AGGREGATION last 10 BUCKETTIMESTAMP high", [10, LAST]),
+    ],
+)
+def test_buckets_near_the_last_time(wire: Any, line: str, times: list[int]) -> None:
+    wire.line("TS.ADD s 5 1 LABELS l x")
+    wire.line(f"TS.ADD s {LAST} 2")
+    assert [reply[0] for reply in wire.line(f"TS.RANGE s - + {line}")] == times
+    assert [reply[0] for reply in wire.line(f"TS.MREVRANGE - + {line} FILTER l=x")[0][2]] == times[::-1]
+
+
+def test_rules_with_the_longest_bucket(wire: Any) -> None:
+    for name in "ab":
+        wire.line(f"TS.CREATE {name}")
+    wire.line(f"TS.CREATERULE a b AGGREGATION twa {LAST} 7")
+    wire.line(f"TS.MADD a 3 1 a 9 2 a {LAST} 3")
+    assert [reply[0] for reply in wire.line("TS.RANGE b - + LATEST")] == [0, 7]
+    assert wire.line("TS.DEL a 3 9") == 2
