@@ -1,5 +1,8 @@
+from januskv.storage.reclaiming cimport Reclaimer
+
 cdef class Feed:
     cdef public long long changes
     cdef public list listeners
     cdef public set wanted
+    cdef public Reclaimer reclaimer
     cpdef publish(self, object keyspace, str event, bytes key, tuple detail)

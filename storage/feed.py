@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .reclaiming import Reclaimer
+
 if TYPE_CHECKING:
     from .keyspace import Keyspace
 
@@ -21,14 +23,16 @@ Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
 class Feed:
     """Counts changes and hands them to listeners, in the order in which they subscribed.
 
-    ``changes`` counts since start and never goes back; a listener must not raise.
+    ``changes`` counts since start and never goes back; a listener must not raise. ``reclaimer`` takes the big values
+    that changes leave behind.
     """
 
-    __slots__ = ("changes", "listeners", "wanted")
+    __slots__ = ("changes", "listeners", "reclaimer", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
         self.listeners: list[Listener] = []
+        self.reclaimer: Reclaimer = Reclaimer()
         self.wanted: set[str] = set()  # of the events that change nothing ("keymiss", "new"): those to publish
 
     def subscribe(self, listener: Listener) -> None:

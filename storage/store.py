@@ -13,6 +13,9 @@ from .sessions import Sessions
 # Sessions are looked at this often, so one may outlive its deadline by as much (as NemesisDB).
 SWEEP_MS = 5_000
 _EXPIRY_SLICE = 64
+# Freeing goes on this long at a time for each value that waits, within what others may have to wait.
+_FREEING_S = 0.002
+_MOST_FREEING_S = 0.008
 
 
 class Store:
@@ -39,8 +42,13 @@ class Store:
         for keyspace in self.databases:
             keyspace.clear()
 
+    def free_some(self) -> bool:
+        """Do a slice of the freeing of big values that are no longer there; True if some is left."""
+        reclaimer = self.feed.reclaimer
+        return reclaimer.go_on(min(_FREEING_S * reclaimer.pending, _MOST_FREEING_S))
+
     def tend(self, budget_s: float = 0.001) -> bool:
-        """Do a slice of the work that time brings: expired keys and sessions. True if some is left.
+        """Do a slice of the work that is due: big values to free, expired keys and sessions. True if some is left.
 
         Call it ten times a second, or again soon while it gives True.
         """
@@ -50,8 +58,9 @@ class Store:
             self.sessions.sweep()
             for keyspace in self.keyspaces():
                 keyspace.scans.drop_idle(now_ms)
+        freeing = self.free_some()
         if not self.active_expiry:
-            return False
+            return freeing
         deadline = time.perf_counter() + budget_s
         for keyspace in self.keyspaces():
             if keyspace.field_due:
@@ -61,4 +70,4 @@ class Store:
             waiting = [keyspace for keyspace in waiting if keyspace.expire_some(_EXPIRY_SLICE)]
             if time.perf_counter() > deadline:
                 break
-        return bool(waiting)
+        return freeing or bool(waiting)
