@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from .reclaiming import Reclaimer
+
 if TYPE_CHECKING:
     from .keyspace import Keyspace
 
@@ -21,10 +23,11 @@ Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
 class Feed:
     """Counts changes and hands them to listeners, in the order in which they subscribed.
 
-    ``changes`` counts since start and never goes back; a listener must not raise.
+    ``changes`` counts since start and never goes back; a listener must not raise. ``reclaimer`` takes the big values
+    that changes leave behind.
     """
 
-    __slots__ = ("asked", "changes", "listeners", "wanted")
+    __slots__ = ("asked", "changes", "listeners", "reclaimer", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
@@ -32,6 +35,7 @@ class Feed:
         # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
         self.asked: dict[str, frozenset[str]] = {}
         self.wanted: frozenset[str] = frozenset()
+        self.reclaimer: Reclaimer = Reclaimer()
 
     def subscribe(self, listener: Listener) -> None:
         """Call the listener for every change from now on; a second subscription changes nothing."""

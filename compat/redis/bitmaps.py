@@ -12,7 +12,7 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.bits import combine, count, find, get_field, set_field
 from januskv.storage.errors import NotAnInteger
-from januskv.storage.long_strings import edited, write
+from januskv.storage.long_strings import LongString, edited
 
 from .args import SYNTAX_ERROR, Args, parse_int
 from .strings import data_of, editable, old_text
@@ -23,7 +23,7 @@ _WRITE = Flag.WRITE | Flag.DENYOOM
 _BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 
 
-def read_text(ctx: Context, name: bytes) -> bytes | bytearray:
+def read_text(ctx: Context, name: bytes) -> bytes | LongString:
     """The bytes of a key for a reading verb, to be read at once; b"" if absent. Raises WrongType."""
     value = ctx.keyspace.read(name)
     return b"" if value is None else data_of(value)
@@ -60,7 +60,7 @@ def setbit(ctx: Context, argv: list[bytes]) -> Reply:
     old = bool(byte < len(data) and data[byte] & mask)
     if byte >= len(data) or old != bit:
         held = data[byte] if byte < len(data) else 0
-        write(data, byte, bytes((held & ~mask | (mask if bit else 0),)))
+        data.write(byte, bytes((held & ~mask | (mask if bit else 0),)))
         edited(ctx.keyspace, argv[1], data, [(byte, byte + 1)], "setbit")
     return int(old)
 
@@ -265,18 +265,18 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
             replies.append(None)
             continue
         replies.append(old if step.verb == b"SET" else new)
-        assert isinstance(data, bytearray)
+        assert isinstance(data, LongString)
         size = len(data)
         set_field(data, step.offset, step.width, new)
         if new != old or len(data) != size:
             parts.append((step.offset >> 3, (step.offset + step.width + 7) >> 3))
     size = max([(step.offset + step.width + 7) >> 3 for step in steps if step.verb != b"GET"], default=0)
     if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
-        assert isinstance(data, bytearray)
-        data.extend(bytes(size - len(data)))
+        assert isinstance(data, LongString)
+        data.write(size, b"")
         parts.append((size - 1, size))
     if parts:
-        assert isinstance(data, bytearray)
+        assert isinstance(data, LongString)
         edited(ctx.keyspace, argv[1], data, parts, "setbit")
     return replies
 

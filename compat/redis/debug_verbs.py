@@ -209,7 +209,7 @@ def canonical(value: Any) -> bytes:
     elif isinstance(value, list | tuple | LongList):
         kind, parts = b"array", [canonical(item) for item in value]
     elif isinstance(value, LongString):
-        kind, parts = b"text", [bytes(value.data)]
+        kind, parts = b"text", [value.text()]
     elif isinstance(value, str | bytes):
         kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
     elif value is None or value is NULL:

@@ -53,7 +53,7 @@ def _replace(ctx: Context, name: bytes, old: bytes, new: bytes) -> None:
         ctx.keyspace.replace(name, new, "pfadd")
         return
     data = editable(ctx, name)
-    data[:] = new
+    data.write(0, new)
     edited(ctx.keyspace, name, data, parts, "pfadd")
 
 

@@ -140,7 +140,9 @@ def memory_section(server: Server) -> Fields:
         "mem_clients_normal": clients,
         **zeros("mem_cluster_links", "mem_aof_buffer"),
         "mem_allocator": "pymalloc",
-        **zeros("active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"),
+        **zeros("active_defrag_running"),
+        "lazyfree_pending_objects": server.store.feed.reclaimer.pending,
+        "lazyfreed_objects": server.store.feed.reclaimer.freed,
     }
 
 

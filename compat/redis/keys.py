@@ -305,7 +305,7 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
     if value is None or target.get(name) is not None:
         return 0
     deadline = source.deadline_of(name)
-    source.forget(name)
+    source.detach(name)
     target.restore(name, value, deadline)
     source.changed("move_from", name, (target,))
     target.changed("move_to", name, (source,))

@@ -160,6 +160,7 @@ class App:
         if recovery.total_bytes >= _LONG_LOAD_BYTES:
             log.log(NOTICE, "loading %s, %.0f MB", self.config.dir, recovery.total_bytes / 1e6)
         while not self.ending and not recovery.go_on(_LOAD_SLICE_S):
+            self.server.store.free_some()
             await asyncio.sleep(0)
             if time.monotonic() - told >= 1:
                 told = time.monotonic()

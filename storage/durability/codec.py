@@ -70,7 +70,7 @@ def _modules() -> Iterator[Any]:
 def _extend(value: Any) -> Any:
     kind = type(value)
     if kind is LongString:
-        return bytes(value.data)
+        return value.text()
     if kind is tuple:
         return msgpack.ExtType(TUPLE, pack(list(value)))
     if kind is int:

@@ -251,6 +251,9 @@ class TestSeries:
         kind = "ts-events"
         is_series = True
 
+        def __len__(self) -> int:
+            return 1
+
         def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
             pass
 
