@@ -104,7 +104,7 @@ def pfcount(ctx: Context, argv: list[bytes]) -> Reply:
     number = count_of(held)
     if stored_estimate(held) is None and not ctx.server.write_fault:
         data = editable(ctx, argv[1])
-        data[:HEADER] = with_estimate(held, number)
+        data.write(0, with_estimate(held, number))
         edited(ctx.keyspace, argv[1], data, [(0, HEADER)], "pfcount")
     return number
 

@@ -425,7 +425,7 @@ class ManyPop:
             args.end()
 
 
-def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Reply]:
+def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Any]:
     """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)

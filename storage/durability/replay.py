@@ -138,7 +138,7 @@ def put_operation(
     kind = type(value)
     if kind is not LongString and (kind is not bytes or len(value) < BIG_BYTES):  # type: ignore[arg-type]
         return (pack(["put", place, key, value, deadline_ms]),)
-    data = bytes(value.data) if isinstance(value, LongString) else value
+    data = value.text() if isinstance(value, LongString) else value
     assert isinstance(data, bytes)
     # An array of five, of which the fourth is a binary with a length of 32 bits.
     head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
