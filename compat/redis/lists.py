@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
