@@ -134,7 +134,9 @@ def test_random_streams() -> None:
         for _ in range(rng.randint(1, 5)):
             text = rng.random() < 0.5
             size = rng.choice((0, 1, 5, 125, 126, 1000, 70_000))
-            whole = ("aä東🎈" * size).encode()[: size * 2].decode(errors="ignore").encode() if text else rng.randbytes(size)
+            whole = (
+                ("aä東🎈" * size).encode()[: size * 2].decode(errors="ignore").encode() if text else rng.randbytes(size)
+            )
             ends = sorted(rng.randint(0, len(whole)) for _ in range(rng.randint(0, 3)))
             parts = [whole[start:end] for start, end in zip([0, *ends], [*ends, len(whole)], strict=True)]
             for i, part in enumerate(parts):
@@ -165,7 +167,9 @@ def test_payload_and_mask() -> None:
     assert (payload.size, payload.take()) == (1000, data)
 
 
-@pytest.mark.parametrize("data", [b"", b"a" * 100, "ä".encode() * 50, b"a" * 31 + b"\xff", b"\x80", b"a" * 17 + b"\xc3"])
+@pytest.mark.parametrize(
+    "data", [b"", b"a" * 100, "ä".encode() * 50, b"a" * 31 + b"\xff", b"\x80", b"a" * 17 + b"\xc3"]
+)
 def test_utf8(data: bytes) -> None:
     assert is_utf8(data) == (data.decode(errors="replace").encode() == data)
 
