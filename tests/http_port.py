@@ -33,6 +33,7 @@ class HttpTransport(FakeTransport):
         super().__init__(peer)
         self.protocol: Any = None
         self.lost = False
+        self.paused = False  # writing
 
     def is_closing(self) -> bool:
         return self.closed
@@ -74,7 +75,8 @@ class Visitor:
         self.transport.written = b""
         if not self.transport.closed:
             self.transport.protocol.data_received(data)
-        self.port.settle()
+        if getattr(self.transport.protocol, "pages", None) is not None:
+            self.port.settle()
         return self.transport.written
 
     def status(self, data: bytes) -> int:

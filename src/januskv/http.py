@@ -183,6 +183,8 @@ class HttpConnection(asyncio.Protocol):
         self.head.clear()
         self.pages = self.listener.http_protocol(self)
         self.pages.connection_made(self.transport)
+        if self.unread_since_s is not None:
+            self.pages.pause_writing()
         self.pages.data_received(data)
 
     def to_websocket(self, upgrade: UpgradeRequest, rest: bytes) -> None:
