@@ -313,7 +313,10 @@ class Recovery:
             reason = f"it begins with record {segment.first_seq}, and {found.next_seq} has to follow"
             raise Damaged(segment.path, 0, reason)
         is_last = segment.path == self.directory.at(self.manifest.segments[-1])
-        for each in segment.records(open_ended=is_last):
+        for each in segment.records_in_steps(open_ended=is_last):
+            if each is None:
+                yield
+                continue
             yield from _redo(self.store, segment, each)
             found.records += 1
             found.next_seq = each.seq + 1
@@ -322,7 +325,10 @@ class Recovery:
 
     def _base(self, base: RecordFile) -> Iterator[None]:
         ended = False
-        for each in base.records(open_ended=False):
+        for each in base.records_in_steps(open_ended=False):
+            if each is None:
+                yield
+                continue
             if ended:
                 raise Damaged(base.path, each.end, "records follow the last one")
             if each.kind == CHANGES:

@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, NamedTuple, Protocol
 
 import google_crc32c
@@ -102,7 +103,7 @@ def record_pieces(kind: int, seq: int, payload: Sequence[bytes]) -> list[bytes]:
     return [b"".join((length, _CRC.pack(crc), middle)), *payload]
 
 
-# A file is read in windows of this size, or of one record if that is longer.
+# A file is read in windows of this size, and longer records in pieces of it.
 _WINDOW_BYTES = 4 << 20
 
 
@@ -162,14 +163,18 @@ class RecordFile:
         With ``open_ended`` an unfinished last record and zeros behind the last one are no damage; ``torn``
         then tells what there was. A part is given only if the records that it counts with are whole.
         """
+        return filter(None, self.records_in_steps(open_ended=open_ended))
+
+    def records_in_steps(self, *, open_ended: bool) -> Iterator[Record | None]:
+        """What ``records`` gives, and None between the pieces in which long records are read. Raises Damaged."""
         seq = self.first_seq
         window = _Window(self.data, self.end)
         whole_to = 0  # the parts up to this offset belong to changes that are whole
         while self.end < len(self.data):
-            found = window.record(self.end, seq)
+            found = yield from window.record(self.end, seq)
             at, number = self.end, seq
             if isinstance(found, Record) and found.kind == PART and found.end > whole_to:
-                last, at, number = self._last_of(found)
+                last, at, number = yield from self._last_of(found)
                 if isinstance(last, Record):
                     whole_to = last.end
                 else:
@@ -187,14 +192,14 @@ class RecordFile:
             self._end_with(reason, at, number)
             return
 
-    def _last_of(self, part: Record) -> tuple[Record | int | str, int, int]:
+    def _last_of(self, part: Record) -> Generator[None, None, tuple[Record | int | str, int, int]]:
         """The record that ends the changes to which a part belongs, or why there is none; with its offset and number."""
         window = _Window(self.data, part.end)
         found: Record | int | str = part
         at, number = part.end, part.seq + 1
         while isinstance(found, Record) and found.kind == PART:
             at, number = found.end, found.seq + 1
-            found = window.record(at, number)
+            found = yield from window.record(at, number)
         return found, at, number
 
     def _end_with(self, reason: str, at: int, seq: int) -> None:
@@ -239,15 +244,36 @@ class _Window:
         self.start = start
         self.held = data[start : start + _WINDOW_BYTES]
 
-    def record(self, offset: int, seq: int) -> Record | int | str:
+    def record(self, offset: int, seq: int) -> Generator[None, None, Record | int | str]:
         """The record at an offset; the bytes that it needs if the file has fewer; or why there is none."""
         found = _read(self.held, self.start, offset, seq)
         for _ in range(2):  # the window ends within it, perhaps before its length, which then is more than a window
-            if isinstance(found, int) and offset + found <= len(self.data):
+            if not isinstance(found, int) or offset + found > len(self.data):
+                break
+            if found > _WINDOW_BYTES:
+                found = yield from self._long_record(offset, offset + found, seq)
+            else:
                 self.start = offset
-                self.held = self.data[offset : offset + max(found, _WINDOW_BYTES)]
+                self.held = self.data[offset : offset + _WINDOW_BYTES]
                 found = _read(self.held, offset, offset, seq)
         return found
+
+    def _long_record(self, offset: int, end: int, seq: int) -> Generator[None, None, Record | int | str]:
+        """The record from an offset to another, read in pieces; what ``_read`` gives."""
+        head = self.data[offset : offset + RECORD_BYTES]
+        if len(head) < RECORD_BYTES:
+            return RECORD_BYTES
+        _, crc, kind, held_seq = _RECORD.unpack(head)
+        held_crc = google_crc32c.extend(google_crc32c.value(head[:4]), head[8:])
+        payload = BytesIO()  # takes the pieces and gives them as one without another copy
+        for at in range(offset + RECORD_BYTES, end, _WINDOW_BYTES):
+            piece = self.data[at : min(at + _WINDOW_BYTES, end)]
+            held_crc = google_crc32c.extend(held_crc, piece)
+            payload.write(piece)
+            yield
+        if offset + RECORD_BYTES + payload.tell() < end:  # the file has become shorter
+            return end - offset
+        return _checked(crc == held_crc, kind, held_seq, seq, payload.getvalue(), end)
 
 
 def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | str:
@@ -262,11 +288,17 @@ def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | st
     end = at + RECORD_BYTES + length
     if end > len(window):
         return RECORD_BYTES + int(length)
-    if not _is_whole(window, at, end, crc):
+    whole = _is_whole(window, at, end, crc)
+    return _checked(whole, kind, held_seq, seq, window[at + RECORD_BYTES : end], start + end)
+
+
+def _checked(whole: bool, kind: int, held_seq: int, seq: int, payload: bytes, end: int) -> Record | str:
+    """A record, or why it is none."""
+    if not whole:
         return "a record with a wrong checksum"
     if held_seq != seq:
         return f"the record number {held_seq} where {seq} has to be"
-    return Record(kind, held_seq, window[at + RECORD_BYTES : end], start + end)
+    return Record(kind, held_seq, payload, end)
 
 
 def _is_whole(data: bytes, at: int, end: int, crc: int) -> bool:
