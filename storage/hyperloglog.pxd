@@ -11,6 +11,9 @@ cdef _join(bytearray data, Py_ssize_t at)
 @cython.locals(at=Py_ssize_t, shift=int, both=int)
 cdef bint _raise_dense(bytearray data, Py_ssize_t register, int value) except -1
 
+@cython.locals(at=Py_ssize_t, shift=int)
+cdef int _dense_register(bytes data, Py_ssize_t register) except -1
+
 cdef class Raising:
     cdef public bytearray data
     cdef public Py_ssize_t most_bytes, begin, first, after

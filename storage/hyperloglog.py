@@ -167,9 +167,11 @@ def merged(parts: Iterable[bytes]) -> Registers:
 # ---------------------------------------------------------------- adding
 
 
-def stale(data: bytes | bytearray) -> bytes:
+def stale(data: bytes) -> bytes:
     """A HyperLogLog whose estimate is marked as stale."""
-    return bytes(data[: HEADER - 1]) + bytes((data[HEADER - 1] | 0x80,)) + bytes(data[HEADER:])
+    marked = bytearray(data)
+    marked[HEADER - 1] |= 0x80
+    return bytes(marked)
 
 
 class Raising:
@@ -246,6 +248,11 @@ class Raising:
         _join(data, before if before >= 0 else HEADER)
         return True
 
+    def marked(self) -> bytes:
+        """The bytes, with the estimate marked as stale."""
+        self.data[HEADER - 1] |= 0x80
+        return bytes(self.data)
+
     def to_dense(self) -> None:
         """Turn the sparse form into the dense one; the header stays. Raises CorruptHyperLogLog."""
         if self.sparse:
@@ -290,11 +297,21 @@ def _raise_dense(data: bytearray, register: int, value: int) -> bool:
 
 def add(data: bytes, elements: list[bytes], most_bytes: int) -> bytes | None:
     """The HyperLogLog with some more elements; None if that changes nothing. Raises NotHyperLogLog, CorruptHyperLogLog."""
-    raising, changed = Raising(data, most_bytes), False
+    raising = Raising(data, most_bytes) if is_sparse(data) else None
+    changed = False
     for element in elements:
         register, value = place_of(element)
+        if raising is None:  # a dense one is long: it is copied only if something changes
+            if _dense_register(data, register) >= value:
+                continue
+            raising = Raising(data, most_bytes)
         changed = raising.raise_to(register, value) or changed
-    return stale(raising.data) if changed else None
+    return raising.marked() if raising is not None and changed else None
+
+
+def _dense_register(data: bytes, register: int) -> int:
+    at, shift = HEADER + (register * 6 >> 3), register * 6 & 7
+    return (data[at] | (data[at + 1] << 8 if at + 1 < len(data) else 0)) >> shift & 63
 
 
 def merge(target: bytes, others: Iterable[bytes], most_bytes: int) -> bytes:
@@ -310,7 +327,7 @@ def merge(target: bytes, others: Iterable[bytes], most_bytes: int) -> bytes:
         if not raising.sparse:
             return stale(dense(registers, bytes(raising.data)))
         raising.raise_to(register, int(registers[register]))
-    return stale(raising.data)
+    return raising.marked()
 
 
 def with_estimate(data: bytes, number: int) -> bytes:

@@ -60,8 +60,11 @@ def read_terminated(text: bytes) -> float:
 
     A number that is too big is infinite, one that is too small or not there is zero. Raises NotAFloat.
     """
-    shown = text.partition(b"\0")[0]
-    return _double(shown.lstrip(_BLANKS)) if shown else 0.0
+    try:
+        return _double(text)
+    except NotAFloat:
+        shown = text.partition(b"\0")[0]
+        return _double(shown.lstrip(_BLANKS)) if shown else 0.0
 
 
 _BLANKS = b" \t\n\v\f\r"
