@@ -53,9 +53,7 @@ class Items(Protocol):
     def __getitem__(self, part: slice, /) -> list[Any]: ...
 
 
-def items_in_slices(
-    ctx: Context, items: Items, head: bytes, shape: Callable[[list[Any]], Any] = _as_they_are
-) -> Reply:
+def items_in_slices(ctx: Context, items: Items, head: bytes, shape: Callable[[list[Any]], Any] = _as_they_are) -> Reply:
     """Answer with a collection of many items, encoded some at a time. ``head`` is what the reply begins with.
 
     ``shape`` makes an array, or for pairs a map or an array, of some of the items.

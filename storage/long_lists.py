@@ -218,9 +218,7 @@ class LongList:
             if isinstance(block, Texts):
                 found = block.places_of(wanted, first, end)
             else:
-                found = [
-                    at for at in range(first, end) if (each := block[at]) == wanted or text_of(each) == wanted
-                ]
+                found = [at for at in range(first, end) if (each := block[at]) == wanted or text_of(each) == wanted]
             for at in reversed(found) if backwards else found:
                 yield before + at - first
             if not backwards:

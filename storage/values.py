@@ -173,5 +173,5 @@ def text_of(value: Any) -> bytes:
     if value is NULL:
         return b"null"
     if kind is LongString:
-        return value.text()
+        return value.text()  # type: ignore[no-any-return]
     return orjson.dumps(value)

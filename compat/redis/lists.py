@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
@@ -425,7 +426,7 @@ class ManyPop:
             args.end()
 
 
-def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Reply]:
+def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Any]:
     """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)
