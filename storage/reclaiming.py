@@ -115,7 +115,7 @@ class Reclaimer:
             if isinstance(thing, type):
                 continue
             if sys.getrefcount(thing) > _OURS:
-                if gc.is_tracked(thing) and hasattr(thing, "__len__") and is_big(thing):
+                if not isinstance(thing, bytes | str) and hasattr(thing, "__len__") and len(thing) > MANY:
                     self.take(thing)
             elif gc.is_tracked(thing) or isinstance(thing, dict | LongString):
                 self.loose.append(thing)

@@ -10,7 +10,7 @@ from collections import deque
 from time import perf_counter
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, Py_TYPE
+from cpython.object cimport PyObject
 from cpython.set cimport PySet_GET_SIZE, PySet_Pop
 from libc.stdint cimport uintptr_t
 
@@ -32,7 +32,6 @@ cdef extern from *:
 cdef extern from "Python.h":
     bint PyObject_IS_GC(object thing)
     bint PyType_Check(object thing)
-    bint PyAnySet_Check(object thing)
     bint PySet_Check(object thing)
     Py_ssize_t Py_REFCNT(object thing)
     ctypedef struct setentry:
@@ -58,10 +57,6 @@ cdef enum:
 MANY = MEMBERS
 BIG_BYTES = BYTES
 MOST_WAITING = WAITING
-
-
-cdef inline bint _nested(object value):
-    return isinstance(value, (dict, list))
 
 
 cpdef bint is_big(object value) except -1:
@@ -185,7 +180,7 @@ cdef class Reclaimer:
     cdef int _drop(self, object thing) except -1:
         """See ``reclaiming.py``. The caller has the only reference to what nobody else has."""
         if Py_REFCNT(thing) > 1:
-            if PyObject_IS_GC(thing) and not PyType_Check(thing) and hasattr(thing, "__len__") and is_big(thing):
+            if PyObject_IS_GC(thing) and not PyType_Check(thing) and hasattr(thing, "__len__") and len(thing) > MEMBERS:
                 self.take(thing)
         elif PyBytes_CheckExact(thing):
             if PyBytes_GET_SIZE(thing) > BYTES:

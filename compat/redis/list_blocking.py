@@ -39,7 +39,11 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
 
     def take(strict: bool) -> Reply:
         found = pop_first(ctx, names, at_head, 1, strict)
-        return [found[0], found[1][0]] if found else NOT_READY
+        reply: Reply = NOT_READY
+        if found:
+            name, (element,) = found
+            reply = [name, element]
+        return reply
 
     return block(ctx, names, timeout_ms, attempts(take))
 

@@ -73,7 +73,8 @@ def shown(ctx: Context, pairs: Sequence[Pair] | Columns, with_scores: bool) -> R
     """Members, or members with scores: pairs in RESP3, one flat array in RESP2."""
     if len(pairs) > MANY:
         two = 2 if with_scores and not resp3(ctx) else 1
-        return items_in_slices(ctx, pairs, b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
+        items = pairs if isinstance(pairs, Columns) else list(pairs)
+        return items_in_slices(ctx, items, b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
     return _shape(ctx, with_scores, pairs[:])
 
 
