@@ -23,6 +23,7 @@ cdef class Channel:
     cdef public Command last_command
     cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
+    cpdef Py_ssize_t pending_input(self)
     cpdef run_batch(self)
     cpdef process(self)
     cpdef note_changes(self)

@@ -82,7 +82,6 @@ class Channel:
         """Take received bytes."""
         raise NotImplementedError
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
         raise NotImplementedError
@@ -134,7 +133,7 @@ class Channel:
         self.feed(data)
         if not self.halted:
             self.process()
-        if self.pending_input > self.query_limit:
+        if self.pending_input() > self.query_limit:
             self.server.stats.client_query_buffer_limit_disconnections += 1
             log.warning("client %s closed: query buffer limit", self.client.address)
             self.abort()

@@ -62,10 +62,9 @@ class Connection(Channel):
         """Take received bytes."""
         self.parser.feed(data)
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
-        return int(self.parser.pending)
+        return self.parser.pending
 
     def encoded(self, message: Any) -> bytes:
         """The bytes of a reply value that is sent out of turn."""

@@ -41,7 +41,6 @@ class WebSocketConnection(Channel):
         """Take received bytes."""
         self.reader.feed(data)
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole message yet."""
         return self.reader.pending

@@ -39,6 +39,8 @@ class BinaryInput(ProtocolError):
 # Blanks are not among them, since they may stand before the word.
 _BINARY = rb"\x00-\x08\x0e-\x1f\x7f-\xff"
 _BINARY_WORD = re.compile(rb"[ \t\r\v\f]*+[^ \t\r%b]*+[%b]" % (_BINARY, _BINARY)).match
+# What most lines are: printable ASCII without quotes.
+_PLAIN_TEXT = re.compile(rb"[ !#-&(-~\t\r]*+\Z").match
 
 
 def is_binary(byte: int) -> bool:
@@ -64,12 +66,13 @@ def read_line(line: bytes) -> list[bytes] | bytes:
     text = line.lstrip(b" \t")
     if text.startswith(b"{"):
         return text.rstrip(b" \t\r")
-    if line.endswith(b"\r"):
+    plain = _PLAIN_TEXT(line) is not None
+    if not plain and line.endswith(b"\r"):
         line = line[:-1]
-    words = split_words(line)
+    words = line.split() if plain else split_words(line)
     if _is_http(line, words):
         raise HttpRequest
-    if b"\0" in line or _BINARY_WORD(line):
+    if not plain and (b"\0" in line or _BINARY_WORD(line)):
         raise BinaryInput
     if words is None:
         raise ProtocolError("unbalanced quotes in request")

@@ -89,7 +89,7 @@ def clients_section(server: Server) -> Fields:
         "connected_clients": len(clients),
         "cluster_connections": 0,
         "maxclients": server.config.maxclients,
-        "client_recent_max_input_buffer": max((c.connection.pending_input for c in clients), default=0),
+        "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
         "blocked_clients": len(server.waiting.by_client),
         "tracking_clients": len(server.tracking.clients),
@@ -105,7 +105,7 @@ def clients_section(server: Server) -> Fields:
 def memory_section(server: Server) -> Fields:
     used = resident_bytes()
     peak = max(peak_resident_bytes(), used)
-    clients = sum(client.connection.pending_input + unread_bytes(client) for client in server.clients.values())
+    clients = sum(client.connection.pending_input() + unread_bytes(client) for client in server.clients.values())
     tables = sum(sys.getsizeof(each.data) + sys.getsizeof(each.deadlines) for each in server.store.keyspaces())
     overhead = min(server.startup_memory + tables + clients, used)
     dataset = used - overhead
