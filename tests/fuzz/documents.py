@@ -246,12 +246,17 @@ def a_document(chance: random.Random) -> bytes:
     return mutated(chance, text) if chance.random() < 0.08 else text
 
 
+def a_line_of_json(chance: random.Random, text: bytes | None = None) -> bytes:
+    """A document as a line, whatever is wrong with it."""
+    line = (a_document(chance) if text is None else text).replace(b"\n", b" ")
+    return (line if line.startswith(b"{") else b"{" + line) + chance.choice((b"\n", b"\n", b"\r\n", b" \t\n"))
+
+
 def sent(chance: random.Random, text: bytes) -> bytes:
     """A document as a line most often, or as RESP."""
     draw = chance.random()
     if draw < 0.8:
-        line = text.replace(b"\n", b" ")
-        return (line if line.startswith(b"{") else b"{" + line) + chance.choice((b"\n", b"\n", b"\r\n", b" \t\n"))
+        return a_line_of_json(chance, text)
     if draw < 0.9:
         return encoded(text)
     name, _, body = text.partition(b":")

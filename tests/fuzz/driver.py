@@ -290,7 +290,8 @@ class DroppingTransport(FakeTransport):
 class DataPortClient:
     """A connection of the data port, with RESP and JSON lines; it knows how many replies it may expect."""
 
-    def __init__(self, house: FuzzHouse, *, authenticated: bool = True) -> None:
+    def __init__(self, house: FuzzHouse, *, authenticated: bool = True, only_json: bool = False) -> None:
+        self.only_json = only_json  # it sends nothing else, so it must get nothing else
         self.transport = DroppingTransport()
         self.connection = Connection(house.server, house.server.dispatcher, house.native)
         self.connection.connection_made(self.transport)
@@ -340,6 +341,8 @@ class DataPortClient:
                 self.received += 1
                 data = rest
                 continue
+            if self.only_json:
+                raise Failure("reply", f"RESP to a client of JSON lines: {data[:200]!r}")
             reader = ReplyReader()
             reader.feed(data)
             try:
@@ -511,7 +514,7 @@ class Play:
         if client is None:
             client = self.clients[name] = self.door.connect(self.house, name)
             if self.protected and name != UNAUTHENTICATED:
-                self.give(client, self.door.login())
+                self.give(client, self.door.login(name))
             self.give(client, self.door.greeting(name))
         return client
 
@@ -634,8 +637,8 @@ class Door(Protocol):
     def connect(self, house: FuzzHouse, name: str) -> Client:
         """A new connection for the client of this name."""
 
-    def login(self) -> bytes:
-        """What a client sends first where there is a password."""
+    def login(self, name: str) -> bytes:
+        """What the client of this name sends first where there is a password."""
 
     def greeting(self, name: str) -> bytes:
         """What the client of this name sends then."""

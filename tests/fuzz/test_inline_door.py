@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import encoded
 
 from . import clients
-from .driver import LIMIT_S, Step, fuzz
+from .driver import LIMIT_S, fuzz
 from .verbs import any_line, mutated
 
 _ENDS = (b"\r\n", b"\r\n", b"\n", b" \r\n", b"\t\n", b"\r\r\n", b"\0\r\n")
@@ -48,19 +48,6 @@ def requests(chance: random.Random, name: str) -> list[bytes]:
     return made
 
 
-class InlineDoor:
-    """Inline commands on the data port."""
-
-    name = "inline"
-    connect = staticmethod(clients.connect)
-    login = staticmethod(clients.login)
-    greeting = staticmethod(clients.greeting)
-
-    def steps(self, chance: random.Random) -> list[Step]:
-        """An episode."""
-        return clients.steps(chance, requests)
-
-
 @pytest.mark.timeout(LIMIT_S)
 def test_hostile_inline_commands() -> None:
-    fuzz(InlineDoor())
+    fuzz(clients.DataPort("inline", requests))

@@ -9,7 +9,7 @@ from tests.conftest import encoded
 
 from . import clients
 from .documents import a_document, sent
-from .driver import LIMIT_S, Step, fuzz
+from .driver import LIMIT_S, fuzz
 from .verbs import any_line, mutated
 
 
@@ -25,19 +25,6 @@ def requests(chance: random.Random, name: str) -> list[bytes]:
     return made
 
 
-class JsonDoor:
-    """Native JSON on the data port."""
-
-    name = "json"
-    connect = staticmethod(clients.connect)
-    login = staticmethod(clients.login)
-    greeting = staticmethod(clients.greeting)
-
-    def steps(self, chance: random.Random) -> list[Step]:
-        """An episode."""
-        return clients.steps(chance, requests)
-
-
 @pytest.mark.timeout(LIMIT_S)
 def test_hostile_json() -> None:
-    fuzz(JsonDoor())
+    fuzz(clients.DataPort("json", requests))

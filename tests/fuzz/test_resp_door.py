@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import encoded
 
 from . import clients
-from .driver import LIMIT_S, Step, fuzz
+from .driver import LIMIT_S, fuzz
 from .verbs import any_line, mutated
 
 
@@ -23,19 +23,6 @@ def requests(chance: random.Random, name: str) -> list[bytes]:
     return made
 
 
-class RespDoor:
-    """RESP on the data port."""
-
-    name = "resp"
-    connect = staticmethod(clients.connect)
-    login = staticmethod(clients.login)
-    greeting = staticmethod(clients.greeting)
-
-    def steps(self, chance: random.Random) -> list[Step]:
-        """An episode."""
-        return clients.steps(chance, requests)
-
-
 @pytest.mark.timeout(LIMIT_S)
 def test_hostile_resp() -> None:
-    fuzz(RespDoor())
+    fuzz(clients.DataPort("resp", requests))
