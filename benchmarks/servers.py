@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -252,22 +252,26 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def started(
-    name: str, argv: list[str], build: str = "", prepare: Callable[[Path], None] = lambda folder: None
+    name: str,
+    argv: list[str],
+    build: str = "",
+    prepare: Callable[[Path], None] = lambda folder: None,
+    environment: Mapping[str, str] = {},
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A server process in a folder of its own, with the file that its log goes to; ended and cleaned up at the end.
 
-    ``prepare`` puts files into the folder before.
+    ``prepare`` puts files into the folder before; ``environment`` is added to that of this process.
     """
     folder = Path(tempfile.mkdtemp(prefix="januskv-bench-"))
     # A file, not a pipe: a server that has much to say must not wait for a reader.
     log = folder / "log"
-    environment = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"}
+    surroundings = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"} | {**environment}
     process = None
     try:
         prepare(folder)
         with log.open("wb") as out:
             process = subprocess.Popen(
-                argv, stdout=out, stderr=out, cwd=folder, env=environment, preexec_fn=pin_to_server_core
+                argv, stdout=out, stderr=out, cwd=folder, env=surroundings, preexec_fn=pin_to_server_core
             )
         _running.add(process.pid)
         yield process, log

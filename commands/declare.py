@@ -47,13 +47,16 @@ class Flag(enum.Flag):
     NONE = 0
 
 
-_HIDDEN = Flag.PROTECTED | Flag.TOUCHES_ARBITRARY_KEYS
+_HIDDEN = Flag.PROTECTED | Flag.TOUCHES_ARBITRARY_KEYS | Flag.MAY_REPLICATE
 SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value and flag not in _HIDDEN)
 
 
 # A command line without the secrets in it.
 Redact = Callable[[Sequence[bytes]], list[bytes]]
 REDACTED = b"(redacted)"
+
+# How many keys follow, as C's atoi reads it: the command itself reads it more strictly.
+_LEADING_NUMBER = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]{1,9})")
 
 
 class DeclarationError(Exception):
@@ -92,7 +95,8 @@ class KeySpec:
         if self.numkeys:
             if first >= size:
                 raise ValueError("no number of keys")
-            count = int(argv[first])
+            number = _LEADING_NUMBER.match(argv[first])
+            count = -1 if number is None else int(number[1])
             if count < 0 or first + count * self.step >= size:
                 raise ValueError("number of keys")
             yield from range(first + 1, first + 1 + count * self.step, self.step)

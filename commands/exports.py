@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from januskv.storage.durability.portable import entry_of, session_entry
+from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, shared_token
+from januskv.storage.store import Store
 
 from .context import Context
 from .declare import Flag, Param
@@ -13,6 +15,7 @@ from .params import NativeError
 from .sessions import check_new, token_of
 from .status import Status
 from .table import Family
+from .work import FEW, LongArray, Parts, Steps, Work, batched, key_batches
 
 commands = Family("native")
 
@@ -30,22 +33,22 @@ _DEFAULT_COUNT = 100
     ),
     flags=Flag.READONLY | Flag.ADMIN,
 )
-def sv_export(ctx: Context, body: Body) -> Body:
+def sv_export(ctx: Context, body: Body) -> Body | Work:
     """{"SV_EXPORT": {"from"?: database or token, "cursor"?: cursor, "cnt"?: count}}
 
     Returns about ``cnt`` keys of a database or session with their values in the form of an export, and a cursor to go
     on with, 0 at the end. Without ``from``: how many keys each database has, and all sessions with their tokens.
 
-    A key that is there during the whole iteration is returned; it is no picture of one moment. Status 100 where
-    there is no such session. Ours, not NemesisDB's.
+    A key that is there during the whole iteration is returned; it is no picture of one moment. Many keys or sessions
+    are gathered some at a time while other clients are served. Status 100 where there is no such session. Ours, not NemesisDB's.
 
     Cost: O(M) with M members of the values
     """
     store = ctx.store
     place = body.get("from")
     if place is None:
-        sessions = [{**session_entry(each), "keys": len(each.keyspace)} for each in store.sessions.by_token.values()]
-        return {"st": 1, "databases": [len(each) for each in store.databases], "sessions": sessions}
+        parts = Parts()
+        return Work(_describe(store, parts.array()), parts)
     if place < len(store.databases):
         keyspace = store.databases[place]
     else:
@@ -55,7 +58,26 @@ def sv_export(ctx: Context, body: Body) -> Body:
         keyspace = session.keyspace
     count = max(1, body.get("cnt", _DEFAULT_COUNT))
     cursor, names = keyspace.scan(body.get("cursor", 0), count, keyspace.data)
-    entries = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
+    if len(names) <= FEW:
+        found = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
+        return {"st": 1, "cursor": cursor, "entries": found}
+    parts = Parts()
+    return Work(_gather(store, keyspace, names, place, cursor, parts.array()), parts)
+
+
+def _describe(store: Store, sessions: LongArray) -> Steps:
+    """The steps of SV_EXPORT without a place."""
+    for some in batched(list(store.sessions.by_token.values())):
+        sessions.extend([{**session_entry(each), "keys": len(each.keyspace)} for each in some if not each.ended])
+        yield
+    return {"st": 1, "databases": [len(each) for each in store.databases], "sessions": sessions}
+
+
+def _gather(store: Store, keyspace: Keyspace, names: list[bytes], place: int, cursor: int, entries: LongArray) -> Steps:
+    """The steps of SV_EXPORT for the keys of a keyspace."""
+    for holder, some in key_batches(store, keyspace, names):
+        entries.extend([entry_of(holder, name, place) for name in some if holder.get(name) is not None])
+        yield
     return {"st": 1, "cursor": cursor, "entries": entries}
 
 

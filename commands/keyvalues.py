@@ -7,7 +7,7 @@ commands pass over them, and writing under a series' name is refused whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from januskv.storage.hashes import TimedHash, hash_at
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
 from januskv.storage.null import NULL
+from januskv.storage.store import Store
 from januskv.storage.values import (
     MOST_DEPTH,
     compact,
@@ -37,6 +38,7 @@ from .jsonpath import Budget, PathError, PathTooCostly, compile, normalised
 from .params import NativeError
 from .status import DONE, Status
 from .table import Family
+from .work import FEW, STEP, LongArray, LongObject, Parts, Steps, Work, at_once, key_batches, live_batches
 
 commands = Family("native")
 
@@ -82,12 +84,22 @@ def add(keyspace: Keyspace, keys: Body) -> None:
             keyspace.put(key, from_json(value))
 
 
-def clear(keyspace: Keyspace) -> int:
-    """Remove all key-values; give how many there were."""
+def clear(engine: Store, keyspace: Keyspace) -> Generator[None, None, int]:
+    """Remove all key-values, beside series some at a time; how many there were."""
     if not keyspace.series_count:
         return keyspace.clear()
-    names = [name for name, _ in keyspace.key_values()]
-    return sum([keyspace.delete(name) for name in names])
+    removed = 0
+    for holder, names in key_batches(engine, keyspace):
+        for name in names:
+            if not is_series(holder.get(name)):
+                removed += holder.delete(name)
+        yield
+    return removed
+
+
+def in_steps(ctx: Context, steps: Steps) -> Body | Work:
+    """The reply to a command about all keys of a keyspace: at once where they are few."""
+    return at_once(steps) if len(ctx.keyspace.data) <= FEW else Work(steps)
 
 
 # ---------------------------------------------------------------- writing
@@ -155,32 +167,42 @@ def kv_rmv(ctx: Context, body: Body) -> Body:
 
 
 @commands.native("KV_CLEAR", in_keyspace=True, flags=Flag.WRITE)
-def kv_clear(ctx: Context, body: Body) -> Body:
+def kv_clear(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR": {"tkn"?: token}}
 
-    Removes all key-values; ``cnt`` says how many there were. Series stay.
+    Removes all key-values; ``cnt`` says how many there were. Series stay. Beside series, many keys are removed some at a
+    time while other clients are served: what these set meanwhile is removed or stays.
 
     Cost: O(N) with N keys
     """
-    return {"st": 1, "cnt": clear(ctx.keyspace)}
+    engine, keyspace = ctx.store, ctx.keyspace
+
+    def steps() -> Steps:
+        return {"st": 1, "cnt": (yield from clear(engine, keyspace))}
+
+    return in_steps(ctx, steps())
 
 
 @commands.native("KV_CLEAR_SET", params=(KEYS_OBJECT,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
-def kv_clear_set(ctx: Context, body: Body) -> Body:
+def kv_clear_set(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR_SET": {"keys": {name: value, ...}, "tkn"?: token}}
 
-    Removes all key-values, then sets the given ones; ``cnt`` says how many were removed.
+    Removes all key-values, as KV_CLEAR does, then sets the given ones; ``cnt`` says how many were removed.
 
     Cost: O(N) with N keys removed and set
     """
-    keyspace = ctx.keyspace
+    engine, keyspace = ctx.store, ctx.keyspace
     if keyspace.series_count:
         for name in body["keys"]:
             if is_series(keyspace.get(name.encode())):
                 raise HeldBySeries(name.encode())
-    removed = clear(keyspace)
-    store(keyspace, body["keys"])
-    return {"st": 1, "cnt": removed}
+
+    def steps() -> Steps:
+        removed = yield from clear(engine, keyspace)
+        store(keyspace, body["keys"])
+        return {"st": 1, "cnt": removed}
+
+    return in_steps(ctx, steps())
 
 
 # ---------------------------------------------------------------- reading
@@ -229,14 +251,29 @@ def kv_count(ctx: Context, body: Body) -> Body:
 
 
 @commands.native("KV_KEYS", in_keyspace=True, flags=Flag.READONLY)
-def kv_keys(ctx: Context, body: Body) -> Body:
+def kv_keys(ctx: Context, body: Body) -> Body | Work:
     """{"KV_KEYS": {"tkn"?: token}}
 
     Returns the names of all key-values, in the order in which they were first set.
 
+    Many names are gathered some at a time while other clients are served. Each name comes once at most. Those that are there
+    all the time are among them; those that come or go meanwhile may be.
+
     Cost: O(N) with N keys
     """
-    return {"st": 1, "keys": [name_to_json(name) for name, _ in ctx.keyspace.key_values()]}
+    engine, keyspace = ctx.store, ctx.keyspace
+    if len(keyspace.data) <= FEW:
+        return {"st": 1, "keys": [name_to_json(name) for name, _ in keyspace.key_values()]}
+    parts = Parts()
+    keys = parts.array()
+
+    def steps() -> Steps:
+        for found in live_batches(engine, keyspace, series=False):
+            keys.extend([name_to_json(name) for name, _ in found])
+            yield
+        return {"st": 1, "keys": keys}
+
+    return Work(steps(), parts)
 
 
 # ---------------------------------------------------------------- searching
@@ -253,17 +290,55 @@ def check_find(body: Body) -> None:
         raise NativeError(Status.VALUE_SIZE, "Path empty")
 
 
-def examined(keyspace: Keyspace, names: list[Any] | None) -> Iterator[tuple[str, Any]]:
-    """Names and JSON values of the keys to search: the listed ones, or all."""
+def examined(
+    engine: Store, keyspace: Keyspace, names: list[Any] | None, *, once: bool
+) -> Iterator[list[tuple[str, object]]]:
+    """Names and values of the keys to search, some at a time: the listed ones, or all. ``once``: each name but once."""
     if not names:
-        for key, value in keyspace.key_values():
-            yield name_to_json(key), to_json(value)
+        for found in live_batches(engine, keyspace, series=False):
+            yield [(name_to_json(name), value) for name, value in found]
         return
-    for name in names:
-        if type(name) is str:
-            value = value_of(keyspace, name)
-            if value is not None:
-                yield name, to_json(value)
+    seen: set[str] = set()
+    for at in range(0, len(names), STEP):
+        listed = [name for name in names[at : at + STEP] if type(name) is str]
+        if once:
+            listed = [name for name in dict.fromkeys(listed) if name not in seen]
+            seen.update(listed)
+        yield [(name, value) for name in listed if (value := value_of(keyspace, name)) is not None]
+
+
+def find(
+    engine: Store, keyspace: Keyspace, body: Body, keys: list[str] | LongArray, values: Body | LongObject
+) -> Steps:
+    """The steps of KV_FIND. The answer goes into ``keys``, paths too, or into ``values``."""
+    form = body["rsp"]
+    path = None
+    budget = Budget()
+    try:
+        for examples in examined(engine, keyspace, body.get("keys"), once=form == "kv"):
+            if path is None and examples:
+                path = compile(body["path"])
+            hits: list[str] = []
+            matched: Body = {}
+            for name, value in examples:
+                assert path is not None
+                tree = to_json(value)
+                budget.left += _WORK_PER_KEY
+                if form == "paths":
+                    hits += [normalised(location) for location, _ in path.find(tree, budget)]
+                elif path.matches(tree, budget):
+                    hits.append(name)
+                    matched[name] = tree
+            if form == "kv":
+                values.update(matched)
+            else:
+                keys.extend(hits)
+            yield
+    except PathTooCostly as error:
+        raise NativeError(Status.UNKNOWN, str(error)) from None
+    except PathError:
+        return {"st": Status.PATH_INVALID.value}
+    return {"st": 1, "paths": keys} if form == "paths" else {"st": 1, "keys": keys if form == "keys" else values}
 
 
 @commands.native(
@@ -273,7 +348,7 @@ def examined(keyspace: Keyspace, names: list[Any] | None) -> Iterator[tuple[str,
     in_keyspace=True,
     flags=Flag.READONLY,
 )
-def kv_find(ctx: Context, body: Body) -> Body:
+def kv_find(ctx: Context, body: Body) -> Body | Work:
     """{"KV_FIND": {"rsp": "keys" | "paths" | "kv", "path": jsonpath, "keys"?: [name, ...], "tkn"?: token}}
 
     Finds the keys in whose values a JSONPath selects something; ``$`` is the value of the key.
@@ -281,31 +356,16 @@ def kv_find(ctx: Context, body: Body) -> Body:
     ``rsp`` chooses the answer: names of the keys, normalised paths of all hits, or the keys with their
     whole values. An invalid path is status 4, if any key is looked at; one that takes too much work is 1000.
 
+    Many keys are looked at some at a time while other clients are served. Each key is looked at once at most, in the state
+    that it has by then; those that are there all the time are, those that come or go meanwhile may be.
+
     Cost: O(N) with N elements in the values
     """
-    keys: list[str] = []
-    paths: list[str] = []
-    values: Body = {}
-    form = body["rsp"]
-    path = None
-    budget = Budget()
-    try:
-        for name, value in examined(ctx.keyspace, body.get("keys")):
-            if path is None:
-                path = compile(body["path"])
-            budget.left += _WORK_PER_KEY
-            if form == "paths":
-                paths += [normalised(location) for location, _ in path.find(value, budget)]
-            elif path.matches(value, budget):
-                keys.append(name)
-                values[name] = value
-    except PathTooCostly as error:
-        raise NativeError(Status.UNKNOWN, str(error)) from None
-    except PathError:
-        return {"st": Status.PATH_INVALID.value}
-    if form == "paths":
-        return {"st": 1, "paths": paths}
-    return {"st": 1, "keys": keys if form == "keys" else values}
+    engine, keyspace = ctx.store, ctx.keyspace
+    if len(body.get("keys") or keyspace.data) <= FEW:
+        return at_once(find(engine, keyspace, body, [], {}))
+    parts = Parts()
+    return Work(find(engine, keyspace, body, parts.array(), parts.object()), parts)
 
 
 # ---------------------------------------------------------------- changing parts of a value

@@ -12,12 +12,15 @@ from .declare import Flag, Param
 from .params import NativeError, ParamCheck, is_uint
 from .status import Status
 from .table import Family
+from .work import FEW, Steps, Work, at_once, batched
 
 commands = Family("native")
 
 Body = dict[str, Any]
 
 _NAME = Param("name", "string", empty_text="Session name empty")
+# So many sessions are ended in a step.
+_STEP = 64
 _EXPIRY = ParamCheck((Param("deleteSession", "bool"), Param("duration", "uint")))
 
 
@@ -95,14 +98,24 @@ def sh_end(ctx: Context, body: Body) -> Body:
 
 
 @commands.native("SH_END_ALL", flags=Flag.WRITE)
-def sh_end_all(ctx: Context, body: Body) -> Body:
+def sh_end_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_END_ALL": {}}
 
-    Ends all sessions; ``cnt`` says how many.
+    Ends all sessions; ``cnt`` says how many. Many are ended some at a time while other clients are served; those that are
+    opened meanwhile stay.
 
     Cost: O(N) with N keys in all sessions
     """
-    return {"st": 1, "cnt": ctx.store.sessions.end_all()}
+    sessions = ctx.store.sessions
+
+    def steps() -> Steps:
+        ended = 0
+        for some in batched(list(sessions.by_token), _STEP):
+            ended += sessions.end_some(some)
+            yield
+        return {"st": 1, "cnt": ended}
+
+    return at_once(steps()) if len(sessions) <= FEW else Work(steps())
 
 
 def check_info(body: Body) -> None:
@@ -136,15 +149,31 @@ def sh_info(ctx: Context, body: Body) -> Body:
 
 
 @commands.native("SH_INFO_ALL", flags=Flag.READONLY)
-def sh_info_all(ctx: Context, body: Body) -> Body:
+def sh_info_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_INFO_ALL": {}}
 
     Counts the sessions, and their keys together.
 
     Cost: O(N) with N sessions
     """
-    sessions = ctx.store.sessions.by_token.values()
-    return {"st": 1, "totalSessions": len(sessions), "totalKeys": sum(len(session.keyspace) for session in sessions)}
+    sessions = ctx.store.sessions.by_token
+    if len(sessions) <= FEW:
+        return {
+            "st": 1,
+            "totalSessions": len(sessions),
+            "totalKeys": sum(len(each.keyspace) for each in sessions.values()),
+        }
+
+    def steps() -> Steps:
+        count = keys = 0
+        for some in batched(list(sessions.values())):
+            open_ones = [each for each in some if not each.ended]
+            count += len(open_ones)
+            keys += sum(len(each.keyspace) for each in open_ones)
+            yield
+        return {"st": 1, "totalSessions": count, "totalKeys": keys}
+
+    return Work(steps())
 
 
 @commands.native("SH_EXISTS", params=(Param("tkns", "array"),), flags=Flag.READONLY)

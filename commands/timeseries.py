@@ -7,10 +7,12 @@ They act in the keyspace of ``ctx``, a session's or a database. Beyond NemesisDB
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from januskv.storage.chunks import Times, Values
 from januskv.storage.downsampling import NAMES, downsample
-from januskv.storage.errors import IndexExists, NotIndexed, TooManyBuckets
+from januskv.storage.errors import IndexExists, NotIndexed
 from januskv.storage.events import (
     NOTHING,
     Between,
@@ -20,6 +22,7 @@ from januskv.storage.events import (
     event_columns,
     event_series,
     index_events,
+    join_columns,
     order_of,
     remove_events,
 )
@@ -32,10 +35,13 @@ from .declare import Flag, Param
 from .params import NativeError
 from .status import TIME_SERIES, SeriesStatus
 from .table import Family
+from .work import FEW, STEP, Parts, Steps, Work, at_once, batched, live_batches
 
 commands = Family("native", TIME_SERIES)
 
 Body = dict[str, Any]
+Rows = tuple[list[int], list[Body]]
+NewArray = Callable[[], Any]
 
 _LEAST_TIME, _MOST_TIME = -(1 << 63), (1 << 63) - 1
 _RANGE = Param("rng", "array")
@@ -121,7 +127,7 @@ def read_aggregation(agg: Body | None) -> tuple[str, list[str], int] | None:
         raise NativeError(SeriesStatus.PARAM_VALUE, f"'fn' takes {', '.join(NAMES)}")
     if not 0 < bucket <= _MOST_TIME:
         raise NativeError(SeriesStatus.PARAM_VALUE, "'bucket' must be above 0")
-    return member, functions, bucket
+    return member, list(dict.fromkeys(functions)), bucket
 
 
 class Query:
@@ -147,42 +153,109 @@ class Query:
 
     def answer(self, keyspace: Keyspace, name: str) -> Body:
         """Status, times and events (or columns of ``agg``) of one series."""
+        return at_once(self.steps(keyspace, name, list))
+
+    def is_long(self, keyspace: Keyspace, name: str) -> bool:
+        """Whether so many events or samples may be looked at that it is done in steps."""
+        value = keyspace.get(name.encode())
+        if isinstance(value, EventSeries):
+            first, behind = value.span(self.low, self.high)
+            return behind - first > FEW
+        if isinstance(value, SampleSeries):
+            return sum([chunk.count for chunk in value.chunks_between(*self._ends())]) > FEW
+        return False
+
+    def steps(self, keyspace: Keyspace, name: str, new_array: NewArray) -> Steps:
+        """The steps of an answer. ``new_array`` makes its arrays: lists, or what gathers text."""
         value = keyspace.read(name.encode())
+        if not isinstance(value, EventSeries | SampleSeries):
+            return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
         try:
-            if isinstance(value, EventSeries):
-                limit = self.limit if self.aggregation is None else None
-                times, events = value.range(self.low, self.high, self.where, limit)
-            elif isinstance(value, SampleSeries):
-                times, events = self._of_samples(value)
-            else:
-                return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+            if self.aggregation is not None:
+                return (yield from self._aggregated(value, self.aggregation, new_array))
+            times, events = new_array(), new_array()
+            for some_times, some_events in self._rows(value, self.limit):
+                times.extend(some_times)
+                events.extend(some_events)
+                yield
         except NotIndexed:
             return {"st": SeriesStatus.NOT_INDEXED.value, "t": [], "evt": []}
-        if self.aggregation is None:
-            return {"st": 1, "t": times, "evt": events}
-        return self._aggregated(times, events)
+        return {"st": 1, "t": times, "evt": events}
 
-    def _of_samples(self, series: SampleSeries) -> tuple[list[int], list[Body]]:
+    def _rows(self, series: EventSeries | SampleSeries, limit: int | None) -> Iterator[Rows]:
+        """The events that are asked for, some at a time. Raises NotIndexed."""
+        batches = self._samples(series) if isinstance(series, SampleSeries) else self._events(series, limit)
+        left = limit
+        for times, events in batches:
+            yield times[:left], events[:left]
+            if left is not None:
+                left -= len(times)
+                if left <= 0:
+                    return
+
+    def _events(self, series: EventSeries, limit: int | None) -> Iterator[Rows]:
+        if self.where:
+            found = series.range(self.low, self.high, self.where, limit)
+            yield from zip(batched(found[0]), batched(found[1]), strict=True)
+            return
+        # What comes behind the last event meanwhile is left out, so that this ends however quickly events come.
+        last = series.ends()[1]
+        high = last if self.high is None or last is None else min(self.high, last)
+        times, events, place = series.rows_behind(None, self.low, high, STEP)
+        while times:
+            yield times, events
+            if len(times) < STEP:
+                return
+            times, events, place = series.rows_behind(place, self.low, high, STEP)
+
+    def _samples(self, series: SampleSeries) -> Iterator[Rows]:
         """Samples as events with one member, ``value``. Raises NotIndexed where there is a condition."""
         if self.where:
             raise NotIndexed(next(iter(self.where)))
-        low = _LEAST_TIME if self.low is None else max(self.low, _LEAST_TIME)
-        high = _MOST_TIME if self.high is None else min(self.high, _MOST_TIME)
-        times, values = series.between(low, high)
-        limit = self.limit if self.aggregation is None else None
-        return times[:limit].tolist(), [{"value": each} for each in values[:limit].tolist()]
+        low, high = self._ends()
+        high = min(high, series.last_time)  # as with events
+        while low <= high:
+            chunks = series.chunks_between(max(low, series.oldest_time), high)
+            end = next((chunk.last for chunk in chunks if chunk.last >= low), None)
+            if end is None:
+                return
+            times, values = series.between(low, min(end, high))
+            low = end + 1
+            for some_times, some_values in zip(batched(times.tolist()), batched(values.tolist()), strict=True):
+                yield some_times, [{"value": each} for each in some_values]
 
-    def _aggregated(self, times: list[int], events: list[Body]) -> Body:
-        assert self.aggregation is not None
-        member, functions, bucket = self.aggregation
+    def _ends(self) -> tuple[int, int]:
+        """The range as 64-bit times."""
+        low = _LEAST_TIME if self.low is None else max(self.low, _LEAST_TIME)
+        return low, _MOST_TIME if self.high is None else min(self.high, _MOST_TIME)
+
+    def _columns(self, series: EventSeries | SampleSeries, member: str) -> Generator[None, None, tuple[Times, Values]]:
+        """Times and values of a numeric member. Raises NotIndexed, OverflowError."""
+        if isinstance(series, SampleSeries) and not self.where:
+            times, values = series.between(*self._ends())
+            return (times, values) if member == "value" else (times[:0], values[:0])
+        parts = [event_columns([], [], member)]
+        for some_times, events in self._rows(series, None):
+            parts.append(event_columns(some_times, events, member))
+            yield
+        return join_columns(parts)
+
+    def _aggregated(
+        self, series: EventSeries | SampleSeries, aggregation: tuple[str, list[str], int], new_array: NewArray
+    ) -> Steps:
+        member, functions, bucket = aggregation
         try:
-            starts, columns = downsample(*event_columns(times, events, member), functions, bucket)
+            starts, columns = downsample(*(yield from self._columns(series, member)), functions, bucket)
         except OverflowError:
             raise NativeError(SeriesStatus.PARAM_VALUE, "'agg' takes times of 64 bits") from None
-        except TooManyBuckets:
-            raise NativeError(SeriesStatus.PARAM_VALUE, "too many buckets") from None
-        shown = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
-        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": shown}
+        times, shown = new_array(), {name: new_array() for name in functions}
+        starts, columns = starts[: self.limit], [column[: self.limit] for column in columns]
+        for at in range(0, len(starts), STEP):
+            times.extend(starts[at : at + STEP].tolist())
+            for name, column in zip(functions, columns, strict=True):
+                shown[name].extend(column[at : at + STEP].tolist())
+            yield
+        return {"st": 1, "t": times, "agg": shown}
 
 
 # ---------------------------------------------------------------- series
@@ -301,20 +374,30 @@ def ts_create_index(ctx: Context, body: Body) -> Body:
     in_keyspace=True,
     flags=Flag.READONLY,
 )
-def ts_get(ctx: Context, body: Body) -> Body:
+def ts_get(ctx: Context, body: Body) -> Body | Work:
     """{"TS_GET": {"ts": name, "rng": [] | [min, max], "where"?: {member: {operator: operand}, ...}, "limit"?: count, "agg"?: {"member": member, "fn": [function, ...], "bucket": length}, "tkn"?: token}}
 
     Gives the times and events of a range, both ends included, that meet all conditions. Operators are == > >= < <=
     and [] (from, to). Ours: null as an end leaves that side open, ``limit`` gives so many events at most, and
     ``agg`` gives one value a bucket of a numeric member instead of the events.
 
+    Many events are gathered some at a time while other clients are served: one that is there all the time is returned once.
+
     Cost: O(log N + M) with M events in the range
     """
-    return {"ts": body["ts"], **Query(body).answer(ctx.keyspace, body["ts"])}
+    query, keyspace, name = Query(body), ctx.keyspace, body["ts"]
+    if not query.is_long(keyspace, name):
+        return {"ts": name, **query.answer(keyspace, name)}
+    parts = Parts()
+
+    def steps() -> Steps:
+        return {"ts": name, **(yield from query.steps(keyspace, name, parts.array))}
+
+    return Work(steps(), parts)
 
 
 @commands.native("TS_GET_MULTI", in_keyspace=True, flags=Flag.READONLY)
-def ts_get_multi(ctx: Context, body: Body) -> Body:
+def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
     """{"TS_GET_MULTI": {name: {"rng": [] | [min, max], "where"?: ..., "limit"?: ..., "agg"?: ...}, ..., "tkn"?: token}}
 
     Gives ranges of several series, each with a status of its own. One entry with wrong parameters fails all.
@@ -322,7 +405,19 @@ def ts_get_multi(ctx: Context, body: Body) -> Body:
     Cost: that of TS_GET for each series
     """
     queries = [(name, Query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
-    return {name: query.answer(ctx.keyspace, name) for name, query in queries}
+    keyspace = ctx.keyspace
+    if len(queries) <= FEW and not any(query.is_long(keyspace, name) for name, query in queries):
+        return {name: query.answer(keyspace, name) for name, query in queries}
+    parts = Parts()
+
+    def steps() -> Steps:
+        answers: Body = {}
+        for name, query in queries:
+            answers[name] = yield from query.steps(keyspace, name, parts.array)
+            yield
+        return answers
+
+    return Work(steps(), parts)
 
 
 # ---------------------------------------------------------------- ours
@@ -335,20 +430,28 @@ def _described(key: bytes, series: EventSeries | SampleSeries) -> Body:
 
 
 @commands.native("TS_LIST", in_keyspace=True, flags=Flag.READONLY)
-def ts_list(ctx: Context, body: Body) -> Body:
+def ts_list(ctx: Context, body: Body) -> Body | Work:
     """{"TS_LIST": {"tkn"?: token}}
 
     Lists the series of events and samples: name, type, number of events. Ours, not NemesisDB's.
 
+    Many keys are looked at some at a time while other clients are served: a series that is there all the time is listed once.
+
     Cost: O(N) with N keys
     """
-    data = ctx.keyspace.data
-    keys = ctx.keyspace.live_keys() if ctx.keyspace.series_count else ()
-    found = [(key, data[key]) for key in keys]
-    return {
-        "st": 1,
-        "series": [_described(key, each) for key, each in found if isinstance(each, EventSeries | SampleSeries)],
-    }
+    engine, keyspace = ctx.store, ctx.keyspace
+    if not keyspace.series_count:
+        return {"st": 1, "series": []}
+    parts = Parts()
+    found = parts.array()
+
+    def steps() -> Steps:
+        for some in live_batches(engine, keyspace, series=True):
+            found.extend([_described(key, each) for key, each in some])
+            yield
+        return {"st": 1, "series": found}
+
+    return Work(steps(), parts)
 
 
 @commands.native("TS_INFO", params=(_SERIES,), in_keyspace=True, flags=Flag.READONLY)

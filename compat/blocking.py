@@ -2,6 +2,8 @@
 
     by_key   (keyspace, key) -> the clients that wait for it, in order of arrival
     ready    places that have changed; the clients waiting for them are tried when the command that changed them has ended
+    covered  places that hold a string, or a result that was stored over another value: nobody is tried there until
+             the key is gone
 
 A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the answer.
 """
@@ -17,6 +19,7 @@ from januskv.commands.context import Context
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.values import kind_of
 
 from .faults import RespError
 from .redis.args import parse_float
@@ -38,6 +41,12 @@ class NotReady:
 NOT_READY: Final[Any] = NotReady()
 
 Place = tuple[Keyspace, bytes]
+# Kinds of values that somebody may wait for.
+_KINDS = ("list", "zset", "stream")
+# What stores a result over another value wakes nobody, as in Redis: a key has to be new for that.
+_RESULTS = frozenset(
+    ("sortstore", "zunionstore", "zinterstore", "zdiffstore", "zrangestore", "geosearchstore", "georadiusstore")
+)
 _WHILE_PAUSED_S = 0.01
 _MOST_MS = (1 << 63) - 1
 
@@ -66,7 +75,8 @@ class Waiting:
         self.server = server
         self.by_client: dict[Client, Waiter] = {}
         self.by_key: dict[Place, dict[Waiter, None]] = {}
-        self.ready: dict[Place, None] = {}
+        self.ready: dict[Place, bool] = {}  # and whether the key was new
+        self.covered: set[Place] = set()
         self.for_log: dict[Waiter, None] = {}  # those that WAITAOF has parked; see wait_verbs.py
         self.looking_at_log = False  # a timer will try those
         self.called = False
@@ -81,6 +91,7 @@ class Waiting:
             self.by_key.setdefault(place, {})[waiter] = None
         client.connection.halted = True
         self.server.store.feed.subscribe(self.on_change)
+        self.server.store.feed.want("waiting", ("new",))
         if timeout_ms is not None:
             waiter.timer = self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
@@ -98,21 +109,44 @@ class Waiting:
             del waiters[waiter]
             if not waiters:
                 del self.by_key[place]
+                self.covered.discard(place)
         if not self.by_client:
             self.ready.clear()
             self.server.store.feed.unsubscribe(self.on_change)
+            self.server.store.feed.want("waiting", ())
 
     # ------------------------------------------------------------ waking
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Note that a key has changed which somebody waits for."""
+        place = (keyspace, key)
         if event in ("flushdb", "swapdb"):
-            self.ready.update(dict.fromkeys(place for place in self.by_key if place[0] is keyspace))
-        elif (keyspace, key) in self.by_key:
-            self.ready[keyspace, key] = None
+            places = [each for each in self.by_key if each[0] is keyspace]
+            self.covered.difference_update(places)
+            self.ready.update(dict.fromkeys(places, True))
+        elif place in self.by_key:
+            self.note(place, event)
         if self.ready:
             self.server.outbox.wake = True
             self.call(0)
+
+    def note(self, place: Place, event: str) -> None:
+        """Note a change of a key that somebody waits for."""
+        keyspace, key = place
+        value = keyspace.data.get(key)
+        serves = value is not None and kind_of(value) in _KINDS
+        if event == "new" and serves:
+            self.covered.discard(place)
+            self.ready[place] = True
+        elif event == "new":
+            self.covered.add(place)
+        elif event in _RESULTS and value is not None:
+            if not self.ready.get(place):
+                self.ready.pop(place, None)
+                self.covered.add(place)
+        elif place not in self.covered or value is None or (event == "set" and serves):
+            self.covered.discard(place)
+            self.ready.setdefault(place, False)
 
     def call(self, delay_s: float) -> None:
         """Have the waiting clients tried soon, once: what changes keys may be no client's command."""
@@ -143,9 +177,11 @@ class Waiting:
 
     def retry(self, waiter: Waiter) -> None:
         """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
-        if waiter.client.connection.closing:
+        connection, feed = waiter.client.connection, self.server.store.feed
+        if connection.closing:
             self.forget(waiter.client)
             return
+        changes = feed.changes
         tracking = self.server.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
@@ -154,6 +190,8 @@ class Waiting:
         except Exception as error:
             reply = self.failure(waiter, error)
         tracking.writer = None
+        if feed.changes != changes:
+            connection.changed = feed.changes
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
 

@@ -4,6 +4,7 @@ from januskv.compat.native cimport NativeFace
 from januskv.compat.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
 from januskv.storage.clock cimport Clock
+from januskv.storage.feed cimport Feed
 
 cimport cython
 
@@ -11,6 +12,7 @@ cdef class Channel:
     cdef public object server
     cdef public NativeFace native
     cdef public Clock clock
+    cdef public Feed change_feed
     cdef public Outbox outbox
     cdef public Encoder encoder
     cdef public object client, transport
@@ -19,10 +21,12 @@ cdef class Channel:
     cdef public object parked, pieces, session
     cdef public list unsent
     cdef public Command last_command
-    cdef public long long active_ms, bytes_in, bytes_out, query_limit, unsent_bytes, taken_before
+    cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
+    cpdef Py_ssize_t pending_input(self)
     cpdef run_batch(self)
     cpdef process(self)
+    cpdef note_changes(self)
     cpdef failed(self, error)
     cpdef hold(self, request)
     cpdef bytes encoded(self, message)
@@ -31,4 +35,4 @@ cdef class Channel:
     cpdef flush_soon(self)
     cpdef flush(self)
     cpdef deliver(self, bytes data, bint last)
-    cpdef check_output(self)
+    cpdef check_output(self, long long held_bytes=*)

@@ -16,6 +16,7 @@ from januskv.commands.context import Context
 from januskv.commands.table import Command
 from januskv.resp.encoder import Encoder
 from januskv.storage.clock import Clock
+from januskv.storage.feed import Feed
 from januskv.storage.sessions import Session
 
 from .client import Client
@@ -49,6 +50,7 @@ class Channel:
         self.server: Server = server
         self.native: NativeFace = native
         self.clock: Clock = server.store.clock
+        self.change_feed: Feed = server.store.feed
         self.outbox: Outbox = server.outbox
         self.encoder: Encoder = Encoder()
         self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
@@ -71,6 +73,8 @@ class Channel:
         self.session: Session | None = None  # the client's, if it has a deadline to renew
         self.last_command: Command | None = None
         self.active_ms: int = self.clock.now_ms
+        self.changes_before: int = 0  # how many changes of the data there were when the batch began
+        self.changed: int = 0  # the number of the last change that its requests have made
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.taken_before: int = 0  # ``taken_bytes`` when it was last looked at; see ``has_read``
@@ -82,7 +86,6 @@ class Channel:
         """Take received bytes."""
         raise NotImplementedError
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
         raise NotImplementedError
@@ -98,6 +101,14 @@ class Channel:
     def encoded_native(self, text: bytes) -> bytes:
         """The bytes of a native message."""
         raise NotImplementedError
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """What is sent in place of encoded replies that confirm nothing, and whether it tells the client of everything."""
+        raise NotImplementedError
+
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces, with what has to follow it."""
+        return pieces
 
     def write_piece(self, piece: bytes) -> None:
         """Write a piece of a reply that is sent in pieces."""
@@ -126,7 +137,7 @@ class Channel:
         self.feed(data)
         if not self.halted:
             self.process()
-        if self.pending_input > self.query_limit:
+        if self.pending_input() > self.query_limit:
             self.server.stats.client_query_buffer_limit_disconnections += 1
             log.warning("client %s closed: query buffer limit", self.client.address)
             self.abort()
@@ -178,23 +189,32 @@ class Channel:
         self.query_limit = self.server.config.input_limit(self.client)
         if self.small_buffer == self.client.authenticated and self.transport is not None:
             self.small_buffer = not self.client.authenticated
-            high = self.server.config.output_limit(self.client) if self.small_buffer else None
-            self.transport.set_write_buffer_limits(high)
+            if self.small_buffer:
+                self.transport.set_write_buffer_limits(self.server.config.output_limit(self.client))
+            else:
+                self.transport.set_write_buffer_limits()  # as it was
 
     def process(self) -> None:
         """Run all complete requests that have arrived, then write their replies at once."""
         if self.running:  # a handler of ours made more input available; the outer loop goes on
             return
         self.running = True
+        self.changes_before = self.change_feed.changes
         try:
             self.run_batch()
         except Exception as error:
             self.failed(error)
         finally:
+            self.note_changes()
             self.running = False
         self.flush_soon()
         if self.lost:
             self.part()
+
+    def note_changes(self) -> None:
+        """Note that the replies so far confirm what has changed since the batch began."""
+        if self.change_feed.changes != self.changes_before:
+            self.changed = self.change_feed.changes
 
     def failed(self, error: Exception) -> None:
         """Close after an unexpected error: which requests have been answered cannot be told any more."""
@@ -276,6 +296,7 @@ class Channel:
         if self.sending:
             self.unsent.append(message)
             self.unsent_bytes += len(message)
+            self.check_output()
             return
         self.encoder.write_raw(message)
         if not self.running:
@@ -298,6 +319,8 @@ class Channel:
 
     def flush(self) -> None:
         """Hand the encoded replies to the transport, through the gate if there is one."""
+        if self.running:
+            self.note_changes()
         data = self.encoder.take() if self.encoder.size else b""
         if self.outbox.gate is None:
             self.deliver(data, self.closing)
@@ -315,6 +338,16 @@ class Channel:
                 self.check_output()
         if last and self.transport is not None:
             self.transport.close()
+
+    def deny(self, data: bytes, text: str) -> None:
+        """Send errors in place of replies that confirm what the log does not have; close where they do not tell it all."""
+        if self.sending:  # in the middle of a reply
+            self.abort()
+            return
+        errors, told = self.denied(data, text)
+        if not told:
+            self.closing = True
+        self.deliver(errors, self.closing)
 
     @property
     def unread_bytes(self) -> int:
@@ -336,12 +369,12 @@ class Channel:
         self.active_ms = now_ms
         return True
 
-    def check_output(self) -> None:
-        """Close a client that leaves more replies unread than its class is allowed."""
+    def check_output(self, held_bytes: int = 0) -> None:
+        """Close a client that leaves more replies unread than its class is allowed, with what is held for it elsewhere."""
         if self.transport is None:
             return
         limit = self.server.config.output_limit(self.client)
-        if limit and self.unread_bytes > limit:
+        if limit and self.unread_bytes + held_bytes > limit:
             self.server.stats.client_output_buffer_limit_disconnections += 1
             log.warning("client %s closed: output buffer limit", self.client.address)
             self.abort()
@@ -380,3 +413,4 @@ class Channel:
         self.unsent = []
         self.unsent_bytes = 0
         self.server.lingering.pop(self, None)
+        self.server.long_commands.forget(self.client)

@@ -26,6 +26,11 @@ def format_address(address: Any) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a peer's address is one of this machine that no other machine can have."""
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))
+
+
 class Client:
     """State of a connection that commands read and change.
 
@@ -135,8 +140,7 @@ class Client:
         """Whether the client runs on this machine, as far as its address tells."""
         if self.unix_socket:
             return True
-        host = self.address.rpartition(":")[0].strip("[]")
-        return host == "::1" or host.startswith(("127.", "::ffff:127."))
+        return is_loopback(self.address.rpartition(":")[0].strip("[]"))
 
     @property
     def keyspace(self) -> Keyspace:

@@ -14,5 +14,7 @@ cdef class Connection(Channel):
     cdef public Parser parser
     cdef public dict hot
     cdef public long long timed_ns
+    cpdef feed(self, bytes data)
+    cpdef Py_ssize_t pending_input(self)
     @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_us=double)
     cpdef run_batch(self)

@@ -6,6 +6,7 @@ The module is compiled where possible; keep the loop in ``run_batch`` free of an
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from januskv.commands.table import Command
@@ -18,6 +19,7 @@ from .dispatch import Dispatcher
 from .native import NativeFace
 from .server import Server
 from .stopwatch import now_ns
+from .unconfirmed import denied
 
 log = logging.getLogger("januskv")
 
@@ -60,10 +62,9 @@ class Connection(Channel):
         """Take received bytes."""
         self.parser.feed(data)
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
-        return int(self.parser.pending)
+        return self.parser.pending
 
     def encoded(self, message: Any) -> bytes:
         """The bytes of a reply value that is sent out of turn."""
@@ -72,6 +73,15 @@ class Connection(Channel):
     def encoded_native(self, text: bytes) -> bytes:
         """A native message is a line."""
         return text + b"\n"
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """Replies with an error for each that was none, and whether the client is told of everything by them."""
+        return denied(data, text)
+
+    def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """A native reply in pieces: a line."""
+        yield from pieces
+        yield b"\n"
 
     def run_batch(self) -> None:
         """Run requests until there is no whole one left. Raises ProtocolError.

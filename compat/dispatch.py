@@ -42,6 +42,8 @@ class Dispatcher:
         command = self.server.table.find(argv)
         refusal = self.refusal(client, command, argv)
         if refusal is not None:
+            if client.tracking is not None:
+                self.server.tracking.answered_one(client, command)
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
         client.connection.last_command = command
@@ -135,6 +137,7 @@ class Dispatcher:
         server = self.server
         client: Client = context.client
         tracked = client.tracking is not None
+        read: list[bytes] | None = argv
         if tracked:
             server.tracking.began(client)
         started = now_ns()
@@ -142,8 +145,9 @@ class Dispatcher:
             reply: Reply = command.run(context, argv)  # type: ignore[assignment]
         except Exception as error:
             reply = self.failure(command, argv, error)
+            read = None
         if tracked:
-            server.tracking.ended(client, command, argv)
+            server.tracking.ended(client, command, read)
         spent_ns = now_ns() - started
         context.client.connection.timed_ns += spent_ns
         usec = spent_ns // 1000

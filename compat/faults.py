@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from januskv.commands.status import SeriesStatus, Status
 from januskv.storage import errors
+from januskv.storage.downsampling import MOST_VALUES
 
 # What Redis says while data is loaded; clients know it.
 LOADING = "LOADING Redis is loading the dataset in memory"
@@ -55,7 +56,10 @@ FAULTS: dict[type[Exception], Fault] = {
         Status.VALUE_TYPE, "ERR TSDB: Timestamp is older than retention", 400, SeriesStatus.PARAM_VALUE
     ),
     errors.TooManyBuckets: Fault(
-        Status.VALUE_SIZE, "ERR TSDB: the query has too many empty buckets", 413, SeriesStatus.PARAM_VALUE
+        Status.VALUE_SIZE,
+        f"ERR TSDB: too many empty buckets, an answer takes {MOST_VALUES} values at most",
+        413,
+        SeriesStatus.PARAM_VALUE,
     ),
     errors.IndexExists: Fault(Status.VALUE_TYPE, "ERR the member is indexed already", 409, SeriesStatus.INDEX_EXISTS),
     errors.NotIndexed: Fault(Status.VALUE_TYPE, "ERR the member is not indexed", 400, SeriesStatus.NOT_INDEXED),

@@ -43,6 +43,11 @@ def exposition(server: Server) -> bytes:
     gauges: list[tuple[str, str, float]] = [
         ("uptime_seconds", "Seconds since start.", (store.clock.now_ms - server.started_ms) // 1000),
         ("connected_clients", "Open connections.", len(server.clients)),
+        (
+            "http_connections",
+            "Open connections that are no clients: pages, unfinished requests.",
+            server.http_connections,
+        ),
         ("sessions", "Open sessions.", len(store.sessions)),
         ("memory_resident_bytes", "Memory in RAM.", resident_bytes()),
         ("slowlog_length", "Entries of the slow log.", len(server.slowlog.entries)),

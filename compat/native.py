@@ -7,6 +7,7 @@ and a RESP command whose only word is the whole JSON object. The checks follow s
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from januskv.commands.context import Context
@@ -14,6 +15,7 @@ from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
 from januskv.commands.table import Command
+from januskv.commands.work import Work, text_of
 from januskv.resp.replies import NO_REPLY, OK, Reply
 from januskv.storage.keyspace import Keyspace
 
@@ -251,17 +253,36 @@ class NativeFace:
         except Exception as error:
             command.failed += 1
             return self.failure(command, error)
-        if reply is None:
-            return None
+        if type(reply) is not dict:
+            return None if reply is None else self.take(context, command, body, token, reply)
         if reply is DONE and token is None:
             return self.done[name]
         status = reply.get("st", 1)
-        if status > 1 and status not in GOING_WELL:
-            command.failed += 1
-            self.server.count_error(code_word(command.rules.dialect, status))
+        if status != 1:
+            self.count_status(command, status)
         if token is not None:
             return dumps({f"{name}_RSP": {**reply, "tkn": token}})
         return self.openings[name] + dumps(reply) + b"}"
+
+    def take(self, context: Context, command: Command, body: Any, token: int | None, work: Work) -> bytes | None:
+        """Run a command that is done in steps; None where it is answered later."""
+        try:
+            reply = self.server.long_commands.take(context, command, body, token, work)
+        except Exception as error:
+            command.failed += 1
+            return self.failure(command, error)
+        return None if reply is None else b"".join(self.reply_pieces(command, reply, token))
+
+    def count_status(self, command: Command, status: Any) -> None:
+        """Count a reply whose status says that the command has failed. What stands under ``st`` may also be a series' name."""
+        if isinstance(status, int) and status > 1 and status not in GOING_WELL:
+            command.failed += 1
+            self.server.count_error(code_word(command.rules.dialect, status))
+
+    def reply_pieces(self, command: Command, reply: dict[str, Any], token: int | None) -> Iterator[bytes]:
+        """The text of a reply with long parts, in pieces."""
+        self.count_status(command, reply.get("st", 1))
+        return text_of({f"{command.name}_RSP": reply if token is None else {**reply, "tkn": token}})
 
     def read_body(self, command: Command) -> dict[str, Any]:
         """What a body that is no object counts as. Raises NativeError where it is refused."""

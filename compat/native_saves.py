@@ -1,16 +1,14 @@
 """Native commands that save and load (specs: nemesis.md, section 8).
 
 A save is written by a forked process, so that service goes on and what is saved is as it was at one moment. JSON lines and
-WebSocket get two answers, when it begins and when it has ended; RESP gets the second one only.
+WebSocket get two answers, when it begins and when it has ended; RESP gets the second one only. See ``save_queue``.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from januskv.commands.context import Context
@@ -18,18 +16,17 @@ from januskv.commands.declare import Flag, Param
 from januskv.commands.keyvalues import put_values
 from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
-from januskv.commands.status import TIME_SERIES, Status, code_word
+from januskv.commands.status import TIME_SERIES, Status
 from januskv.commands.table import Family
 from januskv.storage.durability import saves
-from januskv.storage.durability.saves import BadSave, Save
+from januskv.storage.durability.saves import BadSave
 from januskv.storage.errors import HeldBySeries
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import is_series
 
-from .json_text import dumps
+from .save_queue import Saving, folder_of
 
 if TYPE_CHECKING:
-    from .client import Client
     from .server import Server
 
 log = logging.getLogger("januskv")
@@ -39,7 +36,6 @@ series_commands = Family("native", TIME_SERIES)
 
 Body = dict[str, Any]
 
-_POLL_S = 0.002
 # The one refusal without ``tkn``, so it is given as a reply.
 _DISABLED: Body = {"st": Status.COMMAND_DISABLED.value, "m": ""}
 _NAME = Param("name", "string", empty_text="Name empty")
@@ -57,101 +53,34 @@ _SESSIONS = ParamCheck(
 )
 
 
-def folder_of(server: Server) -> Path:
-    """Where saves are."""
-    return Path(server.config.dir) / "saves"
-
-
 # ---------------------------------------------------------------- saving
 
 
-class _Saving:
-    """A save whose process runs."""
-
-    def __init__(self, client: Client, reply_name: str, name: str, child: int, over_resp: bool) -> None:
-        self.client, self.reply_name, self.name = client, reply_name, name
-        self.child, self.over_resp = child, over_resp
-        self.started = time.monotonic()
-
-    def poll(self) -> None:
-        """Answer once the process has ended."""
-        ended, status = os.waitpid(self.child, os.WNOHANG)
-        server = self.client.connection.server
-        if not ended:
-            server.later(_POLL_S, self.poll)
-            return
-        if status:
-            failed = server.table.native[self.reply_name.removesuffix("_RSP")]
-            failed.failed += 1
-            server.count_error(code_word(failed.rules.dialect, Status.SAVE_ERROR))
-        self.answer(status)
-
-    def answer(self, status: int) -> None:
-        """Send the second answer, if the client is still there."""
-        connection = self.client.connection
-        reply = {self.reply_name: ended(self.name, status, self.started)}
-        if connection.transport is None:
-            return
-        if self.over_resp:
-            connection.sending = False
-            connection.push(dumps(reply))
-            connection.sent()
-        else:
-            connection.push_native(reply)
-
-
-def ended(name: str, status: int, started: float) -> Body:
-    """The second answer to a save."""
-    st = Status.SAVE_ERROR if status else Status.SAVE_COMPLETE
-    return {"st": st.value, "name": name, "duration": round((time.monotonic() - started) * 1000)}
-
-
 def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | None:
-    """Begin a save; the first answer, or None where the only one comes later. Raises NativeError."""
-    server, client, name = ctx.server, ctx.client, body["name"]
-    try:
-        begun = Save(folder_of(server), name, kind)
-    except (BadSave, OSError) as error:
-        raise NativeError(Status.SAVE_DIR_WRITE_FAIL, str(error)) from error
-    started = time.monotonic()
-    try:
-        child = os.fork()
-    except OSError as error:
-        raise NativeError(Status.SAVE_ERROR, f"cannot begin: {error.strerror}") from error
-    if child == 0:
-        status = 1
-        try:
-            begun.write(files())
-            status = 0
-        finally:
-            os._exit(status)  # neither the loop nor the threads of the parent exist here
-    if server.over_resp and server.in_exec:  # nothing may come later inside EXEC
-        return ended(name, os.waitpid(child, 0)[1], started)
-    saving = _Saving(client, f"{command}_RSP", name, child, server.over_resp)
-    server.later(_POLL_S, saving.poll)
-    if server.over_resp:
-        client.connection.halted = client.connection.sending = True
-        server.answers_later = True
-        return None
-    return {"name": name, "st": Status.SAVE_START.value}
+    """Begin a save or let it wait; the first answer, or None where it comes later. Raises NativeError."""
+    server: Server = ctx.server
+    begun = server.saves.take(Saving(server, ctx.client, command, body["name"], kind, files))
+    return {"name": body["name"], "st": Status.SAVE_START.value} if begun and not server.over_resp else None
 
 
-@commands.native("KV_SAVE", flags=Flag.ADMIN)
+@commands.native("KV_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
 def kv_save(ctx: Context, body: Body) -> Body | None:
     """{"KV_SAVE": {"name": name}}
 
     Saves the key-values of the database or session that the connection works in, without stopping service. Two answers:
-    status 120 when it has begun, 121 or 123 when it has ended; over RESP the second one only.
+    status 120 when it has begun, 121 or 123 when it has ended; over RESP the second one only. Saves wait for each other,
+    up to 16 of them; the next one is refused with status 123. Not inside MULTI.
 
     Cost: O(N) with N keys, in a process of its own
     """
     if not ctx.server.config.native_saves:
         return _DISABLED
     _NAMED.check(body)
-    return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(ctx.keyspace))
+    keyspace = ctx.keyspace
+    return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
 
 
-@commands.native("SH_SAVE", flags=Flag.ADMIN)
+@commands.native("SH_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
 def sh_save(ctx: Context, body: Body) -> Body | None:
     """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
 
@@ -162,12 +91,16 @@ def sh_save(ctx: Context, body: Body) -> Body | None:
     if not ctx.server.config.native_saves:
         return _DISABLED
     _SESSIONS.check(body)
-    sessions = ctx.store.sessions.by_token
-    chosen = list(sessions.values()) if "tkns" not in body else [sessions[t] for t in body["tkns"] if t in sessions]
-    return save(ctx, "SH_SAVE", body, saves.SESSIONS, lambda: saves.session_files(chosen))
+    sessions, tokens = ctx.store.sessions.by_token, body.get("tkns")
+
+    def files() -> Iterable[bytes]:
+        chosen = sessions.values() if tokens is None else [sessions[token] for token in tokens if token in sessions]
+        return saves.session_files(chosen)
+
+    return save(ctx, "SH_SAVE", body, saves.SESSIONS, files)
 
 
-@series_commands.native("TS_SAVE", params=(_NAME,), flags=Flag.ADMIN)
+@series_commands.native("TS_SAVE", params=(_NAME,), flags=Flag.ADMIN | Flag.NO_MULTI)
 def ts_save(ctx: Context, body: Body) -> Body | None:
     """{"TS_SAVE": {"name": name}}
 
@@ -177,7 +110,8 @@ def ts_save(ctx: Context, body: Body) -> Body | None:
     """
     if not ctx.server.config.native_saves:
         return _DISABLED
-    return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(ctx.keyspace))
+    keyspace = ctx.keyspace
+    return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(keyspace))
 
 
 # ---------------------------------------------------------------- loading
@@ -225,9 +159,9 @@ def load_series(server: Server, keyspace: Keyspace, name: str) -> int:
         held = keyspace.get(key)
         if held is not None and not is_series(held):
             raise BadSave(f"the key {key!r} holds a key-value")
+    for key, _ in loaded:  # first, since that ends the rules of the old ones
+        keyspace.delete(key)
     for key, series in loaded:
-        if keyspace.get(key) is not None:
-            keyspace.delete(key)
         keyspace.put_series(key, series, "restore")
     return len(loaded)
 

@@ -30,7 +30,7 @@ class Notifier:
         self.by_key, self.by_event = "K" in setting, "E" in setting
         feed = self.server.store.feed
         published = self.by_key or self.by_event
-        feed.wanted = {name for kind, name in SILENT.items() if kind in setting} if published else set()
+        feed.want("notifications", [name for kind, name in SILENT.items() if kind in setting] if published else ())
         if published and setting.strip("KE"):
             feed.subscribe(self.on_change)
         else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
+
+log = logging.getLogger("januskv")
 
 
 class Outbox:
@@ -26,4 +29,8 @@ class Outbox:
         self.waiting = []
         for connection in waiting:
             connection.queued = False
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception as error:  # of this connection; those of the others must not be lost
+                log.error("the replies to %s cannot be sent", connection.client.address, exc_info=error)
+                connection.abort()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .events import parse_events, show_events
+from .hosts import ANY, Authority
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
 
@@ -98,6 +99,25 @@ def _parse_notified(text: str) -> str:
 
 
 EVENTS = Kind(_parse_notified, show_events)
+
+
+def words_of(reads: Callable[[str], object], what: str) -> Kind:
+    """Words between blanks that ``reads`` takes (it gives None for others), or ``*`` for whatever there is."""
+
+    def parse(text: str) -> str:
+        for word in text.split():
+            if word != ANY and reads(word) is None:
+                raise ConfigError(f"{word!r} is not {what}")
+        return " ".join(text.split())
+
+    return Kind(parse, str)
+
+
+HOSTS = words_of(Authority.read, "a host, as in 'db.example.com' or 'db.example.com:8379'")
+ORIGINS = words_of(
+    re.compile(r"null|[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE).fullmatch,
+    "an origin, as in 'https://app.example.com', or 'null'",
+)
 
 
 def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
@@ -227,7 +247,19 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
     Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
     Parameter(
-        "http-allowed-origins", TEXT, "", "Origins whose pages may open a WebSocket besides the server's own; '*': any."
+        "http-allowed-hosts",
+        HOSTS,
+        "",
+        "Hosts ('db.example.com', with a port or without) for which the HTTP port is asked, besides the server's own: "
+        "localhost, addresses (only those of loopback if 'bind' has no others), names in 'bind', and this machine's "
+        "name if 'bind' reaches beyond loopback; '*': any, which lets web pages in by DNS rebinding.",
+    ),
+    Parameter(
+        "http-allowed-origins",
+        ORIGINS,
+        "",
+        "Origins ('https://app.example.com'; 'null' for pages from files) whose pages may use the HTTP port, besides "
+        "those that the server's own hosts have; '*': any.",
     ),
     # limits
     Parameter(
@@ -242,7 +274,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("json-max-payload", memory(64), 64 << 20, "Largest native JSON message, in bytes."),
     # access
-    Parameter("requirepass", TEXT, "", "Password of the default user; empty: none.", secret=True),
+    Parameter(
+        "requirepass",
+        TEXT,
+        "",
+        "Password of the default user; empty: none. Also from the environment, as JANUSKV_REQUIREPASS.",
+        secret=True,
+    ),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
     Parameter(
         "enable-protected-configs",

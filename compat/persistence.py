@@ -1,7 +1,8 @@
 """When the log is written, synced and started anew, when snapshots begin, and which replies wait for that.
 
 Replies pass the gate (``send``) at the end of a loop's round: what they confirm is in the log's file
-by then, which survives the end of the process. Under ``appendfsync always`` they also wait for the
+by then, which survives the end of the process. A connection whose changes could not be written gets errors
+in place of its replies. Under ``appendfsync always`` they also wait for the
 sync that covers it; while one runs in a thread, the changes and replies of later rounds gather for the next.
 """
 
@@ -30,6 +31,7 @@ _DELAYED_S = 2.0
 # A snapshot that has failed is not begun again by itself before this time has passed.
 _RETRY_S = 5.0
 
+_UNCONFIRMED = "MISCONF Errors writing to the AOF file: {}; this was done, but a restart may undo it"
 _SNAPSHOT_FAULT = (
     "JanusKV is configured to save snapshots, but the last one failed. Commands that change data are refused"
     " (stop-writes-on-bgsave-error); the server's log says why."
@@ -51,6 +53,7 @@ class Persistence:
         self.always = False
         self.held: deque[tuple[int, Any, bytes, bool]] = deque()  # record, connection, replies, whether the last ones
         self.syncing: Future[None] | None = None
+        self.confirmed = self.failed = server.store.feed.changes  # changes between these two numbers are not in the log
         self.sync_started = 0.0
         self.synced_at = self.renewed_at = self.saved_at = time.monotonic()
         self.next_attempt = 0.0
@@ -76,8 +79,10 @@ class Persistence:
     def send(self, connection: Any, data: bytes, last: bool) -> None:
         """Let a connection's replies out, or keep them until the log has what they confirm."""
         journal = self.journal
-        if journal.pending or journal.unwritten:
+        if journal.pending:
             self.commit()
+        if journal.behind and self.denies(connection, data):
+            return
         if self.held or (self.always and not journal.durable):
             self.held.append((journal.seq, connection, data, last))
             self.start_sync()
@@ -89,9 +94,27 @@ class Persistence:
         self.journal.commit()
         self.note_fault()
 
+    def denies(self, connection: Any, data: bytes) -> bool:
+        """Whether replies confirm what the log does not have; the connection gets errors instead.
+
+        What is changed while the server refuses writes (a key expires) is nothing that a client asked for.
+        """
+        if self.confirmed == self.failed:
+            self.note_fault()
+        if not self.confirmed < connection.changed <= self.failed:
+            return False
+        connection.changed = 0
+        connection.deny(data, _UNCONFIRMED.format(self.journal.fault))
+        return True
+
     def note_fault(self) -> None:
-        """Tell the server whether writes have to be refused."""
-        fault = self.journal.fault
+        """Note what is in the log, and tell the server whether writes have to be refused."""
+        journal = self.journal
+        if not journal.behind:
+            self.confirmed = self.failed = self.server.store.feed.changes
+        elif self.confirmed == self.failed:
+            self.failed = self.server.store.feed.changes
+        fault = journal.fault
         if fault and self.always:
             # The data has changed already and cannot be confirmed: only a start from the log brings the two together.
             log.error("appendfsync is always and the log cannot be written, exiting: %s", fault)
@@ -99,7 +122,7 @@ class Persistence:
         config = self.server.config
         if fault:
             fault = f"Errors writing to the AOF file: {fault}"
-        elif self.journal.snapshot_failed and config.save and config.stop_writes_on_bgsave_error:
+        elif journal.snapshot_failed and config.save and config.stop_writes_on_bgsave_error:
             fault = _SNAPSHOT_FAULT
         if fault != self.server.write_fault:
             self.server.write_fault = fault
@@ -154,10 +177,11 @@ class Persistence:
             more = journal.note_renewals(_RENEWALS)
             if not more:
                 self.renewed_at = now
-        if journal.pending or journal.unwritten:
+        if journal.pending or journal.behind:
             self.commit()
         policy = self.server.config.appendfsync
-        if policy != "no" and now - self.synced_at >= 1 and not journal.fault and not journal.durable:
+        unsynced = journal.synced_seq < journal.written_seq and not journal.sync_failed
+        if policy != "no" and now - self.synced_at >= 1 and unsynced:
             if self.syncing is not None and now - self.sync_started > _DELAYED_S:
                 self.delayed_syncs += 1
             self.start_sync()
@@ -176,7 +200,7 @@ class Persistence:
     def snapshot_is_due(self, now: float) -> bool:
         """Whether the log counts from the next snapshot only, is long, or a save point has been reached."""
         config, journal = self.server.config, self.journal
-        if journal.sync_failed or (journal.logging and not journal.named):
+        if journal.needs_base or (journal.logging and not journal.named):
             return True
         if journal.logging:
             percentage, size = config.auto_aof_rewrite_percentage, journal.log_bytes
@@ -199,7 +223,7 @@ class Persistence:
         self.begun_changes = self.server.store.feed.changes
         try:
             self.journal.save_in_child()
-        except OSError:
+        except Exception:
             self.journal.snapshot_failed = True
             raise
         finally:
@@ -254,9 +278,10 @@ class Persistence:
         self.begun_changes = self.server.store.feed.changes
         try:
             self.journal.save()
-        except OSError as error:
-            log.error("cannot save: %s", error.strerror)
-            raise RespError(f"ERR cannot save: {error.strerror}") from error
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error) or type(error).__name__
+            log.error("cannot save: %s", reason, exc_info=not isinstance(error, OSError))
+            raise RespError(f"ERR cannot save: {reason}") from error
         finally:
             self.note_fault()
         self.saved()

@@ -178,14 +178,17 @@ class PubSub:
                 continue
             sent += 1
             subscriptions = client.subscriptions
-            if subscriptions is not None and subscriptions.native:
-                client.connection.push_native(as_json(parts))
-            else:
-                protocol = client.protocol
-                if protocol not in wires:
-                    wires[protocol] = RawReply(encode(Push(parts), protocol))
-                client.push(wires[protocol])
-            client.connection.check_output()
+            try:
+                if subscriptions is not None and subscriptions.native:
+                    client.connection.push_native(as_json(parts))
+                else:
+                    protocol = client.protocol
+                    if protocol not in wires:
+                        wires[protocol] = RawReply(encode(Push(parts), protocol))
+                    client.push(wires[protocol])
+                client.connection.check_output()
+            except Exception as error:  # the others are to have the message all the same
+                client.connection.failed(error)
         return sent
 
 

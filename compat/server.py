@@ -21,10 +21,12 @@ from januskv.storage.store import Store
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
+from .long_commands import LongCommands
 from .notifications import Notifier
 from .outbox import Outbox
 from .parameters import ConfigError
 from .pubsub import PubSub
+from .save_queue import SaveQueue
 from .tracking import Tracking
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ _LINGER_BYTES: Final = 1 << 19
 
 # What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
 REDIS_VERSION = "7.4.0"
+
+
+# Why a new connection is refused, on either port.
+FULL = "max number of clients reached"
+PROTECTED = (
+    "JanusKV is running in protected mode because protected mode is enabled and no password is "
+    "set for the default user. In this mode connections are only accepted from the loopback interface. "
+    "To serve other machines set a password (requirepass), or set protected-mode to no."
+)
 
 
 @dataclass(slots=True)
@@ -202,15 +213,18 @@ class Server:
         self.config = config
         self.hot: dict[bytes, Command] = table.hot()
         self.clients: dict[int, Client] = {}
+        self.http_connections = 0  # those of the HTTP port that are no clients: pages, and unfinished requests
         self.monitors: set[Client] = set()
         # Connections that are closing while replies are left to send: when to look whether they are read, and how
         # many bytes the client had taken at the last look. The first ones are due first.
         self.lingering: dict[Channel, tuple[int, int]] = {}
         self.watches = Watches(store.feed)
         self.waiting = Waiting(self)
+        self.long_commands = LongCommands(self)
         self.pubsub = PubSub(store.feed)
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
+        self.saves = SaveQueue(self)
         self.in_exec = False  # the commands of a transaction run
         self.answers_later = False  # it will be answered when what it has begun has ended
         self.over_resp = False  # a native command runs that came as a RESP verb
@@ -236,7 +250,9 @@ class Server:
         self.peak_clients = 0
         self.next_client_id = 0
         self.stop: Callable[[], None] = lambda: None  # set by the composition root
-        self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: NoTimer()  # the loop's call_later
+        self.later: Callable[[float, Callable[[], None]], Timer] = lambda delay_s, call: (
+            NoTimer()
+        )  # the loop's call_later
         store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
         self.dispatcher: Any = None  # set by the Dispatcher
@@ -244,6 +260,8 @@ class Server:
         self.persistence: Persistence | None = None  # set by the composition root
         self.recovery: Recovery | None = None  # what is being loaded, while it is
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
+        # How many clients there is room for, up to a number; set by the composition root.
+        self.most_clients: Callable[[int], int] = lambda wanted: wanted
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -277,15 +295,21 @@ class Server:
         """Why a new connection cannot be served, as the text of a RESP error; None if it can."""
         if self.ending:
             return "ERR the server is ending"
-        if len(self.clients) >= self.config.maxclients:
-            return "ERR max number of clients reached"
-        if self.config.protected_mode and not self.config.requirepass and not client.is_local:
-            return (
-                "DENIED JanusKV is running in protected mode because protected mode is enabled and no password is "
-                "set for the default user. In this mode connections are only accepted from the loopback interface. "
-                "To serve other machines set a password (requirepass), or set protected-mode to no."
-            )
+        if self.full:
+            return f"ERR {FULL}"
+        if self.protected and not client.is_local:
+            return f"DENIED {PROTECTED}"
         return None
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as may be, those that ask for pages included."""
+        return bool(len(self.clients) + self.http_connections >= self.config.maxclients)
+
+    @property
+    def protected(self) -> bool:
+        """Whether only this machine is served: in protected mode, as long as there is no password."""
+        return bool(self.config.protected_mode and not self.config.requirepass)
 
     def remove_client(self, client: Client) -> None:
         """Forget a connection that is gone."""
@@ -313,6 +337,11 @@ class Server:
 
     def prepare_change(self, values: dict[str, Any]) -> None:
         """Do what must have worked before CONFIG SET may give parameters new values. Raises ConfigError."""
+        wanted = values.get("maxclients", 0)
+        if (most := self.most_clients(wanted)) < wanted:
+            raise ConfigError(
+                f"The operating system is not able to handle the specified number of clients, try with {most}"
+            )
         if self.persistence is not None:
             if "appendonly" in values:
                 self.persistence.switch_log(values["appendonly"])
@@ -332,22 +361,29 @@ class Server:
         self.each_client(self.monitors, lambda monitor: monitor.push(Simple(line)))
 
     def tend(self) -> bool:
-        """Do what time brings, ten times a second; True if there is more to do right now."""
-        more = False if self.paused_until_ms else self.store.tend()
+        """Do what time brings, ten times a second; True if there is more to do right now.
+
+        A task that fails is logged, and tried again the next time; it keeps none of the others from running.
+        """
+        more = not self.paused_until_ms and bool(attempted(self.store.tend))
         now_ms = self.store.clock.now_ms
+        attempted(lambda: self.sample_rates(now_ms))
+        if self.persistence is not None:
+            more = bool(attempted(self.persistence.tend)) or more
+        attempted(lambda: self.close_slow_readers(now_ms))
+        attempted(lambda: self.close_lingering(now_ms))
+        if self.config.timeout and not self.paused_until_ms:
+            attempted(lambda: self.close_idle(now_ms))
+        return more
+
+    def sample_rates(self, now_ms: int) -> None:
+        """Note how far the counters are of which INFO shows the growth."""
         if now_ms - self._sampled_ms >= 100:
             self._sampled_ms = now_ms
             received, sent = self.net_bytes()
             self.rates.add("commands", now_ms, self.commands_processed)
             self.rates.add("input", now_ms, received)
             self.rates.add("output", now_ms, sent)
-        if self.persistence is not None:
-            more = self.persistence.tend() or more
-        self.close_slow_readers(now_ms)
-        self.close_lingering(now_ms)
-        if self.config.timeout and not self.paused_until_ms:
-            self.close_idle(now_ms)
-        return more
 
     def each_client(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
         """Do something to clients. One for which that fails is closed, and the others are served all the same."""
@@ -387,7 +423,7 @@ class Server:
             due.append((connection, taken))
         for connection, taken in due:
             del self.lingering[connection]
-            if connection.taken_bytes - taken >= _LINGER_BYTES:
+            if connection.taken_bytes - taken >= _LINGER_BYTES or connection.client in self.long_commands:
                 self.linger(connection)
             else:
                 log.info("client %s closed: its last replies are not read", connection.client.address)
@@ -543,6 +579,15 @@ class Server:
         threshold_ms = config.latency_monitor_threshold
         if threshold_ms and usec >= threshold_ms * 1000:
             self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
+
+
+def attempted(task: Callable[[], object]) -> object:
+    """What a periodic task gives; None, and a traceback in the log, where it fails."""
+    try:
+        return task()
+    except Exception as error:
+        log.error("a periodic task has failed, it will be tried again", exc_info=error)
+        return None
 
 
 def quoted(data: bytes) -> bytes:

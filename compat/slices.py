@@ -6,8 +6,8 @@ made while the transport has more than it wants: it says when the client has rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Protocol
 
 from januskv.commands.context import Context
 from januskv.resp.encoder import encode
@@ -18,6 +18,7 @@ from .blocking import may_wait
 # Replies of more items than this are worth sending in slices, of so many items each.
 MANY: Final = 20_000
 _ITEMS: Final = 4096
+_LEAST_PIECE: Final = 1 << 16
 
 
 def in_slices(ctx: Context, pieces: Iterator[bytes]) -> Reply:
@@ -36,9 +37,15 @@ def _as_they_are(items: list[Any]) -> Any:
     return items
 
 
-def items_in_slices(
-    ctx: Context, items: list[Any], head: bytes, shape: Callable[[list[Any]], Any] = _as_they_are
-) -> Reply:
+class Items(Protocol):
+    """A sequence whose slices are lists."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any: ...
+
+
+def items_in_slices(ctx: Context, items: Items, head: bytes, shape: Callable[[list[Any]], Any] = _as_they_are) -> Reply:
     """Answer with a collection of many items, encoded some at a time. ``head`` is what the reply begins with.
 
     ``shape`` makes an array, or for pairs a map or an array, of some of the items.
@@ -50,5 +57,38 @@ def items_in_slices(
         for at in range(0, len(items), _ITEMS):
             wire = encode(shape(items[at : at + _ITEMS]), protocol)
             yield wire[wire.index(b"\n") + 1 :]
+
+    return in_slices(ctx, pieces())
+
+
+def together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that are worth a turn each."""
+    some: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= _LEAST_PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+    if some:
+        yield b"".join(some)
+
+
+# Strings of more bytes than this are sent in parts of so many.
+LONG: Final = 4 << 20
+_PART: Final = 1 << 20
+
+
+def string_in_slices(ctx: Context, text: bytes) -> Reply:
+    """Answer with a string, which is copied a part at a time where it is long."""
+    if len(text) <= LONG:
+        return text
+
+    def pieces() -> Iterator[bytes]:
+        yield b"$%d\r\n" % len(text)
+        for at in range(0, len(text), _PART):
+            yield text[at : at + _PART]
+        yield b"\r\n"
 
     return in_slices(ctx, pieces())

@@ -9,6 +9,7 @@ Messages go out at the end of the event loop's round, behind the reply of the co
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,12 +17,15 @@ from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import Push
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.values import text_from_bytes
 
 from .faults import RespError
 
 if TYPE_CHECKING:
     from .client import Client
     from .server import Server
+
+log = logging.getLogger("januskv")
 
 CHANNEL: Final = b"__redis__:invalidate"
 
@@ -87,6 +91,7 @@ class Tracking:
             mode.prefixes = [*held, *mode.prefixes] or [b""]
             for prefix in mode.prefixes:
                 self.prefixes.setdefault(prefix, {})[client] = None
+        mode.caching = before is not None and before.caching
         client.tracking = mode
         self.clients[client] = None
         self.server.store.feed.subscribe(self.on_change)
@@ -145,18 +150,34 @@ class Tracking:
         """A command of a client with tracking on begins."""
         self.writer = client
 
-    def ended(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered."""
+    def ended(self, client: Client, command: Command, argv: list[bytes] | None) -> None:
+        """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered.
+
+        ``argv`` is None if it has failed: it has read nothing then, and may not even say which keys are meant.
+        """
         self.writer = None
         mode = client.tracking
         if mode is None:
             return
-        if Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
-            self.remember(client, [argv[at] for at in command.key_positions(argv)])
-        if client in self.server.waiting.by_client:
-            return
-        if client.queue is None and command.name != "CLIENT|CACHING" and Flag.COMMITS not in command.flags:
-            mode.caching = mode.caching and self.server.in_exec
+        if argv is not None and Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
+            self.remember(client, self.keys_of(command, argv))
+        if client not in self.server.waiting.by_client and not self.server.in_exec:
+            self.answered_one(client, command)
+
+    def answered_one(self, client: Client, command: Command | None) -> None:
+        """A command is over, or was refused: CLIENT CACHING was for this one, unless it is CLIENT itself or inside MULTI."""
+        mode = client.tracking
+        if mode is not None and client.queue is None and (command is None or not command.name.startswith("CLIENT|")):
+            mode.caching = False
+
+    @staticmethod
+    def keys_of(command: Command, argv: list[bytes]) -> list[bytes]:
+        """The keys that a command has read. One that has run has keys where its declaration says."""
+        try:
+            return [argv[at] for at in command.key_positions(argv)]
+        except (ValueError, IndexError):
+            log.exception("the keys of %s are not where its declaration says", command.name)
+            return []
 
     def answered(self, client: Client, command: Command, names: list[bytes]) -> None:
         """A command that has waited is answered from the keys of these names; none if its time was over."""
@@ -248,10 +269,21 @@ class Tracking:
                     client.push(Push([b"tracking-redir-broken", mode.redirect]))
                 return
         assert target is not None
-        if target.protocol == 3:
-            target.push(Push([b"invalidate", keys]))
-        elif mode.redirect and target.subscriptions is not None and CHANNEL in target.subscriptions.channels:
-            target.push(Push([b"message", CHANNEL, keys]))
+        self.server.each_client([target], lambda each: _tell(each, keys, redirected=bool(mode.redirect)))
+
+
+def _tell(client: Client, keys: list[bytes] | None, *, redirected: bool) -> None:
+    """Send one message, in the form that the client reads; nothing to one that has not asked for it."""
+    held = client.subscriptions
+    subscribed = redirected and held is not None and CHANNEL in held.channels
+    if redirected and held is not None and held.native:
+        if subscribed:
+            names = None if keys is None else [text_from_bytes(key) for key in keys]
+            client.connection.push_native({"SV_MESSAGE": {"channel": CHANNEL.decode(), "message": names}})
+    elif client.protocol == 3:
+        client.push(Push([b"invalidate", keys]))
+    elif subscribed:
+        client.push(Push([b"message", CHANNEL, keys]))
 
 
 def reads(client: Client) -> bool:

@@ -7,6 +7,8 @@ cimport cython
 cdef class WebSocketConnection(Channel):
     cdef public FrameReader reader
     cdef public bint fragmented
+    cpdef feed(self, bytes data)
+    cpdef Py_ssize_t pending_input(self)
     @cython.locals(encoder=Encoder, served=long)
     cpdef run_batch(self)
     cpdef take(self, int opcode, bytes payload)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from januskv.commands.status import Status
 from januskv.resp import websocket as ws
 from januskv.resp.inline import STRANGER_JSON
 from januskv.resp.replies import RawReply
 
 from .channel import FLUSH_BYTES, Channel
-from .native import NativeFace
+from .native import NativeFace, error_reply
 from .server import Server
 
 
@@ -27,9 +28,12 @@ class WebSocketConnection(Channel):
         most = self.server.config.json_max_payload
         self.reader.max_message = most if self.client.authenticated else min(most, STRANGER_JSON)
 
-    def refuse(self, text: str) -> None:
-        """Tell a new client why it is not served, and close."""
-        self.end(ws.POLICY, text)
+    def connection_made(self, transport: Any) -> None:
+        """The handshake is done, which the HTTP listener refuses to those who may not connect."""
+        self.transport = transport
+        self.client.describe(transport)
+        self.server.add_client(self.client)
+        self.refresh()
 
     # ------------------------------------------------------------ bytes and requests
 
@@ -37,7 +41,6 @@ class WebSocketConnection(Channel):
         """Take received bytes."""
         self.reader.feed(data)
 
-    @property
     def pending_input(self) -> int:
         """Bytes received that are no whole message yet."""
         return self.reader.pending
@@ -92,6 +95,11 @@ class WebSocketConnection(Channel):
             Channel.failed(self, error)
 
     # ------------------------------------------------------------ output
+
+    def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
+        """An error and the end in place of messages, of which some may have been quiet."""
+        error = ws.frame(ws.TEXT, error_reply(Status.UNKNOWN, text))
+        return error + ws.close_frame(ws.INTERNAL, "not logged"), False
 
     def encoded(self, message: Any) -> bytes:
         """The bytes of a native message; reply values are RESP's and have no form here. Raises TypeError."""

@@ -28,6 +28,26 @@ class HttpRequest(ProtocolError):
         super().__init__("HTTP request")
 
 
+class BinaryInput(ProtocolError):
+    """Another protocol (TLS, most likely) speaks: lines that its bytes happen to hold must not be executed."""
+
+    def __init__(self) -> None:
+        super().__init__("binary data in a command line")
+
+
+# Bytes that no word of a command line has that people or programs type: control characters, and what is not ASCII.
+# Blanks are not among them, since they may stand before the word.
+_BINARY = rb"\x00-\x08\x0e-\x1f\x7f-\xff"
+_BINARY_WORD = re.compile(rb"[ \t\r\v\f]*+[^ \t\r%b]*+[%b]" % (_BINARY, _BINARY)).match
+# What most lines are: printable ASCII without quotes.
+_PLAIN_TEXT = re.compile(rb"[ !#-&(-~\t\r]*+\Z").match
+
+
+def is_binary(byte: int) -> bool:
+    """Whether a byte at a command border shows that what comes is neither RESP nor a line."""
+    return (byte < 32 and not 9 <= byte <= 13) or byte > 126
+
+
 def unexpected(byte: int) -> ProtocolError:
     """The error for an argument of an array that is no bulk string; the byte stays what it is on the wire."""
     shown = bytes((byte,)).decode("utf-8", "surrogateescape")
@@ -37,7 +57,8 @@ def unexpected(byte: int) -> ProtocolError:
 def read_line(line: bytes) -> list[bytes] | bytes:
     """A whole line, without its line feed: JSON text, or the words of an inline command (none: an empty line).
 
-    Raises ProtocolError for unbalanced quotes and HttpRequest for what only a browser would send.
+    Raises ProtocolError for unbalanced quotes, HttpRequest for what only a browser would send and BinaryInput where the
+    command is no text, or a NUL is in the line: Redis stops reading there. Arguments may hold any other bytes.
     """
     word = line[:-1] if line.endswith(b"\r") else line
     if word.isalpha() and word.lower() != b"post":  # one plain word, as in a client's PING
@@ -45,11 +66,14 @@ def read_line(line: bytes) -> list[bytes] | bytes:
     text = line.lstrip(b" \t")
     if text.startswith(b"{"):
         return text.rstrip(b" \t\r")
-    if line.endswith(b"\r"):
+    plain = _PLAIN_TEXT(line) is not None
+    if not plain and line.endswith(b"\r"):
         line = line[:-1]
-    words = split_words(line)
+    words = line.split() if plain else split_words(line)
     if _is_http(line, words):
         raise HttpRequest
+    if not plain and (b"\0" in line or _BINARY_WORD(line)):
+        raise BinaryInput
     if words is None:
         raise ProtocolError("unbalanced quotes in request")
     return words
@@ -57,7 +81,7 @@ def read_line(line: bytes) -> list[bytes] | bytes:
 
 def _is_http(line: bytes, words: list[bytes] | None) -> bool:
     """Whether a line is an HTTP request line, or a line that a cross-protocol attack cannot avoid to send."""
-    if line.rstrip().endswith((b" HTTP/1.1", b" HTTP/1.0")):
+    if line.rstrip().endswith((b" HTTP/1.1", b" HTTP/1.0", b" HTTP/2.0")):
         return True
     first = (line.split(None, 1) if words is None else words)[:1]
     return bool(first) and len(first[0]) < 6 and first[0].lower() in (b"post", b"host:")
@@ -66,7 +90,7 @@ def _is_http(line: bytes, words: list[bytes] | None) -> bool:
 # ---------------------------------------------------------------- words, as sdssplitargs reads them
 
 # A word of an inline command ends at these; vertical tabs and form feeds separate words too, but
-# do not end one that has begun. A NUL, where Redis stops reading altogether, is a byte of the word.
+# do not end one that has begun.
 _ENDS = b" \n\r\t"
 _BLANKS = b" \n\r\t\v\f"
 _ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}  # behind a backslash: n r t b a

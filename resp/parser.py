@@ -22,8 +22,10 @@ from .inline import (
     STRANGER_ARGS,
     STRANGER_BULK,
     STRANGER_JSON,
+    BinaryInput,
     HttpRequest,
     ProtocolError,
+    is_binary,
     read_line,
     unexpected,
 )
@@ -128,6 +130,8 @@ class Parser:
                 if not self._array_header():
                     return None
                 continue
+            if is_binary(buffer[at]):
+                raise BinaryInput
             line = self._line()
             if line is None:
                 return None

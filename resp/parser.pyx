@@ -13,10 +13,10 @@ Memory follows the bytes that have arrived, never the sizes that headers announc
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
-from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, HttpRequest, ProtocolError, read_line, unexpected
+from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, BinaryInput, HttpRequest, ProtocolError, read_line, unexpected
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
 
@@ -163,11 +163,16 @@ cdef class Parser:
             self._at = 0
         else:
             room = max(2 * waiting, waiting + size, <Py_ssize_t>256)
-            own = <char *>malloc(room)
-            if own == NULL:
-                raise MemoryError
-            memcpy(own, self._data + self._at, waiting)
-            free(self._own)
+            if self._chunk is None and self._at == 0:  # much of a line: the system may find room behind it, or move pages
+                own = <char *>realloc(self._own, room)
+                if own == NULL:
+                    raise MemoryError
+            else:
+                own = <char *>malloc(room)
+                if own == NULL:
+                    raise MemoryError
+                memcpy(own, self._data + self._at, waiting)
+                free(self._own)
             self._own = own
             self._room = room
             self._chunk = None
@@ -382,6 +387,9 @@ cdef class Parser:
         cdef Py_ssize_t start = max(self._scanned, at)
         cdef Py_ssize_t json_limit = self.max_json if self.authenticated else min(self.max_json, _stranger_json)
         cdef const char *found = NULL
+        cdef unsigned char first = <unsigned char>data[at]
+        if first > 126 or (first < 32 and not 9 <= first <= 13):  # as inline.is_binary
+            self._fail(BinaryInput())
         if start < stop:
             found = <const char *>memchr(data + start, c"\n", stop - start)
         if found != NULL:

@@ -1,6 +1,6 @@
 """WebSocket (RFC 6455), the server's side: handshake, frames, messages. No sockets, no extensions.
 
-request head --UpgradeRequest.read--> .accept(origins) -> bytes of the 101 answer
+request head --UpgradeRequest.read--> .accept() -> bytes of the 101 answer
 bytes --FrameReader.feed / next--> messages, pings, closes
 text  --text_frame--> bytes
 """
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import deque
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from .payload import Payload, is_utf8, unmasked
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 # Close codes of RFC 6455, section 7.4.1.
-NORMAL, GOING_AWAY, PROTOCOL, NOT_UTF8, POLICY, TOO_BIG = 1000, 1001, 1002, 1007, 1008, 1009
+NORMAL, GOING_AWAY, PROTOCOL, NOT_UTF8, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1002, 1007, 1008, 1009, 1011
 
 
 class HandshakeError(Exception):
@@ -46,14 +48,17 @@ class FrameError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """The head of a request that asks for a WebSocket."""
+    """The head of a request that asks for a WebSocket. Names of headers are in lower case."""
 
-    path: str
+    target: str
     headers: dict[str, str]
 
     @classmethod
     def read(cls, head: bytes) -> UpgradeRequest | None:
-        """Read a request head, blank line included; None if it is no GET that asks for a WebSocket."""
+        """Read a request head, blank line included; None if it is no GET that asks for a WebSocket.
+
+        Raises HandshakeError if it asks twice for what there can be one of.
+        """
         try:
             first, *lines = head.decode("ascii").split("\r\n")[:-2]
         except UnicodeDecodeError:
@@ -62,14 +67,19 @@ class UpgradeRequest:
         if len(words) != 3 or words[0] != "GET" or words[2] != "HTTP/1.1":
             return None
         headers: dict[str, str] = {}
+        repeated = ""
         for line in lines:
             name, colon, value = line.partition(":")
             name = name.lower()
-            if not colon or not name or name != name.strip() or (name in headers and name in _ONCE):
+            if not colon or not name or name != name.strip():
                 return None
+            if name in headers and name in _ONCE:
+                repeated = name
             headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
         if headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in _tokens(headers.get("connection", "")):
             return None
+        if repeated:
+            raise HandshakeError(400, "Bad Request", f"more than one header {repeated}")
         return cls(words[1], headers)
 
     @property
@@ -77,12 +87,8 @@ class UpgradeRequest:
         """The Authorization header."""
         return self.headers.get("authorization")
 
-    def accept(self, allowed_origins: list[str]) -> bytes:
-        """The answer that opens the WebSocket. Raises HandshakeError.
-
-        A page of another origin could use a visitor's browser to reach a server on the visitor's
-        machine, so an Origin must be the Host itself or be listed (``*``: any).
-        """
+    def accept(self) -> bytes:
+        """The answer that opens the WebSocket. Raises HandshakeError."""
         if self.headers.get("sec-websocket-version") != "13":
             raise HandshakeError(
                 426, "Upgrade Required", "WebSocket version 13 is needed", "Sec-WebSocket-Version: 13\r\n"
@@ -92,10 +98,6 @@ class UpgradeRequest:
             raise HandshakeError(400, "Bad Request", "Sec-WebSocket-Key must be 16 bytes in base64")
         if "host" not in self.headers:
             raise HandshakeError(400, "Bad Request", "Host is missing")
-        origin = self.headers.get("origin")
-        if origin is not None and "*" not in allowed_origins and origin not in allowed_origins:
-            if urlsplit(origin).netloc.lower() != self.headers["host"].lower():
-                raise HandshakeError(403, "Forbidden", "this origin may not connect")
         digest = base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest())
         return (
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -136,81 +138,93 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
 
 
-def unmasked(data: bytes, mask: bytes) -> bytes:
-    """The payload without its mask (RFC 6455, 5.3), by one XOR of big integers."""
-    size = len(data)
-    key = mask * (size // 4 + 1)
-    return (int.from_bytes(data, "little") ^ int.from_bytes(key[:size], "little")).to_bytes(size, "little")
-
-
 class FrameReader:
     """Incremental reader of a client's frames.
 
     ``next`` gives (opcode, payload): whole TEXT and BINARY messages, PING, PONG and CLOSE frames;
     None when more bytes are needed. Text is checked to be UTF-8. ``max_message`` limits a message,
     fragmented or not, before its bytes are collected.
+
+    What arrives of a message is taken out of the input at once, so the cost of a message grows with its size, however
+    it arrives. What is left in the buffer is less than a control frame, as long as ``next`` is called.
     """
 
     def __init__(self, max_message: int) -> None:
         self.max_message: int = max_message
         self._buffer: bytes = b""
         self._at: int = 0
-        self._opcode: int = 0  # of the fragmented message that is being collected; 0: none
-        self._fragments: list[bytes] = []
-        self._collected: int = 0
+        self._chunks: deque[bytes] = deque()  # the input behind the buffer
+        self._waiting: int = 0  # bytes in it
+        self._opcode: int = 0  # of the message that is being collected; 0: none
+        self._payload: Payload = Payload(False)  # what has arrived of it
+        self._in_frame: bool = False
+        self._left: int = 0  # bytes that the frame still lacks
+        self._final: bool = False  # it is the last one of its message
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
-        if self._at == len(self._buffer):
+        if self._at == len(self._buffer) and not self._chunks:
             self._buffer = data
+            self._at = 0
         else:
-            self._buffer = self._buffer[self._at :] + data
-        self._at = 0
+            self._chunks.append(data)
+            self._waiting += len(data)
 
     @property
     def pending(self) -> int:
         """Bytes that wait for the rest of their message."""
-        return len(self._buffer) - self._at + self._collected
+        return len(self._buffer) - self._at + self._waiting + self._payload.size
 
     def next(self) -> tuple[int, bytes] | None:
         """The next message or control frame. Raises FrameError; the reader is of no use after that."""
         while True:
-            found = self.next_frame()
-            if found is None:
+            if not self._in_frame:
+                found = self._begin()
+                if found is not None:
+                    return found
+            if self._in_frame and self._fill():
+                self._in_frame = False
+                if self._final:
+                    return self._message()
+            elif not self._more():
                 return None
-            final, opcode, payload = found
-            if opcode >= CLOSE:
-                return opcode, payload
-            if final and opcode and not self._opcode:
-                return self._message(opcode, payload)
-            self._collect(opcode, payload)
-            if final:
-                opcode, self._opcode = self._opcode, 0
-                whole = b"".join(self._fragments)
-                self._fragments, self._collected = [], 0
-                return self._message(opcode, whole)
 
-    def _message(self, opcode: int, payload: bytes) -> tuple[int, bytes]:
-        if opcode == TEXT and not payload.isascii():
+    def _more(self) -> bool:
+        """Put the next chunk behind what is left in the buffer; False if there is none."""
+        if not self._chunks:
+            return False
+        chunk = self._chunks.popleft()
+        self._waiting -= len(chunk)
+        self._buffer = chunk if self._at == len(self._buffer) else self._buffer[self._at :] + chunk
+        self._at = 0
+        return True
+
+    def _fill(self) -> bool:
+        """Take what has arrived of the frame; whether it is whole."""
+        size = min(self._left, len(self._buffer) - self._at)
+        if size:
             try:
-                payload.decode()
+                self._payload.add(self._buffer, self._at, size)
             except UnicodeDecodeError:
                 raise FrameError(NOT_UTF8, "text is not UTF-8") from None
-        return opcode, payload
+            self._at += size
+            self._left -= size
+        return not self._left
 
-    def _collect(self, opcode: int, payload: bytes) -> None:
-        if bool(opcode) == bool(self._opcode):
-            raise FrameError(PROTOCOL, "fragments of two messages are mixed" if opcode else "nothing to continue")
-        self._opcode = self._opcode or opcode
-        self._collected += len(payload)
-        if self._collected > self.max_message:
-            raise FrameError(TOO_BIG, "message too big")
-        if len(self._fragments) >= 1024:  # tiny fragments cost more than their bytes: fold them
-            self._fragments = [b"".join(self._fragments)]
-        self._fragments.append(payload)
+    def _message(self) -> tuple[int, bytes]:
+        """The message whose last frame is whole."""
+        try:
+            whole = self._payload.take()
+        except UnicodeDecodeError:
+            raise FrameError(NOT_UTF8, "text is not UTF-8") from None
+        opcode, self._opcode, self._payload = self._opcode, 0, Payload(False)
+        return opcode, whole
 
-    def next_frame(self) -> tuple[bool, int, bytes] | None:
-        """The next frame as (final, opcode, payload), or None. Raises FrameError."""
+    def _begin(self) -> tuple[int, bytes] | None:
+        """Read the head of the next frame; of a control frame, or a message that lies there as a whole, all of it.
+
+        None if more bytes are needed, or the frame is to be filled. Raises FrameError.
+        """
         buffer, at = self._buffer, self._at
         left = len(buffer) - at
         if left < 2:
@@ -221,10 +235,11 @@ class FrameReader:
             raise FrameError(PROTOCOL, "reserved bits are set")
         if not second & 0x80:
             raise FrameError(PROTOCOL, "a client's frames must be masked")
-        if opcode not in (CONTINUATION, TEXT, BINARY) and (
-            opcode not in (CLOSE, PING, PONG) or size > 125 or not first & 0x80
-        ):
+        is_control = opcode in (CLOSE, PING, PONG)
+        if opcode not in (CONTINUATION, TEXT, BINARY) and (not is_control or size > 125 or not first & 0x80):
             raise FrameError(PROTOCOL, "bad opcode or control frame")
+        if not is_control and bool(opcode) == bool(self._opcode):
+            raise FrameError(PROTOCOL, "fragments of two messages are mixed" if opcode else "nothing to continue")
         head = 6
         if size == 126:
             head = 8
@@ -239,10 +254,25 @@ class FrameReader:
             if announced > self.max_message:  # up to 2**64, more than an index holds
                 raise FrameError(TOO_BIG, "message too big")
             size = announced
-        if size > self.max_message:
-            raise FrameError(TOO_BIG, "message too big")
-        if left < head + size:
+        if left < head or (is_control and left < head + size):
             return None
         start = at + head
-        self._at = start + size
-        return bool(first & 0x80), opcode, unmasked(buffer[start : start + size], buffer[start - 4 : start])
+        if is_control or (opcode and first & 0x80 and left >= head + size):
+            if size > self.max_message and not is_control:
+                raise FrameError(TOO_BIG, "message too big")
+            self._at = start + size
+            payload = unmasked(buffer, start, size)
+            if opcode == TEXT and not is_utf8(payload):
+                raise FrameError(NOT_UTF8, "text is not UTF-8")
+            return opcode, payload
+        if self._payload.size + size > self.max_message:
+            raise FrameError(TOO_BIG, "message too big")
+        if opcode:
+            self._opcode = opcode
+            self._payload = Payload(opcode == TEXT)
+        self._payload.begin_frame(buffer[start - 4 : start])
+        self._in_frame = True
+        self._left = size
+        self._final = bool(first & 0x80)
+        self._at = start
+        return None

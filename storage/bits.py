@@ -6,8 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .long_text import LongString
 
-def get_field(data: bytes | bytearray, offset: int, width: int, *, signed: bool = False) -> int:
+Bits = bytes | LongString
+
+# Long strings are worked on in parts of so many bytes, which the processor's cache holds.
+_PART = 1 << 20
+_FEW = 4096
+
+
+def _view(data: Bits) -> memoryview:
+    return data.view() if isinstance(data, LongString) else memoryview(data)
+
+
+def get_field(data: Bits, offset: int, width: int, *, signed: bool = False) -> int:
     """The integer in ``width`` bits from a bit offset on."""
     first, last = offset >> 3, (offset + width + 7) >> 3
     part = int.from_bytes(data[first:last].ljust(last - first, b"\0"), "big")
@@ -15,32 +27,40 @@ def get_field(data: bytes | bytearray, offset: int, width: int, *, signed: bool 
     return value - (1 << width) if signed and value >> (width - 1) else value
 
 
-def set_field(data: bytearray, offset: int, width: int, value: int) -> None:
+def set_field(data: LongString, offset: int, width: int, value: int) -> None:
     """Put the lowest ``width`` bits of an integer at a bit offset; zeros are added where the data is shorter."""
     first, last = offset >> 3, (offset + width + 7) >> 3
-    if len(data) < last:
-        data.extend(bytes(last - len(data)))
     shift = (last << 3) - offset - width
     mask = ((1 << width) - 1) << shift
-    part = int.from_bytes(data[first:last], "big")
-    data[first:last] = ((part & ~mask) | ((value << shift) & mask)).to_bytes(last - first, "big")
+    part = int.from_bytes(data[first:last].ljust(last - first, b"\0"), "big")
+    data.write(first, ((part & ~mask) | ((value << shift) & mask)).to_bytes(last - first, "big"))
 
 
-def count(data: bytes | bytearray, first: int, end: int) -> int:
+def count(data: Bits, first: int, end: int) -> int:
     """How many bits are set from one bit up to another, without that. O(N)."""
     if first >= end:
         return 0
-    part = data[first >> 3 : (end + 7) >> 3]
-    found = int(np.bitwise_count(np.frombuffer(part, np.uint8)).sum()) if len(part) > 64 else _few(part)
+    low, high = first >> 3, min((end + 7) >> 3, len(data))
+    found = _count_in_bytes(data, low, high)
     if first & 7:
-        found -= (part[0] >> (8 - (first & 7))).bit_count()
+        found -= (data[low] >> (8 - (first & 7))).bit_count()
     if end & 7 and (end + 7) >> 3 <= len(data):
-        found -= (part[-1] & ((1 << (8 - (end & 7))) - 1)).bit_count()
+        found -= (data[high - 1] & ((1 << (8 - (end & 7))) - 1)).bit_count()
     return found
 
 
-def _few(part: bytes | bytearray) -> int:
-    return int.from_bytes(part, "big").bit_count()
+def _count_in_bytes(data: Bits, low: int, high: int) -> int:
+    """How many bits are set from one byte up to another, without that."""
+    found = 0
+    if high - low > _FEW:
+        with _view(data) as view:
+            aligned = (low + 7) & ~7
+            found = int.from_bytes(view[low:aligned], "big").bit_count()
+            for at in range(aligned, high & ~7, _PART):
+                with view[at : min(at + _PART, high & ~7)] as part:
+                    found += int(np.bitwise_count(np.frombuffer(part, np.uint64)).sum())
+        low = high & ~7
+    return found + int.from_bytes(data[low:high], "big").bit_count()
 
 
 # More places than these are not listed one by one.
@@ -53,7 +73,7 @@ def differences(old: bytes, new: bytes) -> list[tuple[int, int]] | None:
     return None if len(places) > _MOST_DIFFERENCES else [(int(at), int(at) + 1) for at in places]
 
 
-def find(data: bytes | bytearray, bit: int, first: int, end: int) -> int:
+def find(data: Bits, bit: int, first: int, end: int) -> int:
     """The first bit with a value from one bit up to another, without that; -1 if there is none. O(N)."""
     at = first
     while at < end and at & 7:  # up to a whole byte
@@ -62,29 +82,45 @@ def find(data: bytes | bytearray, bit: int, first: int, end: int) -> int:
         at += 1
     if at >= end:
         return -1
-    skipped = b"\xff" if bit == 0 else b"\0"
-    low, high = at >> 3, (end + 7) >> 3
-    rest = data[low:high].lstrip(skipped) if high - low <= 4096 else None
-    if rest is None:
-        found = np.flatnonzero(np.frombuffer(data[low:high], np.uint8) != skipped[0])
-        byte = high if not len(found) else low + int(found[0])
-    else:
-        byte = high - len(rest)
-    if byte >= high:
+    high = min((end + 7) >> 3, len(data))
+    byte = _first_other(data, b"\0" if bit else b"\xff", at >> 3, high)
+    if byte == high:
         return -1
     value = data[byte] if bit else data[byte] ^ 0xFF
     at = (byte << 3) + 8 - value.bit_length()
     return at if at < end else -1
 
 
-def combine(operation: str, parts: Sequence[bytes]) -> bytes:
+def _first_other(data: Bits, common: bytes, low: int, high: int) -> int:
+    """The first byte from one on that is not the common one, which is all ones or all zeros; ``high`` if there is none."""
+    together = np.bitwise_or if common == b"\0" else np.bitwise_and
+    nothing = int.from_bytes(common * 8, "big")
+    size = _FEW  # mostly it is near; later parts begin with a whole word
+    with _view(data) as view:
+        while low < high:
+            end = min((low + size) & ~7, high)
+            with view[low:end] as part:
+                in_words = size == _PART and not len(part) & 7
+                if not in_words or int(together.reduce(np.frombuffer(part, np.uint64))) != nothing:
+                    rest = bytes(part).lstrip(common)
+                    if rest:
+                        return end - len(rest)
+            low, size = end, _PART
+    return high
+
+
+def combine(operation: str, parts: Sequence[Bits]) -> bytes:
     """AND, OR or XOR of byte strings, the shorter ones filled up with zeros; NOT of one. O(N)."""
     size = max(map(len, parts), default=0)
-    columns = [np.frombuffer(part.ljust(size, b"\0"), np.uint8) for part in parts]
-    if operation == "NOT":
-        return np.invert(columns[0]).tobytes()
-    combined = columns[0].copy()
-    work = {"AND": np.bitwise_and, "OR": np.bitwise_or, "XOR": np.bitwise_xor}[operation]
-    for column in columns[1:]:
-        work(combined, column, out=combined)
-    return combined.tobytes()
+    combined = LongString(b"")
+    work = {"AND": np.bitwise_and, "OR": np.bitwise_or, "XOR": np.bitwise_xor, "NOT": np.invert}[operation]
+    if size > _PART:
+        combined.write(size, b"")
+    for at in range(0, size, _PART):
+        end = min(at + _PART, size)
+        columns = [np.frombuffer(part[at:end].ljust(end - at, b"\0"), np.uint8) for part in parts]
+        found = work(columns[0]) if operation == "NOT" else columns[0]
+        for column in columns[1:]:
+            found = work(found, column)
+        combined.write(at, found.tobytes())
+    return combined.text()

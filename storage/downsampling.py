@@ -10,6 +10,7 @@ a group without one is in ``IF_EMPTY`` (NaN where it is not named).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -19,11 +20,35 @@ from .chunks import Sample, Times, Values
 from .errors import TooManyBuckets
 from .scans import split, time_weighted
 
-# So many buckets may one series be spread over when empty ones are asked for.
-MOST_BUCKETS: Final = 4_000_000
+# So many values may the rows of one reply have when empty buckets are asked for: they take 8 bytes each, and 30 of text.
+MOST_VALUES: Final = 4_000_000
 
 # Groups of so many samples on average are sorted one by one, smaller ones together.
 _SORTED_ALONE = 16
+
+
+class Room:
+    """How many values the rows of one reply may still have, where empty buckets are asked for."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MOST_VALUES
+
+    def take(self, rows: int, columns: int) -> None:
+        """Leave that many fewer. Raises TooManyBuckets."""
+        self.left -= rows * columns
+        if self.left < 0:
+            raise TooManyBuckets(rows)
+
+
+@dataclass(slots=True)
+class Filling:
+    """Which of the buckets between the first and the last one are shown: so many from one end, or all (None)."""
+
+    room: Room = field(default_factory=Room)
+    most: int | None = None
+    from_end: bool = False
 
 
 class Groups:
@@ -144,15 +169,15 @@ def downsample(
     bucket: int,
     *,
     align: int = 0,
-    empty: bool = False,
+    filling: Filling | None = None,
     before: Sample | None = None,
     after: Sample | None = None,
 ) -> tuple[Times, list[Values]]:
     """When the buckets begin that have samples, and a column of values for each function.
 
-    ``times`` ascend. ``empty`` gives the buckets between the first and the last one too that have none. ``before``
-    and ``after`` are the samples next to those given, which twa and rate look at. O(n), quantiles O(n log n).
-    Raises TooManyBuckets when empty ones are asked for and there are more than MOST_BUCKETS.
+    ``times`` ascend. With ``filling`` buckets that have none are given too. ``before`` and ``after`` are the samples
+    next to those given, which twa and rate look at. O(n), quantiles O(n log n). Raises TooManyBuckets where the
+    filling has no room for them.
     """
     if not len(times):
         return times, [values for _ in functions]
@@ -182,41 +207,51 @@ def downsample(
             if len(with_value):
                 column[with_value] = FUNCTIONS[name](groups)
             columns.append(column)
-    if empty:
-        return with_empty(begins, columns, functions, bucket, groups)
+    if filling is not None:
+        return with_empty(begins, columns, functions, bucket, filling, groups)
     return begins, columns
 
 
+def bucket_count(first: int, last: int, bucket: int) -> int:
+    """How many buckets there are from one to another, both included, that begin at these times."""
+    return (last - first) // bucket + 1
+
+
 def with_empty(
-    begins: Times, columns: list[Values], functions: Sequence[str], bucket: int, groups: Groups | None = None
+    begins: Times,
+    columns: list[Values],
+    functions: Sequence[str],
+    bucket: int,
+    filling: Filling,
+    groups: Groups | None = None,
 ) -> tuple[Times, list[Values]]:
-    """Put the buckets between the first and the last one in that have no samples.
+    """Put the buckets between the first and the last one in that have no samples; only those that are shown are made.
 
     ``last`` repeats what was last, ``twa`` (which needs the groups) is where the line through the neighbours is in
     the middle of the bucket. Raises TooManyBuckets.
     """
     if not len(begins):
         return begins, columns
-    count = int((begins[-1] - begins[0]) // bucket) + 1
-    if count > MOST_BUCKETS:
-        raise TooManyBuckets(count)
-    every = begins[0] + bucket * np.arange(count, dtype=np.int64)
-    places = (begins - begins[0]) // bucket
+    first = int(begins[0])
+    total = bucket_count(first, int(begins[-1]), bucket)
+    count = total if filling.most is None else min(total, filling.most)
+    filling.room.take(count, len(functions))
+    skipped = total - count if filling.from_end else 0
+    # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
+    places = ((begins - begins[0]).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
+    shown = (places >= 0) & (places < count)
+    every = first + skipped * bucket + bucket * np.arange(count, dtype=np.int64)
     full = []
     for name, column in zip(functions, columns, strict=True):
         if name == "last":
-            latest = np.maximum.accumulate(_scattered(places, np.arange(len(places)), count))
-            full.append(column[latest])
+            latest = np.zeros(count, dtype=np.intp)
+            latest[:1] = np.searchsorted(places, 0, side="right") - 1
+            latest[places[shown]] = np.flatnonzero(shown)
+            full.append(column[np.maximum.accumulate(latest)])
             continue
         filled = np.full(count, IF_EMPTY.get(name, np.nan))
         if name == "twa" and groups is not None and len(groups.times):
             filled = np.interp(every + bucket / 2, groups.times, groups.values)
-        filled[places] = column
+        filled[places[shown]] = column[shown]
         full.append(filled)
     return every, full
-
-
-def _scattered(places: npt.NDArray[np.int64], numbers: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
-    spread = np.zeros(count, dtype=np.intp)
-    spread[places] = numbers
-    return spread

@@ -29,6 +29,9 @@ Event = dict[str, Any]
 Order = tuple[Any, ...]
 _Entry = tuple[Any, ...]
 
+# Where an event stands among all that a series ever has: its time and its number.
+Place = tuple[int, int]
+
 # A batch with more late events than this is merged in one pass instead of being inserted one by one.
 _FEW = 16
 
@@ -188,6 +191,22 @@ class EventSeries:
         chosen = list(islice(positions, limit))
         return [self.times[i] for i in chosen], [self.events[i] for i in chosen]
 
+    def rows_behind(
+        self, place: Place | None, low: int | None, high: int | None, count: int
+    ) -> tuple[list[int], list[Event], Place | None]:
+        """Up to ``count`` events from one time to another that stand behind a place, and the place of the last of them.
+
+        Who asks again and again gets every event once that is there all the time, however the series changes. O(log n + m).
+        """
+        start, stop = self.span(low, high)
+        if place is not None:
+            first, last = bisect_left(self.times, place[0]), bisect_right(self.times, place[0])
+            start = bisect_right(self.numbers, place[1], first, last)
+        stop = min(stop, start + count)
+        if start >= stop:
+            return [], [], place
+        return self.times[start:stop], self.events[start:stop], (self.times[stop - 1], self.numbers[stop - 1])
+
     def _matches(self, start: int, stop: int, where: Where) -> Iterable[int]:
         """Positions between two that meet all conditions, ascending; by the shortest way."""
         for member in where:
@@ -240,6 +259,9 @@ class EventSeries:
         return 300 + 48 * len(self.times) + events + sum(150 * len(index) for index in self.indexes.values())
 
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
+        """Nobody else knows the name of a series of events."""
+
+    def unlink(self, keyspace: Keyspace, key: bytes) -> None:
         """Nobody else knows the name of a series of events."""
 
     def copy(self) -> EventSeries:
@@ -304,6 +326,11 @@ def event_columns(times: Sequence[int], events: Sequence[Event], member: str) ->
         np.array([time for time, _ in pairs], dtype=np.int64),
         np.array([float(value) for _, value in pairs], dtype=np.float64),
     )
+
+
+def join_columns(parts: Sequence[tuple[Times, Values]]) -> tuple[Times, Values]:
+    """Times and values of parts, at least one, as one."""
+    return np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])
 
 
 # ---------------------------------------------------------------- changes in a keyspace

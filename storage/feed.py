@@ -6,8 +6,10 @@ log are listeners. No command remembers to tell them: the engine's own write ope
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+
+from .reclaiming import Reclaimer
 
 if TYPE_CHECKING:
     from .keyspace import Keyspace
@@ -21,15 +23,19 @@ Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
 class Feed:
     """Counts changes and hands them to listeners, in the order in which they subscribed.
 
-    ``changes`` counts since start and never goes back; a listener must not raise.
+    ``changes`` counts since start and never goes back; a listener must not raise. ``reclaimer`` takes the big values
+    that changes leave behind.
     """
 
-    __slots__ = ("changes", "listeners", "wanted")
+    __slots__ = ("asked", "changes", "listeners", "reclaimer", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
         self.listeners: list[Listener] = []
-        self.wanted: set[str] = set()  # of the events that change nothing ("keymiss", "new"): those to publish
+        # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
+        self.asked: dict[str, frozenset[str]] = {}
+        self.wanted: frozenset[str] = frozenset()
+        self.reclaimer: Reclaimer = Reclaimer()
 
     def subscribe(self, listener: Listener) -> None:
         """Call the listener for every change from now on; a second subscription changes nothing."""
@@ -39,6 +45,11 @@ class Feed:
     def unsubscribe(self, listener: Listener) -> None:
         """Stop calling the listener; no error if it was not subscribed."""
         self.listeners = [each for each in self.listeners if each != listener]
+
+    def want(self, who: str, events: Iterable[str]) -> None:
+        """Publish these events that change nothing, as long as this one wants them; replaces what it wanted before."""
+        self.asked[who] = frozenset(events)
+        self.wanted = frozenset().union(*self.asked.values())
 
     def publish(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Hand one change to all listeners."""

@@ -5,7 +5,7 @@ A cell of ``step`` bits for each coordinate is a number of 2 * step bits: the pl
 
 from __future__ import annotations
 
-from math import asin, cos, degrees, radians, sin, sqrt
+from math import asin, cos, degrees, isfinite, nan, radians, sin, sqrt
 from typing import Final, NamedTuple
 
 STEPS: Final = 26
@@ -14,6 +14,8 @@ MOST_LONGITUDE: Final = 180.0
 _EARTH_RADIUS_M: Final = 6372797.560856
 _MERCATOR_MAX_M: Final = 20037726.37
 _ALL: Final = (1 << 64) - 1
+_NO_NUMBER: Final = 2.0**64
+_TOP_BIT: Final = 2.0**63
 _ODD: Final = 0xAAAAAAAAAAAAAAAA
 _EVEN: Final = 0x5555555555555555
 _ALPHABET: Final = b"0123456789bcdefghjkmnpqrstuvwxyz"
@@ -82,6 +84,15 @@ def decode(number: int) -> Place:
     )
 
 
+def number_of(score: float) -> int:
+    """The number in a score; of one that is no place what C makes of it as an unsigned integer of 64 bits."""
+    if 0.0 <= score < _NO_NUMBER:
+        return int(score)
+    if -_TOP_BIT < score < 0.0:
+        return int(score) & _ALL
+    return 0 if score > 0.0 else 1 << 63
+
+
 def text_of_place(place: Place) -> bytes:
     """The geohash of a place, eleven characters as elsewhere in the world; the last one is always 0."""
     number = encode(place, STEPS, 90.0)
@@ -95,7 +106,9 @@ def distance_m(one: Place, other: Place) -> float:
     if v == 0.0:
         return _EARTH_RADIUS_M * abs(latitude2 - latitude)
     u = sin((latitude2 - latitude) / 2)
-    return 2.0 * _EARTH_RADIUS_M * asin(sqrt(u * u + cos(latitude) * cos(latitude2) * v * v))
+    # Rounding makes it more than 1 for some places that are opposite to each other.
+    share = min(u * u + cos(latitude) * cos(latitude2) * v * v, 1.0)
+    return 2.0 * _EARTH_RADIUS_M * asin(sqrt(share))
 
 
 # ---------------------------------------------------------------- searching
@@ -127,12 +140,14 @@ class Shape:
         wide = self.width / 2 if self.radius is None else self.radius
         north = degrees(high / _EARTH_RADIUS_M)
         nearer_pole = latitude - north if latitude < 0 else latitude + north
-        east = degrees(wide / _EARTH_RADIUS_M / cos(radians(nearer_pole)))
+        east = degrees(wide / _EARTH_RADIUS_M / cos(radians(nearer_pole))) if isfinite(nearer_pole) else nan
         return Area(longitude - east, longitude + east, latitude - north, latitude + north)
 
     def cells(self) -> list[tuple[int, int]]:
         """Ranges of numbers, without their ends, that hold all places of the shape: of a cell and its neighbours."""
-        reach = self.radius if self.radius is not None else sqrt((self.width / 2) ** 2 + (self.height / 2) ** 2)
+        half_width, half_height = self.width / 2, self.height / 2  # multiplied, since a power of a huge one is an error
+        corner = sqrt(half_width * half_width + half_height * half_height)
+        reach = corner if self.radius is None else self.radius
         bounds = self.bounds()
         step = _step_for(reach, self.centre.latitude)
         cell = encode(self.centre, step)
@@ -193,15 +208,18 @@ def _useless(east: int, north: int, area: Area, bounds: Area) -> bool:
 
 
 def _moved(cell: int, step: int, east: int, north: int) -> int:
-    """The neighbour of a cell, around the world."""
+    """The neighbour of a cell, around the world.
+
+    A coordinate that is not moved keeps its bits: those of the northern and eastern borders are one more than ``step``.
+    """
     odd, even = _ODD >> (64 - step * 2), _EVEN >> (64 - step * 2)
     x, y = cell & _ODD, cell & _EVEN
     if east > 0:
-        x = x + even + 1
+        x = (x + even + 1) & odd
     elif east < 0:
-        x = (x | even) - (even + 1)
+        x = ((x | even) - (even + 1)) & odd
     if north > 0:
-        y = y + odd + 1
+        y = (y + odd + 1) & even
     elif north < 0:
-        y = (y | odd) - (odd + 1)
-    return (x & _ALL & odd) | (y & _ALL & even)
+        y = ((y | odd) - (odd + 1)) & even
+    return x | y

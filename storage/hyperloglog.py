@@ -117,14 +117,15 @@ def _sparse_registers(data: bytes) -> Registers:
     return found
 
 
-def dense(registers: Registers) -> bytes:
-    """The dense form of some registers, its estimate stale."""
+def dense(registers: Registers, head: bytes | None = None) -> bytes:
+    """The dense form of some registers: with the header of a HyperLogLog, or a new one whose estimate is stale."""
     four = registers.reshape(-1, 4).astype(np.uint16)
     packed = np.empty((REGISTERS // 4, 3), np.uint8)
     packed[:, 0] = (four[:, 0] | four[:, 1] << 6) & 255
     packed[:, 1] = (four[:, 1] >> 2 | four[:, 2] << 4) & 255
     packed[:, 2] = four[:, 2] >> 4 | four[:, 3] << 2
-    return b"HYLL\0\0\0\0" + _STALE + packed.tobytes()
+    header = b"HYLL\0\0\0\0" + _STALE if head is None else head[:4] + b"\0" + head[5:HEADER]
+    return header + packed.tobytes()
 
 
 def sparse(registers: Registers, most_bytes: int) -> bytes | None:
@@ -166,68 +167,172 @@ def merged(parts: Iterable[bytes]) -> Registers:
 # ---------------------------------------------------------------- adding
 
 
-def add(data: bytes, elements: list[bytes], most_sparse_bytes: int) -> bytes | None:
+def stale(data: bytes) -> bytes:
+    """A HyperLogLog whose estimate is marked as stale."""
+    marked = bytearray(data)
+    marked[HEADER - 1] |= 0x80
+    return bytes(marked)
+
+
+class Raising:
+    """A HyperLogLog whose registers are raised. ``data`` becomes what Redis makes of it, byte for byte.
+
+    A sparse form in which registers are raised in their order is walked through once.
+    """
+
+    __slots__ = ("after", "begin", "data", "first", "most_bytes", "sparse")
+
+    def __init__(self, data: bytes, most_bytes: int) -> None:
+        """``most_bytes``: how long a sparse form may grow. Raises NotHyperLogLog."""
+        self.data = bytearray(data)
+        self.most_bytes = most_bytes
+        self.sparse = is_sparse(data)
+        # A run before the one that was changed last: its place, its first register, and that of the run behind it.
+        # Registers from there on are looked for from this run on. At the beginning all are.
+        self.begin = HEADER
+        self.first = 0
+        self.after = 0
+
+    def raise_to(self, register: int, value: int) -> bool:
+        """Raise one register; False if it is as high already. Raises CorruptHyperLogLog."""
+        if not self.sparse:
+            return _raise_dense(self.data, register, value)
+        if value > MOST_SPARSE_VALUE:
+            self.to_dense()
+            return _raise_dense(self.data, register, value)
+        return self.raise_sparse(register, value)
+
+    def raise_sparse(self, register: int, value: int) -> bool:
+        """``raise_to`` for the sparse form."""
+        data = self.data
+        size = len(data)
+        if register < self.after:
+            self.begin, self.first, self.after = HEADER, 0, 0
+        at, first, before, before_first, earlier, earlier_first = self.begin, self.first, -1, 0, -1, 0
+        code, count, length = 0, 0, 1
+        while at < size:
+            code, length = data[at], 1
+            if code & 0x80:
+                count = (code & 3) + 1
+            elif code & 0x40:
+                if at + 1 == size:
+                    raise CorruptHyperLogLog
+                length = 2
+                count = ((code & 63) << 8 | data[at + 1]) + 1
+            else:
+                count = code + 1
+            if register < first + count:
+                break
+            earlier, earlier_first, before, before_first = before, before_first, at, first
+            first += count
+            at += length
+        else:
+            raise CorruptHyperLogLog
+        if earlier >= 0:
+            self.begin, self.first, self.after = earlier, earlier_first, before_first
+        else:
+            self.begin, self.first, self.after = HEADER, 0, 0
+        old = (code >> 2 & 31) + 1 if code & 0x80 else 0
+        if old >= value:
+            return False
+        left, right = register - first, first + count - register - 1
+        if old:
+            new = (_values(old, left) if left else b"") + _values(value, 1) + (_values(old, right) if right else b"")
+        else:
+            new = _zeros(left) + _values(value, 1) + _zeros(right)
+        growth = len(new) - length
+        if growth > 0 and size + growth > self.most_bytes:
+            self.to_dense()
+            return _raise_dense(self.data, register, value)
+        data[at : at + length] = new
+        _join(data, before if before >= 0 else HEADER)
+        return True
+
+    def marked(self) -> bytes:
+        """The bytes, with the estimate marked as stale."""
+        self.data[HEADER - 1] |= 0x80
+        return bytes(self.data)
+
+    def to_dense(self) -> None:
+        """Turn the sparse form into the dense one; the header stays. Raises CorruptHyperLogLog."""
+        if self.sparse:
+            data = bytes(self.data)
+            self.data = bytearray(dense(registers_of(data), data))
+            self.sparse = False
+
+
+def _join(data: bytearray, at: int) -> None:
+    """Join runs with the same value that follow each other, as Redis does it: in up to five steps from a run on."""
+    size = len(data)
+    for _ in range(5):
+        if at >= size:
+            return
+        code = data[at]
+        if not code & 0x80:
+            at += 2 if code & 0x40 else 1
+            continue
+        following = data[at + 1] if at + 1 < size else 0
+        count = (code & 3) + (following & 3) + 2
+        if following & 0x80 and following >> 2 == code >> 2 and count <= 4:
+            data[at] = code & ~3 | count - 1
+            del data[at + 1]
+            size -= 1
+        else:
+            at += 1
+
+
+def _raise_dense(data: bytearray, register: int, value: int) -> bool:
+    """Raise one register of the dense form; False if it is as high already."""
+    at, shift = HEADER + (register * 6 >> 3), register * 6 & 7
+    last = at + 1 == len(data)
+    both = data[at] if last else data[at] | data[at + 1] << 8
+    if both >> shift & 63 >= value:
+        return False
+    both = both & ~(63 << shift) | value << shift
+    data[at] = both & 255
+    if not last:
+        data[at + 1] = both >> 8
+    return True
+
+
+def add(data: bytes, elements: list[bytes], most_bytes: int) -> bytes | None:
     """The HyperLogLog with some more elements; None if that changes nothing. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    raising = Raising(data, most_bytes) if is_sparse(data) else None
     changed = False
     for element in elements:
         register, value = place_of(element)
-        new = _raised_sparse(data, register, value) if is_sparse(data) else _raised_dense(data, register, value)
-        if new is not None:
-            changed = True
-            too_long = data[4] == _SPARSE and len(new) - HEADER > most_sparse_bytes
-            data = dense(registers_of(new)) if too_long else new
-    return data[:8] + _stale(data[8:16]) + data[16:] if changed else None
+        if raising is None:  # a dense one is long: it is copied only if something changes
+            if _dense_register(data, register) >= value:
+                continue
+            raising = Raising(data, most_bytes)
+        changed = raising.raise_to(register, value) or changed
+    return raising.marked() if raising is not None and changed else None
 
 
-def _stale(estimate: bytes) -> bytes:
-    return estimate[:7] + bytes((estimate[7] | 0x80,))
-
-
-def _raised_dense(data: bytes, register: int, value: int) -> bytes | None:
-    """The dense form with one register raised; None if it is as high already."""
+def _dense_register(data: bytes, register: int) -> int:
     at, shift = HEADER + (register * 6 >> 3), register * 6 & 7
-    both = int.from_bytes(data[at : at + 2], "little")
-    if both >> shift & 63 >= value:
-        return None
-    both = both & ~(63 << shift) | value << shift
-    part = data[at : at + 2]
-    return data[:at] + both.to_bytes(len(part), "little") + data[at + len(part) :]
+    return (data[at] | (data[at + 1] << 8 if at + 1 < len(data) else 0)) >> shift & 63
 
 
-def _raised_sparse(data: bytes, register: int, value: int) -> bytes | None:
-    """The sparse form with one register raised, dense where the value is too high; None if it is as high already."""
-    at, first, size = HEADER, 0, len(data)
-    while at < size:
-        code = data[at]
-        length = 1
-        if code & 0x80:
-            count = (code & 3) + 1
-        elif code & 0x40:
-            if at + 1 == size:
-                raise CorruptHyperLogLog
-            length = 2
-            count = ((code & 63) << 8 | data[at + 1]) + 1
-        else:
-            count = code + 1
-        if register < first + count:
-            break
-        first += count
-        at += length
-    else:
-        raise CorruptHyperLogLog
-    old = (code >> 2 & 31) + 1 if code & 0x80 else 0
-    if old >= value:
-        return None
-    if value > MOST_SPARSE_VALUE:
-        registers = registers_of(data).copy()
-        registers[register] = value
-        return dense(registers)
-    left, right = register - first, first + count - register - 1
-    if old:
-        middle = (_values(old, left) if left else b"") + _values(value, 1) + (_values(old, right) if right else b"")
-    else:
-        middle = _zeros(left) + _values(value, 1) + _zeros(right)
-    return data[:at] + middle + data[at + length :]
+def merge(target: bytes, others: Iterable[bytes], most_bytes: int) -> bytes:
+    """The HyperLogLog with all elements of others; dense if one of them is. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    raising, registers = Raising(target, most_bytes), registers_of(target)
+    all_sparse = True
+    for other in others:
+        registers = np.maximum(registers, registers_of(other))
+        all_sparse = all_sparse and is_sparse(other)
+    if not all_sparse:
+        raising.to_dense()
+    for register in np.flatnonzero(registers).tolist():
+        if not raising.sparse:
+            return stale(dense(registers, bytes(raising.data)))
+        raising.raise_to(register, int(registers[register]))
+    return raising.marked()
+
+
+def with_estimate(data: bytes, number: int) -> bytes:
+    """The header of a HyperLogLog that keeps an estimate."""
+    return data[:8] + number.to_bytes(8, "little")
 
 
 # ---------------------------------------------------------------- counting
@@ -267,9 +372,13 @@ def _tau(share: float) -> float:
     return total / 3
 
 
+def stored_estimate(data: bytes) -> int | None:
+    """The estimate that a HyperLogLog keeps; None if it is stale."""
+    return None if data[HEADER - 1] & 0x80 else int.from_bytes(data[8:HEADER], "little")
+
+
 def count_of(data: bytes) -> int:
     """The estimate of one HyperLogLog: the stored one if it is not stale. Raises NotHyperLogLog, CorruptHyperLogLog."""
     is_sparse(data)
-    if not data[15] & 0x80:
-        return int.from_bytes(data[8:16], "little")
-    return estimate(registers_of(data))
+    stored = stored_estimate(data)
+    return estimate(registers_of(data)) if stored is None else stored

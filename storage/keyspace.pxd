@@ -1,5 +1,6 @@
 from januskv.storage.clock cimport Clock
 from januskv.storage.feed cimport Feed
+from januskv.storage.reclaiming cimport is_big
 from januskv.storage.timetable cimport Timetable
 
 cimport cython
@@ -17,10 +18,12 @@ cdef class Keyspace:
     cpdef changed(self, str event, bytes key, tuple detail=*)
     cpdef put(self, bytes key, object value, str event=*)
     cpdef put_many(self, dict values)
-    cpdef replace(self, bytes key, object value, str event)
-    cpdef store(self, bytes key, object value, str event)
-    cpdef store_watched(self, bytes key, object value, str event)
+    cpdef replace(self, bytes key, object value, str event, tuple detail=*)
+    cpdef store(self, bytes key, object value, str event, tuple detail=*)
+    cpdef store_watched(self, bytes key, object value, str event, tuple detail)
     cpdef forget(self, bytes key)
+    cpdef object detach(self, bytes key)
+    cpdef object withdraw(self, bytes key)
     cpdef file_deadline(self, bytes key, long long deadline)
     cpdef unfile(self, bytes key, long long deadline)
     cpdef wake(self)

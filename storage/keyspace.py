@@ -22,6 +22,7 @@ from .clock import Clock
 from .errors import NoSuchKey
 from .feed import Feed
 from .labels import LabelIndex, labels_of
+from .reclaiming import MANY, is_big
 from .scan import Scans
 from .timetable import NEVER, Timetable
 from .values import compact, is_series
@@ -186,37 +187,45 @@ class Keyspace:
             self.data.update(values)
             self.feed.changes += len(values)
 
-    def replace(self, key: bytes, value: object, event: str) -> None:
+    def replace(self, key: bytes, value: object, event: str, detail: tuple[object, ...] = ()) -> None:
         """Set a key to a value and keep its deadline."""
-        self.store(key, value, event)
+        self.store(key, value, event, detail)
 
-    def store(self, key: bytes, value: object, event: str) -> None:
+    def store(self, key: bytes, value: object, event: str, detail: tuple[object, ...] = ()) -> None:
         """Write the map and report it; callers have dealt with the deadline."""
         feed = self.feed
         if feed.listeners or self.series_count or self.field_due is not None:
-            self.store_watched(key, value, event)
+            self.store_watched(key, value, event, detail)
             return
-        self.data[key] = value
-        feed.changes += 1
-
-    def store_watched(self, key: bytes, value: object, event: str) -> None:
-        """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
-        data, feed = self.data, self.feed
-        is_new = False
-        if self.field_due is not None:
-            self.file_fields(key, getattr(value, "soonest", 0))
-        if self.series_count or feed.wanted:
-            old = data.get(key)
-            if self.series_count and old is not None and is_series(old):
-                self.series_count -= 1
-                self.labels.discard(key, labels_of(old))
-            is_new = old is None
+        data = self.data
+        old = data.get(key)
         data[key] = value
         feed.changes += 1
+        if old is not None and old is not value and is_big(old):
+            feed.reclaimer.take(old)
+
+    def store_watched(self, key: bytes, value: object, event: str, detail: tuple[object, ...]) -> None:
+        """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
+        data, feed = self.data, self.feed
+        if self.field_due is not None:
+            self.file_fields(key, getattr(value, "soonest", 0))
+        old = data.get(key)
+        if self.series_count and old is not None and is_series(old):
+            self.series_count -= 1
+            self.labels.discard(key, labels_of(old))
+            old.unlink(self, key)  # type: ignore[attr-defined]
+        data[key] = value
+        feed.changes += 1
+        if old is None:
+            is_new = True
+        else:
+            is_new = False
+            if old is not value and is_big(old):
+                feed.reclaimer.take(old)
         if is_new and "new" in feed.wanted:
             feed.publish(self, "new", key, ())
         if feed.listeners:
-            feed.publish(self, event, key, ())
+            feed.publish(self, event, key, detail)
 
     def delete(self, key: bytes, event: str = "del") -> bool:
         """Remove a key and report it; False if there was no (live) key."""
@@ -227,7 +236,21 @@ class Keyspace:
         return True
 
     def forget(self, key: bytes) -> None:
-        """Take an existing key and its deadline out of the maps, without a report."""
+        """Remove an existing key and what refers to it, without a report."""
+        value = self.detach(key)
+        if is_big(value):
+            self.feed.reclaimer.take(value)
+
+    def detach(self, key: bytes) -> object:
+        """Remove an existing key and what refers to it, without a report; its value, which goes elsewhere."""
+        series_count = self.series_count
+        value = self.withdraw(key)
+        if series_count and is_series(value):
+            value.unlink(self, key)  # type: ignore[attr-defined]
+        return value
+
+    def withdraw(self, key: bytes) -> object:
+        """Take an existing key and its deadline out of the maps, without a report; give its value."""
         value = self.data.pop(key)
         if self.deadlines:
             deadline = self.deadlines.pop(key, None)
@@ -238,6 +261,7 @@ class Keyspace:
         if self.series_count and is_series(value):
             self.series_count -= 1
             self.labels.discard(key, labels_of(value))
+        return value
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Move a value with its deadline to another name, over whatever that held.
@@ -252,7 +276,7 @@ class Keyspace:
         deadline = self.deadlines.get(source)
         if self.get(target) is not None:
             self.forget(target)
-        self.forget(source)
+        self.withdraw(source)
         self.restore(target, value, deadline)
         if self.series_count and is_series(value):
             value.renamed(self, source, target)  # type: ignore[attr-defined]
@@ -310,7 +334,9 @@ class Keyspace:
         """Remove everything, series too; give the number of keys there were."""
         old = self.data
         count = len(old)
-        # New maps: whoever holds the old ones is not surprised, and freeing them is one step.
+        # New maps: whoever holds the old ones is not surprised, and they can be freed later.
+        if count > MANY or any(map(is_big, old.values())):
+            self.feed.reclaimer.take([old, self.deadlines, self.times, self.field_due, self.scans, self.labels])
         self.data = {}
         self.deadlines = {}
         self.times = self.field_due = self.scans = None

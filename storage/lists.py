@@ -6,11 +6,12 @@ A list that grows longer than LONG becomes a ``LongList``, which is packed but f
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
-from .long_lists import LongList
+from .long_lists import LongList, Piece
 from .values import text_of
 
 Items = list[Any] | LongList
@@ -44,8 +45,12 @@ def positions(items: Items, wanted: bytes, rank: int, count: int, most: int) -> 
     """
     size = len(items)
     looked_at = min(most, size) if most else size
-    indexes = range(looked_at) if rank > 0 else range(size - 1, size - 1 - looked_at, -1)
     skipped = abs(rank) - 1
+    if isinstance(items, LongList):
+        start, stop = (0, looked_at) if rank > 0 else (size - looked_at, size)
+        places = items.places_of(wanted, start, stop, rank < 0)
+        return list(islice(places, skipped, skipped + count if count else None))
+    indexes = range(looked_at) if rank > 0 else range(size - 1, size - 1 - looked_at, -1)
     found: list[int] = []
     for index, item in zip(indexes, items if rank > 0 else reversed(items), strict=False):
         if (item if type(item) is bytes else text_of(item)) != wanted:
@@ -142,6 +147,37 @@ def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int)
     return taken
 
 
+def pop_pieces(keyspace: Keyspace, key: bytes, items: LongList, at_head: bool, count: int) -> list[Piece]:
+    """Pop so many elements, which are there, from a long list of a key, which goes with its last one; as pieces, in their order.
+
+    O(blocks), and nothing for each element.
+    """
+    size = len(items)
+    taken = items.pieces(0, count) if at_head else items.pieces(size - count, size)
+    if count < size:
+        items.keep(count if at_head else 0, size if at_head else size - count)
+    keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, count))
+    if count == size:
+        keyspace.delete(key)
+    return taken
+
+
+def remove_equal(keyspace: Keyspace, key: bytes, items: Items, count: int, wanted: bytes) -> int:
+    """Remove elements that are equal to one: the first so many, the last so many if negative, all if 0; how many there were.
+
+    The key goes with its last one.
+    """
+    found = positions(items, wanted, -1 if count < 0 else 1, abs(count), 0)
+    if found:
+        is_all = len(found) == len(items)
+        if not is_all:
+            remove_at(items, found)
+        keyspace.changed("lrem", key, ("list.remove_equal", count, wanted))
+        if is_all:
+            keyspace.delete(key)
+    return len(found)
+
+
 def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
     """Pop one element from the list of a key, which is not empty and goes with its last one."""
     if isinstance(items, LongList):
@@ -196,6 +232,10 @@ def _remove(keyspace: Keyspace, key: bytes, indexes: list[int]) -> None:
     _drop_if_empty(keyspace, key)
 
 
+def _remove_equal(keyspace: Keyspace, key: bytes, count: int, wanted: bytes) -> None:
+    remove_equal(keyspace, key, _held(keyspace, key), count, wanted)
+
+
 def _keep(keyspace: Keyspace, key: bytes, first: int, end: int) -> None:
     keep(_held(keyspace, key), first, end)
     _drop_if_empty(keyspace, key)
@@ -207,5 +247,6 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "list.set": _set,
     "list.insert": _insert,
     "list.remove": _remove,
+    "list.remove_equal": _remove_equal,
     "list.keep": _keep,
 }

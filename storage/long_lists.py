@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import copy
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, ClassVar, Final, overload
 
 from .packed_texts import Texts, framed, joined, row_of
 from .places import Places
-from .values import element_to_json
+from .values import element_to_json, text_of
 
 Block = Texts | list[Any]
+# A block, and in it the first index and the end.
+Piece = tuple[Block, int, int]
 
 BLOCK: Final = 1024
 LEAST_OPEN: Final = 8
@@ -191,19 +194,39 @@ class LongList:
     def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes | None:
         """What ``part`` gives in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
         found: list[bytes] = []
-        for block, first, behind in self._pieces(start, stop):
-            if isinstance(block, Texts):
-                found.append(block.framed(first, behind, mark, end))
-                continue
-            some = framed(block[first:behind], mark, end)
+        for piece in self._pieces(start, stop):
+            some = framed_piece(piece, mark, end)
             if some is None:
                 return None
             found.append(some)
         return found[0] if len(found) == 1 else b"".join(found)
 
-    def _pieces(self, start: int, stop: int) -> list[tuple[Block, int, int]]:
+    def pieces(self, start: int, stop: int) -> list[Piece]:
+        """The elements from one index up to another as they are now, to be looked at later. O(blocks)."""
+        return [
+            piece if isinstance(piece[0], Texts) else (piece[0][piece[1] : piece[2]], 0, piece[2] - piece[1])
+            for piece in self._pieces(start, stop)
+        ]
+
+    def places_of(self, wanted: bytes, start: int, stop: int, backwards: bool) -> Iterator[int]:
+        """Indexes of the elements that verbs see as a byte string, from one index up to another, or from its end on."""
+        pieces = self._pieces(start, stop)
+        before = stop if backwards else start
+        for block, first, end in reversed(pieces) if backwards else pieces:
+            if backwards:
+                before -= end - first
+            if isinstance(block, Texts):
+                found = block.places_of(wanted, first, end)
+            else:
+                found = [at for at in range(first, end) if (each := block[at]) == wanted or text_of(each) == wanted]
+            for at in reversed(found) if backwards else found:
+                yield before + at - first
+            if not backwards:
+                before += end - first
+
+    def _pieces(self, start: int, stop: int) -> list[Piece]:
         """Where the elements from one index up to another stand: blocks, with the first index and the end in each."""
-        found: list[tuple[Block, int, int]] = []
+        found: list[Piece] = []
         if start >= stop:
             return found
         size = len(self.head)
@@ -271,26 +294,30 @@ class LongList:
         self.places.changed(at, 1)
 
     def remove_at(self, indexes: Iterable[int]) -> None:
-        """Remove the elements at these indexes."""
-        head, tail = self.head, self.tail
-        first, last = len(head), len(head) + self.places.size
-        by_block: dict[int, list[int]] = {}
-        for index in sorted(indexes, reverse=True):
-            if index >= last:
-                del tail[index - last]
-            elif index >= first:
-                at, before = self.places.locate(index - first)
-                by_block.setdefault(at, []).append(index - first - before)
-            else:
-                del head[first - 1 - index]
-                first -= 1
-        # The blocks at the end come first, so that a block that goes moves none that is looked at later.
-        for at, places in by_block.items():
-            items = self.blocks[at][:]
-            for place in places:
-                del items[place]
-            self.blocks[at : at + 1] = _in_blocks(items)
-            self.places.changed(at, -len(places))
+        """Remove the elements at these indexes. O(M + blocks)."""
+        gone = sorted(indexes)
+        size, last = len(self.head), len(self.head) + self.places.size
+        low, high = bisect_left(gone, size), bisect_left(gone, last)
+        if high < len(gone):
+            self.tail[:] = _without(self.tail, gone[high:], last)
+        if low < high:
+            kept: list[Block] = []
+            at, before = self.places.locate(gone[low] - size)
+            first, before = at, before + size
+            while low < high:
+                block = self.blocks[at]
+                end = bisect_left(gone, before + len(block), low, high)
+                if low == end:
+                    kept.append(block)
+                elif end - low < len(block):
+                    kept += _in_blocks(_without(block[:], gone[low:end], before))
+                self.places.changed(at, low - end)
+                at, before, low = at + 1, before + len(block), end
+            self.blocks[first:at] = kept
+            self.places.changed(first, 0)
+        low = bisect_left(gone, size)
+        if low:
+            self.head[:] = _without(self.head[::-1], gone[:low], 0)[::-1]
 
     # ------------------------------------------------------------ as a value
 
@@ -311,7 +338,12 @@ class LongList:
 
     def copy(self) -> LongList:
         """An independent list of the same elements."""
-        return LongList(copy.deepcopy(list(self)))
+        other = LongList([])
+        other.head, other.tail = copy.deepcopy(self.head), copy.deepcopy(self.tail)
+        other.blocks = [block if isinstance(block, Texts) else copy.deepcopy(block) for block in self.blocks]
+        other.places = Places(other.blocks)
+        other.most = self.most
+        return other
 
     def to_state(self) -> tuple[list[Any]]:
         """The elements."""
@@ -328,6 +360,25 @@ class LongList:
         assert all(len(block) <= BLOCK for block in self.blocks)
         assert max(len(self.head), len(self.tail)) <= max(self.most, BLOCK)  # a block that was opened is an end whole
         self.places.check()
+
+
+def framed_piece(piece: Piece, mark: bytes, end: bytes, backwards: bool = False) -> bytes | None:
+    """The elements of a piece in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
+    block, first, behind = piece
+    if isinstance(block, Texts):
+        return block.framed(first, behind, mark, end, backwards)
+    some = block[first:behind]
+    return framed(some[::-1] if backwards else some, mark, end)
+
+
+def _without(items: list[Any], gone: list[int], before: int) -> list[Any]:
+    """Elements without those at some indexes, ascending, which count from ``before`` on."""
+    if len(gone) * 16 < len(items):
+        for index in reversed(gone):
+            del items[index - before]
+        return items
+    unwanted = set(gone)
+    return [item for at, item in enumerate(items, before) if at not in unwanted]
 
 
 def _in_blocks(items: list[Any]) -> list[Block]:

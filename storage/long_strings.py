@@ -6,68 +6,52 @@ A string of more than ``LEAST`` bytes that APPEND, SETRANGE, SETBIT, BITFIELD or
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
+
+from .long_text import LongString
 
 if TYPE_CHECKING:
     from .keyspace import Keyspace
 
+__all__ = ["LEAST", "LongString", "edited", "opened"]
+
 LEAST: Final = 4096
 
 
-class LongString:
-    """A string that can be changed in place. Who gives it away gives a copy."""
+def opened(keyspace: Keyspace, key: bytes, text: bytes) -> LongString:
+    """What the string of a key that is not a LongString is changed in, and then given to ``edited``.
 
-    kind: ClassVar[str] = "string"
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytearray) -> None:
-        self.data = data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory that the string takes."""
-        return sys.getsizeof(self) + sys.getsizeof(self.data)
-
-
-def edited(keyspace: Keyspace, key: bytes, data: bytearray, parts: Iterable[tuple[int, int]], event: str) -> None:
-    """Store what a key's string has become, and report the parts (first byte, end) that differ.
-
-    ``data`` is the string's own where it is a LongString, else a new one.
+    A long text moves there at once, so that nobody else has it and it need not be copied.
     """
-    value = keyspace.data.get(key)
-    if len(data) <= LEAST or type(value) not in (
-        bytes,
-        LongString,
-    ):  # a number has no parts that could be written again
-        keyspace.replace(key, bytes(data) if len(data) <= LEAST else LongString(data), event)
+    value = LongString(text)
+    if len(text) > LEAST and type(keyspace.data.get(key)) is bytes:
+        keyspace.data[key] = value
+    return value
+
+
+def edited(keyspace: Keyspace, key: bytes, data: LongString, parts: Iterable[tuple[int, int]], event: str) -> None:
+    """Store what a key's string has become, and report the parts (first byte, end) that differ."""
+    if len(data) <= LEAST:
+        keyspace.replace(key, data.text(), event)
         return
-    if type(value) is not LongString:
-        keyspace.data[key] = LongString(data)
+    value = keyspace.data.get(key)
+    if value is not None and type(value) not in (bytes, LongString):
+        keyspace.replace(key, data, event)  # a number has no parts that could be written again
+        return
     operands: list[int | bytes] = []
     for first, end in parts:
-        operands += (first, bytes(data[first:end]))
-    keyspace.changed(event, key, ("string.write", *operands))
-
-
-def write(data: bytearray, offset: int, part: bytes) -> None:
-    """Put bytes at an offset, with zeros before it where the string is shorter."""
-    if offset > len(data):
-        data.extend(bytes(offset - len(data)))
-    data[offset : offset + len(part)] = part
+        operands += (first, data[first:end])
+    keyspace.replace(key, data, event, ("string.write", *operands))
 
 
 def _write_again(keyspace: Keyspace, key: bytes, *operands: int | bytes) -> None:
-    value = keyspace.data[key]
-    data = value.data if type(value) is LongString else bytearray(value)  # type: ignore[call-overload]
+    data = keyspace.data.get(key)
+    if type(data) is not LongString:
+        data = opened(keyspace, key, b"" if data is None else data)  # type: ignore[arg-type]
     for offset, part in zip(operands[::2], operands[1::2], strict=True):
-        write(data, offset, part)  # type: ignore[arg-type]
-    if type(value) is not LongString:
-        keyspace.data[key] = LongString(data)
+        data.write(offset, part)  # type: ignore[arg-type]
+    keyspace.data[key] = data
 
 
 EFFECTS: Final[dict[str, Callable[..., None]]] = {"string.write": _write_again}

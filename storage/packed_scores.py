@@ -33,7 +33,7 @@ def packed(scores: dict[bytes, float]) -> bytes | None:
 def _joined(pairs: list[Pair]) -> bytes:
     parts = [bytes((len(pairs),))]
     for member, score in pairs:
-        parts += (_HEAD.pack(len(member), score), member)
+        parts += (_HEAD.pack(len(member), score + 0.0), member)  # no -0.0: small sets of redis-server cannot hold it
     return b"".join(parts)
 
 

@@ -70,6 +70,7 @@ cdef const unsigned char *_place(bytes text, double score, bytes member, Py_ssiz
 
 cdef inline char *_write(char *to, const char *name, Py_ssize_t length, double score) noexcept:
     to[0] = <char>length
+    score += 0.0  # no -0.0
     memcpy(to + 1, &score, 8)
     memcpy(to + HEAD, name, length)
     return to + HEAD + length

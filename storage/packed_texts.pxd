@@ -7,7 +7,8 @@ cdef class Texts:
     cdef const char *texts(self) noexcept
     cdef bytes item(self, Py_ssize_t index)
     cpdef list part(self, Py_ssize_t start, Py_ssize_t stop)
-    cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end)
+    cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end, bint backwards=*)
+    cpdef list places_of(self, bytes wanted, Py_ssize_t start, Py_ssize_t stop)
 
 cpdef bytes framed(list items, bytes mark, bytes end)
 cpdef joined(Texts first, Texts second)

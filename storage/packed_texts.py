@@ -48,9 +48,14 @@ class Texts:
         """Memory that the row takes, nearly."""
         return 65 + self.ends.itemsize * len(self.ends) + len(self.texts)
 
-    def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes:
-        """The strings from one index up to another, as ``framed`` gives them."""
-        return framed(self[start:stop], mark, end) or b""
+    def framed(self, start: int, stop: int, mark: bytes, end: bytes, backwards: bool = False) -> bytes:
+        """The strings from one index up to another, as ``framed`` gives them; the last one first if backwards."""
+        some = self[start:stop]
+        return framed(some[::-1] if backwards else some, mark, end) or b""
+
+    def places_of(self, wanted: bytes, start: int, stop: int) -> list[int]:
+        """Where strings are equal to one, from one index up to another."""
+        return [at for at in range(start, min(stop, len(self))) if self[at] == wanted]
 
     def replaced(self, index: int, item: object) -> Texts | None:
         """A row with another string in a place; None where it does not fit."""

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE, PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint16_t, uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 cdef enum:
     MOST = 1 << 18
@@ -84,7 +84,7 @@ cdef class Texts:
         """Memory that the row takes, nearly."""
         return 65 + PyBytes_GET_SIZE(self.held)
 
-    cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end):
+    cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end, bint backwards=False):
         """See ``packed_texts.py``."""
         cdef const char *ends = PyBytes_AS_STRING(self.held)
         cdef bint wide = self.wide
@@ -102,12 +102,31 @@ cdef class Texts:
             begin = behind
         wire = PyBytes_FromStringAndSize(NULL, size)
         to = PyBytes_AS_STRING(wire)
+        if backwards:
+            for at in range(stop - 1, start - 1, -1):
+                begin = self.end(at - 1)
+                to = _frame(to, texts + begin, _end(ends, wide, at) - begin, mark, end)
+            return wire
         begin = self.end(start - 1)
         for at in range(start, stop):
             behind = _end(ends, wide, at)
             to = _frame(to, texts + begin, behind - begin, mark, end)
             begin = behind
         return wire
+
+    cpdef list places_of(self, bytes wanted, Py_ssize_t start, Py_ssize_t stop):
+        """See ``packed_texts.py``."""
+        cdef const char *ends = PyBytes_AS_STRING(self.held)
+        cdef const char *texts = self.texts()
+        cdef const char *text = PyBytes_AS_STRING(wanted)
+        cdef Py_ssize_t begin = self.end(start - 1), behind, at, size = PyBytes_GET_SIZE(wanted)
+        cdef list found = []
+        for at in range(start, min(stop, self.count)):
+            behind = _end(ends, self.wide, at)
+            if behind - begin == size and memcmp(texts + begin, text, size) == 0:
+                found.append(at)
+            begin = behind
+        return found
 
     def replaced(self, Py_ssize_t index, item):
         """See ``packed_texts.py``."""

@@ -5,14 +5,14 @@ time range -> values -> named times -> downsampling -> reverse -> count
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .chunks import Sample, Times, Values
-from .downsampling import downsample, with_empty
-from .samples import SampleSeries
+from .chunks import Chunk, Sample, Times, Values
+from .downsampling import Filling, Room, bucket_count, downsample, with_empty
+from .samples import MOST_TIME, SampleSeries
 from .scans import aggregate
 
 NEIGHBOURS = frozenset({"twa", "rate", "increase"})
@@ -20,13 +20,16 @@ NEIGHBOURS = frozenset({"twa", "rate", "increase"})
 
 @dataclass(slots=True)
 class Aggregation:
-    """Functions and buckets of a query. ``stamp`` is the share of the bucket that is added to when it begins."""
+    """Functions and buckets of a query. ``stamp``: what is added to when a bucket begins, 0, 0.5 or 1 of its length.
+
+    ``room``, which is there when empty buckets are asked for, is what all series of the query share.
+    """
 
     functions: list[str]
     bucket: int
     align: int = 0
     stamp: float = 0.0
-    empty: bool = False
+    room: Room | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +90,54 @@ def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None
     return rows.cut(reverse=wanted.reverse, count=wanted.count)
 
 
+def check_room(chosen: Iterable[SampleSeries], wanted: Selection) -> None:
+    """Refuse a query before any work where empty buckets make more rows than a reply may have. Raises TooManyBuckets.
+
+    What filters leave of a series is not known before; its rows are counted when they are made.
+    """
+    aggregation = wanted.aggregation
+    if aggregation is None or aggregation.room is None or wanted.by_times is not None or wanted.by_value is not None:
+        return
+    queried = list(chosen)
+    if _rows_at_most(queried, wanted, aggregation, _chunk_ends) * len(aggregation.functions) > aggregation.room.left:
+        rows = _rows_at_most(queried, wanted, aggregation, _sample_ends)
+        Room().take(rows, len(aggregation.functions))
+
+
+def _rows_at_most(
+    chosen: list[SampleSeries],
+    wanted: Selection,
+    aggregation: Aggregation,
+    ends: Callable[[list[Chunk], int, int], tuple[int, int] | None],
+) -> int:
+    """How many rows the series have, empty ones too, as far as their ``ends`` in the time range tell."""
+    bucket, align, rows = aggregation.bucket, aggregation.align, 0
+    for series in chosen:
+        low = max(wanted.low, series.oldest_time)
+        found = ends(series.chunks_between(low, wanted.high), low, wanted.high)
+        if found is not None:
+            first, last = (time - (time - align) % bucket for time in found)
+            count = max(0, bucket_count(first, last, bucket))
+            rows += count if wanted.count is None else min(count, wanted.count)
+    return rows
+
+
+def _chunk_ends(chunks: list[Chunk], low: int, high: int) -> tuple[int, int] | None:
+    """Between which times the samples of a time range lie, as far as their chunks tell."""
+    return (max(low, chunks[0].first), min(high, chunks[-1].last)) if chunks else None
+
+
+def _sample_ends(chunks: list[Chunk], low: int, high: int) -> tuple[int, int] | None:
+    """The first and the last time of the samples of a time range; None where there are none."""
+    outer = np.concatenate([chunk.columns()[0] for chunk in (*chunks[:2], *chunks[2:][-2:])] or [np.empty(0, np.int64)])
+    found = outer[(outer >= low) & (outer <= high)]
+    return (int(found[0]), int(found[-1])) if len(found) else None
+
+
+def _filling(wanted: Selection, aggregation: Aggregation) -> Filling | None:
+    return None if aggregation.room is None else Filling(aggregation.room, wanted.count, wanted.reverse)
+
+
 def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation) -> Rows | None:
     """Buckets made from the chunks without columns of all their samples; None where that is not possible."""
     low = max(wanted.low, series.oldest_time)
@@ -95,15 +146,17 @@ def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation)
     if made is None:
         return None
     begins, columns = made
-    if aggregation.empty:
-        begins, columns = with_empty(begins, columns, aggregation.functions, aggregation.bucket)
+    filling = _filling(wanted, aggregation)
+    if filling is not None:
+        begins, columns = with_empty(begins, columns, aggregation.functions, aggregation.bucket, filling)
     return _stamped(begins, columns, aggregation)
 
 
 def _stamped(begins: Times, columns: list[Values], aggregation: Aggregation) -> Rows:
     begins = np.maximum(begins, 0)
     if aggregation.stamp:
-        begins = begins + int(aggregation.bucket * aggregation.stamp)
+        shift = aggregation.bucket if aggregation.stamp == 1 else aggregation.bucket // 2
+        begins = np.minimum(begins, MOST_TIME - shift) + shift
     return Rows(begins, columns)
 
 
@@ -121,7 +174,7 @@ def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: V
         aggregation.functions,
         aggregation.bucket,
         align=aggregation.align,
-        empty=aggregation.empty,
+        filling=_filling(wanted, aggregation),
         before=before,
         after=after,
     )

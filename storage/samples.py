@@ -178,11 +178,12 @@ class SampleSeries:
     def bucket(self, rule: Rule, begin: int, *, whole: bool) -> Sample | None:
         """The value of one bucket of a rule; None where it has no samples. ``whole`` sees those before the rule too."""
         low = begin if whole or rule.since is None else max(begin, rule.since + 1)
-        times, values = self.between(max(low, 0), begin + rule.bucket - 1)
+        high = min(begin + rule.bucket - 1, MOST_TIME)
+        times, values = self.between(max(low, 0), high)
         if not len(times):
             return None
         before = self.last_before(begin) if rule.function in _NEIGHBOURS else None
-        after = self.first_after(begin + rule.bucket - 1) if rule.function in _NEIGHBOURS else None
+        after = self.first_after(high) if rule.function in _NEIGHBOURS else None
         starts, (column,) = downsample(
             times, values, [rule.function], rule.bucket, align=rule.align, before=before, after=after
         )
@@ -402,13 +403,11 @@ class SampleSeries:
     # ------------------------------------------------------------ rules
 
     def _targets(self, keyspace: Keyspace, key: bytes) -> Iterator[tuple[bytes, Rule, SampleSeries]]:
-        """The rules whose series is still there; the others are dropped."""
+        """The rules whose series is there; a save of one series alone may have brought back others."""
         for target, rule in list(self.rules.items()):
             series = keyspace.get(target)
             if isinstance(series, SampleSeries) and series.source == key:
                 yield target, rule, series
-            else:
-                del self.rules[target]
 
     def _follow(self, keyspace: Keyspace, key: bytes, times: Sequence[int]) -> None:
         """Write the buckets that are over or have changed, now that samples with ``times``, ascending, were added."""
@@ -470,6 +469,18 @@ class SampleSeries:
         source = None if self.source is None else keyspace.get(self.source)
         if isinstance(source, SampleSeries) and old in source.rules:
             source.rules[new] = source.rules.pop(old)
+
+    def unlink(self, keyspace: Keyspace, key: bytes, successor: SampleSeries | None = None) -> None:
+        """End the rules from and to this series, which is no longer under its key, but those that its successor has too."""
+        for target in self.rules:
+            series = keyspace.data.get(target)
+            if isinstance(series, SampleSeries) and series.source == key:
+                if successor is None or target not in successor.rules:
+                    series.source = None
+        source = None if self.source is None else keyspace.data.get(self.source)
+        if isinstance(source, SampleSeries) and (successor is None or successor.source != self.source):
+            source.rules.pop(key, None)
+        self.rules, self.source = {}, None
 
     # ------------------------------------------------------------ as a value
 
@@ -559,7 +570,9 @@ def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[
                 series.append(time, value)
             else:
                 series.insert(time, value, "last")
-    for rule in series.rules.values():  # which bucket is open; what closing the others wrote is logged by itself
+    for _, rule, _ in series._targets(
+        keyspace, key
+    ):  # which bucket is open; what closing the others wrote is logged by itself
         begin = rule.start_of(times[0]) if rule.begin is None else rule.begin
         rule.begin = max(begin, rule.start_of(series.last_time))
 

@@ -29,6 +29,10 @@ cdef class Order:
     cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
     @cython.locals(found=list, at=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(found=list, at=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
+    cpdef list values(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(block=list, names=list)
+    cpdef Order without(self, dict by_name)
 
 cdef class SortedSet:
     cdef public Order order
@@ -47,15 +51,18 @@ cdef class SortedSet:
     cpdef Py_ssize_t place(self, object score, bytes member) except -1
     cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
-    @cython.locals(order=Order, scores=dict, taken=list)
-    cpdef list cut(self, Py_ssize_t start, Py_ssize_t stop)
-    cpdef _report(self, Keyspace keyspace, bytes key, str event, list removed)
+    cpdef list values(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(order=Order, scores=dict, size=Py_ssize_t, names=list, values=list)
+    cpdef tuple cut(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(scores=dict)
+    cpdef update(self, dict new)
+    cpdef Py_ssize_t remove_ranks(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event) except -1
     cpdef rank(self, bytes member)
     @cython.locals(order=Order, scores=dict, size=Py_ssize_t, pair=tuple, member=bytes)
     cpdef tuple pop(self, Keyspace keyspace, bytes key, bint at_low, str event)
     cpdef list take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
 
-@cython.locals(names=list, values=list, size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t, score=double)
-cpdef list names_in_order(dict scores)
+@cython.locals(names=list, values=list, places=list, place=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t, score=double)
+cpdef tuple columns_in_order(dict scores)
 cpdef SortedSet as_sorted_set(object value)
 cpdef put_scores(Keyspace keyspace, bytes key, SortedSet held, dict scores, str event)

@@ -2,7 +2,7 @@
 
     packed    a small set as one string, see packed_scores.py; None where the set is big, or has long members
     by_name   member -> score, of a big set
-    order     the members of a big set in order, in blocks; None until somebody asks
+    order     the members of a big set in order, in blocks; None until somebody asks, or there are more than ORDERED
 
 A big set keeps its members in blocks of up to BLOCK, found by bisection; ``heads`` say for each block from which
 (score, member) on: its first one, or one before that which has been removed. One that shrinks to half of SMALL members is packed again.
@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from math import inf, nextafter
 from typing import Any, ClassVar, Final
+
+import numpy as np
 
 from .errors import WrongType
 from .keyspace import Keyspace
@@ -36,6 +38,11 @@ from .values import name_to_json
 
 BLOCK: Final = 1024
 SMALL: Final = MOST_MEMBERS
+# Bringing a big set into order takes 0.2 us a member. A set of more members than this is always kept in order, so
+# that nobody waits for that; below it a set that is only written to is spared the 2 us for each write.
+ORDERED: Final = 65_536
+# Changes of more than this share of a set's members are made to the whole order at once.
+_WHOLE_SHARE = 16
 
 Pair = tuple[bytes, float]
 
@@ -45,12 +52,13 @@ class Order:
 
     __slots__ = ("heads", "members", "places", "scores")
 
-    def __init__(self, by_name: dict[bytes, float]) -> None:
-        names = names_in_order(by_name)
+    def __init__(self, names: list[bytes], scores: list[float]) -> None:
         size = BLOCK // 2 if len(names) > BLOCK else max(len(names), 1)
         self.members: list[list[bytes]] = [names[at : at + size] for at in range(0, len(names), size)]
-        self.scores: list[list[float]] = [[by_name[name] for name in block] for block in self.members]
-        self.heads: list[tuple[float, bytes]] = [(by_name[block[0]], block[0]) for block in self.members]
+        self.scores: list[list[float]] = [scores[at : at + size] for at in range(0, len(names), size)]
+        self.heads: list[tuple[float, bytes]] = [
+            (values[0], block[0]) for block, values in zip(self.members, self.scores, strict=True)
+        ]
         self.places: Places = Places(self.members)
 
     def add(self, score: float, member: bytes) -> None:
@@ -133,14 +141,38 @@ class Order:
             found += self.members[at][first:end]
         return found
 
+    def values(self, start: int, stop: int) -> list[float]:
+        """Scores from one rank up to another, without it. O(log n + m)."""
+        found: list[float] = []
+        for at, first, end in self._spans(start, stop):
+            found += self.scores[at][first:end]
+        return found
+
     def cut(self, start: int, stop: int) -> None:
         """Take the members from one rank up to another out, without that. O(log n + m)."""
-        while start < stop:
-            at, before = self.places.locate(start)
-            place = start - before
-            count = min(stop - start, len(self.members[at]) - place)
-            self._cut(at, place, count)
-            stop -= count
+        spans = self._spans(start, stop)
+        if len(spans) > 2:  # those in between are whole blocks
+            low, high = spans[1][0], spans[-1][0]
+            count = sum(map(len, self.members[low:high]))
+            del self.members[low:high], self.scores[low:high], self.heads[low:high]
+            self.places.changed(low, -count)
+            spans = [spans[0], (low, spans[-1][1], spans[-1][2])]
+        for at, first, end in reversed(spans):
+            self._cut(at, first, end - first)
+
+    def without(self, by_name: dict[bytes, float]) -> Order:
+        """The order of those members that are left. O(n)."""
+        names = [name for block in self.members for name in block if name in by_name]
+        return Order(names, [by_name[name] for name in names])
+
+    def copy(self) -> Order:
+        """An independent order of the same members."""
+        copy = Order([], [])
+        copy.members = [list(block) for block in self.members]
+        copy.scores = [list(block) for block in self.scores]
+        copy.heads = list(self.heads)
+        copy.places = Places(copy.members)
+        return copy
 
     def pop(self, at_low: bool) -> Pair:
         """Take the first or the last member out, and give it with its score."""
@@ -182,6 +214,8 @@ class SortedSet:
             self.by_name = scores
             if len(scores) <= SMALL:
                 self._pack()
+            elif len(scores) > ORDERED:
+                self.ordered()
 
     def __len__(self) -> int:
         return len(self.by_name) if self.packed is None else self.packed[0]  # type: ignore[arg-type]
@@ -201,9 +235,10 @@ class SortedSet:
         return self.by_name
 
     def ordered(self) -> Order:
-        """The members of a big set in order; made where it is not kept."""
+        """The members of a big set in order; made where it is not kept. A small set has no such order to keep in step."""
         if self.order is None:
-            self.order = Order(self.scores)
+            assert self.by_name is not None
+            self.order = Order(*columns_in_order(self.scores))
         return self.order
 
     # ------------------------------------------------------------ without a report
@@ -226,15 +261,35 @@ class SortedSet:
                 order.remove(old, member)
             order.add(score, member)
         scores[member] = score
+        if order is None and len(scores) > ORDERED:
+            self.ordered()
 
-    def discard(self, members: Iterable[bytes]) -> list[bytes]:
+    def update(self, new: dict[bytes, float]) -> None:
+        """Give members their scores. O(log n) each; O(n log n) for many."""
+        scores = self.by_name
+        if scores is None or len(new) * _WHOLE_SHARE < len(scores) or len(new) <= SMALL:
+            for member, score in new.items():
+                self.set(member, score)
+            return
+        self.order = None
+        scores.update(new)
+        if len(scores) > ORDERED:
+            self.ordered()
+
+    def discard(self, members: Sequence[bytes]) -> list[bytes]:
         """Remove members; those that were there. O(log n) each."""
         found = []
         self.most = max(self.most, len(self))
+        order = self.order
+        at_once = order is not None and len(members) * _WHOLE_SHARE > len(self)
+        if at_once:
+            self.order = None
         for member in members:
             if self._discard(member):
                 self.longest = max(self.longest, len(member))
                 found.append(member)
+        if at_once and self.by_name is not None and order is not None:
+            self.order = order.without(self.by_name)
         return found
 
     def _discard(self, member: bytes) -> bool:
@@ -256,27 +311,36 @@ class SortedSet:
             self._pack()
         return True
 
-    def cut(self, start: int, stop: int) -> list[Pair]:
-        """Remove the members from one rank up to another, without that, and give them. O(log n + m)."""
+    def cut(self, start: int, stop: int) -> tuple[object, ...]:
+        """Remove the members from one rank up to another, without that. O(log n + m).
+
+        Where more members go than stay, those that stay move: what is left behind comes back, to be freed.
+        """
         self.most = max(self.most, len(self))
         if self.packed is not None:
-            taken = pairs_in(self.packed, start, stop)
+            self.longest = max(map(len, names_in(self.packed, start, stop)), default=self.longest)
             self.packed = cut_out(self.packed, start, stop)
-            for member, _ in taken:
-                self.longest = max(self.longest, len(member))
-            return taken
+            return ()
         order = self.ordered()
         scores = self.by_name
         assert scores is not None
-        taken = order.slice(start, stop)
-        was_big = len(scores) > SMALL // 2
-        for member, _ in taken:
-            del scores[member]
-            self.longest = max(self.longest, len(member))
-        order.cut(start, stop)
-        if was_big and len(scores) <= SMALL // 2:
+        size = len(scores)
+        left_behind: tuple[object, ...] = ()
+        if self.most <= ORDERED:  # for OBJECT ENCODING, whose thresholds nobody sets higher
+            self.longest = max(map(len, order.names(start, stop)), default=self.longest)
+        if stop - start > size // 2:
+            names = order.names(0, start) + order.names(stop, size)
+            values = order.values(0, start) + order.values(stop, size)
+            left_behind = (scores, order)
+            self.by_name = scores = dict(zip(names, values, strict=True))
+            self.order = Order(names, values)
+        else:
+            for member in order.names(start, stop):
+                del scores[member]
+            order.cut(start, stop)
+        if size > SMALL // 2 and len(scores) <= SMALL // 2:
             self._pack()
-        return taken
+        return left_behind
 
     # ------------------------------------------------------------ looking
 
@@ -311,6 +375,12 @@ class SortedSet:
         """Pairs from one rank up to another, without it, in order."""
         return self.ordered().slice(start, stop) if self.packed is None else pairs_in(self.packed, start, stop)
 
+    def values(self, start: int, stop: int) -> list[float]:
+        """Scores from one rank up to another, without it, in order."""
+        if self.packed is None:
+            return self.ordered().values(start, stop)
+        return [score for _, score in pairs_in(self.packed, start, stop)]
+
     def ranks_by_score(self, low: float, high: float, low_open: bool, high_open: bool) -> tuple[int, int]:
         """First rank and end (exclusive) of the members with scores in a range; its ends are excluded where open."""
         size = len(self)
@@ -336,16 +406,34 @@ class SortedSet:
 
     # ------------------------------------------------------------ reported
 
-    def remove(self, keyspace: Keyspace, key: bytes, members: Iterable[bytes], event: str = "zrem") -> int:
+    def remove(self, keyspace: Keyspace, key: bytes, members: Sequence[bytes], event: str = "zrem") -> int:
         """Remove members, and the key with the last one; give how many there were."""
         found = self.discard(members)
-        self._report(keyspace, key, event, found)
+        if found:
+            keyspace.changed(event, key, ("zset.remove", tuple(found)))
+            if not len(self):
+                keyspace.delete(key)
         return len(found)
+
+    def remove_ranks(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> int:
+        """Remove the members from one rank up to another, without that, and the key with the last one; give how many."""
+        count = stop - start
+        if count <= 0:
+            return 0
+        is_all = count == len(self)
+        if not is_all:
+            left_behind = self.cut(start, stop)
+            if left_behind:
+                keyspace.feed.reclaimer.take(left_behind)
+        keyspace.changed(event, key, ("zset.cut", start, stop))
+        if is_all:  # it goes with the key as it is
+            keyspace.delete(key)
+        return count
 
     def take(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> list[Pair]:
         """Remove the members from one rank up to another, without that, and the key with the last one; give them."""
-        taken = self.cut(start, stop)
-        self._report(keyspace, key, event, [member for member, _ in taken])
+        taken = self.slice(start, stop)
+        self.remove_ranks(keyspace, key, start, stop, event)
         return taken
 
     def pop(self, keyspace: Keyspace, key: bytes, at_low: bool, event: str) -> Pair:
@@ -364,12 +452,6 @@ class SortedSet:
         if size == 1:
             keyspace.delete(key)
         return pair
-
-    def _report(self, keyspace: Keyspace, key: bytes, event: str, removed: list[bytes]) -> None:
-        if removed:
-            keyspace.changed(event, key, ("zset.remove", tuple(removed)))
-            if not len(self):
-                keyspace.delete(key)
 
     # ------------------------------------------------------------ as a value
 
@@ -396,8 +478,11 @@ class SortedSet:
 
     def copy(self) -> SortedSet:
         """An independent sorted set with the same members."""
-        copy = SortedSet(dict(self.scores))
-        copy.most, copy.longest = self.most, self.longest
+        copy = SortedSet()
+        copy.packed, copy.most, copy.longest = self.packed, self.most, self.longest
+        if self.packed is None:
+            copy.by_name = dict(self.scores)
+            copy.order = None if self.order is None else self.order.copy()
         return copy
 
     def to_state(self) -> tuple[dict[bytes, float]]:
@@ -407,7 +492,7 @@ class SortedSet:
     @classmethod
     def from_state(cls, state: tuple[dict[bytes, float]]) -> SortedSet:
         """The sorted set of a state."""
-        return cls(dict(state[0]))
+        return cls(state[0])
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
@@ -418,12 +503,20 @@ class SortedSet:
             assert self.slice(0, len(self)) == in_order(self.scores)
         elif self.order is not None:
             self.order.check(self.scores)
+        else:
+            assert len(self) <= ORDERED
 
 
-def names_in_order(scores: dict[bytes, float]) -> list[bytes]:
-    """Members in the order of a sorted set. O(n log n)."""
-    names = sorted(scores, key=scores.__getitem__)
-    values = list(map(scores.__getitem__, names))
+# Fewer members are sorted sooner without numpy.
+_FEW = 512
+
+
+def columns_in_order(scores: dict[bytes, float]) -> tuple[list[bytes], list[float]]:
+    """Members, and their scores, in the order of a sorted set. O(n log n)."""
+    names, values = list(scores), list(scores.values())
+    places = sorted(range(len(values)), key=values.__getitem__) if len(values) <= _FEW else _sorted_places(values)
+    names = [names[place] for place in places]
+    values = [values[place] for place in places]
     size, at = len(names), 0
     while at < size:  # those of equal scores by name
         end = at + 1
@@ -432,13 +525,19 @@ def names_in_order(scores: dict[bytes, float]) -> list[bytes]:
             end += 1
         if end - at > 1:
             names[at:end] = sorted(names[at:end])
+            values[at:end] = [scores[name] for name in names[at:end]]  # 0 and -0 are equal, not the same
         at = end
-    return names
+    return names, values
+
+
+def _sorted_places(values: list[float]) -> list[int]:
+    found: list[int] = np.argsort(np.array(values, np.float64)).tolist()
+    return found
 
 
 def in_order(scores: dict[bytes, float]) -> list[Pair]:
     """Members with their scores, in the order of a sorted set. O(n log n)."""
-    return [(name, scores[name]) for name in names_in_order(scores)]
+    return list(zip(*columns_in_order(scores), strict=True))
 
 
 def as_sorted_set(value: object) -> SortedSet | None:
@@ -453,8 +552,11 @@ def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: d
     if held is None:
         keyspace.put(key, SortedSet(scores), event)
         return
-    for member, score in scores.items():
-        held.set(member, score)
+    if len(scores) == 1:
+        for member, score in scores.items():
+            held.set(member, score)
+    else:
+        held.update(scores)
     keyspace.changed(event, key, ("zset.put", scores))
 
 
@@ -471,5 +573,11 @@ def _remove(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> None:
         held.remove(keyspace, key, members)
 
 
+def _cut(keyspace: Keyspace, key: bytes, start: int, stop: int) -> None:
+    held = as_sorted_set(keyspace.get(key))
+    if held is not None:
+        held.remove_ranks(keyspace, key, start, stop, "zrem")
+
+
 # How a log does a reported change again.
-EFFECTS: Final[dict[str, Callable[..., object]]] = {"zset.put": _put, "zset.remove": _remove}
+EFFECTS: Final[dict[str, Callable[..., object]]] = {"zset.put": _put, "zset.remove": _remove, "zset.cut": _cut}

@@ -15,6 +15,9 @@ from .timetable import Timetable
 # Sessions are looked at this often, so one may outlive its deadline by as much (as NemesisDB).
 SWEEP_MS = 5_000
 _SLICE = 64
+# Freeing goes on this long at a time for each value that waits, within what others may have to wait.
+_FREEING_S = 0.002
+_MOST_FREEING_S = 0.008
 
 
 class Store:
@@ -43,8 +46,13 @@ class Store:
         for keyspace in self.databases:
             keyspace.clear()
 
+    def free_some(self) -> bool:
+        """Do a slice of the freeing of big values that are no longer there; True if some is left."""
+        reclaimer = self.feed.reclaimer
+        return reclaimer.go_on(min(_FREEING_S * reclaimer.pending, _MOST_FREEING_S))
+
     def tend(self, budget_s: float = 0.001) -> bool:
-        """Do a slice of the work that time brings: expired keys and sessions. True if some is left.
+        """Do a slice of the work that is due: big values to free, expired keys and sessions. True if some is left.
 
         Call it ten times a second, or again soon while it gives True. What it costs follows from what is due.
         """
@@ -57,8 +65,9 @@ class Store:
             self._sweeping = self.sessions.sweep(_SLICE)
             if time.perf_counter() > stop:
                 break
+        freeing = self.free_some()
         more = self._tend_keyspaces(stop) if self.active_expiry else False
-        return more or self._sweeping
+        return more or self._sweeping or freeing
 
     def _tend_keyspaces(self, stop: float) -> bool:
         """Look after the keyspaces in turn, some keys of each at a time, until then; whether there is more to do."""

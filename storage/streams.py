@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import marshal
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StorageError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SEQ_BITS = 64
 MAX_PART = (1 << 64) - 1
 MAX_ID = (1 << 128) - 1
+MOST_READ = (1 << 63) - 1  # as many entries as a group may count as read
 
 Fields = tuple[bytes, ...]
 Entry = tuple[int, Fields]
@@ -161,6 +162,16 @@ class Block:
     def begins_by(self, entry_id: int) -> bool:
         """Whether the lists hold all entries from an id on."""
         return self.ids is not None and (self.start == 0 or (len(self.ids) > 0 and self.ids[0] <= entry_id))
+
+    def copy(self) -> Block:
+        """An independent block, which shares what is packed."""
+        other = Block(self.base, ())
+        other.top, other.names, other.count = self.top, self.names, self.count
+        other.deleted, other.size, other.start = self.deleted, self.size, self.start
+        other.runs, other.run_count = list(self.runs), self.run_count
+        other.ids = None if self.ids is None else list(self.ids)
+        other.rows = None if self.rows is None else list(self.rows)
+        return other
 
     def size_bytes(self) -> int:
         """About how much memory it takes."""
@@ -306,6 +317,28 @@ class Stream:
                 most -= max(high - low, 0)
             index -= 1
         return found
+
+    def part(self, start: int, end: int, reverse: bool) -> tuple[int, Iterator[list[Entry]]]:
+        """How many entries there are with start <= id <= end, and what they are now, some at a time. O(blocks).
+
+        The oldest come first, or the newest.
+        """
+        low = max(bisect_right(self.bases, start) - 1, 0)
+        blocks = [block.copy() for block in self.blocks[low : bisect_right(self.bases, end)]]
+        at_ends = {id(block): _inside(block, start, end) for block in blocks[:1] + blocks[-1:]}
+        count = sum([block.count for block in blocks if id(block) not in at_ends]) + sum(map(len, at_ends.values()))
+
+        def entries() -> Iterator[list[Entry]]:
+            while blocks:
+                block = blocks.pop()
+                found = at_ends.pop(id(block), None)
+                if found is None:
+                    found = _inside(block, start, end)
+                yield found[::-1] if reverse else found
+
+        if not reverse:
+            blocks.reverse()
+        return count, entries()
 
     def get(self, entry_id: int) -> Fields | None:
         """The fields of one entry; None if there is none of this id. O(log n)."""
@@ -459,7 +492,7 @@ class Stream:
         if entry_id <= group.last_id:
             return
         if group.entries_read is not None and not self.deleted_from(entry_id):
-            group.entries_read += 1
+            group.entries_read = min(group.entries_read + 1, MOST_READ)
         elif self.added:
             group.entries_read = self.entries_up_to(entry_id)
         group.last_id = entry_id
@@ -480,14 +513,7 @@ class Stream:
         if self.warm is not None:
             self.warm.seal()
             self.warm = None
-        for block in self.blocks:
-            other = Block(block.base, ())
-            other.top, other.names, other.count = block.top, block.names, block.count
-            other.deleted, other.size, other.start = block.deleted, block.size, block.start
-            other.runs, other.run_count = list(block.runs), block.run_count
-            other.ids = None if block.ids is None else list(block.ids)
-            other.rows = None if block.rows is None else list(block.rows)
-            twin.blocks.append(other)
+        twin.blocks = [block.copy() for block in self.blocks]
         twin.bases = list(self.bases)
         twin.length, twin.last_id, twin.added = self.length, self.last_id, self.added
         twin.max_deleted = self.max_deleted
@@ -555,6 +581,18 @@ class Stream:
             before = block.top
         for group in self.groups.values():
             group.check()
+
+
+def _inside(block: Block, start: int, end: int) -> list[Entry]:
+    """The entries of a block that nobody else has with start <= id <= end."""
+    if block.ids is None or block.start:
+        block.open()
+    assert block.ids is not None
+    assert block.rows is not None
+    entries = list(zip(block.ids, block.rows, strict=True))
+    if block.base < start or block.top > end:
+        entries = entries[bisect_left(block.ids, start) : bisect_right(block.ids, end)]
+    return entries
 
 
 def _fields_to_json(fields: Fields) -> dict[str, Any] | list[Any]:

@@ -119,7 +119,7 @@ def to_json(value: Any) -> Any:
     if value is NULL:
         return None
     if kind is LongString:
-        return text_from_bytes(bytes(value.data))
+        return text_from_bytes(value.text())
     if kind is SmallHash:
         return value.as_json(text_from_bytes)
     if kind is dict:
@@ -142,7 +142,7 @@ def copied(value: Any) -> object:
     if kind is dict or kind is list:
         return copy.deepcopy(value)
     if kind is LongString:
-        return bytes(value.data)
+        return value.text()
     if KINDS.get(kind) == "string":
         return value
     return value.copy()
@@ -173,5 +173,5 @@ def text_of(value: Any) -> bytes:
     if value is NULL:
         return b"null"
     if kind is LongString:
-        return bytes(value.data)
+        return value.text()  # type: ignore[no-any-return]
     return orjson.dumps(value)

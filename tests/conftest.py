@@ -218,11 +218,13 @@ class Process:
             self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def check_identity(self) -> None:
+    def check_identity(self, password: str = "") -> None:
         """Refuse to go on unless the server on the port is the process that was started here."""
+        if "--requirepass" in self.argv:
+            password = self.argv[self.argv.index("--requirepass") + 1]
         with self.connect() as sock:
-            if "--requirepass" in self.argv:
-                sock.sendall(b"AUTH " + self.argv[self.argv.index("--requirepass") + 1].encode() + b"\r\n")
+            if password:
+                sock.sendall(b"AUTH " + password.encode() + b"\r\n")
             sock.sendall(b"INFO server\r\n")
             text = b""
             while b"process_id:" not in text or not text.split(b"process_id:")[1].count(b"\n"):
@@ -237,12 +239,19 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def januskv_process(*options: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
+def januskv_process(
+    *options: str, environment: dict[str, str] | None = None, open_files: int | None = None, password: str = ""
+) -> Iterator[Process]:
     """A januskv process with kernel-given ports; its start-up line tells which."""
     folder = tempfile.mkdtemp(prefix="januskv-test-")
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
     argv += options if {"--save", "--appendonly", "--dir"} & set(options) else ["--save", "no", *options]
-    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, env=os.environ | (environment or {}))
+    process = subprocess.Popen(
+        argv if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"', *argv],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env=os.environ | (environment or {}),
+    )
     assert process.stdout is not None
     line = ""
     while " ready: " not in line:
@@ -251,7 +260,7 @@ def januskv_process(*options: str, environment: dict[str, str] | None = None) ->
     ports = [int(part.split(",")[0].split()[0]) for part in line.split("127.0.0.1:")[1:]]
     server = Process(argv, ports[0], ports[1], folder, process)
     try:
-        server.check_identity()
+        server.check_identity(password)
         yield server
     finally:
         server.stop()

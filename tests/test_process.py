@@ -106,9 +106,9 @@ def test_password_at_every_door(start_januskv: Start) -> None:
         assert b'"st":1}' in exchange(sock, b'{"SV_AUTH":{"password":"geheim"}}\n')
         assert exchange(sock, b"GET k\r\n") == b"$-1\r\n"
     with socket.create_connection(("127.0.0.1", server.http_port)) as sock:
-        assert b" 401 " in exchange(sock, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 401 " in exchange(sock, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
     with socket.create_connection(("127.0.0.1", server.http_port)) as sock:
-        head = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer geheim\r\n\r\n"
+        head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer geheim\r\n\r\n"
         assert b" 200 " in exchange(sock, head)
 
 

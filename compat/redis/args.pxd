@@ -4,6 +4,7 @@ cpdef object parse_int(bytes text)
 cpdef object parse_uint(bytes text)
 cpdef object parse_float(bytes text)
 cpdef object read_double(bytes text)
+cdef object _double(bytes text)
 
 cdef class Args:
     cdef public list argv

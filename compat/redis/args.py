@@ -5,7 +5,7 @@ Numbers follow Redis' string2ll: no leading zeros, blanks or plus signs.
 
 from __future__ import annotations
 
-from math import isinf
+from math import inf, isinf
 
 from januskv.compat.faults import RespError
 from januskv.storage.errors import NotAFloat, NotAnInteger
@@ -17,6 +17,9 @@ INT64_MAX = (1 << 63) - 1
 UINT64_MAX = (1 << 64) - 1
 
 SYNTAX_ERROR = "ERR syntax error"
+
+# Most members that a random pick may return when they may repeat (a negative count).
+MOST_REPEATED = 10_000_000
 
 
 def parse_int(text: bytes) -> int:
@@ -46,13 +49,38 @@ def parse_float(text: bytes) -> float:
 
 def read_double(text: bytes) -> float:
     """``parse_float`` for a text of any length. Raises NotAFloat."""
+    value = _double(text)
+    if lost_in_reading(text, infinite=isinf(value), zero=not value):
+        raise NotAFloat
+    return value
+
+
+def read_terminated(text: bytes) -> float:
+    """What C's strtod makes of a whole string: blanks before it and all from a zero byte on do not count.
+
+    A number that is too big is infinite, one that is too small or not there is zero. Raises NotAFloat.
+    """
+    try:
+        return _double(text)
+    except NotAFloat:
+        shown = text.partition(b"\0")[0]
+        return _double(shown.lstrip(_BLANKS)) if shown else 0.0
+
+
+_BLANKS = b" \t\n\v\f\r"
+
+
+def _double(text: bytes) -> float:
+    """A number without blanks; what is too big for a double is infinite, what is too small zero. Raises NotAFloat."""
     if not text or b"_" in text or text[:1].isspace() or text[-1:].isspace():
         raise NotAFloat
     try:
         value = float.fromhex(text.decode("ascii")) if b"x" in text or b"X" in text else float(text)
-    except (ValueError, OverflowError):
+    except OverflowError:  # of a hexadecimal one
+        return -inf if text[:1] == b"-" else inf
+    except ValueError:
         raise NotAFloat from None
-    if value != value or lost_in_reading(text, infinite=isinf(value), zero=not value):
+    if value != value:
         raise NotAFloat
     return value
 

@@ -12,7 +12,7 @@ from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.bits import combine, count, find, get_field, set_field
 from januskv.storage.errors import NotAnInteger
-from januskv.storage.long_strings import edited, write
+from januskv.storage.long_strings import LongString, edited
 
 from .args import SYNTAX_ERROR, Args, parse_int
 from .strings import data_of, editable, old_text
@@ -23,7 +23,7 @@ _WRITE = Flag.WRITE | Flag.DENYOOM
 _BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 
 
-def read_text(ctx: Context, name: bytes) -> bytes | bytearray:
+def read_text(ctx: Context, name: bytes) -> bytes | LongString:
     """The bytes of a key for a reading verb, to be read at once; b"" if absent. Raises WrongType."""
     value = ctx.keyspace.read(name)
     return b"" if value is None else data_of(value)
@@ -60,7 +60,7 @@ def setbit(ctx: Context, argv: list[bytes]) -> Reply:
     old = bool(byte < len(data) and data[byte] & mask)
     if byte >= len(data) or old != bit:
         held = data[byte] if byte < len(data) else 0
-        write(data, byte, bytes((held & ~mask | (mask if bit else 0),)))
+        data.write(byte, bytes((held & ~mask | (mask if bit else 0),)))
         edited(ctx.keyspace, argv[1], data, [(byte, byte + 1)], "setbit")
     return int(old)
 
@@ -77,23 +77,25 @@ def getbit(ctx: Context, argv: list[bytes]) -> Reply:
     return get_field(read_text(ctx, argv[1]), offset, 1)
 
 
+def unit_in_bits(text: bytes) -> bool:
+    """Whether a range is in bits, not in bytes. Raises RespError."""
+    unit = text.upper()
+    if unit not in (b"BIT", b"BYTE"):
+        raise RespError(SYNTAX_ERROR)
+    return unit == b"BIT"
+
+
 def bit_range(args: Args, size: int) -> tuple[int, int]:
-    """First bit and end (exclusive) of ``start end [BYTE|BIT]`` in a string of so many bytes. Raises RespError."""
+    """First bit and end (exclusive) of ``start end [BYTE|BIT]`` in a string of so many bytes. Raises RespError.
+
+    An empty range has its end at its first bit, or before it.
+    """
     start, stop = args.integer(), args.integer()
-    in_bits = False
-    if args.more():
-        unit = args.word()
-        if unit not in (b"BIT", b"BYTE"):
-            raise RespError(SYNTAX_ERROR)
-        in_bits = unit == b"BIT"
+    in_bits = args.more() and unit_in_bits(args.take())
     args.end()
     total = size << 3 if in_bits else size
-    if start < 0 and stop < 0 and start > stop:
-        return 0, 0
     start = max(start + total, 0) if start < 0 else start
-    stop = max(stop + total, 0) if stop < 0 else min(stop, total - 1)
-    if start > stop:
-        return 0, 0
+    stop = min(max(stop + total, 0) if stop < 0 else stop, total - 1)
     return (start, stop + 1) if in_bits else (start << 3, (stop + 1) << 3)
 
 
@@ -110,8 +112,12 @@ def bitcount(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     if len(argv) == 3 or len(argv) > 5:
         raise RespError(SYNTAX_ERROR)
-    first, end = (0, len(text) << 3) if len(argv) == 2 else bit_range(Args(argv, 2), len(text))
-    return count(text, first, end)
+    if len(argv) == 2:
+        return count(text, 0, len(text) << 3)
+    start, stop = parse_int(argv[2]), parse_int(argv[3])
+    if stop < start < 0:  # before either is moved to the beginning of a string that is shorter; BITPOS looks there
+        return 0
+    return count(text, *bit_range(Args(argv, 2), len(text)))
 
 
 @verbs.verb("BITPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="2.8.7")
@@ -131,11 +137,14 @@ def bitpos(ctx: Context, argv: list[bytes]) -> Reply:
     text = read_text(ctx, argv[1])
     if not text and ctx.keyspace.get(argv[1]) is None:
         return -1 if bit else 0
+    if len(argv) > 6:
+        raise RespError(SYNTAX_ERROR)
+    if len(argv) > 5:  # the start is read before the unit, the end behind it
+        parse_int(argv[3])
+        unit_in_bits(argv[5])
     open_ended = len(argv) < 5
     words = argv[3:] + ([b"-1"] if len(argv) == 4 else []) if len(argv) > 3 else [b"0", b"-1"]
     first, end = bit_range(Args(words, 0), len(text))
-    if not text:
-        return -1 if bit else 0
     if first >= end:
         return -1
     found = find(text, bit, first, end)
@@ -196,7 +205,7 @@ class FieldStep:
         return (value - low) % (1 << self.width) + low
 
 
-def field_steps(ctx: Context, args: Args, *, read_only: bool) -> Iterator[FieldStep]:
+def field_steps(ctx: Context, args: Args) -> Iterator[FieldStep]:
     """The steps of a command line. Raises RespError, NotAnInteger."""
     overflow = b"WRAP"
     while args.more():
@@ -211,11 +220,7 @@ def field_steps(ctx: Context, args: Args, *, read_only: bool) -> Iterator[FieldS
             raise RespError(SYNTAX_ERROR)
         signed, width = field_type(args.take())
         step = FieldStep(verb, signed, width, offset_of(ctx, args.take(), width), overflow=overflow)
-        if step.offset + width > ctx.store.max_string_bytes << 3:
-            raise RespError(_BAD_OFFSET)
         if verb != b"GET":
-            if read_only:
-                raise RespError("ERR BITFIELD_RO only supports the GET subcommand")
             step.amount = args.integer()
             if verb == b"SET" and not signed:
                 step.amount %= 1 << 64  # as C takes a negative number for an unsigned one
@@ -245,7 +250,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1) for each, and O(N) with N bytes that the string grows by
     """
-    steps = list(field_steps(ctx, Args(argv, 2), read_only=False))
+    steps = list(field_steps(ctx, Args(argv, 2)))
     writes = any(step.verb != b"GET" for step in steps)
     data = editable(ctx, argv[1]) if writes else read_text(ctx, argv[1])
     replies: list[Reply] = []
@@ -260,18 +265,18 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
             replies.append(None)
             continue
         replies.append(old if step.verb == b"SET" else new)
-        assert isinstance(data, bytearray)
+        assert isinstance(data, LongString)
         size = len(data)
         set_field(data, step.offset, step.width, new)
         if new != old or len(data) != size:
             parts.append((step.offset >> 3, (step.offset + step.width + 7) >> 3))
     size = max([(step.offset + step.width + 7) >> 3 for step in steps if step.verb != b"GET"], default=0)
     if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
-        assert isinstance(data, bytearray)
-        data.extend(bytes(size - len(data)))
+        assert isinstance(data, LongString)
+        data.write(size, b"")
         parts.append((size - 1, size))
     if parts:
-        assert isinstance(data, bytearray)
+        assert isinstance(data, LongString)
         edited(ctx.keyspace, argv[1], data, parts, "setbit")
     return replies
 
@@ -284,6 +289,8 @@ def bitfield_ro(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1) for each
     """
-    steps = list(field_steps(ctx, Args(argv, 2), read_only=True))
+    steps = list(field_steps(ctx, Args(argv, 2)))
+    if any(step.verb != b"GET" for step in steps):
+        raise RespError("ERR BITFIELD_RO only supports the GET subcommand")
     text = read_text(ctx, argv[1])
     return [get_field(text, step.offset, step.width, signed=step.signed) for step in steps]

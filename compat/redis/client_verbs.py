@@ -312,7 +312,7 @@ def describe(server: Server, client: Client) -> bytes:
     now_ms = server.store.clock.now_ms
     connection = client.connection
     transport = connection.transport
-    pending = connection.pending_input
+    pending = connection.pending_input()
     unread = connection.unread_bytes
     sock = transport.get_extra_info("socket") if transport is not None else None
     held = client.subscriptions

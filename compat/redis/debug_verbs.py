@@ -29,7 +29,7 @@ from januskv.storage.long_lists import LongList
 from januskv.storage.long_strings import LongString
 from januskv.storage.null import NULL
 from januskv.storage.small_hashes import SmallHash
-from januskv.storage.values import kind_of, to_json
+from januskv.storage.values import is_series, kind_of, to_json
 
 from .args import Args
 from .encoding import encoding_of
@@ -206,10 +206,10 @@ def canonical(value: Any) -> bytes:
         named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
         parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, canonical(member))]
         kind = b"object"
-    elif isinstance(value, list | LongList):
+    elif isinstance(value, list | tuple | LongList):
         kind, parts = b"array", [canonical(item) for item in value]
     elif isinstance(value, LongString):
-        kind, parts = b"text", [bytes(value.data)]
+        kind, parts = b"text", [value.text()]
     elif isinstance(value, str | bytes):
         kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
     elif value is None or value is NULL:
@@ -218,6 +218,8 @@ def canonical(value: Any) -> bytes:
         kind, parts = type(value).__name__.encode(), [repr(value).encode()]
     elif isinstance(value, set):
         kind, parts = b"set", sorted(value)
+    elif is_series(value):
+        kind, parts = kind_of(value).encode(), [canonical(part) for part in value.to_state()]
     else:
         kind, parts = kind_of(value).encode(), [canonical(to_json(value))]
     return kind + b"".join(b"%d:%b" % (len(part), part) for part in parts) + b";"

@@ -19,6 +19,7 @@ from januskv.storage.geohash import (
     decode,
     distance_m,
     encode,
+    number_of,
     text_of_place,
 )
 from januskv.storage.sorted_sets import SortedSet, as_sorted_set
@@ -64,7 +65,7 @@ def coordinates(ctx: Context, place: Place) -> Reply:
 def place_at(held: SortedSet | None, member: bytes) -> Place | None:
     """Where a member is."""
     score = None if held is None else held.score(member)
-    return None if score is None else decode(int(score))
+    return None if score is None else decode(number_of(score))
 
 
 @verbs.verb("GEOADD", arity=-5, flags=_WRITE, keys=key("RW", "update"), since="3.2.0")
@@ -238,7 +239,7 @@ class _Search:
         assert self.shape is not None
         for low, end in self.shape.cells():
             for member, score in held.slice(*held.ranks_by_score(low, end, False, True)):
-                metres = self.shape.distance(decode(int(score)))
+                metres = self.shape.distance(decode(number_of(score)))
                 if metres is not None:
                     yield Hit(metres, member, score)
 
@@ -259,7 +260,7 @@ class _Search:
         if b"WITHHASH" in self.shown:
             parts.append(int(hit.score))
         if b"WITHCOORD" in self.shown:
-            parts.append(coordinates(ctx, decode(int(hit.score))))
+            parts.append(coordinates(ctx, decode(number_of(hit.score))))
         return parts
 
 
@@ -270,39 +271,36 @@ def search_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     held = as_sorted_set(ctx.keyspace.get(argv[at]) if storing else ctx.keyspace.read(argv[at]))
     search = _Search(verb)
     args = Args(argv, at + 1)
-    froms = bys = 0  # each may come once
+    by_member = by_place = False  # each may be repeated, but not mixed with the other; the same goes for the shapes
     radius: float | None = None
-    sides = (0.0, 0.0)
+    sides: tuple[float, float] | None = None
     while args.more():
         word = args.word()
         if search.take_common(args, word):
             continue
         if word == b"STOREDIST" and storing:
             search.store_distance = True
-        elif word == b"FROMMEMBER" and args.more() and not froms:
-            member = args.take()
-            froms += 1
-            search.take_centre(held, member)
-        elif word == b"FROMLONLAT" and args.left() >= 2 and not froms:
-            froms += 1
+        elif word == b"FROMMEMBER" and args.more() and not by_place:
+            by_member = True
+            search.take_centre(held, args.take())
+        elif word == b"FROMLONLAT" and args.left() >= 2 and not by_member:
+            by_place = True
             search.centre = take_place(args)
-        elif word == b"BYRADIUS" and args.left() >= 2 and not bys:
-            bys += 1
+        elif word == b"BYRADIUS" and args.left() >= 2 and sides is None:
             radius, _ = search.take_radius(args)
-        elif word == b"BYBOX" and args.left() >= 3 and not bys:
-            bys += 1
+        elif word == b"BYBOX" and args.left() >= 3 and radius is None:
             sides = search.take_box(args)
         else:
             raise RespError(SYNTAX_ERROR)
     if storing:
         search.store = argv[1]
     search.check("GEOSEARCHSTORE" if storing else None)
-    if froms != 1:
+    if not (by_member or by_place):
         raise RespError(f"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {verb}")
-    if bys != 1:
+    if radius is None and sides is None:
         raise RespError(f"ERR exactly one of BYRADIUS and BYBOX can be specified for {verb}")
     if search.centre is not None:
-        search.shape = Shape(search.centre, radius, *sides)
+        search.shape = Shape(search.centre, radius, *(sides or ()))
     return search.answer(ctx, held, "geosearchstore")
 
 
@@ -339,11 +337,15 @@ def radius_verb(ctx: Context, argv: list[bytes], *, by_member: bool, storing: bo
     held = as_sorted_set(ctx.keyspace.read(argv[1]))
     search = _Search(argv[0].decode(errors="replace"))
     args = Args(argv, 2)
-    if by_member:
-        search.take_centre(held, args.take())
-    else:
+    radius = 0.0
+    if not by_member:
         search.centre = take_place(args)
-    radius, _ = search.take_radius(args)
+        radius, _ = search.take_radius(args)
+    elif held is not None:
+        search.take_centre(held, args.take())
+        radius, _ = search.take_radius(args)
+    else:  # there is nothing to search: member, radius and unit are not looked at
+        args.at += 3
     while args.more():
         word = args.word()
         if search.take_common(args, word):

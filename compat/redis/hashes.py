@@ -22,7 +22,7 @@ from januskv.storage.numbers import add_as_text
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
-from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("hash")
@@ -144,11 +144,11 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     try:
         add_as_text(b"0", argv[3])  # an increment that is no number is told first
     except IncrementNotFinite:
         raise RespError("ERR value is NaN or Infinity") from None
+    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
     value = None if held is None else held.get(argv[2])
     try:
         total = add_as_text(b"0" if value is None else text_of(value), argv[3])
@@ -287,6 +287,8 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     if not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
         raise RespError("ERR value is out of range")
     held = read_hash(ctx, argv[1]) or {}
+    if held and count < -MOST_REPEATED:
+        raise RespError("ERR value is out of range")
     fields = list(held)
     if count >= len(fields):
         chosen = fields

@@ -19,9 +19,13 @@ from januskv.storage.hyperloglog import (
     empty,
     estimate,
     is_sparse,
+    merge,
     merged,
     registers_of,
     sparse,
+    stale,
+    stored_estimate,
+    with_estimate,
 )
 from januskv.storage.long_strings import edited
 
@@ -49,7 +53,7 @@ def _replace(ctx: Context, name: bytes, old: bytes, new: bytes) -> None:
         ctx.keyspace.replace(name, new, "pfadd")
         return
     data = editable(ctx, name)
-    data[:] = new
+    data.write(0, new)
     edited(ctx.keyspace, name, data, parts, "pfadd")
 
 
@@ -66,14 +70,14 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     changed = add(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
     if changed is None and held is not None:
         return 0
-    _replace(ctx, argv[1], data, data if changed is None else changed)
+    _replace(ctx, argv[1], data, stale(data) if changed is None else changed)
     return 1
 
 
 @verbs.verb(
     "PFCOUNT",
     arity=-2,
-    flags=Flag.READONLY,
+    flags=Flag.READONLY | Flag.MAY_REPLICATE,
     keys=key(
         "RW",
         "access",
@@ -85,16 +89,24 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
 def pfcount(ctx: Context, argv: list[bytes]) -> Reply:
     """PFCOUNT key [key ...]
 
-    Returns how many different elements were added to a HyperLogLog, about; to any of several.
+    Returns how many different elements were added to a HyperLogLog, about; to any of several. The estimate of a single
+    one is kept in it until elements are added.
 
     Cost: O(N) with N keys
     """
     for name in argv[1:]:
         ctx.keyspace.read(name)
-    if len(argv) == 2:
-        held = _held(ctx, argv[1])
-        return 0 if held is None else count_of(held)
-    return estimate(merged(_several(ctx, argv[1:])))
+    if len(argv) > 2:
+        return estimate(merged(_several(ctx, argv[1:])))
+    held = _held(ctx, argv[1])
+    if held is None:
+        return 0
+    number = count_of(held)
+    if stored_estimate(held) is None and not ctx.server.write_fault:
+        data = editable(ctx, argv[1])
+        data.write(0, with_estimate(held, number))
+        edited(ctx.keyspace, argv[1], data, [(0, HEADER)], "pfcount")
+    return number
 
 
 def _several(ctx: Context, names: list[bytes]) -> Iterator[bytes]:
@@ -119,10 +131,10 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys
     """
-    registers = merged(_several(ctx, argv[1:]))
-    all_sparse = all(map(is_sparse, _several(ctx, argv[1:])))
-    small = sparse(registers, ctx.server.config.hll_sparse_max_bytes) if all_sparse else None
-    ctx.keyspace.replace(argv[1], dense(registers) if small is None else small, "pfadd")
+    held = _held(ctx, argv[1])
+    target = empty() if held is None else held
+    new = merge(target, _several(ctx, argv[2:]), ctx.server.config.hll_sparse_max_bytes)
+    ctx.keyspace.replace(argv[1], new, "pfadd")
     return OK
 
 
@@ -143,7 +155,7 @@ def pfdebug(ctx: Context, argv: list[bytes]) -> Reply:
         was_sparse = is_sparse(held)
         registers = registers_of(held)
         if was_sparse:
-            ctx.keyspace.replace(argv[2], dense(registers), "pfadd")
+            ctx.keyspace.replace(argv[2], dense(registers, held), "pfdebug")
         return registers.tolist() if word == b"GETREG" else int(was_sparse)
     if word == b"ENCODING":
         return Simple(b"sparse" if is_sparse(held) else b"dense")

@@ -7,7 +7,6 @@ import platform
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -90,7 +89,7 @@ def clients_section(server: Server) -> Fields:
         "connected_clients": len(clients),
         "cluster_connections": 0,
         "maxclients": server.config.maxclients,
-        "client_recent_max_input_buffer": max((c.connection.pending_input for c in clients), default=0),
+        "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
         "blocked_clients": len(server.waiting.by_client),
         "tracking_clients": len(server.tracking.clients),
@@ -106,7 +105,7 @@ def clients_section(server: Server) -> Fields:
 def memory_section(server: Server) -> Fields:
     used = resident_bytes()
     peak = max(peak_resident_bytes(), used)
-    clients = sum(client.connection.pending_input + unread_bytes(client) for client in server.clients.values())
+    clients = sum(client.connection.pending_input() + unread_bytes(client) for client in server.clients.values())
     tables = sum(sys.getsizeof(each.data) + sys.getsizeof(each.deadlines) for each in server.store.keyspaces())
     overhead = min(server.startup_memory + tables + clients, used)
     dataset = used - overhead
@@ -141,7 +140,9 @@ def memory_section(server: Server) -> Fields:
         "mem_clients_normal": clients,
         **zeros("mem_cluster_links", "mem_aof_buffer"),
         "mem_allocator": "pymalloc",
-        **zeros("active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"),
+        **zeros("active_defrag_running"),
+        "lazyfree_pending_objects": server.store.feed.reclaimer.pending,
+        "lazyfreed_objects": server.store.feed.reclaimer.freed,
     }
 
 
@@ -164,10 +165,10 @@ def loading_fields(server: Server) -> Fields:
 def persistence_section(server: Server) -> Fields:
     persistence = server.persistence
     journal = None if persistence is None else persistence.journal
-    running = journal is not None and journal.child != 0
+    running = journal is not None and journal.child is not None
     logging = journal is not None and journal.logging
     status = "err" if journal is not None and journal.snapshot_failed else "ok"
-    since_s = -1 if journal is None or not running else int(time.monotonic() - journal.child_started)
+    since_s = -1 if journal is None or journal.child is None else int(journal.child.seconds)
     seconds = -1 if journal is None else journal.snapshot_seconds
     snapshots = 0 if journal is None else journal.snapshots
     return {

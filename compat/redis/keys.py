@@ -283,7 +283,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
     copy = copied(value)
     keep_encoding(value, copy)
     target.restore(name, copy, keyspace.deadline_of(source))
-    target.changed("copy_to", name, (source,))
+    target.changed("copy_to", name, (source, keyspace))
     return 1
 
 
@@ -305,7 +305,7 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
     if value is None or target.get(name) is not None:
         return 0
     deadline = source.deadline_of(name)
-    source.forget(name)
+    source.detach(name)
     target.restore(name, value, deadline)
     source.changed("move_from", name, (target,))
     target.changed("move_to", name, (source,))

@@ -9,6 +9,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY, block, blocking_timeout, no_array, no_value
 from januskv.resp.replies import Reply
+from januskv.storage.values import kind_of
 
 from .lists import ManyPop, move, pop_first, side
 
@@ -38,7 +39,11 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
 
     def take(strict: bool) -> Reply:
         found = pop_first(ctx, names, at_head, 1, strict)
-        return [found[0], found[1][0]] if found else NOT_READY
+        reply: Reply = NOT_READY
+        if found:
+            name, (element,) = found
+            reply = [name, element]
+        return reply
 
     return block(ctx, names, timeout_ms, attempts(take))
 
@@ -70,7 +75,8 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
     timeout_ms, source, target = blocking_timeout(argv[-1]), argv[1], argv[2]
 
     def take(strict: bool) -> Reply:
-        if not strict and type(ctx.keyspace.get(source)) is not list:
+        value = None if strict else ctx.keyspace.get(source)
+        if not strict and (value is None or kind_of(value) != "list"):
             element = None
         else:
             element = move(ctx, source, target, from_head, to_head)

@@ -3,15 +3,30 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from typing import Any
+
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.slices import MANY, in_slices, items_in_slices, together
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
-from januskv.storage.lists import as_list, bounds, keep, pop, pop_one, positions, push, remove_at, texts_of
-from januskv.storage.long_lists import LongList
+from januskv.storage.lists import (
+    Items,
+    as_list,
+    bounds,
+    keep,
+    pop,
+    pop_one,
+    pop_pieces,
+    positions,
+    push,
+    remove_equal,
+    texts_of,
+)
+from januskv.storage.long_lists import LongList, Piece, framed_piece
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
@@ -24,6 +39,8 @@ _POP_KEY = key("RW", "access", "delete")
 _PUSH_KEY = key("RW", "insert")
 _MOVE_KEYS = (_POP_KEY, key("RW", "insert", begin=2))
 _OUT_OF_RANGE = "ERR index out of range"
+# As many are popped as objects; more as the bytes that are sent.
+_FEW = 256
 
 
 def side(word: bytes) -> bool:
@@ -114,7 +131,27 @@ def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
         return NULL_ARRAY
     if count == 0:
         return []
-    return texts_of(pop(ctx.keyspace, argv[1], items, at_head, count))
+    return popped(ctx, argv[1], items, at_head, count)
+
+
+def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -> Reply:
+    """Elements that are popped from a list which is not empty, in the order of removal."""
+    count = min(count, len(items))
+    if count <= _FEW or not isinstance(items, LongList) or ctx.client is None:
+        return texts_of(pop(ctx.keyspace, name, items, at_head, count))
+    pieces = pop_pieces(ctx.keyspace, name, items, at_head, count)
+    wires = [wire_of(piece, not at_head) for piece in (pieces if at_head else reversed(pieces))]
+    return RawReply(b"".join([b"*%d\r\n" % count, *wires]))
+
+
+def wire_of(piece: Piece, backwards: bool = False) -> bytes:
+    """The elements of a piece as they are sent."""
+    wire = framed_piece(piece, b"$", b"\r\n", backwards)
+    if wire is None:  # some are no byte strings
+        texts = texts_of(piece[0][piece[1] : piece[2]])
+        wire = framed_piece((texts, 0, len(texts)), b"$", b"\r\n", backwards)
+        assert wire is not None
+    return wire
 
 
 @verbs.verb("LPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
@@ -187,6 +224,8 @@ def lrange(ctx: Context, argv: list[bytes]) -> Reply:
         wire = items.framed(first, end, b"$", b"\r\n")  # without an object for each element
         if wire is not None:
             return RawReply(b"*%d\r\n%b" % (end - first, wire))
+    if isinstance(items, LongList) and end - first > MANY:
+        return in_slices(ctx, together(chain((b"*%d\r\n" % (end - first),), map(wire_of, items.pieces(first, end)))))
     found = items[first:end]
     if len(found) > MANY:
         return items_in_slices(ctx, found, b"*%d\r\n" % len(found), texts_of)
@@ -293,13 +332,7 @@ def lrem(ctx: Context, argv: list[bytes]) -> Reply:
     items = as_list(ctx.keyspace.get(argv[1]))
     if items is None:
         return 0
-    found = positions(items, argv[3], -1 if count < 0 else 1, abs(count), 0)
-    if found:
-        remove_at(items, found)
-        ctx.keyspace.changed("lrem", argv[1], ("list.remove", found))
-        if not items:
-            ctx.keyspace.delete(argv[1])
-    return len(found)
+    return remove_equal(ctx.keyspace, argv[1], items, count, argv[3])
 
 
 @verbs.verb("LTRIM", arity=4, flags=Flag.WRITE, keys=key("RW", "delete"))
@@ -315,9 +348,10 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
     if items is None:
         return OK
     first, end = bounds(len(items), start, stop)
-    keep(items, first, end)
+    if first < end:
+        keep(items, first, end)
     ctx.keyspace.changed("ltrim", argv[1], ("list.keep", first, end))
-    if not items:
+    if first >= end:  # it goes with the key as it is
         ctx.keyspace.delete(argv[1])
     return OK
 
@@ -392,7 +426,7 @@ class ManyPop:
             args.end()
 
 
-def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[bytes | list[bytes]]:
+def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Any]:
     """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)
@@ -400,7 +434,7 @@ def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, stric
             continue
         items = as_list(value)
         if items:
-            return [name, texts_of(pop(ctx.keyspace, name, items, at_head, count))]
+            return [name, popped(ctx, name, items, at_head, count)]
     return []
 
 

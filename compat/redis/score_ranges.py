@@ -6,19 +6,16 @@ from dataclasses import dataclass
 
 from januskv.compat.faults import RespError
 from januskv.storage.errors import NotAFloat
-from januskv.storage.sorted_sets import Pair, SortedSet
+from januskv.storage.sorted_sets import SortedSet
 
-from .args import SYNTAX_ERROR, Args, parse_float, parse_int
+from .args import SYNTAX_ERROR, Args, parse_int, read_terminated
 
 
 def score_bound(text: bytes) -> tuple[float, bool]:
     """An end of a range of scores, and whether it is excluded. Raises RespError."""
     is_open = text[:1] == b"("
-    number = text[1:] if is_open else text
-    if not number:  # C's strtod finds a zero there
-        return 0.0, is_open
     try:
-        return parse_float(number), is_open
+        return read_terminated(text[1:] if is_open else text), is_open
     except NotAFloat:
         raise RespError("ERR min or max is not a float") from None
 
@@ -128,12 +125,12 @@ class RangeQuery:
             ends = ends[1], ends[0]
         self.span = span_of(by, *ends, reverse=self.reverse)
 
-    def pairs(self, held: SortedSet) -> list[Pair]:
-        """The members that are asked for, with their scores, in the order that is asked for."""
+    def ranks(self, held: SortedSet) -> tuple[int, int]:
+        """First rank and end (exclusive) of the members that are asked for, counted from the lowest score."""
         start, stop = self.span.ranks(held)
         if not isinstance(self.span, RankSpan) and (self.offset or self.limit != -1):
             if self.offset < 0:
-                return []
+                return 0, 0
             count = stop - start - self.offset if self.limit < 0 else self.limit
             if self.reverse:
                 stop -= self.offset
@@ -141,8 +138,18 @@ class RangeQuery:
             else:
                 start += self.offset
                 stop = min(stop, start + count)
-        found = held.slice(start, stop)
-        return found[::-1] if self.reverse else found
+        return start, stop
+
+    def names(self, held: SortedSet) -> list[bytes]:
+        """The members that are asked for, in the order that is asked for."""
+        names = held.names(*self.ranks(held))
+        return names[::-1] if self.reverse else names
+
+    def columns(self, held: SortedSet) -> tuple[list[bytes], list[float]]:
+        """The members that are asked for, and their scores, in the order that is asked for."""
+        start, stop = self.ranks(held)
+        names, scores = held.names(start, stop), held.values(start, stop)
+        return (names[::-1], scores[::-1]) if self.reverse else (names, scores)
 
 
 _BY = {b"BYSCORE": "score", b"BYLEX": "name"}

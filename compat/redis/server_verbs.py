@@ -148,6 +148,7 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
         client.connection.bytes_in = client.connection.bytes_out = 0
     for keyspace in server.store.keyspaces():
         keyspace.hits = keyspace.misses = keyspace.expired = 0
+    server.store.feed.reclaimer.freed = 0
     server.rates.reset()
     return OK
 

@@ -22,7 +22,7 @@ from januskv.storage.sets import (
     remove_members,
 )
 
-from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
 from .encoding import is_intset, shrunk
 from .scanning import ScanOptions, parse_cursor
 
@@ -36,7 +36,6 @@ _STORE_KEYS = (key("OW", "update"), key("RO", "access", begin=2, last=-1))
 _UNORDERED = ("nondeterministic_output_order",)
 _RANDOM = ("nondeterministic_output",)
 _OUT_OF_RANGE = "ERR value is out of range"
-_MOST_REPEATED = 10_000_000  # members that may repeat, in one reply
 
 
 def read_set(ctx: Context, name: bytes) -> Members | None:
@@ -218,7 +217,7 @@ def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
     held = read_set(ctx, argv[1])
     if held is None or not count:
         return []
-    if count < -_MOST_REPEATED:
+    if count < -MOST_REPEATED:
         raise RespError(_OUT_OF_RANGE)
     if count > 0:
         return random_members(held, count)

@@ -6,6 +6,8 @@ import sys
 from itertools import islice
 from typing import Any
 
+from januskv.storage.streams import Stream
+
 # A dict entry of the keyspace: hash, key, value and the index slot, at the usual fill.
 _ENTRY = 40
 
@@ -13,13 +15,17 @@ _ENTRY = 40
 def _deep(value: Any, samples: int) -> int:
     """Bytes of a value with its members; with more members than samples, extrapolated from that many."""
     size = sys.getsizeof(value)
+    if type(value) is Stream:
+        return value.size_bytes(samples)
     if type(value) is dict:
         members: Any = value.items()
     elif type(value) in (list, tuple, set):
         members = value
     else:
-        own = getattr(type(value), "size_bytes", None)
-        return size if own is None else int(value.size_bytes)
+        own = getattr(value, "size_bytes", None)
+        if own is None:
+            return size
+        return int(own(samples) if callable(own) else own)  # a stream looks at some of its blocks itself
     looked_at = list(members if samples == 0 else islice(members, samples))
     if not looked_at:
         return size

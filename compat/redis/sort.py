@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from math import isinf
 from operator import itemgetter
 from typing import Any
 
@@ -15,10 +16,11 @@ from januskv.resp.replies import Reply
 from januskv.storage.errors import NotAFloat, WrongType
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.lists import texts_of
+from januskv.storage.numbers import lost_in_reading
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.values import kind_of, text_of
 
-from .args import SYNTAX_ERROR, Args, read_double
+from .args import SYNTAX_ERROR, Args, read_terminated
 
 verbs = Family("generic")
 
@@ -28,12 +30,13 @@ _NO_DOUBLE = "ERR One or more scores can't be converted into double"
 class _Options:
     """What comes behind the key."""
 
-    __slots__ = ("alpha", "by", "count", "descending", "gets", "offset", "store")
+    __slots__ = ("alpha", "by", "count", "descending", "gets", "offset", "sorts", "store")
 
     def __init__(self, args: Args, *, storing: bool) -> None:
         self.by: bytes | None = None
         self.gets: list[bytes] = []
         self.store: bytes | None = None
+        self.sorts = True  # not after a BY without an asterisk, which leaves the order as it is
         self.alpha = self.descending = False
         self.offset, self.count = 0, -1
         while args.more():
@@ -50,15 +53,11 @@ class _Options:
                 self.store = args.take()
             elif word == b"BY" and args.more():
                 self.by = args.take()
+                self.sorts = self.sorts and b"*" in self.by
             elif word == b"GET" and args.more():
                 self.gets.append(args.take())
             else:
                 raise RespError(SYNTAX_ERROR)
-
-    @property
-    def sorts(self) -> bool:
-        """Whether anything is to be sorted: a BY without an asterisk leaves the order as it is."""
-        return self.by is None or b"*" in self.by
 
     def span(self, size: int) -> tuple[int, int]:
         """Where what LIMIT leaves of so many elements begins, and where it ends."""
@@ -89,7 +88,7 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
 def all_of(value: Any) -> list[bytes]:
     """All elements. Those of a set are in the order of their bytes, so that equal weights leave them there. Raises WrongType."""
     if type(value) is SortedSet:
-        return value.ordered().names(0, len(value))
+        return value.names(0, len(value))
     kind = kind_of(value)
     if kind == "set":
         return sorted(value)
@@ -114,32 +113,27 @@ def part_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
     start, stop = options.span(size)
     if options.descending:
         start, stop = size - stop, size - start
-    found = value.ordered().names(start, stop) if type(value) is SortedSet else texts_of(value[start:stop])
+    found = value.names(start, stop) if type(value) is SortedSet else texts_of(value[start:stop])
     return found[::-1] if options.descending else found
 
 
-_BLANKS = b" \t\n\v\f\r"
 _LEAST_NORMAL = sys.float_info.min
 
 
 def weight_of(text: bytes | None) -> float:
-    """What an element is sorted by, as C's strtod reads it: blanks before it and all from a zero byte on do not count.
+    """What an element is sorted by, as C's strtod reads it.
 
-    Raises RespError where there is anything else but a number, or one that a double holds only inexactly near zero.
+    Raises RespError where there is anything else but a number, or one that a double cannot hold or holds only
+    inexactly near zero.
     """
     if not text:  # strtod finds a zero in an empty text
         return 0.0
     try:
-        try:
-            number = read_double(text)
-        except NotAFloat:
-            shown = text.partition(b"\0")[0]
-            if not shown:
-                return 0.0
-            number = read_double(shown.lstrip(_BLANKS))
+        number = read_terminated(text)
     except NotAFloat:
         raise RespError(_NO_DOUBLE) from None
-    if 0.0 < abs(number) < _LEAST_NORMAL:
+    shown = text.partition(b"\0")[0]
+    if 0.0 < abs(number) < _LEAST_NORMAL or lost_in_reading(shown, infinite=isinf(number), zero=not number):
         raise RespError(_NO_DOUBLE)
     return number
 

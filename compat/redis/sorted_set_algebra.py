@@ -11,11 +11,11 @@ from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.errors import WrongType
-from januskv.storage.sorted_sets import SortedSet, in_order
+from januskv.storage.sorted_sets import SortedSet, columns_in_order
 
 from .args import SYNTAX_ERROR, Args
 from .sets import read_limit
-from .sorted_sets import shown, store
+from .sorted_sets import Columns, shown, store
 
 verbs = Family("sorted_set")
 
@@ -120,7 +120,7 @@ class Inputs:
 
 
 def _answer(ctx: Context, inputs: Inputs, found: Scores) -> Reply:
-    return shown(ctx, in_order(found), inputs.with_scores)
+    return shown(ctx, Columns(*columns_in_order(found)), inputs.with_scores)
 
 
 @verbs.verb("ZUNION", arity=-3, flags=_READ, keys=_READ_KEYS, since="6.2.0")

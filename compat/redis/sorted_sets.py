@@ -19,7 +19,7 @@ from januskv.storage.errors import NotAFloat
 from januskv.storage.lists import bounds
 from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_scores
 
-from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_float, parse_int
+from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_float, parse_int
 from .scanning import ScanOptions, parse_cursor
 from .score_ranges import RangeQuery, Span, span_of
 
@@ -53,12 +53,34 @@ def resp3(ctx: Context) -> bool:
     return ctx.client is not None and ctx.client.protocol == 3
 
 
-def shown(ctx: Context, pairs: Sequence[Pair], with_scores: bool) -> Reply:
+class Columns:
+    """Members and their scores, in two lists. Slices are lists of pairs."""
+
+    __slots__ = ("names", "scores")
+
+    def __init__(self, names: list[bytes], scores: list[float]) -> None:
+        self.names: list[bytes] = names
+        self.scores: list[float] = scores
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, part: slice) -> list[Pair]:
+        return list(zip(self.names[part], self.scores[part], strict=True))
+
+
+def shown(ctx: Context, pairs: Sequence[Pair] | Columns, with_scores: bool) -> Reply:
     """Members, or members with scores: pairs in RESP3, one flat array in RESP2."""
     if len(pairs) > MANY:
         two = 2 if with_scores and not resp3(ctx) else 1
-        return items_in_slices(ctx, list(pairs), b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
-    return _shape(ctx, with_scores, pairs)
+        items = pairs if isinstance(pairs, Columns) else list(pairs)
+        return items_in_slices(ctx, items, b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
+    return _shape(ctx, with_scores, pairs[:])
+
+
+def shown_names(ctx: Context, names: list[bytes]) -> Reply:
+    """Members without their scores."""
+    return items_in_slices(ctx, names, b"*%d\r\n" % len(names)) if len(names) > MANY else names
 
 
 def _shape(ctx: Context, with_scores: bool, pairs: Sequence[Pair]) -> list[Any]:
@@ -319,7 +341,11 @@ def range_verb(ctx: Context, argv: list[bytes], by: str | None, reverse: bool | 
     """The verbs that return a range."""
     query = RangeQuery(Args(argv, 2), by, reverse)
     held = read_sorted_set(ctx, argv[1])
-    return [] if held is None else shown(ctx, query.pairs(held), query.with_scores)
+    if held is None:
+        return []
+    if query.with_scores:
+        return shown(ctx, Columns(*query.columns(held)), True)
+    return shown_names(ctx, query.names(held))
 
 
 @verbs.verb("ZRANGE", arity=-4, flags=_READ, keys=_ACCESS, since="1.2.0")
@@ -336,9 +362,8 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
         if held is None:
             return []
         first, end = bounds(len(held), start, stop)
-        if end - first <= MANY:
-            return held.names(first, end)
-        return shown(ctx, held.slice(first, end), False)
+        names = held.names(first, end)
+        return names if end - first <= MANY else shown_names(ctx, names)
     return range_verb(ctx, argv, None, None)
 
 
@@ -457,7 +482,7 @@ def zrangestore(ctx: Context, argv: list[bytes]) -> Reply:
     """
     query = RangeQuery(Args(argv, 3), None, None, storing=True)
     held = as_sorted_set(ctx.keyspace.get(argv[2]))
-    return store(ctx, argv[1], {} if held is None else dict(query.pairs(held)), "zrangestore")
+    return store(ctx, argv[1], {} if held is None else dict(zip(*query.columns(held), strict=True)), "zrangestore")
 
 
 def remove_range(ctx: Context, argv: list[bytes], span: Span, event: str) -> Reply:
@@ -466,7 +491,7 @@ def remove_range(ctx: Context, argv: list[bytes], span: Span, event: str) -> Rep
     if held is None:
         return 0
     start, stop = span.ranks(held)
-    return len(held.take(ctx.keyspace, argv[1], start, stop, event))
+    return held.remove_ranks(ctx.keyspace, argv[1], start, stop, event)
 
 
 @verbs.verb("ZREMRANGEBYRANK", arity=4, flags=Flag.WRITE, keys=key("RW", "delete"), since="2.0.0")
@@ -642,17 +667,14 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     held = read_sorted_set(ctx, argv[1])
     if held is None or not count:
         return []
-    if count < -_MOST_REPEATED:
+    if count < -MOST_REPEATED:
         raise RespError("ERR value is out of range")
     if count >= len(held):
-        return shown(ctx, held.slice(0, len(held)), with_scores)
+        return shown(ctx, Columns(held.names(0, len(held)), held.values(0, len(held))), with_scores)
     if count > 0:
         places = random.sample(range(len(held)), count)
         return shown(ctx, [held.slice(at, at + 1)[0] for at in places], with_scores)
     return shown(ctx, _drawn(held, -count), with_scores)
-
-
-_MOST_REPEATED = 10_000_000  # members that may repeat, in one reply
 
 
 def _drawn(held: SortedSet, count: int) -> list[Pair]:

@@ -38,6 +38,9 @@ verbs = Family("stream")
 _WRITE_FAST = Flag.WRITE | Flag.FAST
 # XAUTOCLAIM looks at so many pending entries for each one that it may return.
 _LOOKS = 10
+# Options of XGROUP may be repeated up to these lengths of the line: those of a line with all of them once.
+_MOST_CREATE_WORDS = 8
+_MOST_SETID_WORDS = 7
 
 
 def shown(text: bytes) -> str:
@@ -108,10 +111,12 @@ def _group_options(argv: list[bytes], create: bool) -> tuple[bool, int | None]:
                 raise RespError("ERR value for ENTRIESREAD must be positive or -1")
             entries_read = None if number == -1 else number
         else:
-            raise RespError(
-                f"ERR unknown subcommand or wrong number of arguments for '{shown(argv[1])}'. Try XGROUP HELP."
-            )
+            raise _unknown_form(argv)
     return make, entries_read
+
+
+def _unknown_form(argv: list[bytes]) -> RespError:
+    return RespError(f"ERR unknown subcommand or wrong number of arguments for '{shown(argv[1])}'. Try XGROUP HELP.")
 
 
 @verbs.verb(
@@ -127,6 +132,8 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
     make, entries_read = _group_options(argv, True)
     keyspace, name = ctx.keyspace, argv[2]
     held = stream_of(keyspace.get(name)) if make else _stream_for_group(ctx, name)
+    if len(argv) > _MOST_CREATE_WORDS:
+        raise _unknown_form(argv)
     last_id = (0 if held is None else held.last_id) if argv[4] == b"$" else parse_id(argv[4])
     stream = Stream() if held is None else held
     if argv[3] in stream.groups:
@@ -150,6 +157,8 @@ def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
     _, entries_read = _group_options(argv, False)
     stream = _stream_for_group(ctx, argv[2])
     group = _group_for(stream, argv)
+    if len(argv) > _MOST_SETID_WORDS:
+        raise _unknown_form(argv)
     last_id = stream.last_id if argv[4] == b"$" else parse_loose_id(argv[4])
     group.last_id, group.entries_read = last_id, entries_read
     ctx.keyspace.changed("xgroup-setid", argv[2], ("stream.group", argv[3], id_text(last_id), entries_read))

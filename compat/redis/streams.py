@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY, block
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, in_slices, together
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NotAnInteger, WrongType
 from januskv.storage.stream_ids import id_text
@@ -51,10 +53,10 @@ def parse_part(text: bytes) -> int:
 
 
 def parse_id(text: bytes, missing_seq: int = 0) -> int:
-    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number."""
+    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number. As C reads it, it ends at a zero byte."""
     if len(text) > 127:
         raise RespError(_BAD_ID)
-    ms, dash, seq = text.partition(b"-")
+    ms, dash, seq = (text.partition(b"\0")[0] if b"\0" in text else text).partition(b"-")
     return parse_part(ms) << SEQ_BITS | (parse_part(seq) if dash else missing_seq)
 
 
@@ -313,6 +315,16 @@ def xlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if stream is None else stream.length
 
 
+def _wires(found: Iterator[list[Entry]], most: int) -> Iterator[bytes]:
+    """Entries as they are sent, at most so many."""
+    for entries in found:
+        wire = entries_wire(entries[:most])
+        yield wire[wire.index(b"\n") + 1 :]
+        most -= len(entries)
+        if most <= 0:
+            return
+
+
 def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool) -> Reply:
     """XRANGE and XREVRANGE."""
     args = Args(argv, 4)
@@ -326,6 +338,10 @@ def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool)
         return []
     if most == 0:
         return NULL_ARRAY
+    if len(stream) > MANY and not 0 <= most <= MANY and ctx.client is not None:
+        count, some = stream.part(start, end, reverse)
+        count = count if most < 0 else min(count, most)
+        return in_slices(ctx, together(chain((b"*%d\r\n" % count,), _wires(some, count))))
     return entries_reply(ctx, stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
 
 

@@ -11,10 +11,11 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import LONG, string_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence
-from januskv.storage.long_strings import LEAST, LongString, edited, write
+from januskv.storage.long_strings import LEAST, LongString, edited, opened
 from januskv.storage.numbers import add_as_text
 from januskv.storage.values import kind_of, text_of
 
@@ -35,17 +36,25 @@ def string_text(value: object) -> bytes:
     return text_of(value)
 
 
-def data_of(value: object) -> bytes | bytearray:
-    """The bytes of a string value, to be read at once and not to be changed. Raises WrongType for other kinds."""
-    return value.data if type(value) is LongString else string_text(value)
+def data_of(value: object) -> bytes | LongString:
+    """A string value as something to be read at once: ``len``, slices. Raises WrongType for other kinds."""
+    return value if type(value) is LongString else string_text(value)
 
 
-def editable(ctx: Context, name: bytes) -> bytearray:
-    """The bytes of a key, to be changed and given to ``edited``; none if it is absent. Raises WrongType."""
+def size_of(value: object) -> int:
+    """The length of a string value, 0 for None. Raises WrongType for other kinds."""
+    return 0 if value is None else len(data_of(value))
+
+
+def editable(ctx: Context, name: bytes) -> LongString:
+    """The bytes of a key, to be changed and given to ``edited``; none if it is absent. Raises WrongType.
+
+    A long string that the caller has a reference to is copied by the first change.
+    """
     value = ctx.keyspace.get(name)
-    if value is None:
-        return bytearray()
-    return value.data if type(value) is LongString else bytearray(string_text(value))
+    if type(value) is LongString:
+        return value
+    return opened(ctx.keyspace, name, b"" if value is None else string_text(value))
 
 
 def old_text(ctx: Context, name: bytes) -> bytes:
@@ -72,9 +81,9 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     value = ctx.keyspace.read(argv[1])
-    if value is None or type(value) is bytes:
+    if value is None or (type(value) is bytes and len(value) <= LONG):
         return value
-    return string_text(value)
+    return string_in_slices(ctx, string_text(value))
 
 
 # Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
@@ -224,7 +233,7 @@ def getset(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     value = ctx.keyspace.read(argv[1])
-    old = None if value is None else string_text(value)
+    old = None if value is None else string_in_slices(ctx, string_text(value))
     ctx.keyspace.put(argv[1], argv[2])
     return old
 
@@ -242,7 +251,7 @@ def getdel(ctx: Context, argv: list[bytes]) -> Reply:
         return None
     text = string_text(value)
     ctx.keyspace.delete(argv[1])
-    return text
+    return string_in_slices(ctx, text)
 
 
 @verbs.verb("GETEX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "access", "update"), since="6.2.0")
@@ -272,7 +281,7 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
         ctx.keyspace.expire_at(argv[1], deadline_from(ctx, *expiry, "getex"))
     elif persist:
         ctx.keyspace.persist(argv[1])
-    return text
+    return string_in_slices(ctx, text)
 
 
 # ---------------------------------------------------------------- several keys
@@ -351,8 +360,7 @@ def strlen(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    value = ctx.keyspace.read(argv[1])
-    return 0 if value is None else len(data_of(value))
+    return size_of(ctx.keyspace.read(argv[1]))
 
 
 @verbs.verb("APPEND", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.0.0")
@@ -364,13 +372,14 @@ def append(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N the length of the value
     """
     value = ctx.keyspace.get(argv[1])
-    size = 0 if value is None else len(data_of(value))
+    size = size_of(value)
     check_size(ctx, size + len(argv[2]))
     if size + len(argv[2]) <= LEAST:
         ctx.keyspace.replace(argv[1], argv[2] if value is None else string_text(value) + argv[2], "append")
     else:
+        value = None  # nobody but the keyspace may have a string that is changed in place
         data = editable(ctx, argv[1])
-        data += argv[2]
+        data.write(size, argv[2])
         edited(ctx.keyspace, argv[1], data, [(size, len(data))], "append")
     return size + len(argv[2])
 
@@ -387,7 +396,7 @@ def cut(ctx: Context, argv: list[bytes]) -> bytes:
         return b""
     start = max(start + size, 0) if start < 0 else start
     end = max(end + size, 0) if end < 0 else end
-    return bytes(text[start : min(end, size - 1) + 1])
+    return text[start : min(end, size - 1) + 1]
 
 
 @verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), since="2.4.0")
@@ -398,7 +407,7 @@ def getrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N the length of the answer
     """
-    return cut(ctx, argv)
+    return string_in_slices(ctx, cut(ctx, argv))
 
 
 @verbs.verb("SUBSTR", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), deprecated=("2.0.0", "GETRANGE"))
@@ -409,7 +418,7 @@ def substr(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N the length of the answer
     """
-    return cut(ctx, argv)
+    return string_in_slices(ctx, cut(ctx, argv))
 
 
 @verbs.verb("SETRANGE", arity=4, flags=_WRITE, keys=key("RW", "update"), since="2.2.0")
@@ -425,11 +434,10 @@ def setrange(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR offset is out of range")
     part = argv[3]
     if not part:
-        value = ctx.keyspace.get(argv[1])
-        return 0 if value is None else len(data_of(value))
+        return size_of(ctx.keyspace.get(argv[1]))
     data = editable(ctx, argv[1])
     check_size(ctx, offset + len(part))
-    write(data, offset, part)
+    data.write(offset, part)
     edited(ctx.keyspace, argv[1], data, [(offset, offset + len(part))], "setrange")
     return len(data)
 

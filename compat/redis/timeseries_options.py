@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isinf, nan
 from typing import Any
 
 import re2
 
 from januskv.compat.faults import RespError
-from januskv.storage.downsampling import NAMES
+from januskv.storage.downsampling import NAMES, Room
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.labels import Filter
 from januskv.storage.sample_queries import Aggregation, Selection
@@ -18,6 +20,8 @@ from januskv.storage.samples import MOST_TIME, POLICIES
 from .args import Args, parse_float, parse_int
 
 _MOST_REGEX_BYTES = 1 << 20
+_CHUNK_SIZES = "CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]"
+_NEGATIVE_IGNORE = "IGNORE arguments cannot be negative"
 
 FUNCTION_NAMES = {name.lower().encode(): name for name in NAMES}
 
@@ -27,8 +31,8 @@ def bad(text: str) -> RespError:
     return RespError(f"ERR TSDB: {text}")
 
 
-def number_of(text: bytes, error: str) -> int:
-    """An integer that is not negative. Raises RespError."""
+def number_of(text: bytes, error: str, negative: str = "") -> int:
+    """An integer that is not negative; ``negative`` is the error for one that is, if it has its own. Raises RespError."""
     if len(text) < 19 and text.isdigit() and text[0] != 48:
         return int(text)
     try:
@@ -36,19 +40,49 @@ def number_of(text: bytes, error: str) -> int:
     except NotAnInteger:
         raise bad(error) from None
     if number < 0:
-        raise bad(error)
+        raise bad(negative or error)
     return number
 
 
+# A number as JSON writes it. RedisTimeSeries reads the beginning of a value so and passes over what follows; ours does not.
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def is_decimal(text: bytes) -> bool:
+    """Whether a text is digits without needless zeros, with a minus before them or a point among them."""
+    size = len(text)
+    begin = 1 if size > 0 and text[0] == 45 else 0
+    at = begin
+    while at < size and 48 <= text[at] <= 57:
+        at += 1
+    if at == begin or (at > begin + 1 and text[begin] == 48):
+        return False
+    if at == size:
+        return True
+    if text[at] != 46 or at + 1 == size:
+        return False
+    at += 1
+    while at < size and 48 <= text[at] <= 57:
+        at += 1
+    return at == size
+
+
 def value_of(text: bytes, error: str = "invalid value") -> float:
-    """A sample's value; NaN is one. Raises RespError."""
-    if len(text) < 40 and not text.strip(b"0123456789.-"):  # none of the odd spellings that take a closer look
-        try:
-            return float(text)
-        except ValueError:
-            raise bad(error) from None
+    """A sample's value; NaN is one, an infinite number is none. Raises RespError."""
+    if len(text) < 40 and is_decimal(text):
+        return float(text)
     if text.lower() in (b"nan", b"+nan", b"-nan"):
-        return float("nan")
+        return nan
+    if _NUMBER.fullmatch(text) is None:
+        raise bad(error)
+    value = float(text)
+    if isinf(value):
+        raise bad(error)
+    return value
+
+
+def double_of(text: bytes, error: str) -> float:
+    """A double as Redis reads it, for what is no sample's value. Raises RespError."""
     try:
         return parse_float(text)
     except NotAFloat:
@@ -57,7 +91,9 @@ def value_of(text: bytes, error: str = "invalid value") -> float:
 
 def time_of(text: bytes, now_ms: int) -> int:
     """A sample's time in ms; ``*`` is now. Raises RespError."""
-    return now_ms if text == b"*" else number_of(text, "invalid timestamp")
+    if text == b"*":
+        return now_ms
+    return number_of(text, "invalid timestamp", "invalid timestamp, must be a nonnegative integer")
 
 
 def value_after(args: Args, error: str) -> bytes:
@@ -125,9 +161,9 @@ def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplic
         if word == b"RETENTION":
             found.retention_ms = number_of(value_after(args, "Couldn't parse RETENTION"), "Couldn't parse RETENTION")
         elif word == b"CHUNK_SIZE":
-            size = number_of(value_after(args, "Couldn't parse CHUNK_SIZE"), "Couldn't parse CHUNK_SIZE")
+            size = number_of(value_after(args, "Couldn't parse CHUNK_SIZE"), "Couldn't parse CHUNK_SIZE", _CHUNK_SIZES)
             if size % 8 or not 48 <= size <= 1048576:
-                raise bad("CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]")
+                raise bad(_CHUNK_SIZES)
             found.chunk_bytes = size
         elif word == b"ENCODING":
             encoding = value_after(args, "Couldn't parse ENCODING").upper()
@@ -144,10 +180,10 @@ def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplic
         elif word == b"IGNORE":
             if args.left() < 2:
                 raise bad("Couldn't parse IGNORE")
-            least_ms = number_of(args.take(), "Couldn't parse IGNORE")
-            least_value = value_of(args.take(), "Couldn't parse IGNORE")
-            if not least_value >= 0:
-                raise bad("Couldn't parse IGNORE")
+            least_ms = number_of(args.take(), "Couldn't parse IGNORE", _NEGATIVE_IGNORE)
+            least_value = double_of(args.take(), "Couldn't parse IGNORE")
+            if least_value < 0:
+                raise bad(_NEGATIVE_IGNORE)
             found.ignore = (least_ms, least_value)
         elif word == b"TIMESTAMP" and timestamp:
             found.time_ms = time_of(value_after(args, "invalid timestamp"), now_ms)
@@ -239,7 +275,7 @@ def functions_of(text: bytes) -> list[str]:
     """Functions of an aggregation; ours takes several, with commas between. Raises RespError."""
     names = [FUNCTION_NAMES.get(name) for name in text.lower().split(b",")]
     found = [name for name in names if name is not None]
-    if len(found) < len(names):
+    if len(found) < len(names) or len(found) > len(NAMES):
         raise bad("Unknown aggregation type")
     return found
 
@@ -268,7 +304,8 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
         if word == b"LATEST":
             query.latest = True
         elif word == b"COUNT":
-            chosen.count = number_of(value_after(args, "Couldn't parse COUNT"), "Couldn't parse COUNT")
+            count = value_after(args, "Couldn't parse COUNT")
+            chosen.count = number_of(count, "Couldn't parse COUNT", "Invalid COUNT value")
         elif word == b"FILTER_BY_TS":
             times = []
             while args.more() and args.peek() not in _WORDS:
@@ -279,8 +316,8 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
         elif word == b"FILTER_BY_VALUE":
             if args.left() < 2:
                 raise bad("FILTER_BY_VALUE one or more arguments are missing")
-            least = value_of(args.take(), "Couldn't parse MIN")
-            chosen.by_value = (least, value_of(args.take(), "Couldn't parse MAX"))
+            least = double_of(args.take(), "Couldn't parse MIN")
+            chosen.by_value = (least, double_of(args.take(), "Couldn't parse MAX"))
         elif word == b"ALIGN":
             align = value_after(args, "Couldn't parse ALIGN").lower()
         elif word == b"AGGREGATION":
@@ -294,7 +331,7 @@ def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
                 raise bad("unknown BUCKETTIMESTAMP parameter")
             chosen.aggregation.stamp = stamp
         elif word == b"EMPTY" and chosen.aggregation is not None:
-            chosen.aggregation.empty = True
+            chosen.aggregation.room = Room()
         elif many and word == b"WITHLABELS":
             query.with_labels = True
         elif many and word == b"SELECTED_LABELS":

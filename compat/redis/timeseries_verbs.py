@@ -20,7 +20,7 @@ from januskv.resp.encoder import array_head, double_text, encode, number_rows
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError, WrongType
-from januskv.storage.sample_queries import Rows, combine, select
+from januskv.storage.sample_queries import Rows, check_room, combine, select
 from januskv.storage.samples import MOST_TIME, Rule, SampleSeries
 
 from .args import Args
@@ -29,6 +29,7 @@ from .timeseries_options import (
     Settings,
     bad,
     bucket_of,
+    double_of,
     functions_of,
     number_of,
     read_filters,
@@ -279,23 +280,20 @@ def _add_run(
     if series.ignore_ms or series.ignore_value:
         return False
     try:
-        times = list(map(int, argv[at + 1 : stop : 3]))
-        values = list(map(float, argv[at + 2 : stop : 3]))
-    except ValueError:
+        times = [number_of(text, "") for text in argv[at + 1 : stop : 3]]
+        values = [value_of(text) for text in argv[at + 2 : stop : 3]]
+    except RespError:
         return False
     last = series.last_time
     for time in times:
         if time <= last:
             return False
         last = time
-    if last > MOST_TIME or any(each != each or each in (_INFINITE, -_INFINITE) for each in values):
+    if any(each != each for each in values):
         return False
     series.add_many(ctx.keyspace, name, times, values)
     replies += times
     return True
-
-
-_INFINITE = float("inf")
 
 
 def _error(ctx: Context, error: Exception) -> ErrorReply:
@@ -309,7 +307,7 @@ def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
     """TS.INCRBY and TS.DECRBY."""
     now_ms = ctx.store.clock.now_ms
     series = series_at(ctx, argv[1])
-    step = value_of(argv[2])
+    step = double_of(argv[2], "invalid increase/decrease value")
     settings = read_settings(Args(argv, 3), now_ms, timestamp=True, on_duplicate=True)
     time = now_ms if settings.time_ms is None else settings.time_ms
     if series is None:
@@ -505,6 +503,7 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     chosen = chosen_series(ctx, query.filters or ())
     if query.group_by is not None:
         return _grouped(ctx, chosen, query)
+    check_room([series for _, series in chosen], query.selection)
     aggregation = query.selection.aggregation
     used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
     three = _resp3(ctx)
@@ -548,6 +547,7 @@ def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: Rang
             groups.setdefault(value, []).append((name, series))
     count, query.selection.count = query.selection.count, None
     reverse, query.selection.reverse = query.selection.reverse, False
+    check_room([series for group in groups.values() for _, series in group], query.selection)
     three = _resp3(ctx)
     answers: list[_Answer] = []
     for value in sorted(groups):

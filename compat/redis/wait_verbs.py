@@ -64,7 +64,7 @@ def synced(server: Server, record: int) -> bool:
         persistence.commit()
         if journal.written_seq > journal.synced_seq and not journal.fault:
             persistence.start_sync()
-    return bool(journal.synced_seq >= record and not journal.sync_failed)
+    return bool(journal.synced_seq >= record and not journal.needs_base)
 
 
 @verbs.verb(

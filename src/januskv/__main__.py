@@ -1,7 +1,17 @@
-"""``python -m januskv``."""
+"""The ``januskv`` command, and ``python -m januskv``."""
 
 import sys
 
-from .cli import main
+from .process_title import hide_secrets
 
-sys.exit(main())
+
+def main() -> int:
+    """Hide passwords first, since loading the rest takes a while; then run the command."""
+    hide_secrets()
+    from .cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

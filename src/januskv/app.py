@@ -25,8 +25,10 @@ from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
 from .compat.persistence import Persistence
-from .compat.server import Server
+from .compat.server import Server, attempted
 from .http import HttpListener
+from .open_files import TooFewFiles, fit_clients, most_clients
+from .process_title import still_shown
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
@@ -151,6 +153,7 @@ class App:
                 raise StartError(f"{error}; 'januskv check-log {path}' says more") from error
             raise StartError(f"data directory {path}: {error.strerror or error}") from error
         finally:
+            gc.freeze()  # the first collection would walk over all that was loaded
             gc.enable()
             server.recovery = None
         persistence = Persistence(server, journal, asyncio.get_running_loop().call_soon_threadsafe)
@@ -163,6 +166,7 @@ class App:
         if recovery.total_bytes >= _LONG_LOAD_BYTES:
             log.log(NOTICE, "loading %s, %.0f MB", self.config.dir, recovery.total_bytes / 1e6)
         while not self.ending and not recovery.go_on(_LOAD_SLICE_S):
+            self.server.store.free_some()
             await asyncio.sleep(0)
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
@@ -243,7 +247,7 @@ class App:
         if self.ending:
             return
         loop = asyncio.get_running_loop()
-        more = self.server.tend()
+        more = attempted(self.server.tend)
         delay_s = 0.005 if more else 1 / self.config.hz
         self._tending = loop.call_later(delay_s, self.tend)
 
@@ -256,6 +260,7 @@ class App:
         """
         if self.ending:
             return
+        self._freezing = asyncio.get_running_loop().call_later(_FREEZE_EVERY_S, self.freeze)
         gc.set_threshold(_YOUNG_OBJECTS, _YOUNG_ROUNDS, sys.maxsize >> 32)
         if sys.getallocatedblocks() < self._blocks_at_start + _SMALL_HEAP:
             gc.unfreeze()
@@ -263,7 +268,6 @@ class App:
         else:
             gc.collect(1)
         gc.freeze()
-        self._freezing = asyncio.get_running_loop().call_later(_FREEZE_EVERY_S, self.freeze)
 
     def config_changed(self, parameter: Parameter | None) -> None:
         """Apply a changed parameter (None: all) to what does not read the configuration each time."""
@@ -336,6 +340,7 @@ class App:
             client.connection.abort()
         if self._unix_path and os.path.exists(self._unix_path):
             os.unlink(self._unix_path)
+        self.server.saves.close()
         if self.server.persistence is not None:
             try:
                 self.server.persistence.close()
@@ -388,7 +393,12 @@ def set_up_logging(config: Config) -> None:
 
 async def serve(config: Config) -> bool:
     """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
+    try:
+        fit_clients(config, NOTICE)
+    except TooFewFiles as error:
+        raise StartError(str(error)) from error
     app = App(config)
+    app.server.most_clients = most_clients
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.signalled)
@@ -401,6 +411,11 @@ async def serve(config: Config) -> bool:
 def run(config: Config) -> int:
     """Run a server as a process; gives the exit status."""
     set_up_logging(config)
+    if still_shown():
+        log.warning(
+            "others can read the password in the list of processes: give it in a file (--config)"
+            " or in the environment (JANUSKV_REQUIREPASS)"
+        )
     try:
         ended_well = uvloop.run(serve(config))
     except StartError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,11 +12,13 @@ from . import __version__
 from .app import run
 from .compat.config import Config
 from .compat.parameters import PARAMETERS, ConfigError
+from .process_title import VARIABLES
 
 _EPILOG = """\
 Every parameter of the configuration file can be given as an option and wins over the file.
 Memory values take units (64mb). Port 0 opens no listener; port -1 lets the kernel choose one,
-which the start-up line then names.
+which the start-up line then names. A password is better kept in the file, or in the environment
+as JANUSKV_REQUIREPASS: as an option it can be read for a moment by whoever can list processes.
 
 examples:
   januskv
@@ -60,11 +63,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def read_config(words: Sequence[str]) -> Config:
-    """Defaults, then the file, then the options. Raises ConfigError; exits for --help and --version."""
+    """Defaults, then the file, then secrets in the environment, then the options.
+
+    Raises ConfigError; exits for --help and --version.
+    """
     given = vars(build_parser().parse_args(words))
     config = Config()
     if given["config"] is not None:
         config.apply_file(given["config"])
+    for parameter in PARAMETERS:
+        if parameter.secret and (secret := os.environ.get(VARIABLES[parameter.name])) is not None:
+            config.set_text(parameter.name, secret)
     for parameter in PARAMETERS:
         value = given[parameter.attribute]
         if value is not None:

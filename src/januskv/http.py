@@ -1,30 +1,59 @@
 """The HTTP port: WebSocket at ``/`` for native JSON, and the pages that operators' tools read.
 
-A connection begins with ``FrontDoor``, which looks at the first request only: a WebSocket upgrade
-of ``/`` goes to our own WebSocket connection (a message there costs a fraction of what a general
-HTTP framework spends on it), everything else to aiohttp, with all bytes that have arrived.
+A connection begins with ``HttpConnection``, which reads the head of the first request: a WebSocket upgrade of ``/`` goes
+to our own WebSocket connection (a message there costs a fraction of what a general HTTP framework spends on it),
+everything else to aiohttp. There the ``HttpConnection`` stays in between: it counts the connection and limits its time.
+
+Who may come in is asked for each request: Host and Origin (``compat.hosts``), protected mode, the password. The pages
+in ``_HEALTH`` tell nothing but that the server lives, and are for whoever asks, also when there are too many clients.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .compat.access import basic_or_bearer
+from .compat.client import format_address, is_loopback
+from .compat.hosts import WebAccess, path_of, split_target
 from .compat.metrics import exposition
 from .compat.native import NativeFace
-from .compat.server import Server
+from .compat.server import FULL, PROTECTED, Server
 from .compat.websocket import WebSocketConnection
 from .resp.websocket import HandshakeError, UpgradeRequest
 
 log = logging.getLogger("januskv")
 
 _MAX_HEAD = 16 * 1024
+_BEGINS_LIKE_A_REQUEST = re.compile(rb"[A-Z]{1,20}( |$)")
+
+# How long a client may take to send a request, head and body.
+REQUEST_S = 10.0
+# How long a connection is kept for the next request; 'timeout' can make it less.
+IDLE_S = 75.0
+# How long a client may leave a page unread.
+UNREAD_S = 30.0
+# How long a connection may take to end once one side has ended it.
+LEAVING_S = 2.0
+# Clients that are refused are heard first: an answer before the question is lost where the question arrives after the
+# end of the connection, and health is told to everybody. So many at a time, each for so long; others are refused unheard.
+MOST_GUESTS = 16
+GUEST_S = 2.0
+# Time limits are looked at this often.
+_TEND_S = 0.5
+# Refusals of one kind are logged this often.
+_LOG_EVERY_S = 10.0
+# So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.
+_LINGER_S = 1.0
+
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -36,98 +65,341 @@ def _is_ours(record: logging.LogRecord) -> bool:
 logging.getLogger("aiohttp.server").addFilter(_is_ours)
 
 
-class FrontDoor(asyncio.Protocol):
-    """Reads the head of the first request and hands the connection to the one who serves it."""
+class Refusal(HandshakeError):
+    """A request is refused; the log gets the parameter that decides, and the value that it refuses."""
+
+    def __init__(self, status: int, parameter: str, text: str, value: str = "") -> None:
+        super().__init__(status, {403: "Forbidden", 503: "Service Unavailable"}[status], text)
+        self.parameter = parameter
+        self.value = value
+
+
+def _unwanted(server: Server, hosts: list[str], origins: list[str]) -> Refusal | None:
+    """The refusal of a request for its Hosts, that of an absolute target included, or its Origins."""
+    config = server.config
+    fault = WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins).fault(hosts, origins)
+    return None if fault is None else Refusal(403, fault.parameter, fault.text, fault.value)
+
+
+class HttpConnection(asyncio.Protocol):
+    """Reads the head of the first request, hands the connection to whoever serves it, and ends it in time."""
 
     def __init__(self, listener: HttpListener) -> None:
         self.listener = listener
-        self.head = b""
-        self.transport: asyncio.Transport | None = None
+        self.server = listener.server
+        self.transport: Any = None
+        self.peer: Any = None
+        self.head = bytearray()
+        self.pages: Any = None  # aiohttp's protocol, once it has the connection
+        self.refusal: Refusal | None = None  # for the connection as a whole: only health is told
+        self.owes = True  # something has arrived, or must arrive, that has had no answer
+        self.since_s = 0.0  # since when it is so, or is not
+        self.unread_since_s: float | None = None
+        self.leaving_since_s: float | None = None
+
+    # ------------------------------------------------------------ transport events
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "set_protocol")
-        self.transport = transport  # type: ignore[assignment]
-        self.listener.waiting.add(self)
+        """A client has connected: count it, or see whether it is refused."""
+        self.transport = transport
+        self.peer = transport.get_extra_info("peername")
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self.server.tune_socket(sock)
+        self.since_s = self.listener.now_s()
+        self.refusal = self.listener.refusal_of(self)
+        if self.refusal is None:
+            self.listener.admit(self)
+        elif not self.listener.hear(self):
+            self.refuse(self.refusal)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.listener.waiting.discard(self)
+        """The connection is gone."""
+        self.listener.forget(self)
         self.transport = None
+        if self.pages is not None:
+            self.pages.connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        self.head += data
-        end = self.head.find(b"\r\n\r\n")
-        if end < 0 and len(self.head) < _MAX_HEAD and not self._surely_plain():
+        """Take received bytes; once the head of the first request is whole, decide who serves it."""
+        if self.pages is not None:
+            if not self.owes:
+                self.owes, self.since_s = True, self.listener.now_s()
+            self.pages.data_received(data)
             return
-        self.listener.waiting.discard(self)
-        transport = self.transport
-        assert transport is not None
-        upgrade = UpgradeRequest.read(self.head[: end + 4]) if end >= 0 else None
-        if upgrade is None:
-            successor: Any = self.listener.http_protocol()
-        elif upgrade.path.partition("?")[0] == "/websocket":
-            successor = self.listener.http_protocol()
-        else:
-            self._to_websocket(upgrade, self.head[end + 4 :])
+        if self.transport is None or self.transport.is_closing():
             return
-        transport.set_protocol(successor)
-        successor.connection_made(transport)
-        successor.data_received(self.head)
-
-    def _surely_plain(self) -> bool:
-        """Whether the request line already shows that this is no upgrade (those are GET)."""
-        return len(self.head) >= 4 and not self.head.startswith(b"GET ")
-
-    def _to_websocket(self, upgrade: UpgradeRequest, rest: bytes) -> None:
-        transport = self.transport
-        assert transport is not None
-        server = self.listener.server
+        searched = max(len(self.head) - 3, 0)
+        self.head += data if self.head else data.lstrip(b"\r\n")
+        end = self.head.find(b"\r\n\r\n", searched, _MAX_HEAD)
         try:
-            answer = upgrade.accept(server.config.http_allowed_origins.split())
+            if end >= 0:
+                self.begin(bytes(self.head[: end + 4]), bytes(self.head[end + 4 :]))
+            elif len(self.head) >= _MAX_HEAD and b"\r\n" not in self.head[:_MAX_HEAD]:
+                raise HandshakeError(400, "Bad Request", f"the head of a request is limited to {_MAX_HEAD} bytes")
+            elif len(self.head) >= _MAX_HEAD:
+                raise HandshakeError(431, "Request Header Fields Too Large", f"limited to {_MAX_HEAD} bytes")
+            elif self.head and _BEGINS_LIKE_A_REQUEST.match(self.head[:21]) is None:
+                raise HandshakeError(400, "Bad Request", "this is no HTTP request")
         except HandshakeError as error:
-            transport.write(error.response())
-            transport.close()
-            return
+            self.refuse(error)
+
+    def eof_received(self) -> bool:
+        """The client sends no more: a request that it has sent is answered."""
+        if self.pages is None or not self.owes:
+            return False
+        self.leaving_since_s = self.listener.now_s()
+        self.pages.close()
+        return True
+
+    def pause_writing(self) -> None:
+        """A page is left unread."""
+        self.unread_since_s = self.listener.now_s()
+        if self.pages is not None:
+            self.pages.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads on."""
+        self.unread_since_s = None
+        if self.pages is not None:
+            self.pages.resume_writing()
+
+    # ------------------------------------------------------------ the first request
+
+    def begin(self, head: bytes, rest: bytes) -> None:
+        """Let the first request be served. Raises HandshakeError where it is refused."""
+        first = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+        path = path_of(first[1]) if len(first) == 3 else ""
+        if self.refusal is not None and path not in _HEALTH:
+            raise self.refusal
+        upgrade = UpgradeRequest.read(head) if path == "/" else None
+        if upgrade is None:
+            self.to_pages(head + rest)
+        else:
+            self.to_websocket(upgrade, rest)
+
+    def to_pages(self, data: bytes) -> None:
+        """Hand the connection to aiohttp."""
+        self.head.clear()
+        self.pages = self.listener.http_protocol(self)
+        self.pages.connection_made(self.transport)
+        if self.unread_since_s is not None:
+            self.pages.pause_writing()
+        self.pages.data_received(data)
+
+    def to_websocket(self, upgrade: UpgradeRequest, rest: bytes) -> None:
+        """Make it a WebSocket. Raises HandshakeError."""
+        server, transport = self.server, self.transport
+        answer = upgrade.accept()
+        authority = split_target(upgrade.target)[0]
+        hosts = [upgrade.headers.get("host", ""), *([] if authority is None else [authority])]
+        origin = upgrade.headers.get("origin")
+        refusal = _unwanted(server, hosts, [] if origin is None else [origin])
+        if refusal is not None:
+            raise refusal
+        self.listener.forget(self)
+        self.transport = None
         connection = WebSocketConnection(server, self.listener.native)
-        connection.client.authenticated = basic_or_bearer(server, upgrade.authorization)
-        transport.set_protocol(connection)  # type: ignore[arg-type]
+        transport.set_protocol(connection)
         transport.write(answer)
         connection.connection_made(transport)
+        connection.client.authenticated = basic_or_bearer(server, upgrade.authorization)
+        connection.client.refresh()
         if rest:
             connection.data_received(rest)
+
+    def refuse(self, error: HandshakeError) -> None:
+        """Answer with an error, and end the connection."""
+        if isinstance(error, Refusal):
+            self.listener.refused(error, self.peer)
+        self.transport.write(error.response())
+        self.transport.close()
+
+    # ------------------------------------------------------------ time
+
+    def answered(self, last: bool) -> None:
+        """A page has been made for the request that was owed an answer; perhaps the last one."""
+        self.owes, self.since_s = False, self.listener.now_s()
+        if last:
+            self.leaving_since_s = self.since_s
+
+    def tend(self, now_s: float) -> None:
+        """End the connection if one of its times is over."""
+        transport = self.transport
+        if self.leaving_since_s is None and transport.is_closing():
+            self.leaving_since_s = now_s
+        if self.leaving_since_s is not None:
+            if now_s - self.leaving_since_s >= (UNREAD_S if transport.get_write_buffer_size() else LEAVING_S):
+                transport.abort()
+        elif self.unread_since_s is not None and now_s - self.unread_since_s >= UNREAD_S:
+            transport.abort()
+        elif self.unread_since_s is None and now_s - self.since_s >= self.patience_s():
+            if self.owes and self.pages is None:
+                self.refuse(HandshakeError(408, "Request Timeout", "the request did not arrive in time"))
+            else:
+                transport.close()
+
+    def patience_s(self) -> float:
+        """How long the connection may stay in the state that it is in."""
+        if self.owes:
+            return REQUEST_S if self.refusal is None else GUEST_S
+        return min(IDLE_S, self.server.config.timeout or IDLE_S)
 
 
 class HttpListener:
     """Serves the HTTP port of a server."""
 
-    def __init__(self, server: Server, native: NativeFace) -> None:
+    def __init__(self, server: Server, native: NativeFace, now_s: Callable[[], float] = time.monotonic) -> None:
         self.server = server
         self.native = native
-        self.waiting: set[FrontDoor] = set()
-        self.application = web.Application(client_max_size=server.config.json_max_payload)
+        self.now_s = now_s
+        self.connections: set[HttpConnection] = set()  # all that are no WebSockets
+        self.guests: set[HttpConnection] = set()  # those among them that are refused
+        self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
+        self._logged: dict[str, tuple[float, int]] = {}  # kind of refusal -> when it was logged, how many came since
+        self._timer: asyncio.TimerHandle | None = None
+        self.application = web.Application(middlewares=[self.admission], client_max_size=1024)
         self.application.router.add_get("/", self.index)
         self.application.router.add_get("/healthz", self.healthz)
         self.application.router.add_get("/readyz", self.readyz)
         self.application.router.add_get("/metrics", self.metrics)
-        self._runner = web.AppRunner(self.application, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            self.application,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            auto_decompress=False,
+            max_headers=64,
+            max_field_size=8190,
+            lingering_time=_LINGER_S,
+        )
 
     async def start(self) -> Callable[[], asyncio.Protocol]:
         """Set the application up; give the factory of protocols for new connections."""
         await self._runner.setup()
-        return lambda: FrontDoor(self)
+        self.tend_again()
+        return lambda: HttpConnection(self)
 
-    def http_protocol(self) -> Any:
+    def http_protocol(self, connection: HttpConnection) -> Any:
         """A protocol of aiohttp's for one connection."""
         assert self._runner.server is not None
-        return self._runner.server()
+        protocol = self._runner.server()
+        self.by_protocol[protocol] = connection
+        return protocol
 
     async def stop(self) -> None:
         """Close all HTTP connections."""
-        for door in list(self.waiting):
-            if door.transport is not None:
-                door.transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self.connections):
+            if connection.pages is None:
+                connection.transport.close()
         await self._runner.cleanup()
+        for connection in list(self.connections):
+            connection.transport.abort()
+
+    # ------------------------------------------------------------ connections
+
+    def refusal_of(self, connection: HttpConnection) -> Refusal | None:
+        """Why a new connection is not served, except with health."""
+        if self.server.ending:
+            return Refusal(503, "", "the server is ending")
+        if self.protects_from(connection):
+            return Refusal(403, "protected-mode", PROTECTED)
+        if self.server.full:
+            return Refusal(503, "maxclients", FULL)
+        return None
+
+    def protects_from(self, connection: HttpConnection) -> bool:
+        """Whether protected mode keeps this peer out."""
+        return self.server.protected and not is_loopback(connection.peer[0] if connection.peer else "")
+
+    def admit(self, connection: HttpConnection) -> None:
+        """Count a connection that is served, against 'maxclients'."""
+        self.connections.add(connection)
+        self.server.http_connections += 1
+
+    def hear(self, connection: HttpConnection) -> bool:
+        """Let a refused connection say what it wants; False if too many do."""
+        self.server.stats.rejected_connections += 1
+        self.connections.add(connection)
+        if len(self.guests) >= MOST_GUESTS:
+            return False
+        self.guests.add(connection)
+        return True
+
+    def forget(self, connection: HttpConnection) -> None:
+        """A connection is gone, or has become a WebSocket."""
+        self.connections.discard(connection)
+        self.guests.discard(connection)
+        if connection.refusal is None:
+            self.server.http_connections -= 1
+        if connection.pages is not None:
+            self.by_protocol.pop(connection.pages, None)
+
+    def tend_again(self) -> None:
+        """Do what time brings; then call itself again."""
+        self.tend()
+        self._timer = asyncio.get_running_loop().call_later(_TEND_S, self.tend_again)
+
+    def tend(self) -> None:
+        """End the connections whose time is over."""
+        now_s = self.now_s()
+        for connection in list(self.connections):
+            connection.tend(now_s)
+
+    def refused(self, refusal: Refusal, peer: Any) -> None:
+        """Log a refusal; of many of a kind, some."""
+        if not refusal.parameter:
+            return
+        now_s = self.now_s()
+        logged_s, more = self._logged.get(refusal.parameter, (-_LOG_EVERY_S, 0))
+        if now_s - logged_s < _LOG_EVERY_S:
+            self._logged[refusal.parameter] = logged_s, more + 1
+            return
+        self._logged[refusal.parameter] = now_s, 0
+        value = f", {refusal.value}" if refusal.value else ""
+        since = f" ({more} more since the last line like this)" if more else ""
+        log.warning("HTTP request from %s refused: %s%s%s", format_address(peer), refusal.parameter, value, since)
 
     # ------------------------------------------------------------ pages
+
+    @web.middleware
+    async def admission(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Serve a request if its Host, its Origin and its sender may come in; the answer settles what was owed."""
+        connection = self.by_protocol.get(request.protocol)
+        refusal = self.page_refusal(request, connection)
+        last = True
+        try:
+            if refusal is not None:
+                self.refused(refusal, None if connection is None else connection.peer)
+                response: web.StreamResponse = web.Response(status=refusal.status, text=f"{refusal.text}\n")
+            elif request.body_exists:
+                response = web.Response(status=413, text="a page takes no body\n")
+            else:
+                response = await handler(request)
+            last = response.status != 200 or request.path in _HEALTH or "Upgrade" in request.headers
+            if last:
+                response.force_close()
+            return response
+        except web.HTTPException as error:  # there is no such page, or it has no such method
+            error.force_close()
+            raise
+        finally:
+            if connection is not None:
+                connection.answered(last)
+
+    def page_refusal(self, request: web.Request, connection: HttpConnection | None) -> Refusal | None:
+        """Why a request for a page is refused, if it is; what there is no page for may be told to everybody."""
+        if request.path in _HEALTH or request.match_info.http_exception is not None:
+            return None
+        if connection is None or self.protects_from(connection):
+            return Refusal(403, "protected-mode", PROTECTED)
+        authority = split_target(request.raw_path)[0]
+        hosts = [*request.headers.getall("Host", [""]), *([] if authority is None else [authority])]
+        return _unwanted(self.server, hosts, request.headers.getall("Origin", []))
 
     async def index(self, request: web.Request) -> web.Response:
         """Say what this port is; native commands come over WebSocket."""

@@ -122,6 +122,13 @@ def configuration_page() -> str:
                 "redis.conf (`maxclients 100`), or a member of a TOML file (`maxclients = 100`); the file is named by "
                 "`--config`, and options win over it. `include other.conf` reads another file in its place. `CONFIG GET` "
                 "and `CONFIG SET` read and change parameters while the server runs, `CONFIG REWRITE` writes them back.",
+                "Passwords are best kept in the file, which nobody else need be able to read, or in the environment "
+                "(`JANUSKV_REQUIREPASS`, which wins over the file). One that is given as an option is overwritten in the "
+                "command line that the system shows (`ps`), but can be read there for a moment before, and stays in the "
+                "shell's history; where it cannot be overwritten, the log warns at the start.",
+                "`maxclients` counts the connections of both ports. At the start the limit of open files is raised as "
+                "far as `maxclients` needs and the system lets it be; where that is not enough, `maxclients` is lowered, "
+                "so that 64 files are left for the server itself. Both are logged.",
                 "\n".join(
                     ["| parameter | default | may change | meaning |", "|---|---|---|---|", *map(_row, PARAMETERS)]
                 ),

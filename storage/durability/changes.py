@@ -8,6 +8,7 @@ from januskv.storage.feed import Listener
 from januskv.storage.keyspace import Keyspace
 
 from .codec import packer
+from .records import BIG_BYTES
 
 # Events after which a key holds another plain value, and after which it is gone; the rest is the journal's business.
 PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
@@ -19,14 +20,19 @@ class Changes:
 
     Packs plain values, removals and effects; ``journal`` takes the other changes. ``effects`` are the names of
     the effects, ``tokens`` has the token of a session by the id of its keyspace. ``len`` gives how many bytes there are.
+    An operation is collected as a whole or, where an exception is raised, not at all.
     """
 
-    def __init__(self, journal: Listener, effects: Container[str], tokens: dict[int, int]) -> None:
+    def __init__(self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int) -> None:
         self.journal = journal
         self.effects = effects
         self.tokens = tokens
+        self.part_bytes = part_bytes
         self.pack = packer().pack
-        self.operations: list[bytes] = []
+        self.parts: list[list[bytes]] = []  # those that have their size
+        self.pieces: list[bytes] = []  # of the last part
+        self.size = 0  # of the pieces
+        self.earlier = 0  # bytes of the parts
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Take a change from the feed."""
@@ -35,8 +41,8 @@ class Changes:
             self.journal(keyspace, event, key, detail)
             return
         try:
-            self.operations.append(self.pack(operation))
-        except (TypeError, ValueError):  # the journal finds it out as well, and makes the server refuse writes
+            self.append(self.pack(operation))
+        except Exception:  # the journal finds it out as well, and makes the server refuse writes
             self.journal(keyspace, event, key, detail)
 
     def operation(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> list[object] | None:
@@ -46,24 +52,36 @@ class Changes:
         value = keyspace.data.get(key)
         if value is None:
             return ["del", place, key] if event in REMOVALS else None
-        if event in PLAIN_EVENTS and type(value) is bytes:
+        if event in PLAIN_EVENTS and type(value) is bytes and len(value) < BIG_BYTES:
             return ["put", place, key, value, keyspace.deadlines.get(key)]
         if detail and type(detail[0]) is str and detail[0] in self.effects:
             return ["do", place, key, *detail]
         return None
 
-    def append(self, operation: bytes) -> None:
-        """Add an operation."""
-        self.operations.append(operation)
+    def append(self, *operation: bytes) -> None:
+        """Add an operation, whose pieces are kept as they are."""
+        size = sum(map(len, operation))
+        if self.pieces and self.size + size > self.part_bytes:
+            self.parts.append(self.pieces)
+            self.earlier += self.size
+            self.pieces, self.size = [], 0
+        self.pieces += operation
+        self.size += size
 
     def __len__(self) -> int:
-        return sum(map(len, self.operations))
+        return self.earlier + self.size
 
-    def __bool__(self) -> bool:
-        return bool(self.operations)
+    def take(self) -> list[list[bytes]]:
+        """Give everything that was collected, in pieces, and begin from scratch; where it raises, nothing has changed.
 
-    def take(self) -> bytes:
-        """Give everything that was collected, and begin anew."""
-        taken = b"".join(self.operations)
-        self.operations = []
+        The operations of one part have about ``part_bytes`` or, where one alone has more, only that one.
+        """
+        taken = [*self.parts, self.pieces] if self.pieces else self.parts
+        self.parts, self.pieces, self.size, self.earlier = [], [], 0, 0
         return taken
+
+    def clear(self) -> None:
+        """Forget everything that was collected."""
+        self.parts.clear()
+        self.pieces.clear()
+        self.size = self.earlier = 0

@@ -8,15 +8,18 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 from januskv.storage.keyspace cimport Keyspace
 
+from januskv.storage.durability.records import BIG_BYTES
+
 PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
 REMOVALS = frozenset(("del", "expired"))
+cdef Py_ssize_t BIG = BIG_BYTES
 cdef frozenset _plain = PLAIN_EVENTS
 cdef frozenset _removals = REMOVALS
 
@@ -27,6 +30,12 @@ cdef enum:
     MOST_KEPT = 1 << 20  # a longer buffer is given back after use
     MOST_HEAD = 40  # bytes of an operation besides key and value
     MOST_VALUE = 1 << 30
+
+# What packing a change comes to.
+cdef enum Packed:
+    NOT_OURS  # the journal has to pack it
+    DONE
+    HAS_BIG  # it has a big value, which may not be copied
 
 
 cdef inline char* _big_endian(char* at, uint64_t number, int size) noexcept:
@@ -76,17 +85,23 @@ cdef class Changes:
 
     cdef public object journal, effects
     cdef public dict tokens
+    cdef public Py_ssize_t part_bytes
+    cdef list parts, pieces  # the buffer's content follows the pieces
     cdef char* buffer
     cdef Py_ssize_t size, space
+    cdef Py_ssize_t referred, earlier  # bytes of the pieces, of the parts
 
     def __cinit__(self):
         self.buffer = NULL
-        self.size = self.space = 0
+        self.size = self.space = self.referred = self.earlier = 0
 
-    def __init__(self, journal, effects, dict tokens not None):
+    def __init__(self, journal, effects, dict tokens not None, Py_ssize_t part_bytes):
         self.journal = journal
         self.effects = effects
         self.tokens = tokens
+        self.part_bytes = part_bytes
+        self.parts = []
+        self.pieces = []
 
     def __dealloc__(self):
         PyMem_Free(self.buffer)
@@ -99,8 +114,47 @@ cdef class Changes:
             space = max(2 * self.space, self.size + more, 65536)
             buffer = <char*>PyMem_Realloc(self.buffer, space)
             if buffer == NULL:
+                space = self.size + more
+                buffer = <char*>PyMem_Realloc(self.buffer, space)
+            if buffer == NULL:
                 raise MemoryError
             self.buffer, self.space = buffer, space
+        return True
+
+    cdef bint seal(self) except -1:
+        """Make a piece of the buffer's content. Where it raises, nothing has changed."""
+        if self.size:
+            self.pieces.append(PyBytes_FromStringAndSize(self.buffer, self.size))
+            self.referred += self.size
+            self.size = 0
+        return True
+
+    cdef bint refer(self, bytes value) except -1:
+        """Add a value as it is, without a copy."""
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+        self.reserve(MOST_HEAD)
+        self.buffer[self.size] = <char>0xC6
+        _big_endian(self.buffer + self.size + 1, size, 4)
+        self.size += 5
+        self.seal()
+        self.pieces.append(value)
+        self.referred += size
+        return True
+
+    cdef bint divide(self, Py_ssize_t count, Py_ssize_t start) except -1:
+        """End the part before the last operation, which begins behind ``count`` pieces at an offset of the buffer.
+
+        Where it raises, nothing has changed.
+        """
+        cdef list ended = self.pieces[:count], begun = self.pieces[count:]
+        cdef Py_ssize_t referred = sum(map(len, begun))
+        if start:
+            ended.append(PyBytes_FromStringAndSize(self.buffer, start))
+        self.parts.append(ended)
+        self.earlier += self.referred - referred + start
+        self.pieces, self.referred = begun, referred
+        memmove(self.buffer, self.buffer + start, self.size - start)
+        self.size -= start
         return True
 
     cdef bint begin(self, int items, bytes name, uint64_t place, bytes key) except -1:
@@ -213,57 +267,106 @@ cdef class Changes:
             return True
         return False
 
-    cdef bint packed(self, Keyspace keyspace, str event, bytes key, tuple detail) except -1:
-        """Add a change as an operation; False for one that the journal has to pack."""
+    cdef Packed packed(self, Keyspace keyspace, str event, bytes key, tuple detail, bint refers) except *:
+        """Add a change as an operation. Big values are added as they are, which begins with an empty buffer only."""
         cdef object value = keyspace.data.get(key), item
         cdef uint64_t place
         if PyBytes_GET_SIZE(key) > MOST_VALUE:
-            return False
+            return NOT_OURS
         if keyspace.index >= 0:
             place = keyspace.index
         else:
             token = self.tokens.get(<size_t><PyObject*>keyspace)
             if token is None:
-                return False
+                return NOT_OURS
             place = token
         if value is None:
-            return event in _removals and self.begin(3, b"del", place, key)
+            if event not in _removals:
+                return NOT_OURS
+            self.begin(3, b"del", place, key)
+            return DONE
         if event in _plain:
-            self.begin(5, b"put", place, key)
-            return self.value(value, 0) and self.value(
-                keyspace.deadlines.get(key) if keyspace.deadlines else None, 0
-            )
+            if PyBytes_CheckExact(value) and PyBytes_GET_SIZE(value) >= BIG:
+                if not refers:
+                    return HAS_BIG
+                self.begin(5, b"put", place, key)
+                self.refer(<bytes>value)
+            else:
+                self.begin(5, b"put", place, key)
+                if not self.value(value, 0):
+                    return NOT_OURS
+            if not self.value(keyspace.deadlines.get(key) if keyspace.deadlines else None, 0):
+                return NOT_OURS
+            return DONE
         if detail and PyUnicode_CheckExact(detail[0]) and detail[0] in self.effects and len(detail) < 1000:
             self.begin(3 + len(detail), b"do", place, key)
             for item in detail:
-                if not self.value(item, DEEPEST):
-                    return False
-            return True
-        return False
+                if PyBytes_CheckExact(item) and PyBytes_GET_SIZE(item) >= BIG:
+                    if not refers:
+                        return HAS_BIG
+                    self.refer(<bytes>item)
+                elif not self.value(item, DEEPEST):
+                    return NOT_OURS
+            return DONE
+        return NOT_OURS
 
     def on_change(self, Keyspace keyspace not None, str event, bytes key, tuple detail):
-        cdef Py_ssize_t before = self.size
+        cdef Py_ssize_t start = self.size, referred = self.referred, count = len(self.pieces)
+        cdef Packed found = NOT_OURS
         try:
-            if self.packed(keyspace, event, key, detail):
-                return
-        except MemoryError:
-            pass  # the journal finds it out as well, and makes the server refuse writes
-        self.size = before
-        self.journal(keyspace, event, key, detail)
+            found = self.packed(keyspace, event, key, detail, False)
+            if found == HAS_BIG:
+                self.size = start
+                self.seal()
+                start, referred, count = 0, self.referred, len(self.pieces)
+                found = self.packed(keyspace, event, key, detail, True)
+        except Exception:
+            found = NOT_OURS  # the journal finds it out as well, and makes the server refuse writes
+        if found != DONE:
+            self.size = start
+            self.referred = referred
+            del self.pieces[count:]
+            self.journal(keyspace, event, key, detail)
+        elif self.referred + self.size > self.part_bytes and (count or start):
+            self.divide(count, start)
 
-    def append(self, bytes operation not None):
-        self.reserve(PyBytes_GET_SIZE(operation))
-        memcpy(self.buffer + self.size, PyBytes_AS_STRING(operation), PyBytes_GET_SIZE(operation))
-        self.size += PyBytes_GET_SIZE(operation)
+    def append(self, bytes operation not None, *more):
+        cdef Py_ssize_t start = self.size, count
+        if not more and PyBytes_GET_SIZE(operation) < BIG:
+            count = len(self.pieces)
+            self.reserve(PyBytes_GET_SIZE(operation))
+            memcpy(self.buffer + self.size, PyBytes_AS_STRING(operation), PyBytes_GET_SIZE(operation))
+            self.size += PyBytes_GET_SIZE(operation)
+        else:
+            self.seal()
+            start, count = 0, len(self.pieces)
+            self.pieces.extend((operation, *more))
+            self.referred += sum(map(len, more), PyBytes_GET_SIZE(operation))
+        if self.referred + self.size > self.part_bytes and (count or start):
+            self.divide(count, start)
 
     def __len__(self):
-        return self.size
+        return self.earlier + self.referred + self.size
 
     def take(self):
-        cdef bytes taken = PyBytes_FromStringAndSize(self.buffer, self.size)
-        self.size = 0
+        cdef list taken = list(self.parts), last = list(self.pieces), parts = [], pieces = []
+        if self.size:
+            last.append(PyBytes_FromStringAndSize(self.buffer, self.size))
+        if last:
+            taken.append(last)
+        self.parts, self.pieces = parts, pieces
+        self.size = self.referred = self.earlier = 0
+        self.shrink()
+        return taken
+
+    def clear(self):
+        self.parts.clear()
+        self.pieces.clear()
+        self.size = self.referred = self.earlier = 0
+        self.shrink()
+
+    cdef void shrink(self) noexcept:
         if self.space > MOST_KEPT:
             PyMem_Free(self.buffer)
             self.buffer = NULL
             self.space = 0
-        return taken

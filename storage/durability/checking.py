@@ -19,10 +19,10 @@ from januskv.storage.sessions import LEAST_TOKEN
 from januskv.storage.store import Store
 
 from .generations import Directory, Manifest
-from .records import CHANGES, END, HEADER_BYTES, LOG, RECORD_BYTES, SNAPSHOT, Damaged, Record, RecordFile, Torn
+from .records import CHANGES, END, HEADER_BYTES, LOG, PART, RECORD_BYTES, SNAPSHOT, Damaged, Record, RecordFile, Torn
 from .replay import Unplayable, redo
 
-RECORD_NAMES: Final = {CHANGES: "changes", END: "end"}
+RECORD_NAMES: Final = {CHANGES: "changes", END: "end", PART: "part"}
 
 # What a problem is about, and so what a repair can do.
 MANIFEST: Final = "manifest"

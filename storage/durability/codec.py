@@ -70,7 +70,7 @@ def _modules() -> Iterator[Any]:
 def _extend(value: Any) -> Any:
     kind = type(value)
     if kind is LongString:
-        return bytes(value.data)
+        return value.text()
     if kind is tuple:
         return msgpack.ExtType(TUPLE, pack(list(value)))
     if kind is int:
@@ -120,10 +120,11 @@ def unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")
 
 
-def unpacker(data: bytes) -> Any:
-    """An object whose ``unpack`` gives one value of the bytes after the other. It raises ValueError, UnknownKind."""
-    reader = msgpack.Unpacker(
-        ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(len(data), 1)
+def unpacker(most_bytes: int) -> Any:
+    """An object that is fed with bytes, ``most_bytes`` at most, and whose ``unpack`` gives one value of them after the other.
+
+    It raises ValueError, UnknownKind, and OutOfData until it has all of a value.
+    """
+    return msgpack.Unpacker(
+        ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(most_bytes, 1)
     )
-    reader.feed(data)
-    return reader

@@ -26,8 +26,22 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 from .codec import packer
-from .records import CHANGES, END, HEADER_BYTES, LOG, SNAPSHOT, Damaged, FileContent, RecordFile, Torn, header, record
-from .replay import Unplayable, redo, session_operation
+from .records import (
+    CHANGES,
+    END,
+    HEADER_BYTES,
+    LOG,
+    SNAPSHOT,
+    Damaged,
+    FileContent,
+    Record,
+    RecordFile,
+    Torn,
+    header,
+    record,
+    record_pieces,
+)
+from .replay import Unplayable, put_operation, redo_in_steps, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
 # Operations of a snapshot are collected up to about this size for one record.
@@ -246,14 +260,14 @@ class Recovery:
         return [*filter(None, (self.manifest.base,)), *self.manifest.segments]
 
     def go_on(self, budget_s: float) -> bool:
-        """Do a slice of the work, a record of at most about 1 MiB longer than allowed; True once all is done.
+        """Do a slice of the work, a few milliseconds or one huge value longer than allowed; True once all is done.
 
         Raises Damaged, OSError.
         """
         store = self.store
         feed = store.feed
         listeners, wanted = feed.listeners, feed.wanted
-        feed.listeners, feed.wanted = [], set()
+        feed.listeners, feed.wanted = [], frozenset()
         store.clock.now_ms = 0  # nothing expires while operations are done again
         deadline = time.perf_counter() + budget_s
         try:
@@ -278,7 +292,7 @@ class Recovery:
             pass
 
     def _replay(self) -> Iterator[None]:
-        """Do the records of all files again, one a step."""
+        """Do the records of all files again, long ones in several steps."""
         manifest = self.manifest
         read_bytes = 0
         for name in self._names():
@@ -299,8 +313,11 @@ class Recovery:
             reason = f"it begins with record {segment.first_seq}, and {found.next_seq} has to follow"
             raise Damaged(segment.path, 0, reason)
         is_last = segment.path == self.directory.at(self.manifest.segments[-1])
-        for each in segment.records(open_ended=is_last):
-            _redo(self.store, segment, each.payload, each.end)
+        for each in segment.records_in_steps(open_ended=is_last):
+            if each is None:
+                yield
+                continue
+            yield from _redo(self.store, segment, each)
             found.records += 1
             found.next_seq = each.seq + 1
             yield
@@ -308,12 +325,14 @@ class Recovery:
 
     def _base(self, base: RecordFile) -> Iterator[None]:
         ended = False
-        for each in base.records(open_ended=False):
+        for each in base.records_in_steps(open_ended=False):
+            if each is None:
+                yield
+                continue
             if ended:
                 raise Damaged(base.path, each.end, "records follow the last one")
             if each.kind == CHANGES:
-                _redo(self.store, base, each.payload, each.end)
-                yield
+                yield from _redo(self.store, base, each)
                 continue
             ended = True
             told = json.loads(each.payload)
@@ -326,11 +345,11 @@ class Recovery:
         self.found.base_bytes = len(base.data)
 
 
-def _redo(store: Store, file: RecordFile, payload: bytes, end: int) -> None:
+def _redo(store: Store, file: RecordFile, each: Record) -> Iterator[None]:
     try:
-        redo(store, payload)
+        yield from redo_in_steps(store, each.payload)
     except Unplayable as error:
-        raise Damaged(file.path, end, f"the record that ends here cannot be done again: {error}") from error
+        raise Damaged(file.path, each.end, f"the record that ends here cannot be done again: {error}") from error
 
 
 # ---------------------------------------------------------------- snapshots
@@ -354,15 +373,16 @@ def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> i
         for place, keyspace in _places(store):
             deadlines = keyspace.deadlines
             for key, value in keyspace.data.items():
-                packed = pack(["put", place, key, value, deadlines.get(key)])
-                chunk.append(packed)
-                keys += 1
-                room -= len(packed)
-                if room < 0:
-                    size += file.write(record(CHANGES, seq, b"".join(chunk)))
+                packed = put_operation(pack, place, key, value, deadlines.get(key))
+                packed_bytes = sum(map(len, packed))
+                if chunk and packed_bytes > room:
+                    size += sum(map(file.write, record_pieces(CHANGES, seq, chunk)))
                     chunk, room, seq = [], _CHUNK_BYTES, seq + 1
+                chunk += packed
+                room -= packed_bytes
+                keys += 1
         if chunk:
-            size += file.write(record(CHANGES, seq, b"".join(chunk)))
+            size += sum(map(file.write, record_pieces(CHANGES, seq, chunk)))
             seq += 1
         size += file.write(record(END, seq, json.dumps({"keys": keys, "next_seq": next_seq}).encode()))
         file.flush()

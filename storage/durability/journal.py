@@ -11,30 +11,40 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.store import Store
 
+from . import records
 from .changes import Changes
+from .children import Child
 from .codec import effects, packer
 from .generations import Directory, Manifest, NameNotDurable, Recovered, Recovery, write_snapshot
-from .records import CHANGES, HEADER_BYTES, Damaged, record
-from .replay import session_operation
+from .records import CHANGES, HEADER_BYTES, PART, Damaged, record_pieces
+from .replay import put_operation, session_operation
 
 log = logging.getLogger("januskv")
 
 # Appending to allocated space makes fdatasync cheaper: it need not write the file's size.
 _AHEAD_BYTES = 4 << 20
+# What waits for the file is joined to pieces of up to this size; bigger ones are written as they are.
+_JOINED_BYTES = 1 << 20
+# A packer that has packed more is given up, for it keeps a buffer of twice the size.
+_MOST_KEPT_BYTES = 16 << 20
 
 
 class Journal:
     """The open log of a store. ``fault`` says why writes have to be refused; "" if they need not.
 
-    ``seq`` is the last record that was written, ``synced_seq`` the last that a power failure cannot take.
-    With ``logging`` False only snapshots are written: the segment that follows one stays empty.
+    ``seq`` is the last record that there is, ``written_seq`` the last that is in the file, ``synced_seq`` the last that
+    a power failure cannot take. With ``logging`` False only snapshots are written: the segment that follows one stays empty.
+
+    A change that cannot become a record is *lost*: the memory has it, and the log cannot get it any more. What follows
+    may build on it, so nothing more is written to the segment. The changes after the next snapshot has begun are written
+    to a segment that counts with the snapshot only; ``fault`` is set until then.
     """
 
     def __init__(
@@ -43,14 +53,18 @@ class Journal:
         self.directory = directory
         self.manifest = manifest
         self.store = store
-        self.seq = self.synced_seq = found.next_seq - 1
+        self.seq = self.written_seq = self.synced_seq = found.next_seq - 1
         self.base_bytes = found.base_bytes
         self.pack = packer().pack
         self.effects = effects()
         self.tokens: dict[int, int] = {}  # id of a session's keyspace -> token
-        self.pending = Changes(self.change, self.effects, self.tokens)
+        part_bytes = min(records.PART_BYTES, records.MOST_PAYLOAD_BYTES)
+        self.pending = Changes(self.change, self.effects, self.tokens, part_bytes)
         self.on_change = self.pending.on_change  # what the feed calls
-        self.unwritten: list[bytes] = []  # records that a full disk has refused
+        self.unwritten: list[bytes] = []  # pieces of the records that a full disk has refused
+        self.behind = False  # something has changed that is not in the file
+        self.lost = False  # something has changed that will be in no segment
+        self.lost_now = False  # since the segment began
         self.fault = ""
         self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
         self.segment = manifest.segments[-1]
@@ -61,8 +75,7 @@ class Journal:
         os.fsync(self.fd)
         self.allocated = self.end
         self.earlier_bytes = sum(os.path.getsize(directory.at(name)) for name in manifest.segments[:-1])
-        self.child = 0
-        self.child_started = 0.0
+        self.child: Child | None = None
         self.snapshot_seconds = -1
         self.snapshot_failed = False
         self.snapshots = 0
@@ -99,7 +112,7 @@ class Journal:
     # ------------------------------------------------------------ collecting
 
     def change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Take a change of any kind. What cannot be encoded is a bug, and makes the server refuse writes."""
+        """Take a change of any kind. One that cannot be encoded is lost."""
         try:
             whole = _WHOLE.get(event)
             if whole is not None:
@@ -107,9 +120,7 @@ class Journal:
             elif event not in _NO_CHANGES:
                 self.key_changed(keyspace, event, key, detail)
         except Exception as error:
-            log.error("cannot log the change '%s' of %r", event, key, exc_info=error)
-            self.fault = "a change could not be logged"
-            self.sync_failed = True
+            self.lose(error, f"the change {event!r} of {key[:64]!r}")
 
     def key_changed(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Note one key's change: as an effect if it is one, else as the value that the key now has."""
@@ -120,6 +131,9 @@ class Journal:
         operation: list[object]
         if event == "rename_from":
             operation = ["rename", place, key, detail[0]]
+        elif event == "copy_to" and value is not None:
+            source: Any = detail[1]
+            operation = ["copy", self.place(source), detail[0], place, key]
         elif event == "rename_to":
             return  # rename_from has said it
         elif value is None:
@@ -129,20 +143,27 @@ class Journal:
         elif detail and type(detail[0]) is str and detail[0] in self.effects:
             operation = ["do", place, key, *detail]
         else:
-            operation = ["put", place, key, value, keyspace.deadlines.get(key)]
-        self.pending.append(self.pack(operation))
+            self.add(*put_operation(self.pack, place, key, value, keyspace.deadlines.get(key)))
+            return
+        self.add(self.pack(operation))
+
+    def add(self, *operation: bytes) -> None:
+        """Collect an operation, given in pieces."""
+        if sum(map(len, operation)) > _MOST_KEPT_BYTES:
+            self.pack = packer().pack
+        self.pending.append(*operation)
 
     def place(self, keyspace: Keyspace) -> int:
         """The number of a database, the token of a session."""
         return keyspace.index if keyspace.index >= 0 else self.tokens[id(keyspace)]
 
     def cleared(self, keyspace: Keyspace, detail: tuple[object, ...]) -> None:
-        self.pending.append(self.pack(["flush", self.place(keyspace)]))
+        self.add(self.pack(["flush", self.place(keyspace)]))
 
     def swapped(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         first, second = self.place(keyspace), self.place(detail[0])
         if first < second:  # both report the exchange
-            self.pending.append(self.pack(["swap", first, second]))
+            self.add(self.pack(["swap", first, second]))
 
     def session_opened(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         session: Session = detail[0]
@@ -152,12 +173,13 @@ class Journal:
     def note_session(self, session: Session) -> None:
         operation = session_operation(session)
         self.sessions[session.token] = operation
-        self.pending.append(self.pack(list(operation)))
+        self.add(self.pack(list(operation)))
 
     def session_ended(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
         session: Session = detail[0]
-        self.pending.append(self.pack(["end", session.token]))
-        del self.tokens[id(keyspace)], self.sessions[session.token]
+        self.tokens.pop(id(keyspace), None)
+        self.sessions.pop(session.token, None)
+        self.add(self.pack(["end", session.token]))
 
     def note_renewals(self, most: int = sys.maxsize) -> bool:
         """Note up to ``most`` sessions that count their time anew; whether there are more.
@@ -169,45 +191,81 @@ class Journal:
         sessions = self.store.sessions
         sessions.note_renewed()
         for session in sessions.take_renewed(most):
-            if session.duration_s and session_operation(session) != self.sessions[session.token]:
+            if session.duration_s and session_operation(session) != self.sessions.get(session.token):
                 self.note_session(session)
         return bool(sessions.to_note)
 
     # ------------------------------------------------------------ writing
 
     def commit(self) -> None:
-        """Write what was collected as one record. What the disk refuses is kept for the next time."""
+        """Write what was collected, so that it counts as a whole or not at all.
+
+        Raises nothing: what the disk refuses is kept for the next time, what cannot become a record is lost.
+        """
+        if self.lost_now:
+            self.pending.clear()
+            return
         if self.pending:
-            self.seq += 1
-            self.unwritten.append(record(CHANGES, self.seq, self.pending.take()))
+            self.number()
         if self.unwritten:
             self.write_out()
 
+    def number(self) -> None:
+        """Make records of what was collected: one, or several parts."""
+        try:
+            seq = self.seq
+            pieces: list[bytes] = []
+            parts = self.pending.take()
+            for part in parts:
+                seq += 1
+                pieces += record_pieces(CHANGES if part is parts[-1] else PART, seq, part)
+            self.unwritten += pieces
+            self.seq = seq
+        except Exception as error:
+            self.lose(error, "changes")
+
+    def lose(self, error: Exception, what: str) -> None:
+        """Note that something has changed that the log will not have: it is written to no more before the next snapshot."""
+        self.behind = self.lost = self.lost_now = True
+        self.pending.clear()
+        self.unwritten.clear()
+        self.seq = self.written_seq
+        self.fault = f"a change could not be logged ({error or type(error).__name__})"
+        log.error("cannot log %s", what, exc_info=error)
+        self.end_child()  # the snapshot that is being written does not have it
+
     def write_out(self) -> None:
         """Write the records that wait; on an error the file ends with the last whole one."""
-        data = b"".join(self.unwritten)
+        size = sum(map(len, self.unwritten))
         try:
-            self.allocate(len(data))
-            self.append(data)
-        except OSError as error:
+            self.allocate(size)
+            self.append(self.unwritten)
+        except Exception as error:
+            self.behind = True
             self.cut()
+            reason = str(error) or type(error).__name__
+            if isinstance(error, OSError):
+                reason = error.strerror or reason
             if not self.fault:
-                log.error("cannot write the log: %s", error.strerror)
-            self.fault = error.strerror or str(error)
+                log.error("cannot write the log: %s", reason)
+            self.fault = reason
             return
-        self.end += len(data)
+        self.end += size
+        self.written_seq = self.seq
         self.unwritten = []
-        if self.fault and not self.sync_failed:
+        self.behind = False
+        if self.fault and not self.sync_failed and not self.lost:
             log.warning("the log can be written again")
             self.fault = ""
 
-    def append(self, data: bytes) -> None:
-        view = memoryview(data)
+    def append(self, pieces: list[bytes]) -> None:
         at = self.end
-        while view:
-            count = os.pwrite(self.fd, view, at)
-            at += count
-            view = view[count:]
+        for data in _joined(pieces):
+            view = memoryview(data)
+            while view:
+                count = os.pwrite(self.fd, view, at)
+                at += count
+                view = view[count:]
 
     def allocate(self, size: int) -> None:
         """Have space for so many more bytes, and for some more if the disk has it."""
@@ -233,14 +291,14 @@ class Journal:
     # ------------------------------------------------------------ syncing
 
     @property
-    def written_seq(self) -> int:
-        """The last record that is in the file; those behind it wait for the disk."""
-        return self.seq - len(self.unwritten)
-
-    @property
     def durable(self) -> bool:
         """Whether all that has been collected would survive a power failure."""
-        return self.synced_seq >= self.seq and not self.pending and not self.sync_failed
+        return self.synced_seq >= self.seq and not self.pending and not self.needs_base
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether the segments do not count for all that was acknowledged, so that a snapshot has to."""
+        return self.sync_failed or self.lost
 
     def sync(self, fd: int) -> OSError | None:
         """Make what was written durable. The only method that another thread may run."""
@@ -256,18 +314,19 @@ class Journal:
             log.error("the log could not be made durable: %s", error.strerror)
             self.fault = f"sync failed: {error.strerror}"
             self.sync_failed = True
+            self.end_child()  # its snapshot would count together with what was not synced
         elif not self.sync_failed:
             self.synced_seq = max(self.synced_seq, seq)
 
     def sync_now(self) -> None:
         """Write and make durable all there is."""
         self.commit()
-        if not self.unwritten and self.synced_seq < self.seq:
-            self.synced(self.seq, self.sync(self.fd))
+        if self.synced_seq < self.written_seq and not self.sync_failed:
+            self.synced(self.written_seq, self.sync(self.fd))
 
     def close(self) -> None:
         """Write and sync everything; the file is cut to its true length."""
-        if self.logging and not self.named:  # the changes are in a segment that does not count yet
+        if self.logging and (self.lost or not self.named):  # there are changes in no segment that counts
             self.end_child()
             self.save()
         self.stop_logging()
@@ -291,11 +350,16 @@ class Journal:
         if not self.sync_failed:
             os.ftruncate(self.fd, self.end)
             self.allocated = self.end
-            os.fsync(self.fd)
+            try:
+                os.fsync(self.fd)
+            except OSError as error:
+                self.synced(self.seq, error)
+                raise
             self.synced_seq = self.seq
-            if self.end == HEADER_BYTES and (self.logging or not self.named):
-                return  # it is as good as a new one; attempts that fail leave no row of empty files
-        if self.logging and self.named:
+        if self.end == HEADER_BYTES and self.as_good_as_new:
+            self.lost_now = False
+            return  # attempts that fail leave no row of empty files
+        if self.logging and self.named and not self.lost:
             name, fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
             if unsure is not None:
                 self.sync_failed = True
@@ -310,9 +374,18 @@ class Journal:
         self.segment, self.fd, self.end = name, fd, HEADER_BYTES
         self.allocated = self.end
         self.unwritten = []  # only after a failed sync: the new base holds their changes
+        self.written_seq = self.seq
+        self.lost_now = False
+
+    @property
+    def as_good_as_new(self) -> bool:
+        """Whether the segment, if it is empty, can go on with the next snapshot."""
+        if self.sync_failed:
+            return False
+        return not self.named or (self.logging and not self.lost)
 
     def save(self) -> None:
-        """Write a snapshot while nothing else runs. Raises OSError."""
+        """Write a snapshot while nothing else runs. Raises OSError, and whatever else has happened."""
         started = time.monotonic()
         name = ""
         try:
@@ -320,7 +393,7 @@ class Journal:
             name = self.manifest.new_name("base")
             write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
             self.adopt(name)
-        except OSError:
+        except Exception:
             self.snapshot_failed = True
             if name:
                 self.drop(f"{name}.new")
@@ -331,30 +404,19 @@ class Journal:
         """Begin a snapshot in a forked process; ``poll_child`` takes it over. Raises OSError."""
         self.begin_segment()
         name = self.manifest.new_name("base")
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                # Whoever starts the server anew while this process still runs must get the lock and the ports.
-                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-                write_snapshot(self.directory.at(f"{name}.new"), self.store, self.manifest.data_set, self.seq + 1)
-                status = 0
-            finally:
-                os._exit(status)  # neither the loop nor the threads of the parent exist here
-        self.child, self.new_base, self.child_started = child, name, time.monotonic()
+        path, data_set, next_seq = self.directory.at(f"{name}.new"), self.manifest.data_set, self.seq + 1
+        self.child = Child(lambda: write_snapshot(path, self.store, data_set, next_seq))
+        self.new_base = name
 
     def poll_child(self, wait: bool = False) -> bool:
         """Take a snapshot over whose process has ended; True if one has just been."""
-        if not self.child:
+        if self.child is None or not self.child.poll(wait=wait):
             return False
-        ended, status = os.waitpid(self.child, 0 if wait else os.WNOHANG)
-        if not ended:
-            return False
-        self.child = 0
-        self.snapshot_seconds = round(time.monotonic() - self.child_started)
-        self.snapshot_failed = status != 0
-        if status:
-            log.error("the process that wrote the snapshot has failed")
+        child, self.child = self.child, None
+        self.snapshot_seconds = round(child.seconds)
+        self.snapshot_failed = bool(child.error)
+        if child.error:
+            log.error("the process that wrote the snapshot has failed: %s", child.error)
             self.drop(f"{self.new_base}.new")
             return False
         try:
@@ -390,16 +452,17 @@ class Journal:
         self.snapshot_failed = False
         self.snapshots += 1
         self.directory.remove_leftovers(changed)
-        if self.sync_failed:
-            self.sync_failed, self.fault = False, ""
+        if self.needs_base:
+            self.sync_failed = self.lost = self.lost_now = False
+            self.fault = ""
+            self.behind = bool(self.unwritten)
             self.synced_seq = 0  # of the new segment nothing has been synced yet
 
     def end_child(self) -> None:
         """Stop a snapshot that is being written."""
-        if self.child:
-            os.kill(self.child, 9)
-            os.waitpid(self.child, 0)
-            self.child = 0
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
             self.drop(f"{self.new_base}.new")
 
     def drop(self, name: str) -> None:
@@ -408,6 +471,23 @@ class Journal:
             self.directory.remove(name)
         except OSError as error:
             log.error("cannot remove %s: %s", name, error.strerror)
+
+
+def _joined(pieces: list[bytes]) -> Iterator[bytes]:
+    """Pieces in order, small ones joined to fewer."""
+    small: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if size + len(piece) > _JOINED_BYTES and small:
+            yield b"".join(small)
+            small, size = [], 0
+        if len(piece) > _JOINED_BYTES:
+            yield piece
+        else:
+            small.append(piece)
+            size += len(piece)
+    if small:
+        yield b"".join(small)
 
 
 Whole = Callable[[Journal, Keyspace, tuple[Any, ...]], None]

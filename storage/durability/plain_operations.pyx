@@ -73,7 +73,7 @@ cdef class _Reader:
         return NOTHING
 
 
-def redo_plain(store, bytes payload not None, Py_ssize_t at):
+def redo_plain(store, bytes payload not None, Py_ssize_t at, Py_ssize_t stop):
     cdef _Reader reader = _Reader()
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(payload)
     cdef list databases = store.databases
@@ -85,7 +85,7 @@ def redo_plain(store, bytes payload not None, Py_ssize_t at):
     cdef object value
     reader.at = start + at
     reader.end = start + PyBytes_GET_SIZE(payload)
-    while reader.end - reader.at > 5:
+    while reader.end - reader.at > 5 and reader.at - start < stop:
         at = reader.at - start
         puts = memcmp(reader.at, b"\x95\xa3put", 5) == 0
         if not puts and memcmp(reader.at, b"\x93\xa3del", 5) != 0:

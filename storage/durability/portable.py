@@ -150,7 +150,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, list | LongList):
         return [_element(item) for item in value]
     if isinstance(value, LongString):
-        return text_from_bytes(bytes(value.data))
+        return text_from_bytes(value.text())
     if isinstance(value, set):
         return [text_from_bytes(item) for item in value]
     if isinstance(value, SortedSet):

@@ -4,6 +4,9 @@
               | u32 crc32c of the header before it, then records
     record  = u32 length of payload | u32 crc32c of all that follows, length first | u8 type | u64 sequence number | payload
 
+Changes that are too many for one record are divided between several: all but the last are of the type PART. They count
+together or, where the last one is not whole, not at all.
+
 Integers are little-endian. Sequence numbers count up by one. A file that is still written to may
 end in zeros, which were allocated ahead.
 """
@@ -13,8 +16,9 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, NamedTuple, Protocol
 
 import google_crc32c
@@ -30,13 +34,18 @@ _TYPE_SEQ = struct.Struct("<BQ")
 _RECORD = struct.Struct("<IIBQ")
 RECORD_BYTES: Final = _RECORD.size
 MOST_PAYLOAD_BYTES: Final = 2**32 - 1
+# Changes of more bytes are divided between records, so that a start needs little more memory than for the data.
+PART_BYTES: Final = 64 << 20
+# A value of so many bytes is not copied on its way to the file.
+BIG_BYTES: Final = 1 << 16
 
 LOG: Final = 1  # file types
 SNAPSHOT: Final = 2
 
 CHANGES: Final = 1  # record types: operations one after the other, see replay.py
 END: Final = 2  # the last record of a snapshot: how many keys it holds
-_TYPES = bytes((CHANGES, END))
+PART: Final = 3  # operations that count with those of the next record only
+_TYPES = bytes((CHANGES, END, PART))
 
 
 class Damaged(Exception):
@@ -75,15 +84,26 @@ def header(file_type: int, data_set: bytes, first_seq: int) -> bytes:
 
 def record(kind: int, seq: int, payload: bytes) -> bytes:
     """One record as bytes. Raises OverflowError for a payload of 4 GiB."""
-    if len(payload) > MOST_PAYLOAD_BYTES:
-        raise OverflowError(f"a record cannot hold {len(payload)} bytes")
-    length = _LENGTH.pack(len(payload))
+    return b"".join(record_pieces(kind, seq, (payload,)))
+
+
+def record_pieces(kind: int, seq: int, payload: Sequence[bytes]) -> list[bytes]:
+    """One record as the pieces that it consists of; those of its payload are not copied.
+
+    Raises OverflowError for a payload of 4 GiB.
+    """
+    size = sum(map(len, payload))
+    if size > MOST_PAYLOAD_BYTES:
+        raise OverflowError(f"a record cannot hold {size} bytes")
+    length = _LENGTH.pack(size)
     middle = _TYPE_SEQ.pack(kind, seq)
-    crc = google_crc32c.extend(google_crc32c.extend(google_crc32c.value(length), middle), payload)
-    return b"".join((length, _CRC.pack(crc), middle, payload))
+    crc = google_crc32c.extend(google_crc32c.value(length), middle)
+    for piece in payload:
+        crc = google_crc32c.extend(crc, piece)
+    return [b"".join((length, _CRC.pack(crc), middle)), *payload]
 
 
-# A file is read in windows of this size, or of one record if that is longer.
+# A file is read in windows of this size, and longer records in pieces of it.
 _WINDOW_BYTES = 4 << 20
 
 
@@ -141,39 +161,59 @@ class RecordFile:
         """All records in order. Raises Damaged.
 
         With ``open_ended`` an unfinished last record and zeros behind the last one are no damage; ``torn``
-        then tells what there was.
+        then tells what there was. A part is given only if the records that it counts with are whole.
         """
+        return filter(None, self.records_in_steps(open_ended=open_ended))
+
+    def records_in_steps(self, *, open_ended: bool) -> Iterator[Record | None]:
+        """What ``records`` gives, and None between the pieces in which long records are read. Raises Damaged."""
         seq = self.first_seq
-        size = len(self.data)
-        start = self.end
-        window = self.data[start : start + _WINDOW_BYTES]
-        while self.end < size:
-            found = _read(window, start, self.end, seq)
-            for _ in range(2):  # the window ends within it, perhaps before its length, which then is more than a window
-                if isinstance(found, int) and self.end + found <= size:
-                    start = self.end
-                    window = self.data[start : start + max(found, _WINDOW_BYTES)]
-                    found = _read(window, start, start, seq)
+        window = _Window(self.data, self.end)
+        whole_to = 0  # the parts up to this offset belong to changes that are whole
+        while self.end < len(self.data):
+            found = yield from window.record(self.end, seq)
+            at, number = self.end, seq
+            if isinstance(found, Record) and found.kind == PART and found.end > whole_to:
+                last, at, number = yield from self._last_of(found)
+                if isinstance(last, Record):
+                    whole_to = last.end
+                else:
+                    found = last
             if isinstance(found, Record):
                 self.end = found.end
                 seq += 1
                 yield found
                 continue
             reason = "an incomplete record" if isinstance(found, int) else found
+            if at > self.end:
+                reason += f" (at offset {at}, in changes of several records)"
             if not open_ended:
                 raise Damaged(self.path, self.end, reason)
-            self._end_with(reason, seq)
+            self._end_with(reason, at, number)
             return
 
-    def _end_with(self, reason: str, seq: int) -> None:
-        """Look at what follows the last good record: nothing but zeros, a torn record, or damage. Raises Damaged."""
-        rest = self.data[self.end : len(self.data)]
-        if not rest.strip(b"\0"):
+    def _last_of(self, part: Record) -> Generator[None, None, tuple[Record | int | str, int, int]]:
+        """The record that ends the changes to which a part belongs, or why there is none; with its offset and number."""
+        window = _Window(self.data, part.end)
+        found: Record | int | str = part
+        at, number = part.end, part.seq + 1
+        while isinstance(found, Record) and found.kind == PART:
+            at, number = found.end, found.seq + 1
+            found = yield from window.record(at, number)
+        return found, at, number
+
+    def _end_with(self, reason: str, at: int, seq: int) -> None:
+        """Look at what follows an offset behind which no record is good: zeros, a torn record, or damage. Raises Damaged.
+
+        The offset is that of the end, or within changes of several records that begin at the end.
+        """
+        rest = self.data[at : len(self.data)]
+        if at == self.end and not rest.strip(b"\0"):
             return
-        later = self.later_record(self.end + 1, seq)
+        later = self.later_record(at + 1, seq)
         if later is not None:
             raise Damaged(self.path, self.end, f"{reason}, and a whole record follows at offset {later}")
-        self.torn = Torn(self.end, len(rest.rstrip(b"\0")), reason)
+        self.torn = Torn(self.end, at - self.end + len(rest.rstrip(b"\0")), reason)
 
     def later_record(self, start: int, seq: int) -> int | None:
         """Where a whole record begins, at an offset or behind it, if there is any."""
@@ -196,6 +236,46 @@ class RecordFile:
         return end if end <= len(self.data) and _is_whole(self.data[at:end], 0, end - at, crc) else None
 
 
+class _Window:
+    """The part of a file of records that is in memory; it follows what is read."""
+
+    def __init__(self, data: Content, start: int) -> None:
+        self.data = data
+        self.start = start
+        self.held = data[start : start + _WINDOW_BYTES]
+
+    def record(self, offset: int, seq: int) -> Generator[None, None, Record | int | str]:
+        """The record at an offset; the bytes that it needs if the file has fewer; or why there is none."""
+        found = _read(self.held, self.start, offset, seq)
+        for _ in range(2):  # the window ends within it, perhaps before its length, which then is more than a window
+            if not isinstance(found, int) or offset + found > len(self.data):
+                break
+            if found > _WINDOW_BYTES:
+                found = yield from self._long_record(offset, offset + found, seq)
+            else:
+                self.start = offset
+                self.held = self.data[offset : offset + _WINDOW_BYTES]
+                found = _read(self.held, offset, offset, seq)
+        return found
+
+    def _long_record(self, offset: int, end: int, seq: int) -> Generator[None, None, Record | int | str]:
+        """The record from an offset to another, read in pieces; what ``_read`` gives."""
+        head = self.data[offset : offset + RECORD_BYTES]
+        if len(head) < RECORD_BYTES:
+            return RECORD_BYTES
+        _, crc, kind, held_seq = _RECORD.unpack(head)
+        held_crc = google_crc32c.extend(google_crc32c.value(head[:4]), head[8:])
+        payload = BytesIO()  # takes the pieces and gives them as one without another copy
+        for at in range(offset + RECORD_BYTES, end, _WINDOW_BYTES):
+            piece = self.data[at : min(at + _WINDOW_BYTES, end)]
+            held_crc = google_crc32c.extend(held_crc, piece)
+            payload.write(piece)
+            yield
+        if offset + RECORD_BYTES + payload.tell() < end:  # the file has become shorter
+            return end - offset
+        return _checked(crc == held_crc, kind, held_seq, seq, payload.getvalue(), end)
+
+
 def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | str:
     """The record at an offset of the file; the bytes that it needs if the window has fewer; or why there is none.
 
@@ -208,11 +288,17 @@ def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | st
     end = at + RECORD_BYTES + length
     if end > len(window):
         return RECORD_BYTES + int(length)
-    if not _is_whole(window, at, end, crc):
+    whole = _is_whole(window, at, end, crc)
+    return _checked(whole, kind, held_seq, seq, window[at + RECORD_BYTES : end], start + end)
+
+
+def _checked(whole: bool, kind: int, held_seq: int, seq: int, payload: bytes, end: int) -> Record | str:
+    """A record, or why it is none."""
+    if not whole:
         return "a record with a wrong checksum"
     if held_seq != seq:
         return f"the record number {held_seq} where {seq} has to be"
-    return Record(kind, held_seq, window[at + RECORD_BYTES : end], start + end)
+    return Record(kind, held_seq, payload, end)
 
 
 def _is_whole(data: bytes, at: int, end: int, crc: int) -> bool:

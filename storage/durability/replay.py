@@ -6,15 +6,24 @@ token of a session. Operations are absolute: doing one twice is as good as once,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Final
+
+from msgpack import OutOfData
 
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.long_strings import LongString
+from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
+from januskv.storage.values import copied
 
 from .codec import effects, unpacker
 from .plain_operations import redo_plain
+from .records import BIG_BYTES
+
+# So many bytes of operations are a step: two thousand small ones take a millisecond.
+_STEP_BYTES: Final = 1 << 16
 
 
 class Unplayable(Exception):
@@ -35,9 +44,23 @@ def place_of(store: Store, place: int) -> Keyspace:
 
 def put(store: Store, place: int, key: bytes, value: object, deadline: int | None) -> None:
     keyspace = place_of(store, place)
-    if key in keyspace.data:
+    old = keyspace.data.get(key)
+    if isinstance(old, SampleSeries) and isinstance(value, SampleSeries):  # perhaps the same with other settings
+        keyspace.withdraw(key)
+        keyspace.restore(key, value, deadline)
+        old.unlink(keyspace, key, value)
+        return
+    if old is not None:
         keyspace.forget(key)
     keyspace.restore(key, value, deadline)
+
+
+def copy(store: Store, source_place: int, source: bytes, place: int, key: bytes) -> None:
+    """Put a copy of another key's value under a key, with the deadline of that one."""
+    from_keyspace = place_of(store, source_place)
+    if source not in from_keyspace.data:
+        raise Unplayable(f"it is a copy of the key {source!r}, which does not exist")
+    put(store, place, key, copied(from_keyspace.data[source]), from_keyspace.deadlines.get(source))
 
 
 def remove(store: Store, place: int, key: bytes) -> None:
@@ -90,6 +113,7 @@ def end(store: Store, token: int) -> None:
 
 OPERATIONS: dict[str, Callable[..., None]] = {
     "put": put,
+    "copy": copy,
     "del": remove,
     "deadline": deadline,
     "do": do,
@@ -107,22 +131,65 @@ def session_operation(session: Session) -> tuple[Any, ...]:
     return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
 
 
+def put_operation(
+    pack: Callable[[object], bytes], place: int, key: bytes, value: object, deadline_ms: int | None
+) -> tuple[bytes, ...]:
+    """The operation that puts a value under a key, in pieces: bytes of a long string are copied once at most."""
+    kind = type(value)
+    if kind is not LongString and (kind is not bytes or len(value) < BIG_BYTES):  # type: ignore[arg-type]
+        return (pack(["put", place, key, value, deadline_ms]),)
+    data = value.text() if isinstance(value, LongString) else value
+    assert isinstance(data, bytes)
+    # An array of five, of which the fourth is a binary with a length of 32 bits.
+    head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
+    return head, data, pack(deadline_ms)
+
+
 def redo(store: Store, payload: bytes) -> None:
     """Do the operations of one record again. Raises Unplayable.
 
     The store's clock has to stand at 0 meanwhile, so that no key expires in between.
     """
-    at = redo_plain(store, payload, 0)
-    if at == len(payload):
-        return
-    reader = unpacker(payload)
+    for _ in redo_in_steps(store, payload):
+        pass
+
+
+def redo_in_steps(store: Store, payload: bytes) -> Iterator[None]:
+    """What ``redo`` does, about a millisecond's work a step. Raises Unplayable.
+
+    One value takes as long as it takes: the members of a huge set are made in one step.
+    """
+    at, size = 0, len(payload)
     try:
-        while at < len(payload):
-            reader.read_bytes(at - reader.tell())
-            name, *operands = reader.unpack()
-            OPERATIONS[name](store, *operands)
-            at = redo_plain(store, payload, reader.tell())
+        while at < size:
+            stop = at + _STEP_BYTES
+            at = redo_plain(store, payload, at, stop)
+            if at < stop and at < size:
+                at = yield from _redo_others(store, payload, at)
+            yield
     except Unplayable:
         raise
     except Exception as error:  # whatever a redo function stumbles over, the start must not go on
-        raise Unplayable(f"the operation at its byte {at} cannot be done: {error!r}") from error
+        raise Unplayable(f"the operation at its byte {at} or behind it cannot be done: {error!r}") from error
+
+
+def _redo_others(store: Store, payload: bytes, at: int) -> Generator[None, None, int]:
+    """Do an operation that is not plain, and those behind it that have been read with it; where the next one begins."""
+    began = fed = at
+    reader = unpacker(len(payload) - at)
+    while at == began or at < fed:
+        try:
+            name, *operands = reader.unpack()
+        except OutOfData:
+            if fed == len(payload):
+                raise
+            reader.feed(payload[fed : fed + _STEP_BYTES])
+            fed = min(fed + _STEP_BYTES, len(payload))
+            yield
+            continue
+        OPERATIONS[name](store, *operands)
+        behind = began + reader.tell()
+        at = redo_plain(store, payload, behind, fed)
+        if at < fed:
+            reader.read_bytes(at - behind)
+    return at

@@ -20,8 +20,10 @@ import base64
 import binascii
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,14 +63,18 @@ class Save:
     """One save that is being written."""
 
     def __init__(self, folder: Path, name: str, kind: int) -> None:
-        """Make its directories and write that it has begun. Raises BadSave, OSError."""
+        """Make its directories. Raises BadSave, OSError; nothing is left then."""
         check_name(name)
         self.name, self.kind = name, kind
         self.started_ms = time.time_ns() // 1_000_000
-        self.path = folder / name / str(time.time_ns())
-        (self.path / "md").mkdir(parents=True)
-        (self.path / "data").mkdir()
-        self._describe(_PENDING, 0)
+        # Loading takes the highest number, whatever the clock has done meanwhile.
+        self.path = folder / name / str(max(time.time_ns(), max(_numbers(folder / name), default=0) + 1))
+        try:
+            (self.path / "md").mkdir(parents=True)
+            (self.path / "data").mkdir()
+        except OSError:
+            self.remove()
+            raise
 
     def _describe(self, status: int, completed_ms: int) -> None:
         metadata = {
@@ -83,10 +89,26 @@ class Save:
         os.replace(self.path / "md" / "md.new", self.path / "md" / "md.json")
 
     def write(self, files: Iterable[bytes]) -> None:
-        """Write the data files, and that the save is complete. Raises OSError."""
-        for number, content in enumerate(files):
-            _write(self.path / "data" / str(number), content)
-        self._describe(_COMPLETE, time.time_ns() // 1_000_000)
+        """Write that it has begun, the data files, and that it is complete. Where it raises, nothing is left. Raises OSError."""
+        try:
+            self._describe(_PENDING, 0)
+            for number, content in enumerate(files):
+                _write(self.path / "data" / str(number), content)
+            self._describe(_COMPLETE, time.time_ns() // 1_000_000)
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Remove what there is of it: the space that it takes may be all that is left."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # other saves of the name, or none that was made
+            self.path.parent.rmdir()
+
+
+def _numbers(folder: Path) -> list[int]:
+    """The numbers of the saves of a name."""
+    return [int(each.name) for each in folder.glob("*") if each.name.isdigit()]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -148,10 +170,10 @@ def series_files(keyspace: Keyspace) -> Iterator[bytes]:
 def newest(folder: Path, name: str) -> tuple[Path, int]:
     """The newest save of a name and what it holds. Raises BadSave."""
     check_name(name)
-    found = [each for each in (folder / name).glob("*") if each.name.isdigit()]
+    found = _numbers(folder / name)
     if not found:
         raise BadSave("there is no save of this name")
-    path = max(found, key=lambda each: int(each.name))
+    path = folder / name / str(max(found))
     try:
         metadata = orjson.loads((path / "md" / "md.json").read_bytes())
         version, status = metadata["version"], metadata["status"]

@@ -50,6 +50,8 @@ class Native:
             size, at = data[1], 2
             if size == 126:
                 size, at = int.from_bytes(data[2:4], "big"), 4
+            elif size == 127:
+                size, at = int.from_bytes(data[2:10], "big"), 10
             if data[0] & 15 != ws.CLOSE:
                 parts.append(data[at : at + size])
                 if data[0] & 0x80:
@@ -203,6 +205,16 @@ def test_who_closes_has_a_short_time_to_read(house: Any, native: Native) -> None
     assert transport.aborted
     assert native.connection.client.id not in house.server.clients
     assert not house.server.lingering
+
+
+@pytest.mark.parametrize("sent", [b"QUIT\r\n", b"*x\r\n", b"CLIENT KILL SKIPME no\r\n", b"GET / HTTP/1.1\r\n"])
+def test_all_that_ends_behind_its_reply_ends_soon(house: Any, wire: Any, sent: bytes) -> None:
+    transport = SlowTransport.of(wire)
+    wire.send(sent)
+    house.advance(2_999)
+    assert not transport.aborted
+    house.advance(1)
+    assert transport.aborted
 
 
 def test_who_closes_and_reads_is_given_more_time(house: Any, native: Native) -> None:

@@ -81,3 +81,44 @@ def test_the_flag_in_client_list(house: Any, wire: Any, waiting: list[Any]) -> N
     assert b" flags=b " in wire.line(f"CLIENT LIST ID {number}")
     wire.line("RPUSH l a")
     assert b" flags=N " in wire.line(f"CLIENT LIST ID {number}")
+
+
+@pytest.mark.parametrize("line", ["BLMOVE l d LEFT RIGHT 0", "BRPOPLPUSH l d 0"])
+def test_a_list_that_is_long_from_the_beginning(house: Any, wire: Any, line: str) -> None:
+    client = house.connect()
+    client.send(line.encode() + b"\r\n")
+    assert wire("RPUSH", "l", *range(200)) == 200
+    assert len(got(client)) == 1
+    assert wire.line("LLEN l") == 199
+
+
+@pytest.mark.parametrize(
+    ("first", "result"),
+    [
+        ("BLPOP k 0", "SORT l STORE k"),
+        ("BLMOVE k d LEFT LEFT 0", "SORT l STORE k"),
+        ("BZPOPMIN k 0", "ZUNIONSTORE k 1 z"),
+        ("BZPOPMAX k 0", "ZRANGESTORE k z 0 -1"),
+        ("BZMPOP 0 1 k MIN", "GEOSEARCHSTORE k z FROMLONLAT 0 0 BYRADIUS inf m"),
+    ],
+)
+def test_a_result_wakes_nobody_where_another_value_was(house: Any, wire: Any, first: str, result: str) -> None:
+    wire.line("RPUSH l 1 2")
+    wire.line("GEOADD z 1 1 a 2 2 b")
+    client = house.connect()
+    client.send(first.encode() + b"\r\n")
+    wire.line("SET k text")
+    wire.line(result)
+    wire.line("RPUSH k 3" if "SORT" in result else "ZADD k 3 c")
+    assert got(client) == []
+    wire.line("RENAME k other")
+    assert got(client) == []
+    wire.line("RENAME other k")  # new, as for Redis
+    assert len(got(client)) == 1
+
+
+def test_a_result_in_a_new_key_wakes(house: Any, wire: Any, waiting: list[Any]) -> None:
+    wire.line("RPUSH other 2 1")
+    wire.line("SORT other STORE l")
+    assert [got(client) for client in waiting] == [[[b"l", b"1"]], [[b"l", b"2"]]]
+    assert house.store.feed.wanted == frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import Awaitable, Callable
@@ -15,9 +16,10 @@ from januskv.app import App, StartError
 from januskv.compat.config import Config
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import ErrorReply, Simple
-from januskv.storage.durability.generations import Recovery
+from januskv.storage.durability.generations import Directory, Recovery
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
+from januskv.storage.values import to_json
 
 LOADING = ErrorReply("LOADING Redis is loading the dataset in memory")
 
@@ -179,3 +181,70 @@ def test_damage_that_is_found_while_loading_ends_the_start(folder: str, monkeypa
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", ports[0]))
     assert bytes(data) == path.read_bytes()
+
+
+def one_record(folder: str, values: dict[bytes, Any]) -> None:
+    store = Store()
+    journal = open_journal(folder, store, cut_torn_tail=False)
+    for key, value in values.items():
+        store.databases[0].put(key, value)
+    journal.commit()
+    journal.close()
+
+
+@pytest.mark.parametrize("value", [b"v", 7, 1.5, {b"f": b"v"}], ids=["plain", "an integer", "a float", "a hash"])
+def test_a_record_of_many_changes_is_loaded_in_slices(tmp_path: Path, value: Any) -> None:
+    path = str(tmp_path / "data")
+    keys = {b"key:%05d" % number: value for number in range(20_000)}
+    one_record(path, keys)
+    store = Store()
+    directory = Directory(path)
+    recovery = Recovery(directory, store)
+    slices, most, held = 0, 0, 0
+    while not recovery.go_on(0.0):
+        slices += 1
+        most = max(most, len(store.databases[0]) - held)
+        held = len(store.databases[0])
+    directory.close()
+    assert store.databases[0].data.keys() == keys.keys()
+    assert slices >= 5
+    assert most < 5_000
+
+
+def test_a_long_value_in_the_middle_of_a_record(tmp_path: Path) -> None:
+    path = str(tmp_path / "data")
+    values = {b"a": 1.5, b"b": [b"x" * 50_000] * 10, b"c": b"y" * 300_000, b"d": 2.5, b"e": b"z"}
+    one_record(path, values)
+    store = Store()
+    open_journal(path, store, cut_torn_tail=False).close()
+    assert {key: to_json(value) for key, value in store.databases[0].data.items()} == {
+        key: to_json(value) for key, value in values.items()
+    }
+
+
+def test_the_collector_does_not_look_at_what_was_loaded(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    journal = open_journal(folder, store, cut_torn_tail=False)
+    store.databases[0].put(b"list", [b"an", b"element"])
+    journal.commit()
+    journal.close()
+    seen: list[bool] = []
+    enable = gc.enable
+
+    async def run() -> None:
+        app = App(Config(port=-1, http_port=-1, bind="127.0.0.1", dir=folder))
+
+        def enabled() -> None:
+            loaded = app.server.store.databases[0].data[b"list"]
+            seen.append(any(each is loaded for each in gc.get_objects()))
+            enable()
+
+        monkeypatch.setattr(gc, "enable", enabled)
+        await app.start()
+        await app.close()
+
+    try:
+        asyncio.run(run())
+    finally:
+        gc.unfreeze()
+    assert seen == [False]

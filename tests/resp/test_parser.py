@@ -89,8 +89,8 @@ TAKEN = [
     pytest.param(b"  SET\t k   v \r\n", [[b"SET", b"k", b"v"]], id="blanks between words"),
     pytest.param(b"SET a\vb\x0cc \v d\n", [[b"SET", b"a\vb\x0cc", b"d"]], id="a vertical tab does not end a word"),
     pytest.param(b"SET a\vb 'c'\vd\n", [[b"SET", b"a\vb", b"c", b"d"]], id="but may follow a quote"),
-    pytest.param(b"GET a\0b\n", [[b"GET", b"a\0b"]], id="a NUL is a byte of a word"),
-    pytest.param(b"GET a\0b 'c\0d'\n", [[b"GET", b"a\0b", b"c\0d"]], id="with quotes, too"),
+    pytest.param(b"\v \tGET \1\x1f\x7f\n", [[b"GET", b"\1\x1f\x7f"]], id="arguments may hold control characters"),
+    pytest.param(b'"\\x16\\x03" "\\x00"\n', [[b"\x16\x03", b"\0"]], id="escaped bytes may be any"),
     pytest.param(b"GET a\rb\r\n", [[b"GET", b"a", b"b"]], id="a carriage return within a line is a blank"),
     pytest.param(b"GET \xff\xc3\xa4\n", [[b"GET", b"\xff\xc3\xa4"]], id="inline bytes need not be UTF-8"),
     pytest.param(b"$4\r\nPING\r\n", [[b"$4"], [b"PING"]], id="a bulk string outside an array is a line"),
@@ -173,6 +173,8 @@ def test_taken_behind_a_request(parser_class: Any, data: bytes, requests: list[A
 
 # ---------------------------------------------------------------- what is refused
 
+BINARY = "binary data in a command line"
+
 REFUSED = [
     pytest.param(b"*2147483648\r\n", "invalid multibulk length", id="count beyond 32 bits"),
     pytest.param(b"*1048577\r\n", "invalid multibulk length", id="count beyond ours"),
@@ -229,6 +231,18 @@ REFUSED = [
     pytest.param(b'"POST" x\r\n', "HTTP", id="POST in quotes"),
     pytest.param(b"POST 'x\r\n", "HTTP", id="POST with a quote that is not closed"),
     pytest.param(b"hOST: x\r\n", "HTTP", id="a Host header"),
+    pytest.param(b"\x16\x03\x01\x02\x00\x01\nSET pwned 1\r\n", BINARY, id="a TLS hello"),
+    pytest.param(b"\x16", BINARY, id="the first byte of a TLS hello"),
+    pytest.param(b"\x80\x2e\x01\x03\x01", BINARY, id="an SSL 2 hello"),
+    pytest.param(b"\0\0\0\x54\0\3\0\0user\0\n", BINARY, id="a length"),
+    pytest.param(b"  \x16\x03\n", BINARY, id="binary behind blanks"),
+    pytest.param(b"GET\1 a\n", BINARY, id="a control character in the command"),
+    pytest.param(b"G\xc3\x89T a\n", BINARY, id="a command that is not ASCII"),
+    pytest.param(b'"\xff" a\n', BINARY, id="in quotes, too"),
+    pytest.param(b"AMQP\0\0\x09\1\n", BINARY, id="text and a NUL"),
+    pytest.param(b"GET a\0b\n", BINARY, id="a NUL in an argument"),
+    pytest.param(b"GET 'a\0b'\n", BINARY, id="a NUL in quotes"),
+    pytest.param(b"PRI * HTTP/2.0\r\n", "HTTP", id="HTTP 2"),
     pytest.param(b'GET /"x HTTP/1.1\r\n', "HTTP", id="HTTP with an unbalanced quote"),
 ]
 

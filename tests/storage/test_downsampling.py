@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from januskv.storage import downsampling
-from januskv.storage.downsampling import NAMES, downsample
+from januskv.storage.downsampling import NAMES, Filling, downsample
 from januskv.storage.errors import TooManyBuckets
+from januskv.storage.samples import MOST_TIME
 
 
 def run(times: list[int], values: list[float], names: list[str], bucket: int, **how: Any) -> tuple[Any, ...]:
@@ -73,7 +74,9 @@ def test_every_function_is_what_it_says(samples: dict[int, float], bucket: int, 
         pytest.param({5: 7}, 10, {}, [7.0], id="one sample is its own mean"),
         pytest.param({0: 0, 10: 10, 20: 20}, 10, {}, [5.0, 15.0, 20.0], id="up to the border of the bucket"),
         pytest.param({10: 10}, 10, {"before": (0, 0.0), "after": (20, 20.0)}, [15.0], id="neighbours outside count"),
-        pytest.param({2: 2, 35: 35}, 10, {"empty": True}, [6.0, 15.0, 25.0, 32.5], id="empty buckets lie on the line"),
+        pytest.param(
+            {2: 2, 35: 35}, 10, {"filling": Filling()}, [6.0, 15.0, 25.0, 32.5], id="empty buckets lie on the line"
+        ),
     ],
 )
 def test_time_weighted_average(samples: Any, bucket: int, how: Any, expected: list[float]) -> None:
@@ -96,16 +99,52 @@ def test_samples_without_a_value_are_counted_apart() -> None:
 
 
 def test_empty_buckets() -> None:
-    starts, total, count, last, low = run([5, 35], [2.0, 3.0], ["sum", "count", "last", "min"], 10, empty=True)
+    starts, total, count, last, low = run([5, 35], [2.0, 3.0], ["sum", "count", "last", "min"], 10, filling=Filling())
     assert (starts, total, count) == ([0, 10, 20, 30], [2.0, 0.0, 0.0, 3.0], [1.0, 0.0, 0.0, 1.0])
     assert last == [2.0, 2.0, 2.0, 3.0]
     assert low == pytest.approx([2.0, math.nan, math.nan, 3.0], nan_ok=True)
 
 
 def test_too_many_empty_buckets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downsampling, "MOST_BUCKETS", 10)
+    monkeypatch.setattr(downsampling, "MOST_VALUES", 10)
+    filling = Filling()
+    assert run([0, 40], [1.0, 1.0], ["sum", "avg"], 10, filling=filling)[0] == [0, 10, 20, 30, 40]
     with pytest.raises(TooManyBuckets):
-        run([0, 1000], [1.0, 1.0], ["sum"], 10, empty=True)
+        run([0], [1.0], ["sum"], 10, filling=filling)
+    with pytest.raises(TooManyBuckets):
+        run([0, 1000], [1.0, 1.0], ["sum"], 10, filling=Filling())
+
+
+TIMES = st.one_of(st.integers(0, 60), st.integers(0, MOST_TIME))
+
+
+@given(
+    st.sets(TIMES, min_size=1),
+    st.one_of(st.integers(1, 20), st.integers(1, MOST_TIME)),
+    TIMES,
+    st.integers(0, 9),
+    st.data(),
+)
+def test_only_so_many_empty_buckets_are_made_as_are_shown(
+    times: set[int], bucket: int, align: int, most: int, data: Any
+) -> None:
+    """With a limit those from one end, whatever the number of all."""
+    ordered = sorted(times)
+    values = [float(at) for at in range(len(ordered))]
+    from_end = data.draw(st.booleans())
+    names = ["sum", "last", "count"]
+    found = run(ordered, values, names, bucket, align=align, filling=Filling(most=most, from_end=from_end))
+    held: dict[int, list[float]] = {}
+    for time, value in zip(ordered, values, strict=True):
+        held.setdefault(time - (time - align) % bucket, []).append(value)
+    first, last = min(held), max(held)
+    count = min(most, (last - first) // bucket + 1)
+    starts = (
+        [last - n * bucket for n in reversed(range(count))] if from_end else [first + n * bucket for n in range(count)]
+    )
+    latest = [held[max(begin for begin in held if begin <= start)][-1] for start in starts]
+    expected = (starts, [sum(held.get(s, [])) for s in starts], latest, [len(held.get(s, [])) for s in starts])
+    assert found == expected
 
 
 def test_no_samples_give_no_buckets() -> None:

@@ -75,7 +75,8 @@ def test_many_hashes_that_are_deleted(house: Any, wire: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "key", "database"), [("RENAME h i", "i", 0), ("COPY h i", "i", 0), ("MOVE h 1", "h", 1), ("SWAPDB 0 1", "h", 1)]
+    ("line", "key", "database"),
+    [("RENAME h i", "i", 0), ("COPY h i", "i", 0), ("MOVE h 1", "h", 1), ("SWAPDB 0 1", "h", 1)],
 )
 def test_what_takes_it_along(house: Any, wire: Any, line: str, key: str, database: int) -> None:
     timed(wire)

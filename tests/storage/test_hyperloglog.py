@@ -13,6 +13,7 @@ from januskv.storage.hyperloglog import (
     count_of,
     dense,
     empty,
+    merge,
     murmur64a,
     place_of,
     registers_of,
@@ -74,3 +75,22 @@ def test_what_is_none_is_refused(data: bytes, error: type[Exception]) -> None:
     if error is NotHyperLogLog:
         with pytest.raises(error):
             add(data, [b"a"], 3000)
+
+
+@given(elements, elements)
+def test_merging_raises_each_register(one: list[bytes], other: list[bytes]) -> None:
+    first, second = (add(empty(), added, 3000) or b"" for added in (one, other))
+    both = add(first, other, 3000) or first
+    assert registers_of(merge(first, [second], 3000)).tolist() == registers_of(both).tolist()
+    assert registers_of(merge(first, [dense(registers_of(second))], 3000)).tolist() == registers_of(both).tolist()
+    assert registers_of(merge(first, [second], 20)).tolist() == registers_of(both).tolist()
+
+
+def test_a_merge_of_many_registers_walks_once() -> None:
+    registers = np.zeros(16384, np.uint8)
+    registers[::3] = 5
+    source = sparse(registers, 1 << 16)
+    assert source is not None
+    merged = merge(empty(), [source], 1 << 16)
+    assert registers_of(merged).tolist() == registers.tolist()
+    assert merged == source

@@ -251,6 +251,9 @@ class TestSeries:
         kind = "ts-events"
         is_series = True
 
+        def __len__(self) -> int:
+            return 1
+
         def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
             pass
 
@@ -274,7 +277,7 @@ class TestSeries:
 
 
 def test_a_new_key_is_reported_where_that_is_wanted(keyspace: Keyspace, events: list[tuple[str, bytes]]) -> None:
-    keyspace.feed.wanted.add("new")
+    keyspace.feed.want("test", ("new",))
     keyspace.put(b"a", b"")
     keyspace.put(b"a", b"")
     keyspace.rename(b"a", b"b")

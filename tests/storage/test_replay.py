@@ -43,9 +43,7 @@ def replayed(payload: bytes) -> dict[Any, Any]:
     replay.redo(store, payload)
     for keyspace in store.keyspaces():
         keyspace.check()
-    return {
-        index: (keyspace.data, keyspace.deadlines) for index, keyspace in enumerate(store.keyspaces())
-    }
+    return {index: (keyspace.data, keyspace.deadlines) for index, keyspace in enumerate(store.keyspaces())}
 
 
 @given(OPERATIONS)
@@ -53,7 +51,7 @@ def test_the_quick_way_and_the_general_one_agree(operations: list[tuple[Any, ...
     payload = b"".join(pack(list(each)) for each in operations)
     quick = replayed(payload)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(replay, "redo_plain", lambda store, payload, at: at)
+        patched.setattr(replay, "redo_plain", lambda store, payload, at, stop: at)
         assert replayed(payload) == quick
 
 
@@ -73,13 +71,13 @@ def test_broken_bytes_are_refused_or_mean_something_else(operations: list[tuple[
 
     quick = outcome()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(replay, "redo_plain", lambda store, payload, at: at)
+        patched.setattr(replay, "redo_plain", lambda store, payload, at, stop: at)
         assert outcome() == quick
 
 
 def test_it_stops_before_what_it_does_not_do() -> None:
     store = Store(clock=ManualClock(0))
     payload = pack(["put", 0, b"a", 1.5, None])
-    assert redo_plain(store, payload, 0) == 0
-    assert redo_plain(store, b"\x95\xa3put\x00\xc4", 0) == 0
+    assert redo_plain(store, payload, 0, len(payload)) == 0
+    assert redo_plain(store, b"\x95\xa3put\x00\xc4", 0, 6) == 0
     assert store.databases[0].data == {}

@@ -146,7 +146,9 @@ def full(scans: Scans, data: Keys, count: int = 10) -> list[bytes]:
 @pytest.mark.parametrize("count", [1, 2, 10, 94])
 @pytest.mark.parametrize("size", [1, 2, 26, 95])
 def test_an_undisturbed_scan_returns_every_key_once(make: Any, size: int, count: int) -> None:
-    data = make(b"%d" % number if size > 26 else b"abcdefghijklmnopqrstuvwxyz"[number : number + 1] for number in range(size))
+    data = make(
+        b"%d" % number if size > 26 else b"abcdefghijklmnopqrstuvwxyz"[number : number + 1] for number in range(size)
+    )
     scans = Scans()
     assert sorted(full(scans, data, count)) == sorted(data)
     assert not scans.open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hiredis
@@ -14,7 +14,7 @@ from januskv.compat.config import Config
 from januskv.compat.connection import Connection
 from januskv.compat.dispatch import Dispatcher
 from januskv.compat.native import NativeFace
-from januskv.compat.server import Server
+from januskv.compat.server import NoTimer, Server, Timer
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
 
@@ -97,6 +97,12 @@ class RemoteLink:
         self.sock.close()
 
 
+def _at_once(delay_s: float, call: Callable[[], None]) -> Timer:
+    """Where no event loop runs, what is put off is done now."""
+    call()
+    return NoTimer()
+
+
 class _Output:
     """Collects what a connection writes."""
 
@@ -126,7 +132,7 @@ class DirectoryLink:
         store = Store(databases)
         self.journal = open_journal(path, store, cut_torn_tail=True)
         server = Server(store, build_table(), Config(databases=databases, sessions_required=False))
-        server.later = lambda delay_s, call: call()
+        server.later = _at_once
         self.output = _Output()
         self.connection = Connection(server, Dispatcher(server), NativeFace(server))
         self.connection.connection_made(self.output)

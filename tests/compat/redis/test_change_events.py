@@ -13,7 +13,7 @@ import pytest
 @pytest.fixture
 def events(house: Any) -> list[str]:
     found: list[str] = []
-    house.store.feed.wanted |= {"new", "keymiss"}
+    house.store.feed.want("test", ("new", "keymiss"))
     house.store.feed.subscribe(lambda keyspace, event, key, detail: found.append(f"{event} {key.decode()}".strip()))
     return found
 

@@ -89,6 +89,31 @@ def test_samples_are_extrapolated(house: Any, wire: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "XADD k 1-1 f v",
+        "XGROUP CREATE k g $ MKSTREAM",
+        "ZADD k 1 a",
+        "SADD k a",
+        "HSET k f v",
+        "RPUSH k a",
+        "SETRANGE k 5000 a",
+        "INCR k",
+        "PFADD k a",
+        "TS.ADD k 1 1",
+        '{"KV_SET":{"keys":{"k":{"a":[1,{"b":null}]}}}}',
+        '{"TS_CREATE":{"name":"k","type":"Ordered"}}',
+    ],
+)
+def test_usage_of_every_kind(wire: Any, line: str) -> None:
+    if line.startswith("{"):
+        wire(line)
+    else:
+        wire.line(line)
+    assert [wire.line(f"MEMORY USAGE k{more}") > 20 for more in ("", " SAMPLES 0", " SAMPLES 1")] == [True] * 3
+
+
+@pytest.mark.parametrize(
     ("line", "reply"),
     [
         ("MEMORY USAGE nosuch", None),

@@ -25,8 +25,7 @@ def loaded(folder: Path) -> dict[bytes, Any]:
     store = Store(clock=ManualClock())
     open_journal(str(folder), store, cut_torn_tail=True).close()
     return {
-        key: bytes(value.data) if isinstance(value, LongString) else value
-        for key, value in store.databases[0].data.items()
+        key: value.text() if isinstance(value, LongString) else value for key, value in store.databases[0].data.items()
     }
 
 

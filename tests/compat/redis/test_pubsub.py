@@ -219,3 +219,19 @@ def test_over_resp_it_is_refused(wire: Any) -> None:
     assert reply["SV_SUBSCRIBE_RSP"]["st"] == 171
     assert isinstance(wire.line("SV_SUBSCRIBE x"), bytes | ErrorReply)
     assert wire.line("PING") == Simple(b"PONG")
+
+
+def test_one_that_cannot_be_told_does_not_cost_the_others_the_message(house: Any, wire: Any, caplog: Any) -> None:
+    clients = [house.connect() for _ in range(3)]
+    for client in clients:
+        client.line("SUBSCRIBE c")
+        client.transport.written = b""
+
+    def write(data: bytes) -> None:
+        raise OSError("broken")
+
+    clients[1].transport.write = write
+    assert wire.line("PUBLISH c m") == 3
+    assert [got(client) for client in clients] == [[[b"message", b"c", b"m"]], [], [[b"message", b"c", b"m"]]]
+    assert clients[1].transport.aborted
+    assert "Traceback" in caplog.text

@@ -200,3 +200,19 @@ def test_a_part_of_a_big_one_takes_no_copy_of_the_whole(wire: Any, order: str) -
             tracemalloc.stop()
         assert found == ([b"m19899", b"m19898"] if order else [b"m100", b"m101"])
         assert most_bytes < 40_000
+
+
+@pytest.mark.parametrize("size", [3, 16, 17, 130])
+def test_a_sorted_set_that_changes_between(wire: Any, size: int) -> None:
+    members = [b"%03d" % number for number in range(size)]
+    wire("ZADD", "z", *[word for at, name in enumerate(members) for word in (at, name)])
+    for gone in range(size):
+        for line in ("SORT z ALPHA", "SORT z BY nosort", "SORT_RO z BY nosort LIMIT 0 1000"):
+            assert wire.line(line) == members[gone:]
+        wire("ZREM", "z", members[gone])
+        wire("ZADD", "z", gone, b"new")
+        wire("ZREM", "z", b"new")
+
+
+def test_a_constant_pattern_leaves_the_order_though_another_follows(filled: Any) -> None:
+    assert filled.line("SORT l BY nosort BY w*") == [b"1", b"2", b"3"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from januskv.resp.replies import NULL_ARRAY
+from januskv.resp.replies import NULL_ARRAY, OK, ErrorReply
 
 
 @pytest.fixture
@@ -113,3 +113,27 @@ def test_nothing_is_waited_for_inside_a_transaction(group: Any) -> None:
     group.line("XREAD BLOCK 0 STREAMS s $")
     group.line("XLEN s")
     assert group.line("EXEC") == [NULL_ARRAY, NULL_ARRAY, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "works"),
+    [
+        ("CREATE n h $ MKSTREAM MKSTREAM", True),
+        ("CREATE n h $ MKSTREAM MKSTREAM MKSTREAM", True),
+        ("CREATE n h $ ENTRIESREAD 5 MKSTREAM", True),
+        ("CREATE n h $ MKSTREAM ENTRIESREAD 1 ENTRIESREAD 2", False),
+        ("CREATE n h $ MKSTREAM MKSTREAM MKSTREAM MKSTREAM", False),
+        ("SETID s g 0 ENTRIESREAD 2", True),
+        ("SETID s g 0 ENTRIESREAD 2 ENTRIESREAD 3", False),
+    ],
+)
+def test_options_that_come_twice(group: Any, line: str, works: bool) -> None:
+    word = line.partition(" ")[0]
+    text = f"ERR unknown subcommand or wrong number of arguments for '{word}'. Try XGROUP HELP."
+    assert group.line(f"XGROUP {line}") == (OK if works else ErrorReply(text))
+
+
+def test_as_many_entries_read_as_there_can_be(group: Any) -> None:
+    group.line("XGROUP SETID s g 0 ENTRIESREAD 9223372036854775807")
+    group.line("XREADGROUP GROUP g ann STREAMS s >")
+    assert dict(zip(*[iter(group.line("XINFO GROUPS s")[0])] * 2, strict=True))[b"entries-read"] == 2**63 - 1

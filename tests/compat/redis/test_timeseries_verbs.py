@@ -85,7 +85,7 @@ REFUSALS = [
     ("a string", "TS.GET str", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a series as a string", "GET s", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a bad time", "TS.ADD s x 1", "ERR TSDB: invalid timestamp"),
-    ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp"),
+    ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp, must be a nonnegative integer"),
     ("a bad value", "TS.ADD s 60 x", "ERR TSDB: invalid value"),
     ("a duplicate", "TS.ADD s 50 1", "ERR TSDB: Error at upsert, update is not supported when DUPLICATE_POLICY is set to BLOCK mode"),
     ("a bad range", "TS.RANGE s x +", "ERR TSDB: wrong fromTimestamp"),
@@ -170,3 +170,199 @@ def test_altering_labels_moves_the_series_in_the_index(series: Any, house: Any) 
     assert series.line("TS.QUERYINDEX host=z") == [b"s"]
     assert series.line("TS.RANGE s - +") == rows((30, "3"), (40, "4"), (50, "5"))
     house.store.databases[0].check()
+
+
+# ---------------------------------------------------------------- empty buckets
+
+MOST_TIME = (1 << 63) - 1
+TOO_MANY = ErrorReply("ERR TSDB: too many empty buckets, an answer takes 4000000 values at most")
+
+
+@pytest.fixture
+def wide(wire: Any) -> Any:
+    """A wire to a server with three series of two samples each that are 2,000,000 ms apart, and one over all times."""
+    for name in "abc":
+        wire("TS.ADD", name, 10, 1, "LABELS", "kind", "wide", "name", name)
+        wire("TS.ADD", name, 2_000_009, 3)
+    wire("TS.ADD", "all", 5, 1, "LABELS", "kind", "widest")
+    wire("TS.ADD", "all", MOST_TIME, 3)
+    return wire
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MREVRANGE - + AGGREGATION last 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide GROUPBY name REDUCE sum",
+        "TS.MRANGE - + FILTER_BY_VALUE 0 9 AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + LATEST AGGREGATION twa 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + COUNT 1500000 AGGREGATION sum 1 EMPTY FILTER kind=wide",
+        "TS.MRANGE - + AGGREGATION sum 1000 EMPTY FILTER kind=widest",
+        "TS.RANGE a - + AGGREGATION sum,avg,max 1 EMPTY",
+        "TS.RANGE all - + AGGREGATION sum 1000 EMPTY",
+        "TS.RANGE all - + ALIGN 9223372036854775807 AGGREGATION twa 2 EMPTY",
+    ],
+)
+def test_the_empty_buckets_of_a_whole_answer_are_limited(wide: Any, query: str) -> None:
+    assert wide.line(query) == TOO_MANY
+
+
+def test_no_series_is_read_for_an_answer_with_too_many_empty_buckets(
+    wide: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs.select", lambda *_: pytest.fail("a series was read"))
+    assert wide.line("TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide") == TOO_MANY
+
+
+def test_what_is_far_apart_in_a_chunk_but_not_in_the_range_is_no_obstacle(wide: Any) -> None:
+    replies = wide.line("TS.MRANGE 11 + AGGREGATION sum 1 EMPTY FILTER kind=wide")
+    assert replies == [[name, [], rows((2_000_009, "3"))] for name in (b"a", b"b", b"c")]
+
+
+def test_only_the_buckets_that_count_lets_through_are_made(wide: Any) -> None:
+    first = rows((4, "1"), (6, "0"), (8, "0"))
+    assert wide.line("TS.RANGE all - + COUNT 3 AGGREGATION sum 2 EMPTY") == first
+    last = rows((MOST_TIME - 1, "3"), (MOST_TIME - 3, "1"))
+    assert wide.line("TS.REVRANGE all - + COUNT 2 AGGREGATION last 2 EMPTY") == last
+    assert wide.line("TS.MRANGE - + COUNT 3 AGGREGATION sum 2 EMPTY FILTER kind=widest") == [[b"all", [], first]]
+    assert wide.line("TS.RANGE all - + COUNT 0 AGGREGATION sum 1 EMPTY") == []
+    every = rows((0, "1"), (1 << 62, "3"))
+    assert wide.line("TS.RANGE all - + COUNT 9223372036854775807 AGGREGATION sum 4611686018427387904 EMPTY") == every
+
+
+def test_functions_are_limited(wide: Any) -> None:
+    assert wide("TS.RANGE", "a", "-", "+", "AGGREGATION", ",".join(["sum"] * 100), 10) == ErrorReply(
+        "ERR TSDB: Unknown aggregation type"
+    )
+
+
+# The command lines in which a number may stand, with what is told of one that is none. Those of RedisTimeSeries 1.12.9,
+# as far as they are recorded; it reads the beginning of 1_0 and 0x10 as a value and passes over the rest.
+INTEGERS = [
+    ("TS.ADD s {} 1", "invalid timestamp"),
+    ("TS.MADD s 100 1 s {} 1", "invalid timestamp"),
+    ("TS.INCRBY s 1 TIMESTAMP {}", "invalid timestamp"),
+    ("TS.CREATE n RETENTION {}", "Couldn't parse RETENTION"),
+    ("TS.CREATE n CHUNK_SIZE {}", "Couldn't parse CHUNK_SIZE"),
+    ("TS.CREATE n IGNORE {} 1", "Couldn't parse IGNORE"),
+    ("TS.ALTER s RETENTION {}", "Couldn't parse RETENTION"),
+    ("TS.DEL s {} 100", "wrong fromTimestamp"),
+    ("TS.DEL s 100 {}", "wrong toTimestamp"),
+    ("TS.RANGE s {} +", "wrong fromTimestamp"),
+    ("TS.REVRANGE s - {}", "wrong toTimestamp"),
+    ("TS.MRANGE - {} FILTER host=a", "wrong toTimestamp"),
+    ("TS.RANGE s - + COUNT {}", "Couldn't parse COUNT"),
+    ("TS.RANGE s - + FILTER_BY_TS 10 {}", "Couldn't parse FILTER_BY_TS"),
+    ("TS.RANGE s - + AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
+    ("TS.RANGE s - + ALIGN {} AGGREGATION avg 10", "unknown ALIGN parameter"),
+    ("TS.CREATERULE s t AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
+    ("TS.CREATERULE s t AGGREGATION avg 10 {}", "Couldn't parse alignTimestamp"),
+]
+NO_INTEGERS = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "1e2",
+    "1.0",
+    "nan",
+    "inf",
+    "-0",
+    "''",
+    "01",
+    '"1\\x00"',
+    "9223372036854775808",
+)
+VALUES = [
+    ("TS.ADD s 100 {}", "invalid value"),
+    ("TS.MADD s 100 {}", "invalid value"),
+    ("TS.MADD s 100 1 s 101 {} s 102 3", "invalid value"),
+]
+NO_VALUES = (
+    "1_0",
+    "' 1'",
+    "'1 '",
+    "+1",
+    "\u0661",
+    "0x10",
+    "1e1000",
+    "-1e400",
+    "inf",
+    "-inf",
+    "infinity",
+    ".5",
+    "1.",
+    "-.5",
+    "01",
+    "1e",
+    "--1",
+    "1-",
+    "''",
+    '"1\\x00"',
+)
+DOUBLES = [
+    ("TS.INCRBY n {}", "invalid increase/decrease value"),
+    ("TS.DECRBY n {}", "invalid increase/decrease value"),
+    ("TS.CREATE n IGNORE 1 {}", "Couldn't parse IGNORE"),
+    ("TS.RANGE s - + FILTER_BY_VALUE {} 5", "Couldn't parse MIN"),
+    ("TS.RANGE s - + FILTER_BY_VALUE 5 {}", "Couldn't parse MAX"),
+]
+NO_DOUBLES = ("1_0", "' 1'", "'1 '", "\u0661", "1e1000", "nan", "1e", "--1", "''", '"1\\x00"')
+ODD = [
+    (line.format(odd), text)
+    for lines, numbers in ((INTEGERS, NO_INTEGERS), (VALUES, NO_VALUES), (DOUBLES, NO_DOUBLES))
+    for line, text in lines
+    for odd in numbers
+]
+
+
+@pytest.mark.parametrize(("command", "text"), ODD)
+def test_numbers_are_read_strictly(series: Any, command: str, text: str) -> None:
+    error = ErrorReply(f"ERR TSDB: {text}")
+    reply = series.line(command)
+    assert (reply == error) or (error in reply and command.startswith("TS.MADD"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e2", "100"), ("-0.5E-1", "-0.05"), ("nan", "nan"), ("-0", "-0"), ("1e-400", "0")]
+)
+def test_values_that_are_numbers(series: Any, text: str, value: str) -> None:
+    series.line(f"TS.ADD s 100 {text}")
+    series.line(f"TS.MADD s 101 {text} s 102 {text}")
+    assert [reply[1] for reply in series.line("TS.RANGE s 100 102")] == [Simple(value.encode())] * 3
+
+
+LAST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("line", "times"),
+    [
+        (f"AGGREGATION sum {LAST} BUCKETTIMESTAMP high", [LAST, LAST]),
+        (f"AGGREGATION sum {LAST} BUCKETTIMESTAMP mid", [LAST // 2, LAST]),
+        (f"AGGREGATION sum {LAST - 1} BUCKETTIMESTAMP +", [LAST - 1, LAST]),
+        (f"AGGREGATION sum {2**62} BUCKETTIMESTAMP ~", [2**61, 2**62 + 2**61]),
+        (f"ALIGN {LAST} AGGREGATION sum {LAST}", [0, LAST]),
+        (f"ALIGN {2**62} AGGREGATION sum {2**62 + 1} EMPTY", [0, 2**62]),
+        (f"ALIGN 1 AGGREGATION twa {2**62} EMPTY BUCKETTIMESTAMP high", [2**62 + 1, LAST]),
+        ("AGGREGATION last 10 BUCKETTIMESTAMP high", [10, LAST]),
+    ],
+)
+def test_buckets_near_the_last_time(wire: Any, line: str, times: list[int]) -> None:
+    wire.line("TS.ADD s 5 1 LABELS l x")
+    wire.line(f"TS.ADD s {LAST} 2")
+    assert [reply[0] for reply in wire.line(f"TS.RANGE s - + {line}")] == times
+    assert [reply[0] for reply in wire.line(f"TS.MREVRANGE - + {line} FILTER l=x")[0][2]] == times[::-1]
+
+
+def test_rules_with_the_longest_bucket(wire: Any) -> None:
+    for name in "ab":
+        wire.line(f"TS.CREATE {name}")
+    wire.line(f"TS.CREATERULE a b AGGREGATION twa {LAST} 7")
+    wire.line(f"TS.MADD a 3 1 a 9 2 a {LAST} 3")
+    assert [reply[0] for reply in wire.line("TS.RANGE b - + LATEST")] == [0, 7]
+    assert wire.line("TS.DEL a 3 9") == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from tests.compat.test_both_doors import Native
 
 from .test_pubsub import got
 
@@ -259,3 +260,107 @@ class TestClientsThatAreGone:
         reader.line("CLIENT TRACKING ON BCAST PREFIX user:")
         wire.line("MSET a 1 user:1 x")
         assert told(house, reader) == [[b"user:1"]]
+
+
+@pytest.mark.parametrize(
+    "line", ["SINTERCARD abc k", "ZINTER 5 k", "ZINTER 0 k", "ZDIFF -1 k", "XREAD STREAMS", "XREAD k", "LRANGE k 0 x"]
+)
+def test_commands_that_fail_have_read_nothing(house: Any, wire: Any, line: str) -> None:
+    client = house.connect()
+    client.line("HELLO 3")
+    client.line("CLIENT TRACKING ON")
+    assert client.line(line).text.startswith(b"ERR")
+    assert not client.transport.closed
+    wire.line("SET k 1")
+    assert told(house, client) == []
+    client.line("GET k")
+    wire.line("SET k 2")
+    assert told(house, client) == [[b"k"]]
+
+
+@pytest.mark.parametrize("line", ["CLIENT GETNAME", "CLIENT SETNAME", "CLIENT TRACKING ON OPTIN"])
+def test_caching_outlasts_commands_about_the_client(house: Any, wire: Any, line: str) -> None:
+    client = house.connect()
+    for each in ("HELLO 3", "CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES", line, "GET a", "GET b"):
+        client.line(each)
+    wire.line("MSET a 1 b 2")
+    assert told(house, client) == [[b"a"]]
+
+
+@pytest.mark.parametrize("line", ["GET", "NOSUCH", "CLIENT NOSUCH", "PING"])
+def test_caching_is_over_with_the_next_command_even_if_that_is_refused(house: Any, wire: Any, line: str) -> None:
+    client = house.connect()
+    for each in ("HELLO 3", "CLIENT TRACKING ON OPTIN", "CLIENT CACHING YES", line, "GET a"):
+        client.line(each)
+    wire.line("SET a 1")
+    assert told(house, client) == []
+
+
+SUBSCRIBE = {"SV_SUBSCRIBE": {"channels": ["__redis__:invalidate"]}}
+
+
+def redirected(house: Any, native: Native) -> Any:
+    """A client whose invalidations go to another one."""
+    client = house.connect()
+    client.line(f"CLIENT TRACKING ON REDIRECT {native.connection.client.id}")
+    client.line("GET a")
+    return client
+
+
+@pytest.mark.parametrize("door", ["line", "message"])
+def test_a_native_client_is_told_in_its_own_form(house: Any, wire: Any, reader: Any, door: str) -> None:
+    native = Native(house, door)
+    native.send(SUBSCRIBE)
+    client = redirected(house, native)
+    client.line("GET b\xff")
+    wire.line("MSET a 1 b\xff 2")
+    native.transport.written = b""
+    assert told(house, reader) == [[b"a"]]
+    ((message,),) = [each.values() for each in native.got()]
+    assert message["channel"] == "__redis__:invalidate"
+    assert message["message"][0] == "a"
+    assert len(message["message"]) == 2
+    wire.line("FLUSHALL")
+    native.transport.written = b""
+    house.run_timers()
+    assert native.got() == [{"SV_MESSAGE": {"channel": "__redis__:invalidate", "message": None}}]
+
+
+@pytest.mark.parametrize("door", ["line", "message"])
+@pytest.mark.parametrize("subscribe", [{}, {"SV_SUBSCRIBE": {"channels": ["other"]}}])
+def test_a_native_client_that_does_not_listen_is_told_nothing(
+    house: Any, wire: Any, reader: Any, door: str, subscribe: Any
+) -> None:
+    native = Native(house, door)
+    if subscribe:
+        native.send(subscribe)
+    redirected(house, native)
+    native.transport.written = b""
+    wire.line("SET a 1")
+    assert told(house, reader) == [[b"a"]]
+    assert native.got() == []
+    assert not native.transport.closed
+
+
+def test_one_that_cannot_be_told_does_not_cost_the_others_their_messages(
+    house: Any, wire: Any, reader: Any, caplog: Any
+) -> None:
+    broken = house.connect()
+    broken.line("HELLO 3")
+    broken.line("CLIENT TRACKING ON")
+    broken.line("GET a")
+    last = house.connect()
+    last.line("HELLO 3")
+    last.line("CLIENT TRACKING ON")
+    last.line("GET a")
+
+    def write(data: bytes) -> None:
+        raise OSError("broken")
+
+    broken.transport.write = write
+    wire.line("SET a 1")
+    last.transport.written = b""
+    assert told(house, reader) == [[b"a"]]
+    assert [each[1] for each in got(last)] == [[b"a"]]
+    assert broken.transport.aborted
+    assert "Traceback" in caplog.text

@@ -1,0 +1,210 @@
+"""Native commands that are done in steps (see ``commands.work``), a slice of a millisecond at a time.
+
+The client is halted meanwhile, so its requests keep their order; everybody else is served between the slices. All such
+commands together have one slice a round of the loop, in turn, and at most MOST_AT_ONCE of them have begun: the others
+wait, and hold nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from januskv.commands.context import Context
+from januskv.commands.declare import Flag
+from januskv.commands.params import NativeError
+from januskv.commands.status import Status
+from januskv.commands.table import Command
+from januskv.commands.work import Body, Work, at_once
+
+from .json_text import dumps
+from .stopwatch import now_ns
+
+if TYPE_CHECKING:
+    from januskv.storage.sessions import Session
+
+    from .client import Client
+    from .server import Server
+
+MOST_AT_ONCE: Final = 8
+SLICE_NS: Final = 1_000_000
+# A reply is handed to the transport in pieces of about this size.
+_PIECE_BYTES: Final = 1 << 16
+_WHILE_PAUSED_S: Final = 0.01
+
+
+class LongCommand:
+    """One command that is done in steps, and who is to be answered."""
+
+    __slots__ = ("body", "client", "command", "over_resp", "session", "silent", "spent_ns", "token", "work")
+
+    def __init__(
+        self, client: Client, command: Command, body: Any, token: int | None, work: Work, *, over_resp: bool
+    ) -> None:
+        self.client = client
+        self.command = command
+        self.body = body
+        self.token = token
+        self.work = work
+        self.over_resp = over_resp
+        self.silent = over_resp and client.reply_mode in ("off", "skipping")
+        self.session: Session | None = None  # the one that it acts in
+        self.spent_ns = 0
+
+
+class LongCommands:
+    """The commands of a server that are done in steps."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.begun: dict[Client, LongCommand] = {}  # whose turn it is comes first
+        self.waiting: dict[Client, LongCommand] = {}
+        self.called = False
+
+    def __contains__(self, client: Client) -> bool:
+        """Whether a command of the client is under way."""
+        return client in self.begun or client in self.waiting
+
+    # ------------------------------------------------------------ beginning and end
+
+    def take(self, context: Context, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
+        """Begin a command; its reply, or None where it is answered later. Raises what its steps raise."""
+        server, client = self.server, context.client
+        if client is None or server.in_exec:
+            return at_once(work.steps)
+        long = LongCommand(client, command, body, token, work, over_resp=server.over_resp)
+        if command.in_keyspace:
+            long.session = client.session if token is None else server.store.sessions.by_token[token]
+        if len(self.begun) < MOST_AT_ONCE:
+            reply = _slice(work)
+            if reply is not None:
+                return reply
+            self.begun[client] = long
+        else:
+            self.waiting[client] = long
+        client.connection.halted = client.connection.sending = True
+        server.answers_later = server.over_resp
+        self.call(0)
+        return None
+
+    def forget(self, client: Client) -> None:
+        """Free what a command of the client holds, if one is under way."""
+        self.waiting.pop(client, None)
+        if self.begun.pop(client, None) is not None and self.waiting:
+            following = next(iter(self.waiting))
+            self.begun[following] = self.waiting.pop(following)
+
+    # ------------------------------------------------------------ slices
+
+    def call(self, delay_s: float) -> None:
+        """Have the next slice done soon, once."""
+        if not self.called:
+            self.called = True
+            self.server.later(delay_s, self.go_on)
+
+    def go_on(self) -> None:
+        """Do a slice of the command whose turn it is. A pause holds those that write."""
+        self.called = False
+        server = self.server
+        now_ms = server.store.clock.tick()
+        may_go_on = (
+            client
+            for client, long in self.begun.items()
+            if not (server.paused_until_ms and Flag.WRITE in long.command.flags)
+        )
+        client = next(may_go_on, None)
+        if client is None:
+            if self.begun:
+                self.call(_WHILE_PAUSED_S)
+            return
+        long = self.begun[client] = self.begun.pop(client)
+        self.advance(long, now_ms)
+        if self.begun:
+            self.call(0)
+
+    def advance(self, long: LongCommand, now_ms: int) -> None:
+        """Do a slice of a command, and answer if it was the last one."""
+        client, tracking, feed = long.client, self.server.tracking, self.server.store.feed
+        client.connection.active_ms = now_ms
+        changes = feed.changes
+        started = now_ns()
+        if client.tracking is not None:
+            tracking.began(client)
+        pieces: Iterator[bytes] | None = None
+        try:
+            self.check(long, now_ms)
+            reply = _slice(long.work)
+            if reply is not None:
+                pieces = self.server.native.reply_pieces(long.command, reply, long.token)
+        except Exception as error:
+            long.command.failed += 1
+            pieces = iter((self.server.native.failure(long.command, error),))
+        tracking.writer = None
+        if feed.changes != changes:
+            client.connection.changed = feed.changes
+        long.spent_ns += now_ns() - started
+        client.connection.check_output(long.work.parts.size)
+        if pieces is not None and not client.connection.closing:
+            self.forget(client)
+            self.account(long)
+            _answer(long, list(pieces))
+
+    def check(self, long: LongCommand, now_ms: int) -> None:
+        """Look whether a command may go on. Raises NativeError."""
+        session = long.session
+        if session is not None:
+            if session.ended:
+                raise NativeError(Status.SESSION_NOT_EXIST, "the session has ended", token=long.token)
+            session.renew(now_ms)
+        if self.server.write_fault and Flag.WRITE in long.command.flags:
+            raise NativeError(Status.UNKNOWN, self.server.write_fault)
+
+    def account(self, long: LongCommand) -> None:
+        """Count the time of a command; its beginning has been counted as that of any other."""
+        command, spent_us = long.command, long.spent_ns // 1000
+        command.usec += spent_us
+        if long.spent_ns >= self.server.slow_threshold_ns:
+            self.server.note_slow(command, [command.name.encode(), dumps(long.body)], spent_us, long.client)
+
+
+def _slice(work: Work) -> Body | None:
+    """Do steps of a command for some time; the reply if that were the last ones. Raises what they raise."""
+    until_ns = now_ns() + SLICE_NS
+    try:
+        while True:
+            next(work.steps)
+            if now_ns() >= until_ns:
+                return None
+    except StopIteration as end:
+        reply: Body = end.value
+        return reply
+
+
+def _answer(long: LongCommand, pieces: list[bytes]) -> None:
+    """Send a reply, and let the client go on."""
+    connection, size = long.client.connection, sum(map(len, pieces))
+    if not long.silent and size > _PIECE_BYTES:
+        if long.over_resp:
+            pieces.insert(0, b"$%d\r\n" % size)
+            pieces.append(b"\r\n")
+            connection.send_pieces(_even(pieces))
+        else:
+            connection.send_pieces(connection.native_pieces(_even(pieces)))
+        return
+    connection.sending = False
+    if not long.silent:
+        text = b"".join(pieces)
+        connection.push_bytes(connection.encoded(text) if long.over_resp else connection.encoded_native(text))
+    connection.sent()
+
+
+def _even(pieces: list[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that are worth sending. Those that are sent are freed."""
+    pieces.reverse()
+    while pieces:
+        some: list[bytes] = []
+        size = 0
+        while pieces and size < _PIECE_BYTES:
+            some.append(pieces.pop())
+            size += len(some[-1])
+        yield b"".join(some)

@@ -1,0 +1,36 @@
+"""What a client gets in place of replies that confirm changes which the log does not have."""
+
+from __future__ import annotations
+
+from januskv.commands.status import Status
+from januskv.resp.decoder import ReplyReader
+from januskv.resp.encoder import encode
+from januskv.resp.replies import ErrorReply, Push
+
+from .native import error_reply
+
+
+def denied(data: bytes, text: str) -> tuple[bytes, bool]:
+    """Encoded replies of the data port with an error for each that was none; push messages stay.
+
+    False besides where the client is not told by that of everything: a JSON line may have been quiet, a reply not
+    complete, and with CLIENT REPLY OFF there is none. Its connection has to be closed then.
+    """
+    error = encode(ErrorReply(text), 2)
+    found: list[bytes] = []
+    told = False
+    reader = ReplyReader()
+    reader.feed(data)
+    while rest := reader.buffer:
+        if rest.startswith(b"{"):
+            return b"".join(found) + error_reply(Status.UNKNOWN, text) + b"\n", False
+        reply = reader.gets()
+        if reply is None:
+            return b"".join(found), False
+        raw, value = reply
+        if isinstance(value, Push):
+            found.append(raw)
+            continue
+        told = True
+        found.append(raw if isinstance(value, ErrorReply) else error)
+    return b"".join(found), told

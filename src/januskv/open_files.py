@@ -1,0 +1,55 @@
+"""How many connections the limit of open files leaves room for."""
+
+from __future__ import annotations
+
+import logging
+import resource
+
+from .compat.config import Config
+
+log = logging.getLogger("januskv")
+
+# Kept for the server's own files: listeners, log and snapshots, what a save or a rewrite opens, modules that are loaded
+# late; and for connections that are only accepted to be refused, of which one round of the event loop may take several.
+OWN_FILES = 64
+
+
+class TooFewFiles(Exception):
+    """There is no room for a single client."""
+
+
+def most_clients(wanted: int) -> int:
+    """How many connections there is room for, up to what is wanted; raises the limit as far as it must and may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OWN_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    target = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    while target > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+            return target - OWN_FILES
+        except (ValueError, OSError):  # some systems take less than they say
+            target = soft + (target - soft) // 2
+    return soft - OWN_FILES
+
+
+def fit_clients(config: Config, notice: int) -> None:
+    """Make room for 'maxclients' connections, or lower it to what there is room for, and log which. Raises TooFewFiles."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = most_clients(config.maxclients)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit != before:
+        log.log(notice, "limit of open files raised from %d to %d", before, limit)
+    if most < 1:
+        raise TooFewFiles(f"{limit} open files are not enough, {OWN_FILES + 1} are needed at least (ulimit -n)")
+    if most < config.maxclients:
+        log.warning(
+            "maxclients lowered from %d to %d: the limit of open files is %d, and %d are for the server itself;"
+            " raise it with 'ulimit -n', or LimitNOFILE of systemd",
+            config.maxclients,
+            most,
+            limit,
+            OWN_FILES,
+        )
+        config.update({"maxclients": most})

@@ -1,0 +1,85 @@
+"""Work that a forked process does: snapshots and saves, which are of one moment while service goes on.
+
+The process has the data of its beginning. It holds nothing of its server but the standard files, and ends with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+# The exit status tells the number of an OSError; this one is for everything else.
+_OTHER_ERROR: Final = 255
+# The server comes first where there is one processor for both.
+_NICENESS: Final = 5
+
+_PR_SET_PDEATHSIG: Final = 1
+_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
+
+
+class Child:
+    """A forked process that does some work. ``error`` says why it failed, once ``poll`` has told its end; "" if it did not."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        """Begin. Raises OSError."""
+        server = os.getpid()
+        self.started = time.monotonic()
+        self.error = ""
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = _OTHER_ERROR
+            try:
+                _leave(server)
+                work()
+                status = 0
+            except OSError as error:
+                status = error.errno or _OTHER_ERROR
+            except BaseException:
+                os.write(2, traceback.format_exc().encode(errors="replace"))
+            finally:
+                os._exit(status)  # neither the loop nor the threads of the server exist here
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been running."""
+        return time.monotonic() - self.started
+
+    def poll(self, *, wait: bool = False) -> bool:
+        """Whether it has ended."""
+        ended, status = os.waitpid(self.pid, 0 if wait else os.WNOHANG)
+        if not ended:
+            return False
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:
+            self.error = f"ended by signal {-code}"
+        elif code == _OTHER_ERROR:
+            self.error = "an unexpected error"
+        elif code:
+            self.error = os.strerror(code)
+        return True
+
+    def kill(self) -> None:
+        """End it at once, and wait for that."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def _leave(server: int) -> None:
+    """Take over nothing that is the server's: whoever starts it again meanwhile must get the lock and the ports."""
+    gc.disable()  # a collection would write to the memory that is shared with the server
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.nice(_NICENESS)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != server:
+        raise OSError("the server has ended")

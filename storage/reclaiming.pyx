@@ -1,0 +1,203 @@
+# cython: boundscheck=False, wraparound=False
+"""Taking big values apart, compiled; ``reclaiming.py`` says what is what.
+
+Memory that malloc has from the system is given back a part at a time, before the object goes: what then is freed are
+addresses only. The first page, with the object's header, stays.
+"""
+
+import gc
+from collections import deque
+from time import perf_counter
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.set cimport PySet_GET_SIZE, PySet_Pop
+from libc.stdint cimport uintptr_t
+
+from .null import NULL as JSON_NULL
+
+from januskv.storage.long_text cimport LongString
+
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #include <sys/mman.h>
+    static void forget_pages(char *start, size_t size) { (void)madvise(start, size, MADV_DONTNEED); }
+    #else
+    static void forget_pages(char *start, size_t size) { (void)start; (void)size; }
+    #endif
+    """
+    void forget_pages(char *start, size_t size) noexcept
+
+cdef extern from "Python.h":
+    bint PyObject_IS_GC(object thing)
+    bint PyType_Check(object thing)
+    bint PySet_Check(object thing)
+    Py_ssize_t Py_REFCNT(object thing)
+    ctypedef struct setentry:
+        PyObject *key
+        Py_hash_t hash
+    ctypedef struct PySetObject:
+        Py_ssize_t mask
+        setentry *table
+    ctypedef struct PyDictObject:
+        void *ma_keys
+
+cdef enum:
+    MEMBERS = 4096
+    BYTES = 8 << 20
+    WAITING = 10_000
+    BATCH = 128
+    SAMPLE = 4
+    PAGE = 4096
+    SLICE = 8 << 20  # bytes that are given back at a time
+    TABLE = 1 << 20  # tables from this size on are given back in slices
+    HEADER = 64  # bytes at the beginning of an object or table that freeing it looks at, at most
+
+MANY = MEMBERS
+BIG_BYTES = BYTES
+MOST_WAITING = WAITING
+
+
+cpdef bint is_big(object value) except -1:
+    """See ``reclaiming.py``."""
+    cdef Py_ssize_t size, longest = 0
+    cdef int left = SAMPLE
+    if PyBytes_CheckExact(value):
+        return PyBytes_GET_SIZE(value) > BYTES
+    kind = type(value)
+    if kind is int or kind is float or kind is bool or value is JSON_NULL:
+        return False
+    size = len(value)
+    if kind is LongString:
+        return size > BYTES
+    if size > MEMBERS:
+        return True
+    if isinstance(value, dict):
+        some = (<dict>value).values()
+    elif kind is list or kind is set:
+        some = value
+    else:
+        return False
+    for each in some:
+        if PyBytes_CheckExact(each):
+            longest = max(longest, PyBytes_GET_SIZE(each))
+        elif isinstance(each, (dict, list)):
+            return True
+        left -= 1
+        if not left:
+            break
+    return longest * size > BYTES
+
+
+cdef class Reclaimer:
+    """See ``reclaiming.py``. ``_given``: bytes of what is next that have been given back to the system."""
+
+    def __init__(self):
+        self.waiting = deque()
+        self.loose = []
+        self.freed = 0
+
+    @property
+    def pending(self):
+        """How many values have not been freed yet."""
+        return len(self.waiting) + bool(self.loose)
+
+    cpdef take(self, object value):
+        """See ``reclaiming.py``."""
+        if len(self.waiting) < WAITING:
+            self.waiting.append(value)
+
+    cpdef bint go_on(self, double budget_s) except -1:
+        """See ``reclaiming.py``."""
+        cdef double deadline = perf_counter() + budget_s
+        while self.loose or self._begin():
+            self._step()
+            if perf_counter() > deadline:
+                return True
+        return False
+
+    cdef bint _begin(self) except -1:
+        cdef Py_ssize_t left = len(self.waiting)
+        while left:
+            value = self.waiting.popleft()
+            if Py_REFCNT(value) == 1:
+                self.loose.append(value)
+                self.freed += 1
+                return True
+            self.waiting.append(value)
+            left -= 1
+        return False
+
+    cdef int _step(self) except -1:
+        cdef Py_ssize_t size, left = BATCH
+        cdef PySetObject *table
+        top = self.loose[len(self.loose) - 1]
+        if PyBytes_CheckExact(top):
+            if not self._give_back(PyBytes_AS_STRING(top), PyBytes_GET_SIZE(top)):
+                return 0
+        elif PySet_Check(top):
+            while left and PySet_GET_SIZE(top):
+                self._drop(PySet_Pop(top))
+                left -= 1
+            if not left:
+                return 0
+            table = <PySetObject *><PyObject *>top
+            size = (table.mask + 1) * sizeof(setentry)
+            if size >= TABLE and not self._give_back(<const char *>table.table, size):
+                return 0
+        elif isinstance(top, dict):
+            while left and <dict>top:
+                name, value = dict.popitem(top)
+                self._drop(name)
+                self._drop(value)
+                left -= 1
+            if not left:
+                return 0
+            size = dict.__sizeof__(top) - type(top).__basicsize__
+            if size >= TABLE and not self._give_back(<const char *>(<PyDictObject *><PyObject *>top).ma_keys, size):
+                return 0
+        elif isinstance(top, list):
+            while left and <list>top:
+                self._drop((<list>top).pop())
+                left -= 1
+            if not left:
+                return 0
+        elif isinstance(top, LongString):
+            text = (<LongString>top).text()
+            self.loose[len(self.loose) - 1] = text
+            return 0
+        else:
+            parts = gc.get_referents(top)
+            self.loose.pop()
+            top = None
+            while parts:
+                self._drop((<list>parts).pop())
+            return 0
+        self.loose.pop()
+        return 0
+
+    cdef int _drop(self, object thing) except -1:
+        """See ``reclaiming.py``. The caller has the only reference to what nobody else has."""
+        if Py_REFCNT(thing) > 1:
+            if PyObject_IS_GC(thing) and not PyType_Check(thing) and hasattr(thing, "__len__") and len(thing) > MEMBERS:
+                self.take(thing)
+        elif PyBytes_CheckExact(thing):
+            if PyBytes_GET_SIZE(thing) > BYTES:
+                self.loose.append(thing)
+        elif PyObject_IS_GC(thing) or isinstance(thing, LongString):
+            self.loose.append(thing)
+        return 0
+
+    cdef bint _give_back(self, const char *start, Py_ssize_t size) noexcept:
+        """Give some more of an object's memory back, if it has whole pages; whether all has been."""
+        cdef uintptr_t first = (<uintptr_t>start + HEADER + PAGE - 1) // PAGE * PAGE
+        cdef uintptr_t end = (<uintptr_t>start + size) // PAGE * PAGE
+        first += self._given
+        if first < end:
+            forget_pages(<char *>first, min(<uintptr_t>SLICE, end - first))
+            self._given += SLICE
+            if first + SLICE < end:
+                return False
+        self._given = 0
+        return True
