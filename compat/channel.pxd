@@ -17,7 +17,7 @@ cdef class Channel:
     cdef public Encoder encoder
     cdef public object client, transport
     cdef public Context context
-    cdef public bint running, closing, ended, halted, sending, queued, piece_called, write_paused, small_buffer
+    cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer
     cdef public object parked, pieces, session
     cdef public list unsent
     cdef public Command last_command

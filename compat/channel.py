@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from januskv.commands.context import Context
 from januskv.commands.table import Command
@@ -35,6 +35,9 @@ FLUSH_BYTES: Final = 1 << 20
 # when the transport says that they pile up (asyncio's default high-water mark is the same number).
 _BIG_OUTPUT: Final = 1 << 16
 
+# What a channel has in place of its client once the connection is gone.
+_NOBODY: Final = Client(0, 0, cast("Channel", None))
+
 
 class Channel:
     """Reads requests, runs them in order and writes the replies.
@@ -56,6 +59,7 @@ class Channel:
         self.running: bool = False  # in the middle of a batch of requests
         self.closing: bool = False
         self.ended: bool = False  # the client sends no more
+        self.lost: bool = False  # the connection is gone
         self.halted: bool = False
         self.parked: Any = None  # a request that waits for the end of a pause
         self.sending: bool = False  # in the middle of a reply that is sent later or in pieces
@@ -152,7 +156,18 @@ class Channel:
         self.closing = True
         self.transport = None
         self.let_go()
-        self.server.remove_client(self.client)
+        if not self.lost:
+            self.lost = True
+            self.server.remove_client(self.client)
+        if not self.running:
+            self.part()
+
+    def part(self) -> None:
+        """Let go of the client, which knows the channel. What refers to itself in a circle is freed by the garbage
+        collector alone, and that no longer looks at what there was when it was told to freeze (see ``App.freeze``).
+        """
+        self.client = _NOBODY
+        self.context.client = None
 
     def pause_writing(self) -> None:
         """Replies pile up: see whether there are too many."""
@@ -193,6 +208,8 @@ class Channel:
             self.note_changes()
             self.running = False
         self.flush_soon()
+        if self.lost:
+            self.part()
 
     def note_changes(self) -> None:
         """Note that the replies so far confirm what has changed since the batch began."""

@@ -13,12 +13,15 @@ from sortedcontainers import SortedDict
 
 
 class Delivery:
-    """An entry that was delivered and is not acknowledged: to whom, when last (ms), how often."""
+    """An entry that was delivered and is not acknowledged: to whom, when last (ms), how often.
+
+    It has the consumer's name and not the consumer, which has the delivery: a circle would not be freed with the stream.
+    """
 
     __slots__ = ("consumer", "count", "time_ms")
 
-    def __init__(self, consumer: Consumer, time_ms: int, count: int) -> None:
-        self.consumer: Consumer = consumer
+    def __init__(self, consumer: bytes, time_ms: int, count: int) -> None:
+        self.consumer: bytes = consumer
         self.time_ms: int = time_ms
         self.count: int = count
 
@@ -75,13 +78,13 @@ class Group:
         """Give an entry to a consumer, whoever had it. O(log n)."""
         held = self.pending.get(entry_id)
         if held is None:
-            held = self.pending[entry_id] = Delivery(consumer, time_ms, count)
+            held = self.pending[entry_id] = Delivery(consumer.name, time_ms, count)
             consumer.pending[entry_id] = held
             return
-        if held.consumer is not consumer:
-            del held.consumer.pending[entry_id]
+        if held.consumer != consumer.name:
+            del self.consumers[held.consumer].pending[entry_id]
             consumer.pending[entry_id] = held
-            held.consumer = consumer
+            held.consumer = consumer.name
         held.time_ms = time_ms
         held.count = count
 
@@ -90,7 +93,7 @@ class Group:
         held = self.pending.pop(entry_id, None)
         if held is None:
             return False
-        del held.consumer.pending[entry_id]
+        del self.consumers[held.consumer].pending[entry_id]
         return True
 
     def copy(self) -> Group:
@@ -123,7 +126,7 @@ class Group:
             consumer = group.consumers[name] = Consumer(name, seen_ms)
             consumer.active_ms = active_ms
             consumer.pending.update(
-                (int.from_bytes(entry_id, "big"), Delivery(consumer, time_ms, count))
+                (int.from_bytes(entry_id, "big"), Delivery(name, time_ms, count))
                 for entry_id, time_ms, count in pending
             )
             group.pending.update(consumer.pending)
@@ -136,4 +139,4 @@ class Group:
             assert consumer.name == name
             for entry_id, held in consumer.pending.items():
                 assert held is self.pending[entry_id]
-                assert held.consumer is consumer
+                assert held.consumer == name

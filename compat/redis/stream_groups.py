@@ -399,7 +399,7 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
         idle_ms = now_ms - held.time_ms
         if min_idle_ms and idle_ms < min_idle_ms:
             continue
-        found.append([id_text(entry_id), held.consumer.name, max(idle_ms, 0), held.count])
+        found.append([id_text(entry_id), held.consumer, max(idle_ms, 0), held.count])
     return found
 
 

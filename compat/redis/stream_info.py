@@ -125,7 +125,7 @@ def _full_group(stream: Stream, name: bytes, group: Group, most: int) -> dict[st
         "entries-read": group.entries_read,
         "lag": stream.lag(group),
         "pel-count": len(group.pending),
-        "pending": [[id_text(each), held.consumer.name, held.time_ms, held.count] for each, held in pending],
+        "pending": [[id_text(each), held.consumer, held.time_ms, held.count] for each, held in pending],
         "consumers": [_full_consumer(consumer, most) for consumer in group.consumers_in_order()],
     }
 

@@ -41,8 +41,8 @@ def test_a_group_is_a_map_of_owners(steps: list[Any]) -> None:
             group = group.copy()
             assert group.to_state() == state
         group.check()
-        assert {each: held.consumer.name for each, held in group.pending.items()} == owners
-    found = [(each, held.consumer.name) for each, held in deliveries(group.pending, 5, 15)]
+        assert {each: held.consumer for each, held in group.pending.items()} == owners
+    found = [(each, held.consumer) for each, held in deliveries(group.pending, 5, 15)]
     assert found == sorted((each, owner) for each, owner in owners.items() if 5 <= each <= 15)
 
 
