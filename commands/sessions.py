@@ -111,10 +111,7 @@ def sh_end_all(ctx: Context, body: Body) -> Body | Work:
     def steps() -> Steps:
         ended = 0
         for some in batched(list(sessions.by_token), _STEP):
-            for token in some:
-                if token in sessions.by_token:
-                    sessions.end(token)
-                    ended += 1
+            ended += sessions.end_some(some)
             yield
         return {"st": 1, "cnt": ended}
 
