@@ -23,9 +23,7 @@ class Changes:
     An operation is collected as a whole or, where an exception is raised, not at all.
     """
 
-    def __init__(
-        self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int
-    ) -> None:
+    def __init__(self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int) -> None:
         self.journal = journal
         self.effects = effects
         self.tokens = tokens
