@@ -336,7 +336,7 @@ class Keyspace:
         count = len(old)
         # New maps: whoever holds the old ones is not surprised, and they can be freed later.
         if count > MANY or any(map(is_big, old.values())):
-            self.feed.reclaimer.take([old, self.deadlines, self.times, self.field_due, self.scans, self.labels])
+            self.feed.reclaimer.take([old, self.deadlines, self.times, self.field_due, self.labels])
         self.data = {}
         self.deadlines = {}
         self.times = self.field_due = self.scans = None

@@ -8,6 +8,7 @@ cdef class Reclaimer:
     cdef bint _begin(self) except -1
     cdef int _step(self) except -1
     cdef int _drop(self, object thing) except -1
+    cdef int _share(self, object thing) except -1
     cdef bint _give_back(self, const char *start, Py_ssize_t size) noexcept
 
 cpdef bint is_big(object value) except -1

@@ -119,3 +119,8 @@ class Reclaimer:
                     self.take(thing)
             elif gc.is_tracked(thing) or isinstance(thing, dict | LongString):
                 self.loose.append(thing)
+
+    def _share(self, thing: object) -> None:
+        """Let something that others have too wait until they let it go; once, or it would wait for itself."""
+        if not any(each is thing for each in self.waiting):
+            self.take(thing)

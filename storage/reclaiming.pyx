@@ -181,12 +181,20 @@ cdef class Reclaimer:
         """See ``reclaiming.py``. The caller has the only reference to what nobody else has."""
         if Py_REFCNT(thing) > 1:
             if PyObject_IS_GC(thing) and not PyType_Check(thing) and hasattr(thing, "__len__") and len(thing) > MEMBERS:
-                self.take(thing)
+                self._share(thing)
         elif PyBytes_CheckExact(thing):
             if PyBytes_GET_SIZE(thing) > BYTES:
                 self.loose.append(thing)
         elif PyObject_IS_GC(thing) or isinstance(thing, LongString):
             self.loose.append(thing)
+        return 0
+
+    cdef int _share(self, object thing) except -1:
+        """See ``reclaiming.py``."""
+        for each in self.waiting:
+            if each is thing:
+                return 0
+        self.take(thing)
         return 0
 
     cdef bint _give_back(self, const char *start, Py_ssize_t size) noexcept:

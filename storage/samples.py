@@ -66,6 +66,12 @@ class Rule:
         """When the bucket of a time begins."""
         return time - (time - self.align) % self.bucket
 
+    def open(self, begin: int) -> None:
+        """Go on with the bucket that begins there; what the rule does not see may be behind it then."""
+        self.begin = begin
+        if self.since is not None and self.since < begin:
+            self.since = None
+
 
 class SampleSeries:
     """Samples with the settings of their series. Writing methods that take a keyspace and a key report to its feed."""
@@ -414,14 +420,15 @@ class SampleSeries:
         for target, rule, series in self._targets(keyspace, key):
             newest = rule.start_of(self.last_time)
             if rule.begin is None:
-                rule.begin = rule.start_of(times[0])
+                rule.open(rule.start_of(times[0]))
             elif rule.start_of(times[0]) < rule.begin:  # late: those buckets are written already, or were empty
                 touched = np.unique(bucket_starts(np.array(times, dtype=np.int64), rule.bucket, rule.align))
                 for begin in touched[touched < rule.begin].tolist():
                     self._write(keyspace, target, series, self.bucket(rule, begin, whole=True))
+            assert rule.begin is not None
             if newest > rule.begin:
                 self._close(keyspace, rule, target, series, newest)
-                rule.begin = newest
+                rule.open(newest)
 
     def _close(self, keyspace: Keyspace, rule: Rule, target: bytes, series: SampleSeries, newest: int) -> None:
         """Write all buckets from the open one up to, and without, the newest."""
@@ -574,7 +581,7 @@ def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[
         keyspace, key
     ):  # which bucket is open; what closing the others wrote is logged by itself
         begin = rule.start_of(times[0]) if rule.begin is None else rule.begin
-        rule.begin = max(begin, rule.start_of(series.last_time))
+        rule.open(max(begin, rule.start_of(series.last_time)))
 
 
 def _cut(keyspace: Keyspace, key: bytes, low: int, high: int) -> None:

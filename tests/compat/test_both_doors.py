@@ -260,17 +260,6 @@ def test_a_reply_in_pieces_keeps_its_place(house: Any, native: Native) -> None:
     assert native.got() == [{"a": 1}, {"message": 1}, {"KV_GET_RSP": {"st": 1, "keys": {}}}]
 
 
-def test_a_new_client_is_refused_with_a_reason_and_closed(make_house: Any) -> None:
-    house = make_house(maxclients=1)
-    house.connect()
-    connection = WebSocketConnection(house.server, house.native)
-    transport = type(house.connect().transport)()
-    connection.connection_made(transport)
-    assert b"max number of clients" in transport.written
-    assert transport.closed
-    assert len(house.server.clients) == 1
-
-
 def test_the_end_of_the_server_is_told(house: Any) -> None:
     native = Native(house, "message")
     house.server.ending = True

@@ -44,7 +44,7 @@ LINES = """
     KV_SET {"keys":{"o":{"a":[1,{"b":null}]},"l":[1,2.5,"x"]}}|KV_ARR_APPEND {"key":"o","name":"a","items":[{"c":2}]}
     HSET h a 1 b 2|HINCRBY h a 1|HPEXPIRE h 1000000 FIELDS 1 a|HINCRBY h a 1|HDEL h b
     RPUSH r a b c d e|RPUSH r f|LPOP r|LSET r 0 z|LINSERT r AFTER z y|LREM r 1 c|LTRIM r 1 2
-    SETRANGE ls 4100 a|APPEND ls b|SADD m a b|SADD m c|SREM m a|ZADD z 1 a -inf b|ZADD z 2 c|ZREM z a
+    SETRANGE ls 4100 a|APPEND ls b|COPY ls ls2|SADD m a b|SADD m c|SREM m a|ZADD z 1 a -inf b|ZADD z 2 c|ZREM z a|ZADD zc 1 a 2 b|ZREMRANGEBYRANK zc 0 0
     XADD x 1-1 a 1|XADD x 2-1 b 2|XADD x 3-1 a 1|XADD x 4-1 a 1|XDEL x 2-1|XTRIM x MAXLEN 2|XSETID x 9-1
     XGROUP CREATE x g 0|XGROUP CREATECONSUMER x g d|XREADGROUP GROUP g c STREAMS x >|XACK x g 3-1|XCLAIM x g d 0 4-1
     XGROUP DELCONSUMER x g d|XGROUP DESTROY x g

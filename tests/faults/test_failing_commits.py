@@ -512,7 +512,9 @@ def test_no_half_of_a_change_is_collected(detail: tuple[Any, ...]) -> None:
         assert handed == [(space, "hset", b"k", detail)]
         assert len(changes) == before
     changes.on_change(space, "set", b"k", ())
-    reader = unpacker(b"".join(piece for part in changes.take() for piece in part))
+    packed = b"".join(piece for part in changes.take() for piece in part)
+    reader = unpacker(len(packed))
+    reader.feed(packed)
     names = [operation[0] for operation in reader]
     assert names == (["put", "do", "put"] if handed else ["put", "do", "do", "put"])
     assert handed or object not in map(type, detail)
