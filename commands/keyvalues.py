@@ -7,7 +7,7 @@ commands pass over them, and writing under a series' name is refused whole.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -290,14 +290,17 @@ def check_find(body: Body) -> None:
         raise NativeError(Status.VALUE_SIZE, "Path empty")
 
 
-def examined(
-    engine: Store, keyspace: Keyspace, names: list[Any] | None, *, once: bool
-) -> Iterator[list[tuple[str, object]]]:
-    """Names and values of the keys to search, some at a time: the listed ones, or all. ``once``: each name but once."""
-    if not names:
-        for found in live_batches(engine, keyspace, series=False):
-            yield [(name_to_json(name), value) for name, value in found]
-        return
+Examples = list[tuple[str, object]]
+
+
+def all_examples(engine: Store, keyspace: Keyspace) -> Iterator[Examples]:
+    """Names and values of all keys, some at a time."""
+    for found in live_batches(engine, keyspace, series=False):
+        yield [(name_to_json(name), value) for name, value in found]
+
+
+def listed_examples(keyspace: Keyspace, names: list[Any], *, once: bool) -> Iterator[Examples]:
+    """Names and values of listed keys, some at a time. ``once``: each name but once."""
     seen: set[str] = set()
     for at in range(0, len(names), STEP):
         listed = [name for name in names[at : at + STEP] if type(name) is str]
@@ -307,15 +310,13 @@ def examined(
         yield [(name, value) for name in listed if (value := value_of(keyspace, name)) is not None]
 
 
-def find(
-    engine: Store, keyspace: Keyspace, body: Body, keys: list[str] | LongArray, values: Body | LongObject
-) -> Steps:
+def find(batches: Iterable[Examples], body: Body, keys: list[str] | LongArray, values: Body | LongObject) -> Steps:
     """The steps of KV_FIND. The answer goes into ``keys``, paths too, or into ``values``."""
     form = body["rsp"]
     path = None
     budget = Budget()
     try:
-        for examples in examined(engine, keyspace, body.get("keys"), once=form == "kv"):
+        for examples in batches:
             if path is None and examples:
                 path = compile(body["path"])
             hits: list[str] = []
@@ -361,11 +362,19 @@ def kv_find(ctx: Context, body: Body) -> Body | Work:
 
     Cost: O(N) with N elements in the values
     """
-    engine, keyspace = ctx.store, ctx.keyspace
-    if len(body.get("keys") or keyspace.data) <= FEW:
-        return at_once(find(engine, keyspace, body, [], {}))
+    keyspace, names = ctx.keyspace, body.get("keys")
+    few = len(names or keyspace.data) <= FEW
+    batches: Iterable[Examples]
+    if names:
+        batches = listed_examples(keyspace, names, once=body["rsp"] == "kv")
+    elif few:
+        batches = ([(name_to_json(name), value) for name, value in keyspace.key_values()],)
+    else:
+        batches = all_examples(ctx.store, keyspace)
+    if few:
+        return at_once(find(batches, body, [], {}))
     parts = Parts()
-    return Work(find(engine, keyspace, body, parts.array(), parts.object()), parts)
+    return Work(find(batches, body, parts.array(), parts.object()), parts)
 
 
 # ---------------------------------------------------------------- changing parts of a value

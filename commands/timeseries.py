@@ -35,7 +35,7 @@ from .declare import Flag, Param
 from .params import NativeError
 from .status import TIME_SERIES, SeriesStatus
 from .table import Family
-from .work import FEW, STEP, Parts, Steps, Work, at_once, batched, live_batches
+from .work import FEW, STEP, Parts, Steps, Work, batched, live_batches
 
 commands = Family("native", TIME_SERIES)
 
@@ -46,6 +46,7 @@ NewArray = Callable[[], Any]
 _LEAST_TIME, _MOST_TIME = -(1 << 63), (1 << 63) - 1
 _RANGE = Param("rng", "array")
 _SERIES = Param("ts", "string")
+_NO_64_BITS = "'agg' takes times of 64 bits"
 
 _TYPES: dict[str, str] = {"ts-events": "Ordered", "TSDB-TYPE": "Samples"}
 
@@ -151,30 +152,51 @@ class Query:
         self.where = read_where(body.get("where"))
         self.aggregation = read_aggregation(body.get("agg"))
 
-    def answer(self, keyspace: Keyspace, name: str) -> Body:
-        """Status, times and events (or columns of ``agg``) of one series."""
-        return at_once(self.steps(keyspace, name, list))
+    def is_long(self, series: object) -> bool:
+        """Whether it is done in steps."""
+        return isinstance(series, EventSeries | SampleSeries) and len(series) > FEW and self.rows(series) > FEW
 
-    def is_long(self, keyspace: Keyspace, name: str) -> bool:
-        """Whether so many events or samples may be looked at that it is done in steps."""
-        value = keyspace.get(name.encode())
-        if isinstance(value, EventSeries):
-            first, behind = value.span(self.low, self.high)
-            return behind - first > FEW
-        if isinstance(value, SampleSeries):
-            return sum([chunk.count for chunk in value.chunks_between(*self._ends())]) > FEW
-        return False
+    def rows(self, series: object) -> int:
+        """About how many events or samples are looked at."""
+        if isinstance(series, SampleSeries):
+            return sum([chunk.count for chunk in series.chunks_between(*self._ends())])
+        if isinstance(series, EventSeries):
+            first, behind = series.span(self.low, self.high)
+            return behind - first
+        return 0
 
-    def steps(self, keyspace: Keyspace, name: str, new_array: NewArray) -> Steps:
-        """The steps of an answer. ``new_array`` makes its arrays: lists, or what gathers text."""
-        value = keyspace.read(name.encode())
-        if not isinstance(value, EventSeries | SampleSeries):
-            return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+    def answer(self, series: object) -> Body:
+        """Status, times and events (or columns of ``agg``) of what a key holds."""
+        limit = self.limit if self.aggregation is None else None
+        try:
+            if isinstance(series, EventSeries):
+                times, events = series.range(self.low, self.high, self.where, limit)
+            elif isinstance(series, SampleSeries):
+                found = self._samples_between(series, *self._ends())
+                times, events = found[0][:limit].tolist(), _as_events(found[1][:limit].tolist())
+            else:
+                return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+        except NotIndexed:
+            return {"st": SeriesStatus.NOT_INDEXED.value, "t": [], "evt": []}
+        if self.aggregation is None:
+            return {"st": 1, "t": times, "evt": events}
+        member, functions, bucket = self.aggregation
+        try:
+            starts, columns = downsample(*event_columns(times, events, member), functions, bucket)
+        except OverflowError:
+            raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
+        shown = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
+        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": shown}
+
+    def steps(self, series: object, new_array: NewArray) -> Steps:
+        """The steps of the same answer, the long parts of which ``new_array`` makes."""
+        if not isinstance(series, EventSeries | SampleSeries):
+            return self.answer(series)
         try:
             if self.aggregation is not None:
-                return (yield from self._aggregated(value, self.aggregation, new_array))
+                return (yield from self._aggregated(series, self.aggregation, new_array))
             times, events = new_array(), new_array()
-            for some_times, some_events in self._rows(value, self.limit):
+            for some_times, some_events in self._rows(series, self.limit):
                 times.extend(some_times)
                 events.extend(some_events)
                 yield
@@ -210,8 +232,6 @@ class Query:
 
     def _samples(self, series: SampleSeries) -> Iterator[Rows]:
         """Samples as events with one member, ``value``. Raises NotIndexed where there is a condition."""
-        if self.where:
-            raise NotIndexed(next(iter(self.where)))
         low, high = self._ends()
         high = min(high, series.last_time)  # as with events
         while low <= high:
@@ -219,10 +239,16 @@ class Query:
             end = next((chunk.last for chunk in chunks if chunk.last >= low), None)
             if end is None:
                 return
-            times, values = series.between(low, min(end, high))
+            times, values = self._samples_between(series, low, min(end, high))
             low = end + 1
             for some_times, some_values in zip(batched(times.tolist()), batched(values.tolist()), strict=True):
-                yield some_times, [{"value": each} for each in some_values]
+                yield some_times, _as_events(some_values)
+
+    def _samples_between(self, series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
+        """Times and values. Raises NotIndexed where there is a condition."""
+        if self.where:
+            raise NotIndexed(next(iter(self.where)))
+        return series.between(low, high)
 
     def _ends(self) -> tuple[int, int]:
         """The range as 64-bit times."""
@@ -231,8 +257,8 @@ class Query:
 
     def _columns(self, series: EventSeries | SampleSeries, member: str) -> Generator[None, None, tuple[Times, Values]]:
         """Times and values of a numeric member. Raises NotIndexed, OverflowError."""
-        if isinstance(series, SampleSeries) and not self.where:
-            times, values = series.between(*self._ends())
+        if isinstance(series, SampleSeries):
+            times, values = self._samples_between(series, *self._ends())
             return (times, values) if member == "value" else (times[:0], values[:0])
         parts = [event_columns([], [], member)]
         for some_times, events in self._rows(series, None):
@@ -247,7 +273,7 @@ class Query:
         try:
             starts, columns = downsample(*(yield from self._columns(series, member)), functions, bucket)
         except OverflowError:
-            raise NativeError(SeriesStatus.PARAM_VALUE, "'agg' takes times of 64 bits") from None
+            raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
         times, shown = new_array(), {name: new_array() for name in functions}
         starts, columns = starts[: self.limit], [column[: self.limit] for column in columns]
         for at in range(0, len(starts), STEP):
@@ -256,6 +282,10 @@ class Query:
                 shown[name].extend(column[at : at + STEP].tolist())
             yield
         return {"st": 1, "t": times, "agg": shown}
+
+
+def _as_events(values: list[float]) -> list[Body]:
+    return [{"value": each} for each in values]
 
 
 # ---------------------------------------------------------------- series
@@ -385,13 +415,14 @@ def ts_get(ctx: Context, body: Body) -> Body | Work:
 
     Cost: O(log N + M) with M events in the range
     """
-    query, keyspace, name = Query(body), ctx.keyspace, body["ts"]
-    if not query.is_long(keyspace, name):
-        return {"ts": name, **query.answer(keyspace, name)}
+    query, name = Query(body), body["ts"]
+    series = ctx.keyspace.read(name.encode())
+    if not query.is_long(series):
+        return {"ts": name, **query.answer(series)}
     parts = Parts()
 
     def steps() -> Steps:
-        return {"ts": name, **(yield from query.steps(keyspace, name, parts.array))}
+        return {"ts": name, **(yield from query.steps(series, parts.array))}
 
     return Work(steps(), parts)
 
@@ -406,14 +437,15 @@ def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
     """
     queries = [(name, Query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
     keyspace = ctx.keyspace
-    if len(queries) <= FEW and not any(query.is_long(keyspace, name) for name, query in queries):
-        return {name: query.answer(keyspace, name) for name, query in queries}
+    found = [(name, query, keyspace.read(name.encode())) for name, query in queries]
+    if len(found) + sum([query.rows(series) for _, query, series in found]) <= FEW:
+        return {name: query.answer(series) for name, query, series in found}
     parts = Parts()
 
     def steps() -> Steps:
         answers: Body = {}
-        for name, query in queries:
-            answers[name] = yield from query.steps(keyspace, name, parts.array)
+        for name, query, series in found:
+            answers[name] = yield from query.steps(series, parts.array)
             yield
         return answers
 

@@ -49,6 +49,7 @@ class Persistence:
     def __init__(self, server: Server, journal: Journal, call_soon: CallSoon | None = None) -> None:
         self.server = server
         self.journal = journal
+        self.feed = server.store.feed
         self.call_soon = call_soon
         self.always = False
         self.held: deque[tuple[int, Any, bytes, bool]] = deque()  # record, connection, replies, whether the last ones
@@ -111,9 +112,9 @@ class Persistence:
         """Note what is in the log, and tell the server whether writes have to be refused."""
         journal = self.journal
         if not journal.behind:
-            self.confirmed = self.failed = self.server.store.feed.changes
+            self.confirmed = self.failed = self.feed.changes
         elif self.confirmed == self.failed:
-            self.failed = self.server.store.feed.changes
+            self.failed = self.feed.changes
         fault = journal.fault
         if fault and self.always:
             # The data has changed already and cannot be confirmed: only a start from the log brings the two together.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isinf, nan
+from math import inf, isinf, nan
 from typing import Any
 
 import re2
@@ -47,6 +47,8 @@ def number_of(text: bytes, error: str, negative: str = "") -> int:
 # A number as JSON writes it. RedisTimeSeries reads the beginning of a value so and passes over what follows; ours does not.
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
+_NO_JSON = {b"nan": nan, b"+nan": nan, b"-nan": nan, b"inf": inf, b"+inf": inf, b"-inf": -inf}
+
 
 def is_decimal(text: bytes) -> bool:
     """Whether a text is digits without needless zeros, with a minus before them or a point among them."""
@@ -68,11 +70,12 @@ def is_decimal(text: bytes) -> bool:
 
 
 def value_of(text: bytes, error: str = "invalid value") -> float:
-    """A sample's value; NaN is one, an infinite number is none. Raises RespError."""
+    """A sample's value: a number as JSON spells it, or one of those that JSON has no spelling for. Raises RespError."""
     if len(text) < 40 and is_decimal(text):
         return float(text)
-    if text.lower() in (b"nan", b"+nan", b"-nan"):
-        return nan
+    other = _NO_JSON.get(text.lower())
+    if other is not None:
+        return other
     if _NUMBER.fullmatch(text) is None:
         raise bad(error)
     value = float(text)

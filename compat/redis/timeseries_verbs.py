@@ -9,6 +9,7 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 from januskv.commands.context import Context
@@ -289,7 +290,7 @@ def _add_run(
         if time <= last:
             return False
         last = time
-    if any(each != each for each in values):
+    if not all(map(isfinite, values)):
         return False
     series.add_many(ctx.keyspace, name, times, values)
     replies += times

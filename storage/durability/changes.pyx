@@ -36,6 +36,7 @@ cdef enum Packed:
     NOT_OURS  # the journal has to pack it
     DONE
     HAS_BIG  # it has a big value, which may not be copied
+    FAILED  # an exception was raised
 
 
 cdef inline char* _big_endian(char* at, uint64_t number, int size) noexcept:
@@ -267,7 +268,7 @@ cdef class Changes:
             return True
         return False
 
-    cdef Packed packed(self, Keyspace keyspace, str event, bytes key, tuple detail, bint refers) except *:
+    cdef Packed packed(self, Keyspace keyspace, str event, bytes key, tuple detail, bint refers) except FAILED:
         """Add a change as an operation. Big values are added as they are, which begins with an empty buffer only."""
         cdef object value = keyspace.data.get(key), item
         cdef uint64_t place
@@ -349,7 +350,13 @@ cdef class Changes:
         return self.earlier + self.referred + self.size
 
     def take(self):
-        cdef list taken = list(self.parts), last = list(self.pieces), parts = [], pieces = []
+        cdef list taken, last, parts, pieces
+        if not self.parts and not self.pieces:  # nearly always
+            taken = [[PyBytes_FromStringAndSize(self.buffer, self.size)]] if self.size else []
+            self.size = 0
+            self.shrink()
+            return taken
+        taken, last, parts, pieces = list(self.parts), list(self.pieces), [], []
         if self.size:
             last.append(PyBytes_FromStringAndSize(self.buffer, self.size))
         if last:

@@ -213,13 +213,13 @@ class Journal:
     def number(self) -> None:
         """Make records of what was collected: one, or several parts."""
         try:
-            seq = self.seq
-            pieces: list[bytes] = []
             parts = self.pending.take()
-            for part in parts:
-                seq += 1
-                pieces += record_pieces(CHANGES if part is parts[-1] else PART, seq, part)
-            self.unwritten += pieces
+            seq = self.seq + len(parts)
+            pieces = record_pieces(CHANGES, seq, parts.pop())
+            if parts:
+                numbered = enumerate(parts, self.seq + 1)
+                pieces = [piece for at, part in numbered for piece in record_pieces(PART, at, part)] + pieces
+            self.unwritten = self.unwritten + pieces if self.unwritten else pieces
             self.seq = seq
         except Exception as error:
             self.lose(error, "changes")
@@ -236,10 +236,17 @@ class Journal:
 
     def write_out(self) -> None:
         """Write the records that wait; on an error the file ends with the last whole one."""
-        size = sum(map(len, self.unwritten))
+        pieces = self.unwritten
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
+        at = self.end
         try:
-            self.allocate(size)
-            self.append(self.unwritten)
+            if at + size > self.allocated:
+                self.allocate(size)
+            for data in pieces if len(pieces) == 1 else _joined(pieces):
+                done = os.pwrite(self.fd, data, at)
+                while done < len(data):
+                    done += os.pwrite(self.fd, memoryview(data)[done:], at + done)
+                at += done
         except Exception as error:
             self.behind = True
             self.cut()
@@ -258,19 +265,8 @@ class Journal:
             log.warning("the log can be written again")
             self.fault = ""
 
-    def append(self, pieces: list[bytes]) -> None:
-        at = self.end
-        for data in _joined(pieces):
-            view = memoryview(data)
-            while view:
-                count = os.pwrite(self.fd, view, at)
-                at += count
-                view = view[count:]
-
     def allocate(self, size: int) -> None:
         """Have space for so many more bytes, and for some more if the disk has it."""
-        if self.end + size <= self.allocated:
-            return
         ahead = max(size, _AHEAD_BYTES)
         try:
             os.posix_fallocate(self.fd, self.end, ahead)

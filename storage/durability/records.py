@@ -88,19 +88,19 @@ def record(kind: int, seq: int, payload: bytes) -> bytes:
 
 
 def record_pieces(kind: int, seq: int, payload: Sequence[bytes]) -> list[bytes]:
-    """One record as the pieces that it consists of; those of its payload are not copied.
+    """One record as the pieces that it consists of; those of its payload are not copied unless they are few bytes.
 
     Raises OverflowError for a payload of 4 GiB.
     """
     size = sum(map(len, payload))
     if size > MOST_PAYLOAD_BYTES:
         raise OverflowError(f"a record cannot hold {size} bytes")
-    length = _LENGTH.pack(size)
     middle = _TYPE_SEQ.pack(kind, seq)
-    crc = google_crc32c.extend(google_crc32c.value(length), middle)
+    crc = google_crc32c.value(_LENGTH.pack(size) + middle)
     for piece in payload:
         crc = google_crc32c.extend(crc, piece)
-    return [b"".join((length, _CRC.pack(crc), middle)), *payload]
+    head = _RECORD.pack(size, crc, kind, seq)
+    return [b"".join((head, *payload))] if size < BIG_BYTES else [head, *payload]
 
 
 # A file is read in windows of this size, and longer records in pieces of it.

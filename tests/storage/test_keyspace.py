@@ -257,6 +257,9 @@ class TestSeries:
         def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
             pass
 
+        def unlink(self, keyspace: Keyspace, key: bytes) -> None:
+            pass
+
     def test_are_counted_however_they_come_and_go(self, keyspace: Keyspace) -> None:
         keyspace.restore(b"s", self.Series(), None)
         keyspace.check()

@@ -449,6 +449,13 @@ def test_many_rows_are_those_of_few(house: Any, native: Client, wire: Any, limit
         assert list(body["agg"]) == ["sum", "count"]
 
 
+def test_many_short_series_are_long_together(house: Any, native: Client, wire: Any) -> None:
+    for name in "abc":
+        wire("TS.MADD", *[part for time in range(900) for part in (name, time, 1)], "CREATE")
+    assert native.send({"TS_GET_MULTI": {name: {"rng": []} for name in "abc"}}) == []
+    assert [len(each["t"]) for each in answer(house, native).values()] == [900] * 3
+
+
 def test_a_series_may_be_called_st(wire: Any) -> None:
     wire.send(b'{"TS_CREATE":{"name":"st","type":"Ordered"}}\n')
     answer = json.loads(wire.send(b'{"TS_GET_MULTI":{"st":{"rng":[]}}}\n'))
