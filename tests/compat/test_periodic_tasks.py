@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_many_that_end_at_once_end_in_slices(house: Any, monkeypatch: pytest.Mon
     while house.store.tend(budget_s=0):
         left.append(len(house.store.sessions))
         house.store.sessions.check()
-    assert all(before - after <= 64 for before, after in zip(left, left[1:], strict=False))
+    assert all(before - after <= 64 for before, after in pairwise(left))
     assert len(house.store.sessions) == 0
 
 
@@ -171,5 +172,5 @@ def test_clients_are_looked_after_in_parts(house: Any) -> None:
         tend(house)
         left.append(len(house.server.clients))
     assert left[-1] == 0
-    assert all(before - after <= 301 for before, after in zip([3000, *left], left, strict=False))
+    assert all(before - after <= 301 for before, after in pairwise([3000, *left]))
     assert all(wire.transport.closed for wire in wires)

@@ -33,7 +33,9 @@ def no_collector() -> Iterator[None]:
 def ours() -> Counter[str]:
     """How many objects there are of each class of the server's that the collector knows."""
     return Counter(
-        name for each in gc.get_objects() if (name := f"{type(each).__module__}.{type(each).__name__}").startswith("januskv")
+        name
+        for each in gc.get_objects()
+        if (name := f"{type(each).__module__}.{type(each).__name__}").startswith("januskv")
     )
 
 
