@@ -52,6 +52,10 @@ _COMPILED = (
 _LINGER_MS: Final = 3_000
 _LINGER_BYTES: Final = 1 << 19
 
+# Clients are looked after so often, and at least so many of them each time.
+_LOOK_EVERY_MS: Final = 100
+_LOOKED_AT: Final = 200
+
 # What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
 REDIS_VERSION = "7.4.0"
 
@@ -232,7 +236,9 @@ class Server:
         self.outbox = Outbox()
         self.rates = Rates()
         self.startup_memory = resident_bytes()
-        self._sampled_ms = 0
+        self._sampled_ms = self._looked_ms = 0
+        self._unlooked: list[Client] = []  # clients that have not been looked at in this round
+        self._at_a_look = _LOOKED_AT
         self.slowlog = SlowLog()
         self.latency = LatencyEvents()
         self.started_ms = store.clock.now_ms
@@ -370,15 +376,27 @@ class Server:
         attempted(lambda: self.sample_rates(now_ms))
         if self.persistence is not None:
             more = bool(attempted(self.persistence.tend)) or more
-        attempted(lambda: self.close_slow_readers(now_ms))
+        self.look_after_clients(now_ms)
         attempted(lambda: self.close_lingering(now_ms))
-        if self.config.timeout and not self.paused_until_ms:
-            attempted(lambda: self.close_idle(now_ms))
         return more
+
+    def look_after_clients(self, now_ms: int) -> None:
+        """Close those that are idle or do not read. Looks at a part of them ten times a second, at each once a second."""
+        if abs(now_ms - self._looked_ms) < _LOOK_EVERY_MS:
+            return
+        self._looked_ms = now_ms
+        if not self._unlooked:
+            self._unlooked = list(self.clients.values())
+            self._at_a_look = max(len(self._unlooked) // 10, _LOOKED_AT)
+        some = self._unlooked[-self._at_a_look :]
+        del self._unlooked[-self._at_a_look :]
+        attempted(lambda: self.close_slow_readers(now_ms, some))
+        if self.config.timeout and not self.paused_until_ms:
+            attempted(lambda: self.close_idle(now_ms, some))
 
     def sample_rates(self, now_ms: int) -> None:
         """Note how far the counters are of which INFO shows the growth."""
-        if now_ms - self._sampled_ms >= 100:
+        if now_ms - self._sampled_ms >= max(_LOOK_EVERY_MS, len(self.clients) // 10):
             self._sampled_ms = now_ms
             received, sent = self.net_bytes()
             self.rates.add("commands", now_ms, self.commands_processed)
@@ -393,13 +411,14 @@ class Server:
             except Exception as error:
                 client.connection.failed(error)
 
-    def close_idle(self, now_ms: int) -> None:
-        """Close the clients that have neither sent nor read anything for too long; some may wait for ever."""
+    def close_idle(self, now_ms: int, clients: list[Client]) -> None:
+        """Close those of some clients that have neither sent nor read anything for too long; some may wait for ever."""
         since_ms = now_ms - self.config.timeout * 1000
         idle = [
             client
-            for client in self.clients.values()
+            for client in clients
             if client.active_ms < since_ms
+            and not client.connection.lost
             and not client.monitoring
             and client.subscriptions is None
             and client not in self.waiting.by_client
@@ -429,11 +448,9 @@ class Server:
                 log.info("client %s closed: its last replies are not read", connection.client.address)
                 connection.kill()
 
-    def close_slow_readers(self, now_ms: int) -> None:
-        """Close the clients that have left more unread than the soft limit of their class, for too long."""
-        normal = self.config.client_output_buffer_limit["normal"][1]
-        watched = self.clients.values() if normal else (*self.monitors, *self.pubsub.clients)
-        for client in list(watched):
+    def close_slow_readers(self, now_ms: int, clients: list[Client]) -> None:
+        """Close those of some clients that have left more unread than the soft limit of their class, for too long."""
+        for client in clients:
             _, soft, seconds = self.config.output_limits(client)
             if not soft or client.connection.unread_bytes <= soft:
                 client.over_soft_limit_ms = None
