@@ -318,7 +318,7 @@ class SortedSet:
         """
         self.most = max(self.most, len(self))
         if self.packed is not None:
-            self.longest = max(map(len, names_in(self.packed, start, stop)), default=self.longest)
+            self.longest = max(self.longest, max(map(len, names_in(self.packed, start, stop)), default=0))
             self.packed = cut_out(self.packed, start, stop)
             return ()
         order = self.ordered()
@@ -327,7 +327,7 @@ class SortedSet:
         size = len(scores)
         left_behind: tuple[object, ...] = ()
         if self.most <= ORDERED:  # for OBJECT ENCODING, whose thresholds nobody sets higher
-            self.longest = max(map(len, order.names(start, stop)), default=self.longest)
+            self.longest = max(self.longest, max(map(len, order.names(start, stop)), default=0))
         if stop - start > size // 2:
             names = order.names(0, start) + order.names(stop, size)
             values = order.values(0, start) + order.values(stop, size)
