@@ -65,7 +65,7 @@ def test_a_system_that_takes_less_than_it_says(limits: Any) -> None:
 def test_both_are_logged(limits: Any, caplog: Any) -> None:
     limits(100, 200)
     config = Config()
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "januskv")
     fit_clients(config, logging.INFO)
     assert config.maxclients == 200 - OWN_FILES
     raised, lowered = [record.getMessage() for record in caplog.records]

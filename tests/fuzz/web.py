@@ -151,7 +151,7 @@ class Arena:
         for connection in self.port.listener.connections:
             assert len(connection.head) < MOST_PENDING
         for client in self.port.house.server.clients.values():
-            assert client.connection.pending_input < 2 * MOST_PENDING
+            assert client.connection.pending_input() < 2 * MOST_PENDING
 
     def lose(self, visitor: Visitor) -> None:
         """A closed connection is gone, as the loop has it."""

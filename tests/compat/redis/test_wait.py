@@ -93,11 +93,11 @@ def test_what_others_write_later_is_not_waited_for(logged: Any) -> None:
 def test_what_the_disk_refuses_is_not_called_synced(logged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     persistence, wire = logged.server.persistence, logged.connect()
 
-    def full(data: bytes) -> None:
+    def full(fd: int, data: bytes, at: int) -> int:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(persistence.journal, "append", full)
+        patched.setattr("os.pwrite", full)
         wire.line("SET a 1")
         assert wire.send(b"WAITAOF 1 0 50\r\n") == b""
         logged.timers[:] = [timer for timer in logged.timers if timer[0] >= 0.05]
