@@ -91,7 +91,7 @@ def test_what_others_write_later_is_not_waited_for(logged: Any) -> None:
 
 
 def test_what_the_disk_refuses_is_not_called_synced(logged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    persistence, wire = logged.server.persistence, logged.connect()
+    wire = logged.connect()
 
     def full(fd: int, data: bytes, at: int) -> int:
         raise OSError(28, "No space left on device")
