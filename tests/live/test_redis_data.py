@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from januskv.cli import main
+from januskv.tools.exporting import server_entries
 from januskv.tools.link import RemoteLink, error_of
+from januskv.tools.redis_source import RedisKeys
 
 pytestmark = pytest.mark.live
 
@@ -161,6 +164,61 @@ def test_what_redis_refuses_of_an_export(
     assert "errors: 0" in piped(redis.port, file)
     assert ask(redis.port, "HGETALL", "doc") == [b"a", b"[1]", b"b", b"true"]
     assert ask(redis.port, "GET", "number") == b"1.5"
+
+
+@pytest.mark.parametrize("form", ["resp", "json"])
+def test_a_running_redis_moves_to_ours(
+    start_redis: Callable[..., Any],
+    start_januskv: Callable[..., Any],
+    tmp_path: Path,
+    form: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    redis, janus = start_redis(), start_januskv()
+    fill(redis.port)
+    for command, count in (("HSET", 2), ("RPUSH", 1), ("SADD", 1), ("ZADD", 2), ("XADD", 0)):
+        link = RemoteLink("127.0.0.1", redis.port, "default", "")
+        numbers = range(12_000)  # so many that they are read in pieces
+        if count:
+            words = [str(number).encode() for number in numbers for _ in range(count)]
+            link.ask([command.encode(), b"big " + command.encode(), *words])
+        else:
+            link.send([[b"XADD", b"big stream", b"%d-7" % (number + 1), b"a", b"b"] for number in numbers])
+            assert not any(error_of(link.receive()) for _ in numbers)
+        link.close()
+    for line in ("XGROUP CREATE big+stream g 0", "XREADGROUP GROUP g c COUNT 7000 STREAMS big+stream >"):
+        assert error_of(ask(redis.port, *(word.replace("+", " ") for word in line.split()))) is None
+    file = tmp_path / "export"
+    assert main(["export", "--port", str(redis.port), "--format", form, "--output", str(file)]) == 0
+    count = len(list(everything(redis.port)))
+    assert f"read {count} keys (" in capfd.readouterr().err
+    assert main(["import", "--port", str(janus.port), str(file)]) == 0
+    # When an entry was delivered is told by Redis as how long ago that was: the rest is the same.
+    assert same(janus.port, redis.port, (b"pel", b"pending")) == count > 30
+    for key, group in (("x", "g"), ("big stream", "g")):
+        ours, theirs = (ask(port, "XPENDING", key, group, "-", "+", 10_000) for port in (janus.port, redis.port))
+        assert [[at, owner, times] for at, owner, _, times in ours] == [
+            [at, owner, times] for at, owner, _, times in theirs
+        ]
+        assert all(abs(one[2] - other[2]) < 60_000 for one, other in zip(ours, theirs, strict=True))
+
+
+def test_series_are_read_as_redis_tells_of_them(start_januskv: Callable[..., Any]) -> None:
+    janus = start_januskv()
+    for (
+        line
+    ) in """TS.CREATE t RETENTION 100000 LABELS a b|TS.CREATE t2|TS.CREATERULE t t2 AGGREGATION avg 10|TS.ADD t 5 1.5
+        TS.ADD t 15 2|TS.MADD t 25 1 t 35 3|TS.CREATE u DUPLICATE_POLICY SUM ENCODING UNCOMPRESSED|TS.ADD u 1 inf""".replace(
+        "\n", "|"
+    ).split("|"):
+        assert error_of(ask(janus.port, *line.split())) is None
+    link = RemoteLink("127.0.0.1", janus.port, "default", "")
+    as_redis = {entry["key"]: entry for entry in RedisKeys(link).entries()}
+    link.close()
+    link = RemoteLink("127.0.0.1", janus.port, "default", "")
+    with server_entries(link, Counter()) as (_, entries):
+        as_ours = {entry["key"]: entry for entry in entries}
+    assert as_redis == as_ours
 
 
 # ---------------------------------------------------------------- append-only files

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from januskv.storage.store import Store
 
 from .link import LinkLost, RemoteLink, encode, error_of
 from .rebuild import REDIS_TYPES, BadEntry, commands_of, rules_last
+from .redis_source import CannotRead, RedisKeys
 
 FAILED = 1
 
@@ -36,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="januskv export",
         description="Writes all keys of all databases and sessions with their deadlines, from a running server"
-        " or from the data directory of a stopped one.",
+        " (JanusKV or Redis) or from the data directory of a stopped JanusKV.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -106,9 +108,15 @@ def directory_entries(path: str, databases: int) -> Iterator[tuple[int, Iterator
         directory.close()
 
 
+class _NoJanusKV(Exception):
+    """The server does not know SV_EXPORT."""
+
+
 def _ask(link: RemoteLink, body: dict[str, Any]) -> dict[str, Any]:
     reply = link.ask([b"SV_EXPORT", orjson.dumps(body)])
     error = error_of(reply)
+    if error is not None and error.lower().startswith("err unknown command"):
+        raise _NoJanusKV
     if error is not None:
         raise NoExport(f"the server does not export: {error}")
     answer: dict[str, Any] = orjson.loads(reply)["SV_EXPORT_RSP"]
@@ -127,9 +135,19 @@ def _keys_of(link: RemoteLink, place: int) -> Iterator[Entry]:
 
 
 @contextlib.contextmanager
-def server_entries(link: RemoteLink) -> Iterator[tuple[int, Iterator[Entry]]]:
-    """How many keys a server has, and everything in it. Raises NoExport, LinkLost."""
-    about = _ask(link, {})
+def server_entries(link: RemoteLink, left_out: Counter[str]) -> Iterator[tuple[int, Iterator[Entry]]]:
+    """How many keys a server has, and everything in it. Raises NoExport, LinkLost.
+
+    A server that is no JanusKV is read as a Redis; ``left_out`` gets the types of its keys that have no form here.
+    """
+    try:
+        about = _ask(link, {})
+    except _NoJanusKV:
+        with contextlib.closing(link):
+            keys = RedisKeys(link)
+            yield keys.total, keys.entries()
+            left_out.update(keys.left_out)
+        return
     sessions = about["sessions"]
 
     def entries() -> Iterator[Entry]:
@@ -163,9 +181,9 @@ class Commands:
     that command and so the transaction: it does not put the keys where it is.
     """
 
-    def __init__(self, *, plain: bool) -> None:
+    def __init__(self, *, plain: bool, left_out: Counter[str] | None = None) -> None:
         self.plain = plain
-        self.left_out: dict[str, int] = {}
+        self.left_out: Counter[str] = Counter() if left_out is None else left_out
         self.place = 0
         self.guards: dict[int, bytes] = {}  # token -> what opens the session
         self.held: list[bytes] = []  # of the session that is the place
@@ -178,7 +196,7 @@ class Commands:
             if self.plain and (entry["type"] not in REDIS_TYPES or "session" in entry):
                 kind = entry["type"]
                 name = "key of a session" if "session" in entry and kind != "session" else kind
-                self.left_out[name] = self.left_out.get(name, 0) + 1
+                self.left_out[name] += 1
             elif rules_last(entry):
                 last.append(entry)
             else:
@@ -215,12 +233,21 @@ class Commands:
             self.held, self.held_bytes = [], 0
 
 
-def _counted(entries: Iterator[Entry], total: int) -> Iterator[Entry]:
-    """Entries with a progress bar, if somebody sees it."""
+def _counted(entries: Iterator[Entry], total: int, counts: Counter[str]) -> Iterator[Entry]:
+    """Entries with a progress bar, if somebody sees it; ``counts`` gets how many there are of each type."""
     with tqdm(total=total, unit=" keys", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
         for entry in entries:
+            counts[entry["type"]] += 1
             yield entry
             bar.update(entry["type"] != "session")
+
+
+def _summary(counts: Counter[str]) -> str:
+    """How much was read, by type."""
+    sessions = counts.pop("session", 0)
+    of_types = f" ({', '.join(f'{count} {kind}' for kind, count in counts.most_common())})" if counts else ""
+    of_sessions = f", {sessions} sessions" if sessions else ""
+    return f"{counts.total()} keys{of_types}{of_sessions}"
 
 
 @contextlib.contextmanager
@@ -244,14 +271,16 @@ def main(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.plain_redis and given.format != "resp":
         parser.error("--plain-redis is about --format resp")
-    commands = Commands(plain=given.plain_redis)
+    left_out: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    commands = Commands(plain=given.plain_redis, left_out=left_out)
     try:
         if given.dir is not None:
             source = directory_entries(given.dir, given.databases)
         else:
-            source = server_entries(RemoteLink(given.host, given.port, given.user, given.password))
+            source = server_entries(RemoteLink(given.host, given.port, given.user, given.password), left_out)
         with source as (total, entries), _output(given.output) as file:
-            counted = _counted(entries, total)
+            counted = _counted(entries, total, counts)
             lines = as_json(counted) if given.format == "json" else commands.make(counted)
             for line in lines:
                 file.write(line)
@@ -259,12 +288,13 @@ def main(words: Sequence[str]) -> int:
         # Whoever read has had enough; what Python would flush at the end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (NoExport, DirectoryTaken, LinkLost, BadEntry) as error:
+    except (NoExport, CannotRead, DirectoryTaken, LinkLost, BadEntry) as error:
         print(f"januskv export: {error}", file=sys.stderr)
         return FAILED
     except OSError as error:
         print(f"januskv export: {error.filename or given.host}: {error.strerror or error}", file=sys.stderr)
         return FAILED
-    for name, count in sorted(commands.left_out.items()):
-        print(f"left out, Redis does not know it: {count} of type {name}", file=sys.stderr)
+    print(f"read {_summary(counts)}", file=sys.stderr)
+    for name, count in sorted(left_out.items()):
+        print(f"left out, since there are no commands for it: {count} of type {name}", file=sys.stderr)
     return 0
