@@ -38,16 +38,19 @@ def extensions() -> list[Extension]:
     except ImportError:
         return []
     modules = [
-        Extension(name, [source], optional=True, extra_compile_args=["-O3", "-fno-strict-aliasing"])
+        Extension(name, [source], extra_compile_args=["-O3", "-fno-strict-aliasing"])
         for name, source in sorted(sources().items())
     ]
-    return cythonize(
+    compiled: list[Extension] = cythonize(
         modules,
         compiler_directives={"language_level": "3", "binding": True, "annotation_typing": False},
         build_dir="build",
         quiet=True,
         nthreads=_PROCESSES,
     )
+    for module in compiled:
+        module.optional = True  # cythonize() makes its extensions anew and leaves this out
+    return compiled
 
 
 class BuildInParallel(build_ext):
