@@ -170,7 +170,9 @@ class Connection(Channel):
     def refuse_input(self, error: ProtocolError) -> None:
         """Answer input that is no request, and close: what follows cannot be told apart any more."""
         self.server.stats.protocol_errors += 1
-        error.__traceback__ = None  # the parser keeps the error, and its frames would keep the parser and the connection
+        error.__traceback__ = (
+            None  # the parser keeps the error, and its frames would keep the parser and the connection
+        )
         if isinstance(error, HttpRequest):
             log.warning("possible attack: an HTTP request from %s on the data port, closed", self.client.address)
         elif error.json:
