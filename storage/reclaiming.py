@@ -116,7 +116,7 @@ class Reclaimer:
                 continue
             if sys.getrefcount(thing) > _OURS:
                 if not isinstance(thing, bytes | str) and hasattr(thing, "__len__") and len(thing) > MANY:
-                    self.take(thing)
+                    self._share(thing)
             elif gc.is_tracked(thing) or isinstance(thing, dict | LongString):
                 self.loose.append(thing)
 
