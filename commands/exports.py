@@ -22,6 +22,8 @@ commands = Family("native")
 Body = dict[str, Any]
 
 _DEFAULT_COUNT = 100
+# Finding so many names that are not all of them takes 10 ms.
+_MOST_COUNT = 1_000_000
 
 
 @commands.native(
@@ -56,9 +58,11 @@ def sv_export(ctx: Context, body: Body) -> Body | Work:
         if session is None:
             return {"st": Status.SESSION_NOT_EXIST.value, "cursor": 0, "entries": []}
         keyspace = session.keyspace
-    count = max(1, body.get("cnt", _DEFAULT_COUNT))
-    cursor, names = keyspace.scan(body.get("cursor", 0), count, keyspace.data)
-    if len(names) <= FEW:
+    count, cursor = max(1, body.get("cnt", _DEFAULT_COUNT)), body.get("cursor", 0)
+    names: list[bytes] | None = None
+    if cursor or not FEW < len(keyspace.data) <= count:  # otherwise all are wanted at once, and copied in steps
+        cursor, names = keyspace.scan(cursor, min(count, _MOST_COUNT), keyspace.data)
+    if names is not None and len(names) <= FEW:
         found = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
         return {"st": 1, "cursor": cursor, "entries": found}
     parts = Parts()
@@ -73,7 +77,9 @@ def _describe(store: Store, sessions: LongArray) -> Steps:
     return {"st": 1, "databases": [len(each) for each in store.databases], "sessions": sessions}
 
 
-def _gather(store: Store, keyspace: Keyspace, names: list[bytes], place: int, cursor: int, entries: LongArray) -> Steps:
+def _gather(
+    store: Store, keyspace: Keyspace, names: list[bytes] | None, place: int, cursor: int, entries: LongArray
+) -> Steps:
     """The steps of SV_EXPORT for the keys of a keyspace."""
     for holder, some in key_batches(store, keyspace, names):
         entries.extend([entry_of(holder, name, place) for name in some if holder.get(name) is not None])

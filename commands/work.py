@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from januskv.storage.copying import keys_in_steps
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 from januskv.storage.values import is_series
@@ -138,7 +139,14 @@ def key_batches(
     through SWAPDB, and end when they are flushed.
     """
     data = keyspace.data
-    for some in batched(list(data) if names is None else names):
+    copying = keys_in_steps(data)
+    while names is None:
+        try:
+            next(copying)
+            yield keyspace, []
+        except StopIteration as end:
+            names = end.value
+    for some in batched(names):
         holder = next((each for each in (keyspace, *store.databases) if each.data is data), None)
         if holder is None:
             return
