@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from januskv.commands.context import Context
 from januskv.resp.encoder import encode
 from januskv.resp.replies import NO_REPLY, RawReply, Reply
+from januskv.storage.reclaiming import is_big
 
 from .blocking import may_wait
 
@@ -80,15 +81,18 @@ LONG: Final = 4 << 20
 _PART: Final = 1 << 20
 
 
-def string_in_slices(ctx: Context, text: bytes) -> Reply:
-    """Answer with a string, which is copied a part at a time where it is long."""
-    if len(text) <= LONG:
-        return text
+def string_in_slices(ctx: Context, text: bytes, start: int = 0, end: int | None = None) -> Reply:
+    """Answer with a string, or with the part from one offset up to another; copied a bit at a time where it is long."""
+    end = len(text) if end is None else end
+    if end - start <= LONG:
+        return text[start:end]
 
     def pieces() -> Iterator[bytes]:
-        yield b"$%d\r\n" % len(text)
-        for at in range(0, len(text), _PART):
-            yield text[at : at + _PART]
+        yield b"$%d\r\n" % (end - start)
+        for at in range(start, end, _PART):
+            yield text[at : min(at + _PART, end)]
         yield b"\r\n"
+        if is_big(text):
+            ctx.store.feed.reclaimer.take(text)  # the keys that had it may be gone
 
     return in_slices(ctx, pieces())

@@ -7,15 +7,16 @@ for that.
 
 from __future__ import annotations
 
-import copy
+import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .picking import random_field, sampled
 from .small_hashes import MOST_FIELDS, SmallHash
-from .values import compact, element_to_json, name_to_json
+from .values import compact, copied_fields, element_to_json, name_to_json
 
 Fields = dict[bytes, Any]
 Hash = Fields | SmallHash
@@ -78,7 +79,7 @@ class TimedHash(dict[bytes, Any]):
 
     def copy(self) -> TimedHash:
         """An independent hash with the same fields and deadlines."""
-        return TimedHash(copy.deepcopy(dict(self)), dict(self.deadlines))
+        return TimedHash(copied_fields(self), dict(self.deadlines))
 
     def to_state(self) -> tuple[Fields, dict[bytes, int]]:
         """Fields and deadlines."""
@@ -187,6 +188,25 @@ def _removed(keyspace: Keyspace, key: bytes, held: Fields, fields: Iterable[byte
     if was_big and len(held) <= SMALL // 2:
         keyspace.data[key] = compact(held)
     return removed
+
+
+# Where more than this share of the fields is wanted, they are drawn from a list of all.
+_DRAWN_SHARE: Final = 8
+
+
+def random_fields(held: Hash, count: int) -> list[bytes]:
+    """Up to so many different fields of a hash that is not empty, at random; if negative so many that may repeat. O(count)."""
+    size = len(held)
+    if count >= size:
+        return list(held)
+    if isinstance(held, SmallHash) or abs(count) * _DRAWN_SHARE > size:
+        return sampled(list(held), count) if count >= 0 else random.choices(list(held), k=-count)
+    if count < 0:
+        return [random_field(held) for _ in range(-count)]
+    found: dict[bytes, None] = {}
+    while len(found) < count:
+        found[random_field(held)] = None
+    return list(found)
 
 
 def time_fields(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None], event: str) -> None:

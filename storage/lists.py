@@ -117,6 +117,11 @@ def grown(keyspace: Keyspace, key: bytes, items: Items) -> None:
         keyspace.data[key] = LongList(items)
 
 
+def put_list(keyspace: Keyspace, key: bytes, items: list[Any], event: str) -> None:
+    """Set a key to a list, whatever it held."""
+    keyspace.put(key, LongList(items) if len(items) > LONG else items, event)
+
+
 def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new: list[Any]) -> int:
     """Push to the list of a key, which is created if it is None; give its new length."""
     if items is None:

@@ -1,11 +1,22 @@
-"""Random members of sets. The compiled twin (``picking.pyx``) finds one in constant time, this one walks to it."""
+"""Random members of sets and fields of hashes. The compiled twin finds one in constant time, this one walks to it."""
 
 from __future__ import annotations
 
 import random
 from itertools import islice
+from typing import Any
 
 
 def random_member(members: set[bytes]) -> bytes:
     """One member of a set that is not empty, each with the same probability. O(N), compiled O(1) on average."""
     return next(islice(members, random.randrange(len(members)), None))
+
+
+def random_field(fields: dict[bytes, Any]) -> bytes:
+    """One field of a hash that is not empty, each with the same probability. O(N), compiled O(1) on average."""
+    return next(islice(fields, random.randrange(len(fields)), None))
+
+
+def sampled(items: list[bytes], count: int) -> list[bytes]:
+    """So many different items of a list at random, in no order. The list is not to be used any more. O(count)."""
+    return random.sample(items, count)

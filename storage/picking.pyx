@@ -1,10 +1,10 @@
 # cython: cdivision=True
-"""Random members of sets by looking into places of their hash table. Same contract as ``picking.py``."""
+"""Random members of sets and fields of hashes by looking into places of their tables. Same contract as ``picking.py``."""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from random import getrandbits
+from random import getrandbits, randrange
 
 cdef extern from "Python.h":
     ctypedef struct setentry:
@@ -15,8 +15,12 @@ cdef extern from "Python.h":
         Py_ssize_t mask
         setentry *table
 
+    bint PyDict_Next(object fields, Py_ssize_t *place, PyObject **key, PyObject **value)
+
 cdef enum:
     MOST_PLACES = 32  # a table with so many places a member, and more, is made anew
+    ENTRY = 24  # bytes that a field takes in a hash's table
+    MOST_LOOKS = 64  # places of a hash that are looked into; then nearly all of its fields were removed
 
 
 cdef inline uint64_t _mixed(uint64_t number) noexcept:
@@ -42,3 +46,33 @@ def random_member(set members not None):
         entry = table.table + (_mixed(state) & <uint64_t>table.mask)
         if entry.key != NULL and entry.hash != -1:  # -1 marks the place of a member that was removed
             return <object>entry.key
+
+
+def random_field(fields not None):
+    """See ``picking.py``."""
+    cdef Py_ssize_t places = dict.__sizeof__(fields) // ENTRY, place, wanted  # somewhat more than there are
+    cdef uint64_t state = getrandbits(64)
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef int look
+    for look in range(MOST_LOOKS):
+        state += <uint64_t>0x9E3779B97F4A7C15
+        wanted = place = <Py_ssize_t>(_mixed(state) % <uint64_t>places)
+        # It goes on to the next field where the place is free: that one is not taken, or it came too often.
+        if PyDict_Next(fields, &place, &key, &value) and place == wanted + 1:
+            return <object>key
+    return list(fields)[randrange(len(fields))]
+
+
+def sampled(list items not None, Py_ssize_t count):
+    """See ``picking.py``."""
+    cdef Py_ssize_t size = len(items), at, other
+    cdef uint64_t state = getrandbits(64)
+    if not 0 <= count <= size:
+        raise ValueError("more than there are")
+    for at in range(count):
+        state += <uint64_t>0x9E3779B97F4A7C15
+        other = at + <Py_ssize_t>(_mixed(state) % <uint64_t>(size - at))
+        items[at], items[other] = items[other], items[at]
+    del items[count:]
+    return items

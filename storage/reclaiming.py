@@ -5,7 +5,8 @@ keyspace, in whichever way, comes here if it is big, and goes a few milliseconds
 still reads (a reply that is sent in slices) waits until nobody does.
 
 Compiled (``reclaiming.pyx``) it also gives the memory of long strings and of big tables back to the system in
-slices, which takes 0.1 ms for each MB.
+slices, which takes 0.1 ms for each MB. A string may belong to several keys, or to a reply: who lets go of it last
+hands it over.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class Reclaimer:
         for _ in range(len(self.waiting)):
             value = self.waiting.popleft()
             if sys.getrefcount(value) > _OURS:
-                self.waiting.append(value)
+                if type(value) is not bytes:
+                    self.waiting.append(value)
                 continue
             self.loose.append(value)
             self.freed += 1
@@ -101,9 +103,7 @@ class Reclaimer:
                     self._drop([top.pop()])
             return
         del self.loose[-1]
-        if isinstance(top, LongString):
-            top.data.clear()
-        elif type(top) is not bytes and not isinstance(top, dict | set | list):
+        if type(top) is not bytes and not isinstance(top, dict | set | list | LongString):
             parts = gc.get_referents(top)
             del top
             self._drop(parts)

@@ -125,7 +125,8 @@ cdef class Reclaimer:
                 self.loose.append(value)
                 self.freed += 1
                 return True
-            self.waiting.append(value)
+            if not PyBytes_CheckExact(value):
+                self.waiting.append(value)
             left -= 1
         return False
 
@@ -165,7 +166,9 @@ cdef class Reclaimer:
                 return 0
         elif isinstance(top, LongString):
             text = (<LongString>top).text()
-            self.loose[len(self.loose) - 1] = text
+            self.loose.pop()
+            top = None
+            self._drop(text)  # which a reply or another key may have
             return 0
         else:
             parts = gc.get_referents(top)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
-from .picking import random_member
+from .picking import random_member, sampled
 
 Members = set[bytes]
 
 # Where more than this share of a set is wanted, all members are drawn from; else one after the other is looked for.
 _DRAWN_SHARE = 4
+# Fewer members are removed one by one.
+_MANY = 1000
 
 
 def as_set(value: object) -> Members | None:
@@ -60,7 +61,7 @@ def random_members(held: Members, count: int) -> list[bytes]:
     if count >= len(held):
         return list(held)
     if count * _DRAWN_SHARE > len(held):
-        return random.sample(list(held), count)
+        return sampled(list(held), count)
     found: dict[bytes, None] = {}
     while len(found) < count:
         found[random_member(held)] = None
@@ -68,7 +69,10 @@ def random_members(held: Members, count: int) -> list[bytes]:
 
 
 def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> list[bytes]:
-    """Remove so many members of a set at random, all if there are not more, and give them. O(count)."""
+    """Remove so many members of a set at random, all if there are not more, and give them. O(count).
+
+    The key holds another set afterwards where most of many have been removed.
+    """
     if count == 1:
         member = random_member(held)
         held.remove(member)
@@ -76,6 +80,14 @@ def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> li
         if not held:
             keyspace.delete(key)
         return [member]
+    if count >= len(held):
+        keyspace.changed("spop", key, ("set.remove", ()))
+        keyspace.delete(key)
+        return list(held)
+    if count > _MANY and count > len(held) - count:  # more go than stay: those that stay become the set
+        kept = set(random_members(held, len(held) - count))
+        keyspace.replace(key, kept, "spop")
+        return list(held - kept)
     taken = random_members(held, count)
     remove_members(keyspace, key, taken, "spop")
     return taken

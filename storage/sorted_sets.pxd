@@ -62,7 +62,8 @@ cdef class SortedSet:
     cpdef tuple pop(self, Keyspace keyspace, bytes key, bint at_low, str event)
     cpdef list take(self, Keyspace keyspace, bytes key, Py_ssize_t start, Py_ssize_t stop, str event)
 
-@cython.locals(names=list, values=list, places=list, place=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t, score=double)
 cpdef tuple columns_in_order(dict scores)
+@cython.locals(places=list, place=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t, score=double)
+cpdef tuple in_order_of(list names, list values)
 cpdef SortedSet as_sorted_set(object value)
 cpdef put_scores(Keyspace keyspace, bytes key, SortedSet held, dict scores, str event)

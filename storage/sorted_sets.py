@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
 from math import inf, nextafter
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -514,7 +514,12 @@ _FEW = 512
 def columns_in_order(scores: dict[bytes, float]) -> tuple[list[bytes], list[float]]:
     """Members, and their scores, in the order of a sorted set. O(n log n)."""
     names, values = list(scores), list(scores.values())
-    places = sorted(range(len(values)), key=values.__getitem__) if len(values) <= _FEW else _sorted_places(values)
+    return in_order_of(names, values)
+
+
+def in_order_of(names: list[bytes], values: list[float]) -> tuple[list[bytes], list[float]]:
+    """Texts with numbers, in the order of the numbers, then of the texts. O(n log n)."""
+    places = _places(values) if len(values) > _FEW else sorted(range(len(values)), key=values.__getitem__)
     names = [names[place] for place in places]
     values = [values[place] for place in places]
     size, at = len(names), 0
@@ -524,14 +529,22 @@ def columns_in_order(scores: dict[bytes, float]) -> tuple[list[bytes], list[floa
         while end < size and values[end] == score:
             end += 1
         if end - at > 1:
-            names[at:end] = sorted(names[at:end])
-            values[at:end] = [scores[name] for name in names[at:end]]  # 0 and -0 are equal, not the same
+            pairs = sorted(zip(names[at:end], values[at:end], strict=True))  # 0 and -0 are equal, not the same
+            names[at:end] = [name for name, _ in pairs]
+            values[at:end] = [value for _, value in pairs]
         at = end
     return names, values
 
 
-def _sorted_places(values: list[float]) -> list[int]:
-    found: list[int] = np.argsort(np.array(values, np.float64)).tolist()
+def places_in_order(values: list[float], *, descending: bool = False) -> list[int]:
+    """Where the numbers stand, from the least one on, or from the greatest; equal ones in their order. O(n log n)."""
+    if len(values) <= _FEW:
+        return sorted(range(len(values)), key=values.__getitem__, reverse=descending)
+    return _places([-value for value in values] if descending else values, "stable")
+
+
+def _places(values: list[float], kind: Literal["quicksort", "stable"] = "quicksort") -> list[int]:
+    found: list[int] = np.argsort(np.array(values, np.float64), kind=kind).tolist()
     return found
 
 

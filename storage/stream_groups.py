@@ -2,21 +2,19 @@
 
 Group.pending      entry id -> Delivery, in the order of ids
 Consumer.pending   entry id -> the same Delivery, for those of this consumer
+
+Nothing here refers back to what it is part of, so that all goes with the stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-from sortedcontainers import SortedDict
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 
 class Delivery:
-    """An entry that was delivered and is not acknowledged: to whom, when last (ms), how often.
-
-    It has the consumer's name and not the consumer, which has the delivery: a circle would not be freed with the stream.
-    """
+    """An entry that was delivered and is not acknowledged: to whom (the consumer's name), when last (ms), how often."""
 
     __slots__ = ("consumer", "count", "time_ms")
 
@@ -26,22 +24,114 @@ class Delivery:
         self.count: int = count
 
 
+# So many ids of entries that are no longer pending may stand in the order, and as many as there are others.
+_LEAST_GONE: Final = 64
+
+
+class Pending:
+    """Deliveries by the id of their entry, in the order of ids.
+
+    ``order`` holds the ids ascending, also some of those that are gone: it is cleared of them from time to time.
+    Entries come mostly with ids that are greater than all before, and go in any order: both are O(1).
+    """
+
+    __slots__ = ("deliveries", "first", "order")
+
+    def __init__(self) -> None:
+        self.deliveries: dict[int, Delivery] = {}
+        self.order: list[int] = []
+        self.first: int = 0  # all ids in the order before this place are gone
+
+    def __len__(self) -> int:
+        return len(self.deliveries)
+
+    def __contains__(self, entry_id: int) -> bool:
+        return entry_id in self.deliveries
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.ids())
+
+    def get(self, entry_id: int) -> Delivery | None:
+        """The delivery of an entry; None if it is not pending."""
+        return self.deliveries.get(entry_id)
+
+    def put(self, entry_id: int, delivery: Delivery) -> None:
+        """Have an entry pending."""
+        deliveries, order = self.deliveries, self.order
+        if entry_id not in deliveries:
+            if not order or order[-1] < entry_id:
+                order.append(entry_id)
+            else:
+                place = bisect_left(order, entry_id)
+                if order[place] != entry_id:  # otherwise it has been there before
+                    insort(order, entry_id)
+                self.first = min(self.first, place)
+        deliveries[entry_id] = delivery
+
+    def extend(self, fresh: dict[int, Delivery]) -> None:
+        """Have entries pending whose ids ascend and are greater than all that ever were."""
+        self.deliveries.update(fresh)
+        self.order += fresh
+
+    @property
+    def last(self) -> int:
+        """An id that no entry that is pending, or lately was, has a greater one of; -1 if there is none."""
+        return self.order[-1] if self.order else -1
+
+    def pop(self, entry_id: int) -> Delivery | None:
+        """Have an entry pending no longer; None if it is not."""
+        delivery = self.deliveries.pop(entry_id, None)
+        if delivery is not None and len(self.order) > 2 * len(self.deliveries) + _LEAST_GONE:
+            self.order = [each for each in self.order if each in self.deliveries]
+            self.first = 0
+        return delivery
+
+    def ids(self, start: int = 0, end: int | None = None, most: int = -1) -> list[int]:
+        """The ids of entries that are pending, from one up to another one, both included, at most so many (-1: all)."""
+        deliveries, order = self.deliveries, self.order
+        size = len(order)
+        while self.first < size and order[self.first] not in deliveries:
+            self.first += 1
+        low = max(self.first, bisect_left(order, start))
+        high = size if end is None else bisect_right(order, end)
+        if most < 0:
+            return [each for each in order[low:high] if each in deliveries]
+        found: list[int] = []
+        while low < high and len(found) < most:
+            some = order[low : min(low + most - len(found), high)]
+            found += [each for each in some if each in deliveries]
+            low += len(some)
+        return found
+
+    def ends(self) -> tuple[int, int]:
+        """The first and the last id of what is pending, which is something."""
+        order = self.order
+        while order[-1] not in self.deliveries:
+            del order[-1]
+        return self.ids(most=1)[0], order[-1]
+
+    def items(self, most: int = -1) -> list[tuple[int, Delivery]]:
+        """Ids and deliveries in order, at most so many (-1: all)."""
+        return [(each, self.deliveries[each]) for each in self.ids(most=most)]
+
+    def check(self) -> None:
+        """Assert what the class promises; for tests."""
+        assert self.order == sorted(set(self.order))
+        assert self.deliveries.keys() <= set(self.order)
+        assert not any(each in self.deliveries for each in self.order[: self.first])
+        assert len(self.order) <= 2 * len(self.deliveries) + _LEAST_GONE + 1
+
+
 class Consumer:
     """A reader of a group. ``seen_ms``: its last command; ``active_ms``: its last one that got entries, -1: none."""
 
-    __slots__ = ("active_ms", "name", "pending", "seen_ms")
+    __slots__ = ("__weakref__", "active_ms", "name", "pending", "seen_ms")
 
     def __init__(self, name: bytes, seen_ms: int) -> None:
         self.name: bytes = name
         self.seen_ms: int = seen_ms
         self.active_ms: int = -1
-        self.pending: SortedDict = SortedDict()
-
-
-def deliveries(pending: Any, start: int, end: int) -> Iterator[tuple[int, Delivery]]:
-    """Deliveries with start <= id <= end, in order. They must not change meanwhile. O(log n + m)."""
-    for entry_id in pending.irange(start, end):
-        yield entry_id, pending[entry_id]
+        self.pending: Pending = Pending()
 
 
 class Group:
@@ -52,7 +142,7 @@ class Group:
     def __init__(self, last_id: int = 0, entries_read: int | None = None) -> None:
         self.last_id: int = last_id
         self.entries_read: int | None = entries_read
-        self.pending: SortedDict = SortedDict()
+        self.pending: Pending = Pending()
         self.consumers: dict[bytes, Consumer] = {}
 
     def consumer(self, name: bytes, now_ms: int) -> Consumer:
@@ -71,29 +161,42 @@ class Group:
         """Remove an existing consumer with what it has pending; how much that was."""
         gone = self.consumers.pop(name)
         for entry_id in gone.pending:
-            del self.pending[entry_id]
+            self.pending.pop(entry_id)
         return len(gone.pending)
 
     def deliver(self, entry_id: int, consumer: Consumer, time_ms: int, count: int) -> None:
-        """Give an entry to a consumer, whoever had it. O(log n)."""
+        """Give an entry to a consumer, whoever had it."""
         held = self.pending.get(entry_id)
         if held is None:
-            held = self.pending[entry_id] = Delivery(consumer.name, time_ms, count)
-            consumer.pending[entry_id] = held
+            held = Delivery(consumer.name, time_ms, count)
+            self.pending.put(entry_id, held)
+            consumer.pending.put(entry_id, held)
             return
         if held.consumer != consumer.name:
-            del self.consumers[held.consumer].pending[entry_id]
-            consumer.pending[entry_id] = held
+            self.consumers[held.consumer].pending.pop(entry_id)
+            consumer.pending.put(entry_id, held)
             held.consumer = consumer.name
         held.time_ms = time_ms
         held.count = count
 
+    def deliver_news(self, ids: Iterable[int], consumer: Consumer, time_ms: int) -> None:
+        """Give entries to a consumer for the first time; their ids ascend."""
+        ids = list(ids)
+        if ids and ids[0] > self.pending.last and ids[0] > consumer.pending.last:
+            name = consumer.name
+            fresh = {entry_id: Delivery(name, time_ms, 1) for entry_id in ids}
+            self.pending.extend(fresh)
+            consumer.pending.extend(fresh)
+            return
+        for entry_id in ids:
+            self.deliver(entry_id, consumer, time_ms, 1)
+
     def acknowledge(self, entry_id: int) -> bool:
-        """Forget that an entry is pending; False if it is not. O(log n)."""
-        held = self.pending.pop(entry_id, None)
+        """Forget that an entry is pending; False if it is not."""
+        held = self.pending.pop(entry_id)
         if held is None:
             return False
-        del self.consumers[held.consumer].pending[entry_id]
+        self.consumers[held.consumer].pending.pop(entry_id)
         return True
 
     def copy(self) -> Group:
@@ -125,18 +228,25 @@ class Group:
         for name, seen_ms, active_ms, pending in consumers:
             consumer = group.consumers[name] = Consumer(name, seen_ms)
             consumer.active_ms = active_ms
-            consumer.pending.update(
-                (int.from_bytes(entry_id, "big"), Delivery(name, time_ms, count))
-                for entry_id, time_ms, count in pending
+            consumer.pending.extend(
+                {
+                    int.from_bytes(entry_id, "big"): Delivery(name, time_ms, count)
+                    for entry_id, time_ms, count in pending
+                }
             )
-            group.pending.update(consumer.pending)
+        everything: dict[int, Delivery] = {}
+        for each in group.consumers.values():
+            everything |= each.pending.deliveries
+        group.pending.extend(dict(sorted(everything.items())))
         return group
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
+        self.pending.check()
         assert len(self.pending) == sum(len(each.pending) for each in self.consumers.values())
         for name, consumer in self.consumers.items():
+            consumer.pending.check()
             assert consumer.name == name
             for entry_id, held in consumer.pending.items():
-                assert held is self.pending[entry_id]
+                assert held is self.pending.get(entry_id)
                 assert held.consumer == name

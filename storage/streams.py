@@ -670,6 +670,25 @@ def _deliver(
     group.last_id, group.entries_read = id_of_text(last_id), entries_read
 
 
+def _deliver_from(
+    keyspace: Keyspace,
+    key: bytes,
+    name: bytes,
+    consumer: bytes,
+    now_ms: int,
+    last_id: bytes,
+    entries_read: int | None,
+    first: bytes,
+    last: bytes,
+) -> None:
+    group = _group(keyspace, key, name)
+    reader = group.consumer(consumer, now_ms)
+    reader.active_ms = now_ms
+    entries = _stream(keyspace, key).range(id_of_text(first), id_of_text(last))
+    group.deliver_news([entry_id for entry_id, _ in entries], reader, now_ms)
+    group.last_id, group.entries_read = id_of_text(last_id), entries_read
+
+
 def _claim(
     keyspace: Keyspace,
     key: bytes,
@@ -712,6 +731,7 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "stream.consumer": _add_consumer,
     "stream.consumer_gone": _drop_consumer,
     "stream.deliver": _deliver,
+    "stream.deliver_from": _deliver_from,
     "stream.claim": _claim,
     "stream.acknowledge": _acknowledge,
 }

@@ -139,13 +139,25 @@ def is_json(value: object) -> bool:
 def copied(value: Any) -> object:
     """An independent copy of a key's value. O(members)."""
     kind = type(value)
-    if kind is dict or kind is list:
+    if kind is dict:
+        return copied_fields(value)
+    if kind is list:
         return copy.deepcopy(value)
     if kind is LongString:
         return value.text()
     if KINDS.get(kind) == "string":
         return value
     return value.copy()
+
+
+def copied_fields(fields: dict[bytes, Any]) -> dict[bytes, Any]:
+    """An independent copy of the fields of a hash. O(fields), and what arrays and objects among them take."""
+    found = dict(fields)
+    for name, item in fields.items():
+        kind = type(item)
+        if kind is dict or kind is list:
+            found[name] = copy.deepcopy(item)
+    return found
 
 
 def deeper_than(value: Any, limit: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, KeySpec, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, RawReply, Reply
 from januskv.storage.geohash import (
     MOST_LATITUDE,
@@ -22,7 +23,8 @@ from januskv.storage.geohash import (
     number_of,
     text_of_place,
 )
-from januskv.storage.sorted_sets import SortedSet, as_sorted_set
+from januskv.storage.near import inside
+from januskv.storage.sorted_sets import SortedSet, as_sorted_set, places_in_order
 
 from .args import SYNTAX_ERROR, Args
 from .sorted_sets import read_sorted_set, resp3, store, zadd
@@ -226,22 +228,26 @@ class _Search:
 
     def hits(self, held: SortedSet) -> list[Hit]:
         """What is inside the shape, in the order that is asked for."""
-        found: list[Hit] = []
-        for hit in self._inside(held):
-            found.append(hit)
-            if self.any_order and len(found) == self.count:
-                break
-        if self.sorts:
-            found.sort(key=lambda hit: hit.metres, reverse=self.descending)
-        return found[: self.count] if self.count else found
-
-    def _inside(self, held: SortedSet) -> Iterator[Hit]:
         assert self.shape is not None
+        members: list[bytes] = []
+        scores: list[float] = []
+        distances: list[float] = []
+        wanted = self.count if self.any_order else 0
         for low, end in self.shape.cells():
-            for member, score in held.slice(*held.ranks_by_score(low, end, False, True)):
-                metres = self.shape.distance(decode(number_of(score)))
-                if metres is not None:
-                    yield Hit(metres, member, score)
+            ranks = held.ranks_by_score(low, end, False, True)
+            most = wanted - len(members) if wanted else 0
+            near = inside(self.shape, held.names(*ranks), held.values(*ranks), lambda score: decode(number_of(score)), most)
+            members += near[0]
+            scores += near[1]
+            distances += near[2]
+            if wanted and len(members) == wanted:
+                break
+        places: Sequence[int] = range(len(members))
+        if self.sorts:
+            places = places_in_order(distances, descending=self.descending)
+        if self.count:
+            places = places[: self.count]
+        return [Hit(distances[place], members[place], scores[place]) for place in places]
 
     def answer(self, ctx: Context, held: SortedSet | None, event: str) -> Reply:
         """What the verb returns, after storing it if it is to be."""
@@ -249,6 +255,10 @@ class _Search:
         if self.store is not None:
             scores = {hit.member: hit.metres / self.unit if self.store_distance else hit.score for hit in hits}
             return store(ctx, self.store, scores, event)
+        if len(hits) > MANY:
+            return items_in_slices(
+                ctx, hits, b"*%d\r\n" % len(hits), lambda some: [self._shown(ctx, hit) for hit in some]
+            )
         return [self._shown(ctx, hit) for hit in hits]
 
     def _shown(self, ctx: Context, hit: Hit) -> Reply:

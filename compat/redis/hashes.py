@@ -6,7 +6,6 @@ HINCRBY on a JSON integer keeps it one, and a counter that it creates is one, as
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from januskv.commands.context import Context
@@ -16,7 +15,7 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.hashes import Fields, Hash, hash_at, put_field, put_fields, remove_fields
+from januskv.storage.hashes import Fields, Hash, hash_at, put_field, put_fields, random_fields, remove_fields
 from januskv.storage.lists import texts_of
 from januskv.storage.numbers import add_as_text
 from januskv.storage.small_hashes import SmallHash
@@ -219,7 +218,8 @@ def hkeys(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    return list(read_hash(ctx, argv[1]) or ())
+    fields = list(read_hash(ctx, argv[1]) or ())
+    return items_in_slices(ctx, fields, b"*%d\r\n" % len(fields)) if len(fields) > MANY else fields
 
 
 @verbs.verb("HVALS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
@@ -230,7 +230,8 @@ def hvals(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    return [text(value) for value in (read_hash(ctx, argv[1]) or {}).values()]
+    values = list((read_hash(ctx, argv[1]) or {}).values())
+    return items_in_slices(ctx, values, b"*%d\r\n" % len(values), texts_of) if len(values) > MANY else texts_of(values)
 
 
 @verbs.verb("HLEN", arity=2, flags=_READ_FAST, keys=key("RO"), since="2.0.0")
@@ -277,7 +278,7 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) == 2:
         held = read_hash(ctx, argv[1])
-        return random.choice(list(held)) if held else None
+        return random_fields(held, -1)[0] if held else None
     args = Args(argv, 2)
     count = args.integer()
     with_values = args.more()
@@ -289,13 +290,7 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     held = read_hash(ctx, argv[1]) or {}
     if held and count < -MOST_REPEATED:
         raise RespError("ERR value is out of range")
-    fields = list(held)
-    if count >= len(fields):
-        chosen = fields
-    elif count >= 0:
-        chosen = random.sample(fields, count)
-    else:
-        chosen = random.choices(fields, k=-count) if fields else []
+    chosen = random_fields(held, count) if held else []
     if not with_values:
         return chosen
     if ctx.client is not None and ctx.client.protocol == 3:

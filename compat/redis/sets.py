@@ -23,7 +23,7 @@ from januskv.storage.sets import (
 )
 
 from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
-from .encoding import is_intset, shrunk
+from .encoding import is_intset, keep_encoding, shrunk
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("set")
@@ -186,7 +186,11 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
 def popped(ctx: Context, key: bytes, held: Members, count: int) -> list[bytes]:
     """Members that are taken from a set at random."""
     taken = pop_members(ctx.keyspace, key, held, count)
-    shrunk(held, taken, ctx.server.config)
+    left = as_set(ctx.keyspace.data.get(key))
+    if left is not None:
+        if left is not held:
+            keep_encoding(held, left)
+        shrunk(left, taken, ctx.server.config)
     return taken
 
 

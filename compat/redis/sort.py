@@ -12,12 +12,13 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply
 from januskv.storage.errors import NotAFloat, WrongType
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.lists import texts_of
+from januskv.storage.lists import put_list, texts_of
 from januskv.storage.numbers import lost_in_reading
-from januskv.storage.sorted_sets import SortedSet
+from januskv.storage.sorted_sets import SortedSet, in_order_of
 from januskv.storage.values import kind_of, text_of
 
 from .args import SYNTAX_ERROR, Args, read_terminated
@@ -138,6 +139,23 @@ def weight_of(text: bytes | None) -> float:
     return number
 
 
+# Texts of these bytes, up to so many, are numbers as Python reads them, or are not at all.
+_PLAIN = b"0123456789.-"
+_PLAIN_LENGTH = 17
+
+
+def weights_of(texts: Sequence[bytes | None]) -> list[float]:
+    """What elements are sorted by. Raises RespError."""
+    plain = [text for text in texts if text]
+    if len(plain) == len(texts) and max(map(len, plain), default=0) <= _PLAIN_LENGTH:
+        try:
+            if not b"".join(plain).translate(None, _PLAIN):
+                return list(map(float, plain))
+        except ValueError:  # such as 1.2.3: told below
+            pass
+    return [weight_of(text) for text in texts]
+
+
 def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> list[bytes]:
     """The elements sorted. Raises RespError.
 
@@ -146,15 +164,15 @@ def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> li
     pattern = options.by
     if options.alpha and pattern is None:
         return sorted(elements, reverse=options.descending)
-    weights = elements if pattern is None else [looked_up(keyspace, pattern, element) for element in elements]
-    pairs: list[tuple[Any, bytes]]
+    texts: Sequence[bytes | None] = elements
+    if pattern is not None:
+        texts = [looked_up(keyspace, pattern, element) for element in elements]
     if options.alpha:
-        pairs = [((text is not None, text or b""), element) for text, element in zip(weights, elements, strict=True)]
+        pairs = [((text is not None, text or b""), element) for text, element in zip(texts, elements, strict=True)]
         pairs.sort(key=itemgetter(0), reverse=options.descending)
-    else:
-        pairs = [(weight_of(text), element) for text, element in zip(weights, elements, strict=True)]
-        pairs.sort(reverse=options.descending)
-    return [element for _, element in pairs]
+        return [element for _, element in pairs]
+    found, _ = in_order_of(elements, weights_of(texts))
+    return found[::-1] if options.descending else found
 
 
 def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
@@ -173,9 +191,12 @@ def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     if options.gets:
         answers = [looked_up(keyspace, pattern, element) for element in found for pattern in options.gets]
     if options.store is None:
-        return list(answers)
+        found_texts = list(answers)
+        if len(found_texts) > MANY:
+            return items_in_slices(ctx, found_texts, b"*%d\r\n" % len(found_texts))
+        return found_texts
     if answers:
-        keyspace.put(options.store, [answer or b"" for answer in answers], "sortstore")
+        put_list(keyspace, options.store, [answer or b"" for answer in answers], "sortstore")
     else:
         keyspace.delete(options.store)
     return len(answers)

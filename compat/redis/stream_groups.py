@@ -8,15 +8,17 @@ xclaim, xautoclaim), for which Redis publishes nothing.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.blocking import NOT_READY
 from januskv.compat.faults import RespError
+from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger
-from januskv.storage.stream_groups import Consumer, Delivery, Group, deliveries
+from januskv.storage.stream_groups import Consumer, Delivery, Group
 from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
 
@@ -36,6 +38,8 @@ from .streams import (
 verbs = Family("stream")
 
 _WRITE_FAST = Flag.WRITE | Flag.FAST
+# More deliveries than this are logged by the first and the last of them.
+_FEW = 16
 # XAUTOCLAIM looks at so many pending entries for each one that it may return.
 _LOOKS = 10
 # Options of XGROUP may be repeated up to these lengths of the line: those of a line with all of them once.
@@ -272,16 +276,20 @@ def _news(ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Con
     """Deliver entries that the group has not read yet."""
     now_ms = ctx.store.clock.now_ms
     entries = stream.range(group.last_id + 1, MAX_ID, options.most)
-    for entry_id, _ in entries:
-        stream.advance(group, entry_id)
-        if not options.noack:
-            group.deliver(entry_id, consumer, now_ms, 1)
     if not entries:
         return []
+    for entry_id, _ in entries:
+        stream.advance(group, entry_id)
+    if not options.noack:
+        group.deliver_news([entry_id for entry_id, _ in entries], consumer, now_ms)
     consumer.active_ms = now_ms
-    pending = () if options.noack else tuple([id_text(entry_id) for entry_id, _ in entries])
     read = (options.group, consumer.name, now_ms, id_text(group.last_id), group.entries_read)
-    ctx.keyspace.changed("xreadgroup", name, ("stream.deliver", *read, *pending))
+    if len(entries) > _FEW and not options.noack:
+        ends = id_text(entries[0][0]), id_text(entries[-1][0])
+        ctx.keyspace.changed("xreadgroup", name, ("stream.deliver_from", *read, *ends))
+    else:
+        pending = () if options.noack else tuple([id_text(entry_id) for entry_id, _ in entries])
+        ctx.keyspace.changed("xreadgroup", name, ("stream.deliver", *read, *pending))
     return entries_reply(ctx, entries)
 
 
@@ -292,9 +300,9 @@ def _history(
     now_ms = ctx.store.clock.now_ms
     reply: list[Reply] = []
     again: list[tuple[bytes, int, int]] = []
-    for entry_id, held in deliveries(consumer.pending, after + 1, MAX_ID):
-        if len(reply) == options.most:
-            break
+    pending = consumer.pending
+    for entry_id in pending.ids(after + 1, MAX_ID, options.most):
+        held = pending.deliveries[entry_id]
         fields = stream.get(entry_id)
         text = id_text(entry_id)
         if fields is None:
@@ -391,16 +399,23 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
         if consumer is None:
             return []
         pending = consumer.pending
-    found: list[Reply] = []
+    found: list[tuple[int, bytes, int, int]] = []
     now_ms = ctx.store.clock.now_ms
-    for entry_id, held in deliveries(pending, start, end):
+    for entry_id in pending.ids(start, end, -1 if min_idle_ms else most):
         if len(found) >= most:
             break
+        held = pending.deliveries[entry_id]
         idle_ms = now_ms - held.time_ms
         if min_idle_ms and idle_ms < min_idle_ms:
             continue
-        found.append([id_text(entry_id), held.consumer, max(idle_ms, 0), held.count])
-    return found
+        found.append((entry_id, held.consumer, idle_ms, held.count))
+    if len(found) > MANY:
+        return items_in_slices(ctx, found, b"*%d\r\n" % len(found), _pending_shown)
+    return _pending_shown(found)
+
+
+def _pending_shown(found: list[tuple[int, bytes, int, int]]) -> list[Any]:
+    return [[id_text(entry_id), name, max(idle_ms, 0), count] for entry_id, name, idle_ms, count in found]
 
 
 def _pending_summary(group: Group) -> Reply:
@@ -408,7 +423,7 @@ def _pending_summary(group: Group) -> Reply:
     pending = group.pending
     if not pending:
         return [0, None, None, NULL_ARRAY]
-    first, last = pending.peekitem(0)[0], pending.peekitem(-1)[0]
+    first, last = pending.ends()
     each = [
         [consumer.name, b"%d" % len(consumer.pending)] for consumer in group.consumers_in_order() if consumer.pending
     ]
@@ -575,14 +590,13 @@ def _claim_idle(
     claimed: list[tuple[bytes, int, int]] = []
     gone: list[bytes] = []
     looks, following = most * _LOOKS, 0
-    walk = group.pending.irange(start)
     chosen: list[tuple[int, Delivery]] = []
-    for entry_id in walk:  # the group changes only after the walk
+    for entry_id in group.pending.ids(start, None, looks + 1):  # the group changes only after the walk
         if looks == 0 or len(chosen) + len(gone) == most:
             following = entry_id
             break
         looks -= 1
-        held: Delivery = group.pending[entry_id]
+        held = group.pending.deliveries[entry_id]
         fields = stream.get(entry_id)
         if fields is None:
             gone.append(id_text(entry_id))

@@ -118,7 +118,7 @@ def _full(ctx: Context, stream: Stream, most: int) -> Reply:
 
 
 def _full_group(stream: Stream, name: bytes, group: Group, most: int) -> dict[str, Any]:
-    pending = list(group.pending.items()[: None if most < 0 else most])
+    pending = group.pending.items(most)
     return {
         "name": name,
         "last-delivered-id": id_text(group.last_id),
@@ -131,7 +131,7 @@ def _full_group(stream: Stream, name: bytes, group: Group, most: int) -> dict[st
 
 
 def _full_consumer(consumer: Consumer, most: int) -> dict[str, Any]:
-    pending = list(consumer.pending.items()[: None if most < 0 else most])
+    pending = consumer.pending.items(most)
     return {
         "name": consumer.name,
         "seen-time": consumer.seen_ms,

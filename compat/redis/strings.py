@@ -384,7 +384,7 @@ def append(ctx: Context, argv: list[bytes]) -> Reply:
     return size + len(argv[2])
 
 
-def cut(ctx: Context, argv: list[bytes]) -> bytes:
+def cut(ctx: Context, argv: list[bytes]) -> Reply:
     """The part of a string between two positions, both included; negative ones count from the end."""
     start, end = parse_int(argv[2]), parse_int(argv[3])
     value = ctx.keyspace.read(argv[1])
@@ -396,7 +396,10 @@ def cut(ctx: Context, argv: list[bytes]) -> bytes:
         return b""
     start = max(start + size, 0) if start < 0 else start
     end = max(end + size, 0) if end < 0 else end
-    return text[start : min(end, size - 1) + 1]
+    end = min(end, size - 1) + 1
+    if end - start <= LONG:
+        return text[start:end]
+    return string_in_slices(ctx, string_text(value), start, end)
 
 
 @verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), since="2.4.0")
@@ -407,7 +410,7 @@ def getrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N the length of the answer
     """
-    return string_in_slices(ctx, cut(ctx, argv))
+    return cut(ctx, argv)
 
 
 @verbs.verb("SUBSTR", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), deprecated=("2.0.0", "GETRANGE"))
@@ -418,7 +421,7 @@ def substr(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N the length of the answer
     """
-    return string_in_slices(ctx, cut(ctx, argv))
+    return cut(ctx, argv)
 
 
 @verbs.verb("SETRANGE", arity=4, flags=_WRITE, keys=key("RW", "update"), since="2.2.0")

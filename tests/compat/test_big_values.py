@@ -50,15 +50,17 @@ def full(house: Any) -> Any:
     wire("ZADD", "zset", *in_pairs([b"%d" % number for number in range(COUNT)], NAMES))
     for number in range(1, COUNT + 1):
         wire("XADD", "stream", f"{number}-1", "f", number)
-    wire("SET", "string", b"0123456789abcdef" * 300_000)
+    wire("SET", "string", b"0123456789abcdef" * 600_000)
+    wire("SET", "long", b"0123456789abcdef" * 600_000)
+    wire("APPEND", "long", "x")
     return wire
 
 
 CHANGES = (
     "LSET list 0 x", "LSET list 12000 x", "RPUSH list x", "LPOP list 20000", "SREM set member:1", "HSET hash member:1 x",
     "HDEL hash member:2", "ZADD zset 0.5 member:20000", "ZREMRANGEBYRANK zset 0 -100", "XDEL stream 1-1 24999-1 25000-1",
-    "XADD stream * f x", "XTRIM stream MAXLEN 5", "APPEND string x", "SETRANGE string 5 yyy", "DEL list", "DEL zset",
-    "DEL stream", "DEL string", "FLUSHALL",
+    "XADD stream * f x", "XTRIM stream MAXLEN 5", "APPEND string x", "SETRANGE string 5 yyy", "SETRANGE long 5 yyy",
+    "DEL list", "DEL zset", "DEL stream", "DEL string", "DEL long", "FLUSHALL",
 )  # fmt: skip
 
 
@@ -69,7 +71,7 @@ CHANGES = (
         "ZRANGE zset 0 -1 WITHSCORES", "ZRANGE zset 5 -5 REV WITHSCORES", "ZRANGEBYSCORE zset 10 (24999 WITHSCORES LIMIT 3 24000",
         "ZREVRANGEBYSCORE zset +inf -inf", "ZRANGEBYLEX zset - +", "XRANGE stream - +", "XREVRANGE stream + -",
         "XRANGE stream (5 24990-1", "XRANGE stream 5 + COUNT 21000", "XREVRANGE stream 24500 7 COUNT 20001", "GET string",
-        "GETRANGE string 5 -6", "SUBSTR string 0 -1",
+        "GETRANGE string 5 -6", "SUBSTR string 0 -1", "GET long", "GETRANGE long 7 -9",
     ],
 )  # fmt: skip
 def test_what_is_on_its_way_does_not_change(house: Any, full: Any, line: str) -> None:
@@ -267,6 +269,27 @@ def test_elements_that_are_no_byte_strings(wire: Any) -> None:
     assert wire("LPOP", "l", 500) == shown[:500]
     assert wire("RPOP", "l", 300) == shown[:-301:-1]
     assert wire("LRANGE", "l", 0, -1) == shown[500:-300]
+
+
+@pytest.mark.parametrize("line", ["GETDEL", "GETSET", "SET", "GETEX"])
+@pytest.mark.parametrize("key", ["string", "long"])
+def test_a_string_that_goes_while_it_is_sent(house: Any, full: Any, key: str, line: str) -> None:
+    text = full("GETRANGE", key, 0, 3_999_999) + full("GETRANGE", key, 4_000_000, 7_999_999)
+    text += full("GETRANGE", key, 8_000_000, -1)
+    if line == "SET":
+        assert full("SET", key, "1", "GET") == text
+        return
+    full("COPY", key, "other")
+    full.send(f"{line} {key}{' 1' if line == 'GETSET' else ''}\r\n".encode())
+    house.connect().line("APPEND other x")
+    while house.server.tend():
+        pass
+    house.run_timers()
+    assert full.transport.written == b"$%d\r\n%b\r\n" % (len(text), text)
+    while house.server.tend():
+        pass
+    assert house.store.feed.reclaimer.pending == 0
+    assert full("GETRANGE", "other", len(text) - 9, len(text)) == text[-9:] + b"x"
 
 
 def test_a_string_is_not_shared_where_it_changes(wire: Any) -> None:

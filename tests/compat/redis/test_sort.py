@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from typing import Any
 
@@ -216,3 +217,30 @@ def test_a_sorted_set_that_changes_between(wire: Any, size: int) -> None:
 
 def test_a_constant_pattern_leaves_the_order_though_another_follows(filled: Any) -> None:
     assert filled.line("SORT l BY nosort BY w*") == [b"1", b"2", b"3"]
+def test_many_numbers(wire: Any) -> None:
+    chance = random.Random(5)
+    texts = [b"%d" % chance.randrange(-50, 50) for _ in range(900)] + [
+        b"0.5",
+        b"-0",
+        b"0",
+        b"00",
+        b"5.",
+        b"-.5",
+        b"7" * 17,
+    ]
+    chance.shuffle(texts)
+    for odd in ([], [b"1e3", b" 4", b"0x10", b"9" * 40]):  # which are not read all at once
+        wire.line("DEL many")
+        wire("RPUSH", "many", *texts, *odd)
+        values = {b" 4": 4.0, b"0x10": 16.0}
+        wanted = sorted([*texts, *odd], key=lambda text: (values.get(text) or float(text), text))
+        assert wire.line("SORT many") == wanted
+        assert wire.line("SORT many DESC") == wanted[::-1]
+        assert wire.line("SORT many LIMIT 3 5") == wanted[3:8]
+        assert wire.line("SORT many STORE stored") == len(wanted)
+        assert wire.line("LRANGE stored 0 -1") == wanted
+        assert wire.line("LPUSH stored x") == len(wanted) + 1
+    for bad in ("1.2.3", "-", ".", "1-2", "x", "1_0", "--1"):
+        wire("RPUSH", "many", bad)
+        assert wire.line("SORT many") == NO_DOUBLE
+        wire.line("RPOP many")
