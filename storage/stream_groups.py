@@ -24,8 +24,9 @@ class Delivery:
         self.count: int = count
 
 
-# So many ids of entries that are no longer pending may stand in the order, and as many as there are others.
+# So many ids may stand in the order, and so many for each entry that is pending.
 _LEAST_GONE: Final = 64
+_MOST_GONE: Final = 4
 
 
 class Pending:
@@ -81,17 +82,29 @@ class Pending:
     def pop(self, entry_id: int) -> Delivery | None:
         """Have an entry pending no longer; None if it is not."""
         delivery = self.deliveries.pop(entry_id, None)
-        if delivery is not None and len(self.order) > 2 * len(self.deliveries) + _LEAST_GONE:
-            self.order = [each for each in self.order if each in self.deliveries]
-            self.first = 0
+        if delivery is not None:
+            if self.order[self.first] == entry_id:  # as it mostly is
+                self._skip_gone()
+            if len(self.order) > _MOST_GONE * len(self.deliveries) + _LEAST_GONE:
+                self.order = [each for each in self.order if each in self.deliveries]
+                self.first = 0
         return delivery
+
+    def _skip_gone(self) -> None:
+        """Let ``first`` be the first place of an entry that is pending; what is before it goes, where it is worth it."""
+        deliveries, order = self.deliveries, self.order
+        first, size = self.first, len(order)
+        while first < size and order[first] not in deliveries:
+            first += 1
+        if first > _LEAST_GONE and first * 2 > size:
+            del order[:first]
+            first = 0
+        self.first = first
 
     def ids(self, start: int = 0, end: int | None = None, most: int = -1) -> list[int]:
         """The ids of entries that are pending, from one up to another one, both included, at most so many (-1: all)."""
         deliveries, order = self.deliveries, self.order
         size = len(order)
-        while self.first < size and order[self.first] not in deliveries:
-            self.first += 1
         low = max(self.first, bisect_left(order, start))
         high = size if end is None else bisect_right(order, end)
         if most < 0:
@@ -108,7 +121,8 @@ class Pending:
         order = self.order
         while order[-1] not in self.deliveries:
             del order[-1]
-        return self.ids(most=1)[0], order[-1]
+        self._skip_gone()
+        return order[self.first], order[-1]
 
     def items(self, most: int = -1) -> list[tuple[int, Delivery]]:
         """Ids and deliveries in order, at most so many (-1: all)."""
@@ -119,7 +133,7 @@ class Pending:
         assert self.order == sorted(set(self.order))
         assert self.deliveries.keys() <= set(self.order)
         assert not any(each in self.deliveries for each in self.order[: self.first])
-        assert len(self.order) <= 2 * len(self.deliveries) + _LEAST_GONE + 1
+        assert len(self.order) <= _MOST_GONE * len(self.deliveries) + _LEAST_GONE
 
 
 class Consumer:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 
@@ -315,13 +315,15 @@ def xlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if stream is None else stream.length
 
 
-def _wires(found: Iterator[list[Entry]], most: int) -> Iterator[bytes]:
-    """Entries as they are sent, at most so many."""
+def part_wires(count: int, found: Iterator[list[Entry]], most: int) -> Iterator[bytes]:
+    """So many entries as they are sent, at most so many (-1: all)."""
+    left = count if most < 0 else min(count, most)
+    yield b"*%d\r\n" % left
     for entries in found:
-        wire = entries_wire(entries[:most])
+        wire = entries_wire(entries[:left])
         yield wire[wire.index(b"\n") + 1 :]
-        most -= len(entries)
-        if most <= 0:
+        left -= len(entries)
+        if left <= 0:
             return
 
 
@@ -339,9 +341,7 @@ def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool)
     if most == 0:
         return NULL_ARRAY
     if len(stream) > MANY and not 0 <= most <= MANY and ctx.client is not None:
-        count, some = stream.part(start, end, reverse)
-        count = count if most < 0 else min(count, most)
-        return in_slices(ctx, together(chain((b"*%d\r\n" % count,), _wires(some, count))))
+        return in_slices(ctx, together(part_wires(*stream.part(start, end, reverse), most)))
     return entries_reply(ctx, stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
 
 
@@ -555,17 +555,38 @@ def _read_after(ctx: Context, name: bytes, text: bytes) -> int:
 def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
     """What XREAD finds now; NOT_READY if nothing."""
     found: list[tuple[bytes, Reply]] = []
+    streams: list[tuple[bytes, Stream, int]] = []
     for at in range(len(after)):
         name, entry_id = options.names[at], after[at]
         value = ctx.keyspace.get(name)
-        if type(value) is not Stream:
-            if value is not None and not options.block:
-                raise WrongType
-            continue  # a client that waits for a stream of this name goes on waiting
-        entries = value.range(entry_id + 1, MAX_ID, options.most) if value.last_id > entry_id else []
+        if type(value) is Stream:
+            if value.last_id > entry_id:
+                streams.append((name, value, entry_id))
+        elif value is not None and not options.block:
+            raise WrongType  # a client that waits for a stream of this name goes on waiting
+    if ctx.client is not None and not options.block and not 0 <= options.most <= MANY:
+        if max([len(stream) for _, stream, _ in streams], default=0) > MANY:
+            return _read_in_slices(ctx, streams, options.most)
+    for name, stream, entry_id in streams:
+        entries = stream.range(entry_id + 1, MAX_ID, options.most)
         if entries:
             found.append((name, entries_reply(ctx, entries)))
     return by_stream(ctx, found) if found else NOT_READY
+
+
+def _read_in_slices(ctx: Context, streams: list[tuple[bytes, Stream, int]], most: int) -> Reply:
+    """The newer entries of streams, by stream, where there may be many; NOT_READY if there are none."""
+    pieces: list[Iterable[bytes]] = []
+    three = ctx.client is not None and ctx.client.protocol == 3
+    pair = b"" if three else b"*2\r\n"
+    for name, stream, entry_id in streams:
+        count, some = stream.part(entry_id + 1, MAX_ID, False)
+        if count:
+            pieces.append(chain((b"%b$%d\r\n%b\r\n" % (pair, len(name), name),), part_wires(count, some, most)))
+    if not pieces:
+        return NOT_READY
+    head = b"%b%d\r\n" % (b"%" if three else b"*", len(pieces))
+    return in_slices(ctx, together(chain((head,), *pieces)))
 
 
 @verbs.verb(

@@ -71,7 +71,7 @@ CHANGES = (
         "ZRANGE zset 0 -1 WITHSCORES", "ZRANGE zset 5 -5 REV WITHSCORES", "ZRANGEBYSCORE zset 10 (24999 WITHSCORES LIMIT 3 24000",
         "ZREVRANGEBYSCORE zset +inf -inf", "ZRANGEBYLEX zset - +", "XRANGE stream - +", "XREVRANGE stream + -",
         "XRANGE stream (5 24990-1", "XRANGE stream 5 + COUNT 21000", "XREVRANGE stream 24500 7 COUNT 20001", "GET string",
-        "GETRANGE string 5 -6", "SUBSTR string 0 -1", "GET long", "GETRANGE long 7 -9",
+        "XREAD STREAMS stream 0", "XREAD COUNT 21000 STREAMS none stream stream 0 5 24000", "GETRANGE string 5 -6", "SUBSTR string 0 -1", "GET long", "GETRANGE long 7 -9",
     ],
 )  # fmt: skip
 def test_what_is_on_its_way_does_not_change(house: Any, full: Any, line: str) -> None:
@@ -269,6 +269,57 @@ def test_elements_that_are_no_byte_strings(wire: Any) -> None:
     assert wire("LPOP", "l", 500) == shown[:500]
     assert wire("RPOP", "l", 300) == shown[:-301:-1]
     assert wire("LRANGE", "l", 0, -1) == shown[500:-300]
+
+
+def test_in_resp3_streams_are_a_map(house: Any, full: Any) -> None:
+    full.line("HELLO 3")
+    full.line("MULTI")
+    full.line("XREAD STREAMS stream stream 5-1 7-1")
+    (whole,) = full.line("EXEC")
+    full.send(b"XREAD STREAMS stream stream 5-1 7-1\r\n")
+    house.run_timers()
+    reader = ReplyReader()
+    reader.feed(full.transport.written)
+    assert reader.gets()[1] == whole  # type: ignore[index]
+
+
+def test_many_deliveries_and_their_log(make_house: Any, tmp_path: Path) -> None:
+    house = make_house()
+    persistence = Persistence(house.server, open_journal(str(tmp_path), house.store, cut_torn_tail=True))
+    wire = house.connect()
+    for number in range(1, COUNT + 1):
+        wire("XADD", "x", f"{number}-1", "f", number)
+    wire.line("XGROUP CREATE x g 0")
+    persistence.commit()
+    before = persistence.journal.end
+    wire.line("XDEL x 5-1 100-1")
+    wire.line("XREADGROUP GROUP g ann COUNT 21000 STREAMS x >")
+    wire.line("XREADGROUP GROUP g bob COUNT 10 STREAMS x >")
+    wire.line("XREADGROUP GROUP g ann NOACK COUNT 100 STREAMS x >")
+    persistence.commit()
+    assert persistence.journal.end - before < 1000
+    wire("XACK", "x", "g", *[f"{number}-1" for number in range(1, 15_000, 2)])
+    house.clock.advance(50)
+    wire.line("XAUTOCLAIM x g bob 20 3000 COUNT 5000 JUSTID")
+    assert wire.line("XPENDING x g")[:3] == [13_511, b"2-1", b"21012-1"]
+    rows = wire.line("XPENDING x g IDLE 10 - + 3 ann")
+    assert rows == [[b"%d-1" % number, b"ann", 50, 1] for number in (2, 4, 6)]
+    wire("XADD", "x", "30000-1", "f", "v")
+    everything = wire.line("XPENDING x g - + 20000 bob")
+    assert len(everything) == 5010
+    for persisted in (house.store, None):
+        if persisted is None:
+            seen = digests(house.store)
+            persistence.close()
+            again = loaded_again(tmp_path)
+            assert digests(again) == seen
+            persisted = again
+        stream: Any = persisted.databases[0].data[b"x"]
+        group = stream.groups[b"g"]
+        assert len(group.pending) == 13_511
+        assert group.pending.get(7 << 64 | 1) is None
+        assert {name: len(each.pending) for name, each in group.consumers.items()} == {b"ann": 8501, b"bob": 5010}
+        group.check()
 
 
 @pytest.mark.parametrize("line", ["GETDEL", "GETSET", "SET", "GETEX"])
