@@ -584,7 +584,8 @@ def _read_in_slices(ctx: Context, streams: list[tuple[bytes, Stream, int]], most
         if count:
             pieces.append(chain((b"%b$%d\r\n%b\r\n" % (pair, len(name), name),), part_wires(count, some, most)))
     if not pieces:
-        return NOT_READY
+        nothing: Reply = NOT_READY
+        return nothing
     head = b"%b%d\r\n" % (b"%" if three else b"*", len(pieces))
     return in_slices(ctx, together(chain((head,), *pieces)))
 
