@@ -1,3 +1,4 @@
+from januskv.commands.histogram cimport Histogram
 from januskv.commands.params cimport ParamCheck
 
 cdef class Command:
@@ -6,6 +7,8 @@ cdef class Command:
     cdef public dict subcommands
     cdef public int min_args, max_args
     cdef public ParamCheck rules
-    cdef public bint timed, in_keyspace
+    cdef public bint timed, in_keyspace, tracks_times
     cdef public long long calls, rejected, failed
     cdef public double usec
+    cdef public Histogram times
+    cpdef took(self, long long ns, long long count)

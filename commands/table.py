@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, Redact, read_manual
+from .histogram import Histogram
 from .params import ParamCheck
 from .status import KEY_VALUES, Dialect
 
@@ -35,7 +36,8 @@ class Command:
 
     ``run(ctx, argv)`` gives the reply value. A native command has ``handle(ctx, body)`` besides, for a
     body that ``rules`` has checked, and its ``run`` is set by the native face. ``timed`` ones are timed
-    one by one, the others share their batch's time.
+    one by one, the others share their batch's time. ``times`` says how often it took how long, while
+    ``tracks_times``; None before the first call.
     """
 
     __slots__ = (
@@ -53,6 +55,8 @@ class Command:
         "run",
         "subcommands",
         "timed",
+        "times",
+        "tracks_times",
         "usec",
     )
 
@@ -73,6 +77,8 @@ class Command:
         self.usec: float = 0.0
         self.rejected: int = 0
         self.failed: int = 0
+        self.tracks_times: bool = False
+        self.times: Histogram | None = None
 
     @property
     def arity(self) -> int:
@@ -104,6 +110,15 @@ class Command:
         """Begin the statistics anew (CONFIG RESETSTAT)."""
         self.calls = self.rejected = self.failed = 0
         self.usec = 0.0
+        self.times = None
+
+    def took(self, ns: int, count: int) -> None:
+        """Note that ``count`` calls took ``ns`` together; calls are counted elsewhere while they are not over."""
+        self.usec += ns / 1000
+        if self.tracks_times:
+            if self.times is None:
+                self.times = Histogram()
+            self.times.note(ns // count, count)
 
     def without_secrets(self, argv: list[bytes]) -> list[bytes]:
         """A command line as others may see it, in MONITOR and in the slow log."""

@@ -16,5 +16,5 @@ cdef class Connection(Channel):
     cdef public long long timed_ns
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_us=double)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)
     cpdef run_batch(self)

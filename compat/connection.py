@@ -153,12 +153,12 @@ class Connection(Channel):
         finally:
             if last is not None:
                 self.last_command = last
-                spent_us = (now_ns() - started - self.timed_ns) / 1000
-                if earlier is None and (count > 1 or spent_us < self.server.config.slow_threshold_us):
+                spent_ns = now_ns() - started - self.timed_ns
+                if earlier is None and (count > 1 or spent_ns < self.server.slow_threshold_ns):
                     last.calls += count
-                    last.usec += spent_us
+                    last.took(spent_ns, count)
                 else:
-                    self.server.account([*(earlier or ()), (last, count)], spent_us, last_request, self.client)
+                    self.server.account([*(earlier or ()), (last, count)], spent_ns, last_request, self.client)
 
     def failed(self, error: Exception) -> None:
         """Answer input that is no request, and close; an unexpected error closes at once."""

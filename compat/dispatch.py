@@ -152,7 +152,7 @@ class Dispatcher:
         context.client.connection.timed_ns += spent_ns
         usec = spent_ns // 1000
         command.calls += 1
-        command.usec += usec
+        command.took(spent_ns, 1)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(context.client, command.without_secrets(argv))
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
@@ -166,15 +166,14 @@ class Dispatcher:
         self.server.count_error(text)
         return ErrorReply(text)
 
-    @staticmethod
-    def error_text(name: str, error: Exception) -> str:
-        """The RESP error of an exception; logs the traceback of an unexpected one."""
+    def error_text(self, name: str, error: Exception) -> str:
+        """The RESP error of an exception; the traceback of an unexpected one is logged."""
         if isinstance(error, RespError):
             return error.text
         fault = fault_of(error)
         if fault is not None:
             return fault.resp
-        log.error("unexpected error in %s", name, exc_info=error)
+        self.server.note_unexpected(name, error)
         return INTERNAL.resp
 
 

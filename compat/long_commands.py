@@ -76,9 +76,11 @@ class LongCommands:
         if command.in_keyspace:
             long.session = client.session if token is None else server.store.sessions.by_token[token]
         if len(self.begun) < MOST_AT_ONCE:
+            started = now_ns()
             reply = _slice(work)
             if reply is not None:
                 return reply
+            long.spent_ns = now_ns() - started
             self.begun[client] = long
         else:
             self.waiting[client] = long
@@ -160,11 +162,12 @@ class LongCommands:
             raise NativeError(Status.UNKNOWN, self.server.write_fault)
 
     def account(self, long: LongCommand) -> None:
-        """Count the time of a command; its beginning has been counted as that of any other."""
-        command, spent_us = long.command, long.spent_ns // 1000
-        command.usec += spent_us
+        """Count the time of a command; its call has been counted when it began."""
+        command = long.command
+        command.took(long.spent_ns, 1)
         if long.spent_ns >= self.server.slow_threshold_ns:
-            self.server.note_slow(command, [command.name.encode(), dumps(long.body)], spent_us, long.client)
+            argv = [command.name.encode(), dumps(long.body)]
+            self.server.note_slow(command, argv, long.spent_ns // 1000, long.client)
 
 
 def _slice(work: Work) -> Body | None:

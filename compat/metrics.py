@@ -1,72 +1,223 @@
-"""The statistics in Prometheus' text format (version 0.0.4), for ``/metrics``."""
+"""The statistics in Prometheus' text format (version 0.0.4), for ``/metrics``.
+
+Most of them are fields of INFO. The names are those of redis_exporter with ``januskv_`` for ``redis_``, so a dashboard
+that was made for it shows this server after one replacement.
+"""
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from .server import Server, resident_bytes
+from januskv.commands.table import Command
+
+from .latencies import percentiles_us, table_us
+from .redis.info import SECTIONS
+from .server import Server
 
 Sample = tuple[str, float]  # labels in braces or "", value
 
+# Of each metric: its section and field of INFO, its name, and what it is.
+_COUNTERS = (
+    ("stats", "total_connections_received", "connections_received_total", "Connections accepted since start."),
+    ("stats", "rejected_connections", "rejected_connections_total", "Connections refused since start."),
+    ("stats", "total_commands_processed", "commands_processed_total", "Commands run since start."),
+    ("stats", "total_net_input_bytes", "net_input_bytes_total", "Bytes received."),
+    ("stats", "total_net_output_bytes", "net_output_bytes_total", "Bytes sent."),
+    ("stats", "total_error_replies", "error_replies_total", "Error replies sent."),
+    (
+        "stats",
+        "unexpected_error_replies",
+        "unexpected_error_replies_total",
+        "Errors that should not happen: see the log.",
+    ),
+    ("stats", "protocol_errors", "protocol_errors_total", "Connections closed for input that is no request."),
+    ("stats", "total_changes", "changes_total", "Changes of the data set."),
+    ("stats", "keyspace_hits", "keyspace_hits_total", "Look-ups that found their key."),
+    ("stats", "keyspace_misses", "keyspace_misses_total", "Look-ups that found nothing."),
+    ("stats", "expired_keys", "expired_keys_total", "Keys removed because their time had come."),
+    ("stats", "evicted_keys", "evicted_keys_total", "Keys removed because memory was used up."),
+    ("stats", "total_forks", "forks_total", "Processes forked to write snapshots and saves."),
+    (
+        "stats",
+        "client_query_buffer_limit_disconnections",
+        "client_query_buffer_limit_disconnections_total",
+        "Clients closed for too much input that waited.",
+    ),
+    (
+        "stats",
+        "client_output_buffer_limit_disconnections",
+        "client_output_buffer_limit_disconnections_total",
+        "Clients closed for too many replies that they did not read.",
+    ),
+    ("cpu", "used_cpu_sys", "cpu_sys_seconds_total", "Processor time of the system for the server."),
+    ("cpu", "used_cpu_user", "cpu_user_seconds_total", "Processor time of the server."),
+    (
+        "cpu",
+        "used_cpu_sys_children",
+        "cpu_sys_children_seconds_total",
+        "Processor time of the system for its children.",
+    ),
+    ("cpu", "used_cpu_user_children", "cpu_user_children_seconds_total", "Processor time of its children."),
+    ("persistence", "rdb_saves", "rdb_saves_total", "Snapshots written."),
+    ("persistence", "aof_delayed_fsync", "aof_delayed_fsync_total", "Times that a write waited for the log's fsync."),
+)
+_GAUGES = (
+    ("server", "uptime_in_seconds", "uptime_in_seconds", "Seconds since start."),
+    ("server", "process_id", "process_id", "The server's process."),
+    ("clients", "connected_clients", "connected_clients", "Open connections."),
+    ("clients", "blocked_clients", "blocked_clients", "Clients that wait for a key or for the log."),
+    ("clients", "tracking_clients", "tracking_clients", "Clients that are told what has changed."),
+    ("clients", "pubsub_clients", "pubsub_clients", "Clients that subscribe."),
+    ("clients", "watching_clients", "watching_clients", "Clients that watch keys."),
+    ("clients", "maxclients", "max_clients", "Most connections at a time."),
+    ("clients", "client_recent_max_input_buffer", "client_recent_max_input_buffer_bytes", "Longest input that waits."),
+    ("clients", "client_recent_max_output_buffer", "client_recent_max_output_buffer_bytes", "Most replies unread."),
+    ("memory", "used_memory", "memory_used_bytes", "Memory in RAM."),
+    ("memory", "used_memory_rss", "memory_used_rss_bytes", "Memory in RAM."),
+    ("memory", "used_memory_peak", "memory_used_peak_bytes", "Most memory that was in RAM."),
+    ("memory", "used_memory_overhead", "memory_used_overhead_bytes", "Memory for other things than data."),
+    ("memory", "used_memory_dataset", "memory_used_dataset_bytes", "Memory for data."),
+    ("memory", "used_memory_startup", "memory_used_startup_bytes", "Memory in RAM at the start."),
+    ("memory", "total_system_memory", "total_system_memory_bytes", "Memory of the machine."),
+    ("memory", "maxmemory", "memory_max_bytes", "Most memory that data may take; 0: no limit."),
+    ("memory", "mem_fragmentation_ratio", "mem_fragmentation_ratio", "Memory in RAM by memory in use."),
+    ("memory", "lazyfree_pending_objects", "lazyfree_pending_objects", "Values that are being freed in slices."),
+    ("persistence", "loading", "loading_dump_file", "1 while data is being loaded."),
+    ("persistence", "rdb_changes_since_last_save", "rdb_changes_since_last_save", "Changes since the last snapshot."),
+    ("persistence", "rdb_bgsave_in_progress", "rdb_bgsave_in_progress", "1 while a snapshot is being written."),
+    ("persistence", "rdb_last_save_time", "rdb_last_save_timestamp_seconds", "When the last snapshot was written."),
+    ("persistence", "rdb_last_bgsave_time_sec", "rdb_last_bgsave_duration_sec", "How long it took; -1: there is none."),
+    ("persistence", "rdb_current_bgsave_time_sec", "rdb_current_bgsave_duration_sec", "How long it has taken so far."),
+    ("persistence", "aof_enabled", "aof_enabled", "1 if changes are logged."),
+    ("persistence", "aof_rewrite_in_progress", "aof_rewrite_in_progress", "1 while the log is rewritten."),
+    ("persistence", "aof_rewrite_scheduled", "aof_rewrite_scheduled", "1 if the log will be rewritten."),
+    ("persistence", "aof_last_rewrite_time_sec", "aof_last_rewrite_duration_sec", "How long the last rewrite took."),
+    (
+        "persistence",
+        "aof_current_rewrite_time_sec",
+        "aof_current_rewrite_duration_sec",
+        "How long it has taken so far.",
+    ),
+    ("persistence", "aof_current_size", "aof_current_size_bytes", "Size of the log with its snapshot."),
+    ("persistence", "aof_base_size", "aof_base_size_bytes", "Size of the snapshot."),
+    ("persistence", "aof_buffer_length", "aof_buffer_length", "Bytes that are not written to the log yet."),
+    ("persistence", "aof_pending_bio_fsync", "aof_pending_bio_fsync", "1 while an fsync of the log is under way."),
+    ("stats", "instantaneous_ops_per_sec", "instantaneous_ops_per_sec", "Commands a second, lately."),
+    ("stats", "pubsub_channels", "pubsub_channels", "Channels with subscribers."),
+    ("stats", "pubsub_patterns", "pubsub_patterns", "Patterns with subscribers."),
+    ("stats", "pubsubshard_channels", "pubsubshard_channels", "Shard channels with subscribers."),
+    ("stats", "tracking_total_keys", "tracking_total_keys", "Keys that clients are told about."),
+    ("stats", "tracking_total_items", "tracking_total_items", "Clients to be told, by key."),
+    ("stats", "tracking_total_prefixes", "tracking_total_prefixes", "Prefixes that clients are told about."),
+    ("replication", "connected_slaves", "connected_slaves", "Replicas: there are none."),
+    ("sessions", "sessions", "sessions", "Open sessions."),
+    ("sessions", "session_keys", "session_keys", "Keys in sessions."),
+)
+# Fields that are "ok" or "err".
+_STATES = (
+    ("persistence", "rdb_last_bgsave_status", "rdb_last_bgsave_status", "1 if the last snapshot was written."),
+    ("persistence", "aof_last_bgrewrite_status", "aof_last_bgrewrite_status", "1 if the last rewrite was written."),
+    ("persistence", "aof_last_write_status", "aof_last_write_status", "1 if the last write to the log was written."),
+)
+_BY_COMMAND: tuple[tuple[str, Callable[[Command], float], str], ...] = (
+    ("commands_total", lambda command: command.calls, "Calls by command."),
+    ("commands_duration_seconds_total", lambda command: command.usec / 1e6, "Seconds spent by command."),
+    ("commands_rejected_calls_total", lambda command: command.rejected, "Calls refused before they ran, by command."),
+    ("commands_failed_calls_total", lambda command: command.failed, "Calls that ended in an error, by command."),
+)
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+def _labels(**labels: object) -> str:
+    shown = (
+        (name, str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
+        for name, value in labels.items()
+    )
+    return "{" + ",".join(f'{name}="{value}"' for name, value in shown) + "}"
 
 
 def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iterator[str]:
-    yield f"# HELP {name} {about}"
-    yield f"# TYPE {name} {kind}"
+    yield f"# HELP januskv_{name} {about}"
+    yield f"# TYPE januskv_{name} {kind}"
     for labels, value in samples:
-        yield f"{name}{labels} {value:.15g}"
+        yield f"januskv_{name}{labels} {value:.15g}"
+
+
+def _info(server: Server) -> dict[str, dict[str, Any]]:
+    names = {section for section, *_ in (*_COUNTERS, *_GAUGES, *_STATES)}
+    return {name: SECTIONS[name][1](server) for name in names}
 
 
 def exposition(server: Server) -> bytes:
     """All metrics of a server."""
-    stats, store = server.stats, server.store
-    received, sent = server.net_bytes()
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    counters: list[tuple[str, str, float]] = [
-        ("connections_received", "Connections accepted since start.", stats.total_connections_received),
-        ("connections_rejected", "Connections refused since start.", stats.rejected_connections),
-        ("commands_processed", "Commands run since start.", server.commands_processed),
-        ("net_input_bytes", "Bytes received.", received),
-        ("net_output_bytes", "Bytes sent.", sent),
-        ("error_replies", "Error replies sent.", stats.total_error_replies),
-        ("protocol_errors", "Connections closed for input that is no request.", stats.protocol_errors),
-        ("changes", "Changes of the data set.", store.feed.changes),
-        ("keyspace_hits", "Look-ups that found their key.", sum(ks.hits for ks in store.keyspaces())),
-        ("keyspace_misses", "Look-ups that found nothing.", sum(ks.misses for ks in store.keyspaces())),
-        ("expired_keys", "Keys removed because their time had come.", sum(ks.expired for ks in store.keyspaces())),
-        ("cpu_seconds", "Processor time, user and system.", usage.ru_utime + usage.ru_stime),
-    ]
-    gauges: list[tuple[str, str, float]] = [
-        ("uptime_seconds", "Seconds since start.", (store.clock.now_ms - server.started_ms) // 1000),
-        ("connected_clients", "Open connections.", len(server.clients)),
-        (
-            "http_connections",
-            "Open connections that are no clients: pages, unfinished requests.",
-            server.http_connections,
-        ),
-        ("sessions", "Open sessions.", len(store.sessions)),
-        ("memory_resident_bytes", "Memory in RAM.", resident_bytes()),
-        ("slowlog_length", "Entries of the slow log.", len(server.slowlog.entries)),
-    ]
-    lines: list[str] = []
-    for name, about, value in counters:
-        lines += _metric(f"januskv_{name}_total", "counter", about, [("", value)])
-    for name, about, value in gauges:
-        lines += _metric(f"januskv_{name}", "gauge", about, [("", value)])
-    used = [ks for ks in store.databases if len(ks)]
-    lines += _metric("januskv_keys", "gauge", "Keys by database.", ((f'{{db="{ks.index}"}}', len(ks)) for ks in used))
-    called = [command for command in server.table.everything() if command.calls]
-    for name, attribute, about in (
-        ("januskv_command_calls_total", "calls", "Calls by command."),
-        ("januskv_command_usec_total", "usec", "Microseconds spent by command."),
-        ("januskv_command_failed_total", "failed", "Calls that ended in an error, by command."),
-    ):
-        samples = ((f'{{cmd="{_escaped(each.text_name)}"}}', getattr(each, attribute)) for each in called)
-        lines += _metric(name, "counter", about, samples)
-    errors = ((f'{{code="{_escaped(code)}"}}', count) for code, count in stats.errors.items())
-    lines += _metric("januskv_errors_total", "counter", "Error replies by code word.", errors)
-    return ("\n".join(lines) + "\n").encode()
+    return ("\n".join(_lines(server)) + "\n").encode()
+
+
+def _lines(server: Server) -> Iterator[str]:
+    info = _info(server)
+    about = info["server"]
+    yield from _metric("up", "gauge", "1: the server answers.", [("", 1)])
+    build = _labels(
+        version=about["januskv_version"],
+        build=about["januskv_build"],
+        redis_version=about["redis_version"],
+        python_version=about["python_version"],
+        os=about["os"],
+        role="master",
+        redis_mode=about["redis_mode"],
+        run_id=about["run_id"],
+        tcp_port=about["tcp_port"],
+    )
+    yield from _metric("instance_info", "gauge", "What runs here.", [(build, 1)])
+    started_s = server.started_ms / 1000
+    yield from _metric("start_time_seconds", "gauge", "When the server was started.", [("", started_s)])
+    for kind, table in (("counter", _COUNTERS), ("gauge", _GAUGES)):
+        for section, field, name, text in table:
+            if field in info[section]:  # those of the log are there only with a log
+                yield from _metric(name, kind, text, [("", float(info[section][field]))])
+    for section, field, name, text in _STATES:
+        yield from _metric(name, "gauge", text, [("", info[section][field] == "ok")])
+    latest_fork_s = info["stats"]["latest_fork_usec"] / 1e6
+    yield from _metric("latest_fork_seconds", "gauge", "How long the last fork took.", [("", latest_fork_s)])
+    pages = server.http_connections
+    text = "Open connections that are no clients: pages, unfinished requests."
+    yield from _metric("http_connections", "gauge", text, [("", pages)])
+    entries = server.slowlog.entries
+    yield from _metric("slowlog_length", "gauge", "Entries of the slow log.", [("", len(entries))])
+    last = entries[0].number if entries else 0
+    yield from _metric("slowlog_last_id", "gauge", "Number of its newest entry.", [("", last)])
+    yield from _databases(server)
+    yield from _commands(server)
+    errors = ((_labels(err=code), count) for code, count in server.stats.errors.items())
+    yield from _metric("errors_total", "counter", "Error replies by code word.", errors)
+
+
+def _databases(server: Server) -> Iterator[str]:
+    used = [(_labels(db=f"db{each.index}"), each) for each in server.store.databases if len(each)]
+    yield from _metric("db_keys", "gauge", "Keys by database.", ((labels, len(each)) for labels, each in used))
+    expiring = ((labels, len(each.deadlines)) for labels, each in used)
+    yield from _metric("db_keys_expiring", "gauge", "Keys with a deadline, by database.", expiring)
+
+
+def _commands(server: Server) -> Iterator[str]:
+    called = [each for each in server.table.everything() if each.calls or each.rejected or each.failed]
+    for name, value, about in _BY_COMMAND:
+        samples = ((_labels(cmd=each.text_name), value(each)) for each in called)
+        yield from _metric(name, "counter", about, samples)
+    shares = server.config.latency_tracking_info_percentiles
+    timed = [(each, each.times) for each in called if each.times is not None]
+    quantiles = (
+        (_labels(cmd=command.text_name, quantile=f"{share / 100:.10g}"), us)
+        for command, times in timed
+        for share, us in zip(shares, percentiles_us(times, shares), strict=True)
+    )
+    yield from _metric("latency_percentiles_usec", "gauge", "Microseconds that calls take, by command.", quantiles)
+    yield "# HELP januskv_commands_latencies_usec How many calls took at most so many microseconds, by command."
+    yield "# TYPE januskv_commands_latencies_usec histogram"
+    for command, times in timed:
+        for us, count in table_us(times):
+            yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le=us)} {count}"
+        named = _labels(cmd=command.text_name)
+        yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le='+Inf')} {times.total}"
+        yield f"januskv_commands_latencies_usec_sum{named} {command.usec:.15g}"
+        yield f"januskv_commands_latencies_usec_count{named} {times.total}"

@@ -180,7 +180,8 @@ class NativeFace:
         answer = self.perform(context, command, body)
         spent_ns = now_ns() - started
         command.calls += 1
-        command.usec += spent_ns / 1000
+        if answer is not None or context.client not in self.server.long_commands:
+            command.took(spent_ns, 1)
         self.served = command
         self.spent_ns = spent_ns
         if spent_ns >= self.server.slow_threshold_ns:
@@ -309,7 +310,7 @@ class NativeFace:
         if fault is not None:
             status = fault.series_status if dialect is TIME_SERIES else fault.status
             return self.refused(name, dialect, status, fault.resp.partition(" ")[2])
-        log.error("unexpected error in %s", name, exc_info=error)
+        self.server.note_unexpected(name, error)
         if dialect.names_failures:
             return self.refused(name, dialect, dialect.failure)
         return self.error(dialect.failure, dialect=dialect)

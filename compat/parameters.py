@@ -131,6 +131,19 @@ def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
     return Kind(parse, kind.show)
 
 
+def _parse_percentiles(text: str) -> list[float]:
+    try:
+        found = [float(word) for word in text.split()]
+    except ValueError:
+        found = [-1.0]
+    if not all(0 <= each <= 100 for each in found):
+        raise ConfigError("percentiles are numbers from 0 to 100, separated by spaces")
+    return found
+
+
+PERCENTILES = Kind(_parse_percentiles, lambda found: " ".join(f"{each:.9g}" for each in found))
+
+
 def _parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
     """The limits of the classes in the text; the other classes keep theirs."""
     words = text.split()
@@ -433,7 +446,18 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("stream-node-max-bytes", memory(), 4096, "Most bytes of a stream's node; 0: 1 GiB."),
     # observation
-    _only("latency-tracking", BOOL, False, "no latency histograms are kept"),
+    Parameter(
+        "latency-tracking",
+        BOOL,
+        True,
+        "Count how often each command took how long: LATENCY HISTOGRAM, INFO latencystats.",
+    ),
+    Parameter(
+        "latency-tracking-info-percentiles",
+        PERCENTILES,
+        [50.0, 99.0, 99.9],
+        "Percentiles that INFO latencystats shows, separated by spaces.",
+    ),
     Parameter(
         "loglevel",
         choice("debug", "verbose", "notice", "warning", "nothing"),

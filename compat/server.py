@@ -78,6 +78,7 @@ class Stats:
     closed_net_input_bytes: int = 0  # of connections that are closed; see Server.net_bytes
     closed_net_output_bytes: int = 0
     total_error_replies: int = 0
+    unexpected_error_replies: int = 0
     client_query_buffer_limit_disconnections: int = 0
     client_output_buffer_limit_disconnections: int = 0
     protocol_errors: int = 0
@@ -335,6 +336,8 @@ class Server:
         self.store.max_string_bytes = self.config.proto_max_bulk_len
         # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
         self.time_all = self.config.slow_threshold_us < 1000
+        for command in self.table.everything():
+            command.tracks_times = self.config.latency_tracking
         self.refresh_hot()
         self.notifier.configure(self.config.notify_keyspace_events)
         if self.persistence is not None:
@@ -566,17 +569,14 @@ class Server:
             sent += client.connection.bytes_out
         return received, sent
 
-    def account(
-        self, runs: list[tuple[Command, int]], spent_us: float, argv: list[bytes] | None, client: Client
-    ) -> None:
+    def account(self, runs: list[tuple[Command, int]], spent_ns: int, argv: list[bytes] | None, client: Client) -> None:
         """Count the calls of a batch's quick commands and share the time that they took together."""
         total = sum(count for _, count in runs)
-        share_us = spent_us / total
         for command, count in runs:
             command.calls += count
-            command.usec += share_us * count
-        if total == 1 and argv is not None and spent_us >= self.config.slow_threshold_us:
-            self.note_slow(runs[0][0], argv, int(spent_us), client)
+            command.took(spent_ns * count // total, count)
+        if total == 1 and argv is not None and spent_ns >= self.slow_threshold_ns:
+            self.note_slow(runs[0][0], argv, spent_ns // 1000, client)
 
     def count_error(self, text: str) -> None:
         """Count an error reply by its code word."""
@@ -585,6 +585,11 @@ class Server:
         stats.total_error_replies += 1
         if code in stats.errors or len(stats.errors) < 128:  # user scripts can make words up
             stats.errors[code] = stats.errors.get(code, 0) + 1
+
+    def note_unexpected(self, name: str, error: Exception) -> None:
+        """Log and count an error that a command should not have raised."""
+        log.error("unexpected error in %s", name, exc_info=error)
+        self.stats.unexpected_error_replies += 1
 
     def note_slow(self, command: Command, argv: list[bytes], usec: int, client: Client | None) -> None:
         """Log a command that took long, by the thresholds that CONFIG sets."""

@@ -16,8 +16,10 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.client import Client
+from januskv.compat.latencies import percentiles_us
 from januskv.compat.server import REDIS_VERSION, Server, peak_resident_bytes, resident_bytes
 from januskv.resp.replies import Reply, Verbatim
+from januskv.storage.durability.children import forks
 
 from .server_verbs import MODULES
 
@@ -224,12 +226,14 @@ def stats_section(server: Server) -> Fields:
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
-        **zeros("latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"),
+        "total_forks": forks.count,
+        "latest_fork_usec": forks.latest_us,
+        **zeros("migrate_cached_sockets", "slave_expires_tracked_keys"),
         **zeros("active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"),
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
-        **zeros("unexpected_error_replies"),
+        "unexpected_error_replies": stats.unexpected_error_replies,
         "total_error_replies": stats.total_error_replies,
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
@@ -288,7 +292,15 @@ def errorstats_section(server: Server) -> Fields:
 
 
 def latencystats_section(server: Server) -> Fields:
-    return {}  # no percentiles are kept: quick commands are timed by batch
+    shares = server.config.latency_tracking_info_percentiles
+    return {
+        f"latency_percentiles_usec_{command.text_name}": ",".join(
+            f"p{float(f'{share:.6f}'):.9g}={us:.3f}"
+            for share, us in zip(shares, percentiles_us(command.times, shares), strict=True)
+        )
+        for command in server.table.everything()
+        if command.times is not None
+    }
 
 
 def cluster_section(server: Server) -> Fields:

@@ -1,4 +1,4 @@
-"""LATENCY: events that took longer than latency-monitor-threshold."""
+"""LATENCY: events that took longer than latency-monitor-threshold, and how long calls take."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import time
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
-from januskv.commands.table import Family
+from januskv.commands.table import Command, Family
 from januskv.compat.faults import RespError
+from januskv.compat.latencies import table_us
 from januskv.compat.server import LatencyEvent, LatencyEvents
 from januskv.resp.replies import Reply, Verbatim
 
@@ -141,13 +142,27 @@ def latency_doctor(ctx: Context, argv: list[bytes]) -> Reply:
 def latency_histogram(ctx: Context, argv: list[bytes]) -> Reply:
     """LATENCY HISTOGRAM [command [command ...]]
 
-    Refused: durations are summed up by command (INFO commandstats), their distribution is not kept.
+    Returns how many calls of each command took at most 1, 2, 4 … microseconds.
 
-    Cost: O(1)
+    Cost: O(N) with N commands
 
-    Differs: always refused.
+    Note: quick commands that arrive in one batch share its time evenly; slow ones are timed by themselves.
     """
-    raise RespError("ERR this server keeps no latency histograms: INFO commandstats has the mean of each command")
+    table = ctx.server.table
+    chosen = list(table.everything())
+    if len(argv) > 2:
+        named = [table.commands.get(name.upper()) for name in argv[2:]]
+        chosen = [each for command in named if command is not None for each in with_subcommands(command)]
+    return {
+        command.text_name: {"calls": command.calls, "histogram_usec": dict(table_us(command.times))}
+        for command in chosen
+        if command.times is not None
+    }
+
+
+def with_subcommands(command: Command) -> list[Command]:
+    """A command and, if it is a container, what is in it."""
+    return [command, *(command.subcommands or {}).values()]
 
 
 @verbs.verb("LATENCY|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="2.8.13")

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 # The exit status tells the number of an OSError; this one is for everything else.
@@ -24,6 +25,17 @@ _PR_SET_PDEATHSIG: Final = 1
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
 
+@dataclass
+class Forks:
+    """How many processes were forked, and how long the last fork held the server up."""
+
+    count: int = 0
+    latest_us: int = 0
+
+
+forks: Final = Forks()
+
+
 class Child:
     """A forked process that does some work. ``error`` says why it failed, once ``poll`` has told its end; "" if it did not."""
 
@@ -33,6 +45,9 @@ class Child:
         self.started = time.monotonic()
         self.error = ""
         self.pid = os.fork()
+        if self.pid:
+            forks.count += 1
+            forks.latest_us = int((time.monotonic() - self.started) * 1e6)
         if self.pid == 0:
             status = _OTHER_ERROR
             try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.conftest import encoded
 
+from januskv.commands.histogram import Histogram, longest_at, place_of
 from januskv.resp.replies import ErrorReply, Simple
 
 
@@ -60,8 +62,56 @@ def test_slow_commands_are_events(make_house: Any) -> None:
     assert ms >= 2
 
 
-def test_histograms_are_refused(wire: Any) -> None:
-    assert wire("LATENCY", "HISTOGRAM").text.startswith(b"ERR this server keeps no latency histograms")
+def test_histograms(house: Any, wire: Any) -> None:
+    wire.line("SET a 1")
+    wire.line("SET b 1")
+    command = house.server.table.commands[b"SET"]
+    command.times = None
+    for us in (1, 2, 3, 30, 31, 5000):
+        command.took(us * 1000, 1)
+    command.took(8000, 8)  # eight at a microsecond each
+    wire.line("CLIENT ID")
+    table = [1, 9, 2, 10, 4, 11, 33, 13, 8454, 14]
+    assert wire.line("LATENCY HISTOGRAM SET nosuch") == [b"set", [b"calls", 2, b"histogram_usec", table]]
+    assert wire.line("LATENCY HISTOGRAM client")[::2] == [b"client|id"]
+    assert set(wire.line("LATENCY HISTOGRAM")[::2]) == {b"set", b"client|id", b"latency|histogram"}
+
+
+def test_each_time_has_a_counter() -> None:
+    times = Histogram()
+    for ns in (0, 1, 255, 256, 511, 512, 10**9, 10**12, -5):
+        times.note(ns, 1)
+    assert dict(times.counted()) == {0: 2, 1: 1, 255: 1, 257: 1, 511: 1, 515: 1, longest_at(place_of(10**9)): 2}
+    edges = [longest_at(place) for place in range(place_of(10**9))]
+    assert edges == sorted(set(edges))
+    assert all(place_of(edge) == place != place_of(edge + 1) for place, edge in enumerate(edges))
+
+
+def test_percentiles(house: Any, wire: Any) -> None:
+    wire.line("SET a 1")
+    command = house.server.table.commands[b"SET"]
+    command.times = None
+    for us in range(1, 1001):
+        command.took(us * 1000, 1)
+    assert b"latency_percentiles_usec_set:p50=501.759,p99=991.231,p99.9=999.423" in wire.line("INFO latencystats")
+    wire.line('CONFIG SET latency-tracking-info-percentiles "100 0 99.99"')
+    assert b"latency_percentiles_usec_set:p100=1003.519,p0=1.000,p99.99=1003.519" in wire.line("INFO latencystats")
+    for bad in ("x", "101", "-1"):
+        assert "percentiles" in wire("CONFIG", "SET", "latency-tracking-info-percentiles", bad).text.decode()
+    wire.line("CONFIG SET latency-tracking no")
+    before = command.times.total
+    wire.line("SET a 2")
+    assert command.times.total == before
+    wire.line("CONFIG RESETSTAT")
+    wire.line("CONFIG SET latency-tracking yes")
+    wire.line("GET a")
+    assert b"_set:" not in wire.line("INFO latencystats")
+
+
+def test_a_batch_shares_its_time(house: Any, wire: Any) -> None:
+    wire.send(encoded("SET", "a", "1") * 7 + encoded("GET", "a") * 3)
+    times = {name: house.server.table.commands[name].times for name in (b"SET", b"GET")}
+    assert {name: each.total for name, each in times.items()} == {b"SET": 7, b"GET": 3}
 
 
 @pytest.mark.parametrize(
