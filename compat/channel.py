@@ -35,6 +35,9 @@ FLUSH_BYTES: Final = 1 << 20
 # when the transport says that they pile up (asyncio's default high-water mark is the same number).
 _BIG_OUTPUT: Final = 1 << 16
 
+# Who sends so much at a time, which is nearly what one read takes (256,000 bytes), probably has sent more.
+_MUCH_INPUT: Final = 200_000
+
 # What a channel has in place of its client once the connection is gone.
 _NOBODY: Final = Client(0, 0, cast("Channel", None))
 
@@ -134,6 +137,8 @@ class Channel:
         if self.closing:
             return
         self.bytes_in += len(data)
+        if len(data) >= _MUCH_INPUT:
+            self.rest()
         self.feed(data)
         if not self.halted:
             self.process()
@@ -141,6 +146,16 @@ class Channel:
             self.server.stats.client_query_buffer_limit_disconnections += 1
             log.warning("client %s closed: query buffer limit", self.client.address)
             self.abort()
+
+    def rest(self) -> None:
+        """Read no more before others have been served: the loop would go on with this client, up to 32 times."""
+        self.transport.pause_reading()
+        self.server.later(0, self.read_on)
+
+    def read_on(self) -> None:
+        """Read again after a rest."""
+        if not self.closing and self.transport is not None:
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more: what has been answered is sent, a reply in pieces as a whole; then it is closed."""

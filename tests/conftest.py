@@ -50,6 +50,14 @@ class FakeTransport:
         self.peer = peer
         self.unread = 0
         self.high_water: int | None = None  # None: asyncio's default
+        self.reading = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.closed, "read after close"
+        self.reading = True
 
     def set_write_buffer_limits(self, high: int | None = None) -> None:
         self.high_water = high

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.conftest import encoded
 
 from januskv.compat.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
@@ -122,3 +123,15 @@ def test_a_result_in_a_new_key_wakes(house: Any, wire: Any, waiting: list[Any]) 
     wire.line("SORT other STORE l")
     assert [got(client) for client in waiting] == [[[b"l", b"1"]], [[b"l", b"2"]]]
     assert house.store.feed.wanted == frozenset()
+
+
+def test_a_client_that_sends_much_lets_others_be_served_in_between(house: Any, wire: Any) -> None:
+    wire.send(encoded("SET", "a", "x" * 100_000))
+    assert wire.transport.reading
+    assert wire.send(encoded("SET", "a", "x" * 8) * 8000).count(b"+OK") == 8000
+    assert not wire.transport.reading
+    house.run_timers()
+    assert wire.transport.reading
+    wire.send(encoded("SET", "a", "x" * 250_000) + encoded("QUIT"))
+    house.run_timers()  # which must not read from a closed connection
+    assert wire.transport.closed
