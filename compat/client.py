@@ -117,6 +117,7 @@ class Client:
             and self.reply_mode == "on"
             and not self.monitoring
             and not self.subscribing
+            and not self.no_touch
             and (self.tracking is None or (self.tracking.broadcast and not self.tracking.no_loop))
             and (self.session is None or not self.session.ended)
         )

@@ -140,12 +140,18 @@ class Dispatcher:
         read: list[bytes] | None = argv
         if tracked:
             server.tracking.began(client)
+        access = context.keyspace.access if client.no_touch else None
+        frozen = False
+        if access is not None:
+            frozen, access.frozen = access.frozen, command.name != "TOUCH"
         started = now_ns()
         try:
             reply: Reply = command.run(context, argv)  # type: ignore[assignment]
         except Exception as error:
             reply = self.failure(command, argv, error)
             read = None
+        if access is not None:
+            access.frozen = frozen
         if tracked:
             server.tracking.ended(client, command, read)
         spent_ns = now_ns() - started

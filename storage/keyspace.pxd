@@ -1,3 +1,4 @@
+from januskv.storage.access cimport AccessTimes
 from januskv.storage.clock cimport Clock
 from januskv.storage.feed cimport Feed
 from januskv.storage.reclaiming cimport is_big
@@ -7,6 +8,7 @@ cimport cython
 
 cdef class Keyspace:
     cdef public long long index, hits, misses, expired, series_count
+    cdef public AccessTimes access
     cdef public Clock clock
     cdef public Feed feed
     cdef public dict data, deadlines
@@ -16,10 +18,14 @@ cdef class Keyspace:
     cpdef object read(self, bytes key)
     cpdef drop_if_due(self, bytes key)
     cpdef changed(self, str event, bytes key, tuple detail=*)
+    cpdef object look(self, bytes key)
     cpdef put(self, bytes key, object value, str event=*)
+    @cython.locals(key=bytes)
     cpdef put_many(self, dict values)
     cpdef replace(self, bytes key, object value, str event, tuple detail=*)
+    @cython.locals(access=AccessTimes)
     cpdef store(self, bytes key, object value, str event, tuple detail=*)
+    @cython.locals(access=AccessTimes)
     cpdef store_watched(self, bytes key, object value, str event, tuple detail)
     cpdef forget(self, bytes key)
     cpdef object detach(self, bytes key)

@@ -1,5 +1,6 @@
 """A keyspace: keys (bytes) with values and deadlines. Databases and sessions are keyspaces.
 
+    access     when each key was last read or written
     data       key -> bare value (see values.py); no wrapper object per key
     deadlines  key -> ms since the epoch after which the key is gone; most keys have none
     times      timetable of these deadlines, drives active expiry; None as long as no key has had one
@@ -18,6 +19,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
+from .access import AccessTimes
 from .clock import Clock
 from .errors import NoSuchKey
 from .feed import Feed
@@ -28,7 +30,7 @@ from .timetable import NEVER, Timetable
 from .values import compact, is_series
 from .walking import key_at
 
-_KEY_STEP_MS = 1000  # keys that expire are looked for by whole seconds
+_KEY_STEP_MS = 100  # keys that expire are looked for by tenths of seconds
 _FIELD_STEP_MS = 1
 _MOST_DRAWN = 100  # keys that have expired, before those that have not are looked for
 _MOST_TRIES = 200  # places of the table that are empty, before a key is walked to
@@ -43,6 +45,7 @@ class Keyspace:
     """
 
     __slots__ = (
+        "access",
         "agenda",
         "clock",
         "data",
@@ -64,6 +67,7 @@ class Keyspace:
         self.clock: Clock = clock
         self.feed: Feed = feed
         self.data: dict[bytes, object] = {}
+        self.access: AccessTimes = AccessTimes()
         self.deadlines: dict[bytes, int] = {}
         self.times: Timetable | None = None
         self.field_due: Timetable | None = None
@@ -94,7 +98,20 @@ class Keyspace:
                 self.feed.publish(self, "keymiss", key, ())
         else:
             self.hits += 1
+            self.access.note(key, self.clock.now_ms)
         return value
+
+    def look(self, key: bytes) -> object:
+        """The value of a key for a command that looks at what it is and does not use it: as ``read``, but no access."""
+        frozen = self.access.frozen
+        self.access.frozen = True
+        value = self.read(key)
+        self.access.frozen = frozen
+        return value
+
+    def idle_s(self, key: bytes) -> int:
+        """For how many seconds an existing key has not been read or written; sometimes less, see ``AccessTimes``."""
+        return self.access.seconds_since(key, self.clock.now_ms)
 
     def drop_if_due(self, key: bytes) -> None:
         """Remove the key if its deadline has passed. A key lives through its deadline's own ms."""
@@ -159,6 +176,8 @@ class Keyspace:
         """Report one change that has been made to a key."""
         feed = self.feed
         feed.changes += 1
+        if self.access.most_keys:
+            self.access.note(key, self.clock.now_ms)
         if feed.listeners:
             feed.publish(self, event, key, detail)
 
@@ -186,6 +205,10 @@ class Keyspace:
         else:
             self.data.update(values)
             self.feed.changes += len(values)
+            if len(self.data) > self.access.most_keys:
+                self.access.grow(len(self.data))
+            for key in values:
+                self.access.note(key, self.clock.now_ms)
 
     def replace(self, key: bytes, value: object, event: str, detail: tuple[object, ...] = ()) -> None:
         """Set a key to a value and keep its deadline."""
@@ -201,8 +224,13 @@ class Keyspace:
         old = data.get(key)
         data[key] = value
         feed.changes += 1
-        if old is not None and old is not value and is_big(old):
+        access = self.access
+        if old is None:
+            if len(data) > access.most_keys:
+                access.grow(len(data))
+        elif old is not value and is_big(old):
             feed.reclaimer.take(old)
+        access.note(key, self.clock.now_ms)
 
     def store_watched(self, key: bytes, value: object, event: str, detail: tuple[object, ...]) -> None:
         """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
@@ -216,12 +244,16 @@ class Keyspace:
             old.unlink(self, key)  # type: ignore[attr-defined]
         data[key] = value
         feed.changes += 1
+        access = self.access
         if old is None:
             is_new = True
+            if len(data) > access.most_keys:
+                access.grow(len(data))
         else:
             is_new = False
             if old is not value and is_big(old):
                 feed.reclaimer.take(old)
+        access.note(key, self.clock.now_ms)
         if is_new and "new" in feed.wanted:
             feed.publish(self, "new", key, ())
         if feed.listeners:
@@ -286,6 +318,9 @@ class Keyspace:
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
         """Put a value with its deadline under a free name, without a report of the change itself."""
         self.data[key] = compact(value)
+        if len(self.data) > self.access.most_keys:
+            self.access.grow(len(self.data))
+        self.access.note(key, self.clock.now_ms)
         if is_series(value):
             self.series_count += 1
             self.labels.add(key, labels_of(value))
@@ -338,6 +373,7 @@ class Keyspace:
         if count > MANY or any(map(is_big, old.values())):
             self.feed.reclaimer.take([old, self.deadlines, self.times, self.field_due, self.labels])
         self.data = {}
+        self.access = AccessTimes()
         self.deadlines = {}
         self.times = self.field_due = self.scans = None
         self.agenda.remove(self)
@@ -351,6 +387,7 @@ class Keyspace:
     def swap(self, other: Keyspace) -> None:
         """Exchange all contents with another keyspace."""
         self.data, other.data = other.data, self.data
+        self.access, other.access = other.access, self.access
         self.deadlines, other.deadlines = other.deadlines, self.deadlines
         self.times, other.times = other.times, self.times
         self.field_due, other.field_due = other.field_due, self.field_due
@@ -430,18 +467,19 @@ class Keyspace:
         self.expired += 1
         self.changed("expired", key)
 
-    def expire_some(self, most: int) -> int:
-        """Remove up to ``most`` keys whose time has come; give how many are still to be looked at."""
+    def expire_some(self, most: int) -> bool:
+        """Remove up to ``most`` keys whose time has come; whether some are still to be looked at."""
         times = self.times
         if times is None:
-            return 0
+            return False
         for key in times.look(most, self.clock.now_ms):
             self.expire_now(key)
-        return len(times.overdue)
+        return bool(times.overdue)
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
         assert self.deadlines.keys() <= self.data.keys()
+        assert len(self.data) <= self.access.most_keys or not self.data
         if self.times is not None:
             assert self.times.deadlines is self.deadlines
             self.times.check()

@@ -12,7 +12,7 @@ cdef class Timetable:
     @cython.locals(slot=longlong, bucket=set)
     cpdef unfile(self, object item, long long deadline)
     cpdef long long next_ms(self) except? -2
-    @cython.locals(overdue=list, deadlines=dict, found=list)
+    @cython.locals(overdue=list, deadlines=dict, found=list, bucket=set)
     cpdef list look(self, Py_ssize_t most, long long now_ms)
     @cython.locals(slots=list, due=dict, slot=longlong)
     cpdef collect(self, long long now_ms)

@@ -3,7 +3,7 @@
     deadlines  item -> ms since the epoch
     due        slot -> the item whose time lies in it, or the set of them; a slot is ``step_ms`` long
     slots      heap of the slots in ``due``, and of a few that no longer are
-    overdue    items of slots that are over, still to be looked at
+    overdue    items, and sets of items, of slots that are over; they are still to be looked at
 
 An item is in ``due`` or in ``overdue``, once; ``overdue`` may also hold items that were moved or removed since. So moving an
 item takes no memory, removing it leaves nothing behind, and looking for what is due costs nothing while there is nothing.
@@ -103,8 +103,17 @@ class Timetable:
             self.collect(now_ms)
         overdue, deadlines = self.overdue, self.deadlines
         found: list[Any] = []
-        for _ in range(min(most, len(overdue))):
-            item = overdue.pop()
+        for _ in range(most):
+            if not overdue:
+                break
+            item = overdue[-1]
+            if type(item) is set:  # taken apart one by one: a copy of a big one would hold everybody up
+                bucket = item
+                item = bucket.pop()
+                if not bucket:
+                    overdue.pop()
+            else:
+                overdue.pop()
             deadline = deadlines.get(item)
             if deadline is None:
                 continue
@@ -120,9 +129,7 @@ class Timetable:
         slot, slots, due = now_ms // self.step_ms, self.slots, self.due
         while slots and slots[0] < slot:
             held = due.pop(heappop(slots), None)
-            if type(held) is set:
-                self.overdue += held
-            elif held is not None:
+            if held is not None:
                 self.overdue.append(held)
 
     def check(self) -> None:
@@ -133,8 +140,10 @@ class Timetable:
             assert items
             assert not filed.keys() & items
             filed.update(dict.fromkeys(items, slot))
-        assert len(self.overdue) == len(set(self.overdue))
-        overdue = set(self.overdue)
+        looked_at = [item for held in self.overdue for item in (held if type(held) is set else [held])]
+        assert all(self.overdue)
+        overdue = set(looked_at)
+        assert len(looked_at) == len(overdue)
         for item, deadline in self.deadlines.items():
             assert filed.pop(item, None) == deadline // self.step_ms or item in overdue
         assert not filed

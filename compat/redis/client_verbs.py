@@ -166,11 +166,12 @@ def client_no_evict(ctx: Context, argv: list[bytes]) -> Reply:
 def client_no_touch(ctx: Context, argv: list[bytes]) -> Reply:
     """CLIENT NO-TOUCH <ON | OFF>
 
-    Keeps this connection's commands from renewing keys' times of access. None are kept here.
+    Keeps this connection's commands, but for TOUCH, from renewing keys' times of access.
 
     Cost: O(1)
     """
     ctx.client.no_touch = _on_off(argv)
+    ctx.client.refresh()
     return OK
 
 

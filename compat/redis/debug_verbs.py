@@ -80,8 +80,11 @@ def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR no such key")
     encoding = encoding_of(value, ctx.server.config)
     size = size_of(argv[2], value, 0)
+    idle_s = ctx.keyspace.idle_s(argv[2])
+    lru = ctx.keyspace.clock.now_ms // 1000 - idle_s & 0xFFFFFF
     return Simple(
-        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size} type:{type(value).__name__}".encode()
+        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size} lru:{lru}"
+        f" lru_seconds_idle:{idle_s} type:{type(value).__name__}".encode()
     )
 
 

@@ -88,7 +88,7 @@ def exists(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N keys
     """
     keyspace = ctx.keyspace
-    return sum([keyspace.read(name) is not None for name in argv[1:]])
+    return sum([keyspace.look(name) is not None for name in argv[1:]])
 
 
 @verbs.verb(
@@ -102,11 +102,9 @@ def exists(ctx: Context, argv: list[bytes]) -> Reply:
 def touch(ctx: Context, argv: list[bytes]) -> Reply:
     """TOUCH key [key ...]
 
-    Counts those of the keys that exist.
+    Renews the times of access of keys and counts those of them that exist.
 
     Cost: O(N) with N keys
-
-    Differs: no time of access is kept for a key, so nothing is renewed.
     """
     keyspace = ctx.keyspace
     return sum([keyspace.read(name) is not None for name in argv[1:]])
@@ -120,7 +118,7 @@ def type_(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    value = ctx.keyspace.read(argv[1])
+    value = ctx.keyspace.look(argv[1])
     return Simple(b"none" if value is None else kind_of(value).encode())
 
 
@@ -421,7 +419,7 @@ def persist(ctx: Context, argv: list[bytes]) -> Reply:
 
 def deadline_or(ctx: Context, name: bytes) -> int:
     """A key's deadline; -2 if there is no key, -1 if it has none."""
-    if ctx.keyspace.read(name) is None:
+    if ctx.keyspace.look(name) is None:
         return -2
     deadline = ctx.keyspace.deadline_of(name)
     return -1 if deadline is None else deadline
@@ -547,15 +545,13 @@ def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
 def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT IDLETIME key
 
-    Refused: the time of a key's last access is not kept.
+    Returns for how many seconds a key has not been read or written.
 
     Cost: O(1)
 
-    Differs: answers an error for a key that exists, since no time of access is kept.
+    Differs: in a keyspace of more than some thousand keys it may be less, since keys share the memory for it.
     """
-    if _object_of(ctx, argv[2]) is None:
-        return None
-    raise RespError("ERR the time of a key's last access is not kept by this server")
+    return None if _object_of(ctx, argv[2]) is None else ctx.keyspace.idle_s(argv[2])
 
 
 @verbs.verb(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.conftest import words
 
 from januskv.compat.faults import RespError
 from januskv.resp.replies import OK, ErrorReply, Simple
@@ -300,7 +301,7 @@ class TestObject:
         call("SET", "k", "v")
         assert call("OBJECT", "REFCOUNT", "k") == 1
         assert refusal(call, "OBJECT FREQ k").startswith("ERR An LFU maxmemory policy is not selected")
-        assert refusal(call, "OBJECT IDLETIME k").startswith("ERR the time of a key's last access is not kept")
+        assert call("OBJECT", "IDLETIME", "k") == 0
         for sub in ("ENCODING", "REFCOUNT", "FREQ", "IDLETIME"):
             assert call("OBJECT", sub, "missing") is None
 
@@ -401,3 +402,45 @@ def test_wrong_numbers_of_arguments_are_refused(wire: Any) -> None:
     for line in ("DEL", "EXISTS", "TYPE a b", "RENAME a", "EXPIRE a", "TTL", "SWAPDB 0", "SCAN", "KEYS", "COPY a"):
         name = line.split()[0].lower()
         assert wire.line(line) == ErrorReply(f"ERR wrong number of arguments for '{name}' command")
+
+
+class TestAccess:
+    """OBJECT IDLETIME: what renews the time of access of a key."""
+
+    @pytest.fixture
+    def idle(self, call: Any, house: Any) -> Any:
+        """Makes a key, waits 10 s, runs a line; how long the key has been idle then."""
+
+        def after(line: str) -> Any:
+            call("SET", "k", "5")
+            house.advance(10_000)
+            call(*words(line))
+            return call("OBJECT", "IDLETIME", "k")
+
+        return after
+
+    @pytest.mark.parametrize(
+        "line", ["GET k", "SET k 2", "INCR k", "GETRANGE k 0 1", "TOUCH k", "APPEND k x", "EXPIRE k 99"]
+    )
+    def test_renewed(self, idle: Any, line: str) -> None:
+        assert idle(line) == 0
+
+    @pytest.mark.parametrize(
+        "line", ["EXISTS k", "TTL k", "TYPE k", "OBJECT ENCODING k", "MEMORY USAGE k", "GET other", "KEYS *"]
+    )
+    def test_not_renewed(self, idle: Any, line: str) -> None:
+        assert idle(line) == 10
+
+    def test_a_client_that_does_not_touch(self, house: Any, wire: Any) -> None:
+        wire.line("SET k v")
+        wire.line("CLIENT NO-TOUCH on")
+        house.advance(4000)
+        wire.line("GET k")
+        assert wire.line("OBJECT IDLETIME k") == 4
+        wire.line("TOUCH k")
+        assert wire.line("OBJECT IDLETIME k") == 0
+        house.advance(3000)
+        wire.line("CLIENT NO-TOUCH off")
+        assert wire.line("OBJECT IDLETIME k") == 3
+        wire.line("GET k")
+        assert wire.line("OBJECT IDLETIME k") == 0

@@ -1,0 +1,60 @@
+"""Times of access: never earlier than the last one, and exact where no other key shares the slot."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from januskv.storage.access import ROOMY, ROOMY_SLOTS, AccessTimes, enough_for
+
+KEYS = st.binary(max_size=4)
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(0, 2**40)), min_size=1), st.integers(0, 2**33))
+def test_a_key_is_never_idle_for_longer_than_it_is(accesses: list[tuple[bytes, int]], later: int) -> None:
+    times, known = AccessTimes(), dict[bytes, int]()
+    now_ms = 0
+    for key, step in accesses:
+        now_ms = (now_ms + step) % 2**44
+        if key not in known and len(known) >= times.most_keys:
+            times.grow(len(known) + 1)
+        times.note(key, now_ms)
+        known[key] = now_ms
+    for key, noted_ms in known.items():
+        wanted = (now_ms + later) // 1000 - noted_ms // 1000
+        assert 0 <= times.seconds_since(key, now_ms + later) <= wanted % 2**32 or wanted < 0 or wanted >= 2**32
+
+
+def test_growing_keeps_what_was_noted() -> None:
+    times = AccessTimes()
+    times.grow(1)
+    times.note(b"a", 5_000)
+    for keys in (100, 10_000, 100_000):
+        times.grow(keys)
+        assert times.most_keys >= keys
+        assert times.seconds_since(b"a", 12_999) == 7
+
+
+def test_few_keys_share() -> None:
+    times = AccessTimes()
+    times.grow(1000)
+    keys = [b"key:%d" % number for number in range(1000)]
+    for number, key in enumerate(keys):
+        times.note(key, number * 1000)
+    assert sum(times.seconds_since(key, 10**6) != 1000 - number for number, key in enumerate(keys)) < 200
+
+
+def test_memory() -> None:
+    assert (
+        enough_for(1 << 20) * 8 >= 4 << 20
+    )  # when they have just grown, there are up to two slots of 4 bytes for a key
+    assert enough_for(ROOMY_SLOTS // 2) * ROOMY == ROOMY_SLOTS // 2
+
+
+def test_frozen() -> None:
+    times = AccessTimes()
+    times.grow(1)
+    times.note(b"a", 1000)
+    times.frozen = True
+    times.note(b"a", 9000)
+    assert times.seconds_since(b"a", 9000) == 8
