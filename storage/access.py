@@ -1,8 +1,9 @@
-"""When the keys of a keyspace were last read or written, to the second, in four to eight bytes a key.
+"""When the keys of a keyspace were last read or written, to half a second, in four to eight bytes a key.
 
 A key has the slot that its hash gives it, and keys with one slot share it: a key that shares may seem to have been used
-more lately than it was, never less. There are two slots or more for each key up to some thousand keys, and more than one
-for each two beyond. The compiled twin (``access.pyx``) has the same contract.
+more lately than it was, never less. In a small keyspace few keys share. The slots of a big one would push other things
+out of the processor's caches with every access, so it has few until somebody asks for a time; from then on there is at
+least one for each key. The compiled twin (``access.pyx``) has the same contract.
 """
 
 from __future__ import annotations
@@ -10,44 +11,56 @@ from __future__ import annotations
 from array import array
 
 LEAST_SLOTS = 16
-# While there are fewer slots than this there are ROOMY of them for each key, so that keys of a small keyspace seldom share.
+# Up to so many slots there are ROOMY of them for each key; there are no more before somebody asks.
 ROOMY_SLOTS = 16_384
 ROOMY = 8
+ANY_NUMBER = 1 << 62
 
-_NOW_BITS = 0xFFFFFFFF
+# A slot holds a time in units of this power of two of milliseconds, as 32 bits.
+UNIT_BITS = 8
+_TIME_BITS = 0xFFFFFFFF
 
 
 class AccessTimes:
     """Times of access by hashes of keys. ``most_keys`` is how many keys the slots are enough for.
 
-    While ``frozen``, nothing is noted.
+    While ``frozen``, nothing is noted. ``asked`` says that somebody has asked for a time.
     """
 
-    __slots__ = ("frozen", "most_keys", "slots")
+    __slots__ = ("asked", "frozen", "most_keys", "slots")
 
     def __init__(self) -> None:
         self.slots = array("I")
         self.most_keys = 0
+        self.asked = False
         self.frozen = False
 
     def note(self, key: bytes, now_ms: int) -> None:
         """A key is read or written. There must be slots: see ``grow``."""
         if not self.frozen:
-            self.slots[hash(key) & len(self.slots) - 1] = now_ms // 1000 & _NOW_BITS
+            self.slots[hash(key) & len(self.slots) - 1] = now_ms >> UNIT_BITS & _TIME_BITS
 
     def grow(self, keys: int) -> None:
         """Have slots for so many keys; those there are keep what was noted."""
         slots = self.slots or array("I", bytes(4 * LEAST_SLOTS))
-        while keys > enough_for(len(slots)):
+        while keys > enough_for(len(slots), self.asked):
             slots += slots
         self.slots = slots
-        self.most_keys = enough_for(len(slots))
+        self.most_keys = enough_for(len(slots), self.asked)
+
+    def ask(self, keys: int) -> None:
+        """Keep times of so many keys, and of more if there will be, as well as can be from now on."""
+        self.asked = True
+        self.grow(keys)
 
     def seconds_since(self, key: bytes, now_ms: int) -> int:
         """How long ago a key was last noted, in whole seconds."""
-        return now_ms // 1000 - self.slots[hash(key) & len(self.slots) - 1] & _NOW_BITS
+        units = (now_ms >> UNIT_BITS) - self.slots[hash(key) & len(self.slots) - 1] & _TIME_BITS
+        return ((units + 1 << UNIT_BITS) - 1) // 1000
 
 
-def enough_for(slots: int) -> int:
+def enough_for(slots: int, asked: bool) -> int:
     """How many keys may share so many slots before there have to be more."""
-    return slots // ROOMY if slots < ROOMY_SLOTS else slots
+    if slots < ROOMY_SLOTS:
+        return slots // ROOMY
+    return slots if asked else ANY_NUMBER

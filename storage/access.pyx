@@ -1,6 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
 """When keys were last read or written. Same contract as ``access.py``."""
 
+cimport cython
+
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
@@ -9,10 +11,12 @@ cdef enum:
     LEAST = 16
     MANY_SLOTS = 16384
     TIMES = 8
+    BITS = 8
 
-LEAST_SLOTS, ROOMY_SLOTS, ROOMY = LEAST, MANY_SLOTS, TIMES
+LEAST_SLOTS, ROOMY_SLOTS, ROOMY, UNIT_BITS, ANY_NUMBER = LEAST, MANY_SLOTS, TIMES, BITS, <Py_ssize_t>1 << 62
 
 
+@cython.final
 cdef class AccessTimes:
     """See ``access.py``."""
 
@@ -22,13 +26,13 @@ cdef class AccessTimes:
     cpdef note(self, bytes key, long long now_ms):
         """See ``access.py``."""
         if not self.frozen:
-            self.slots[hash(key) & (self.size - 1)] = <uint32_t>(now_ms // 1000)
+            self.slots[hash(key) & (self.size - 1)] = <uint32_t>(now_ms >> BITS)
 
     cpdef grow(self, Py_ssize_t keys):
         """See ``access.py``."""
         cdef Py_ssize_t size = self.size or LEAST
         cdef uint32_t *slots
-        while keys > enough_for(size):
+        while keys > enough_for(size, self.asked):
             size *= 2
         slots = <uint32_t *>realloc(self.slots, size * sizeof(uint32_t))
         if slots == NULL:
@@ -40,13 +44,21 @@ cdef class AccessTimes:
         while self.size < size:
             memcpy(slots + self.size, slots, self.size * sizeof(uint32_t))
             self.size *= 2
-        self.most_keys = enough_for(size)
+        self.most_keys = enough_for(size, self.asked)
+
+    cpdef ask(self, Py_ssize_t keys):
+        """See ``access.py``."""
+        self.asked = True
+        self.grow(keys)
 
     cpdef long long seconds_since(self, bytes key, long long now_ms) except? -2:
         """See ``access.py``."""
-        return <uint32_t>(now_ms // 1000) - self.slots[hash(key) & (self.size - 1)]
+        cdef uint32_t units = <uint32_t>(now_ms >> BITS) - self.slots[hash(key) & (self.size - 1)]
+        return (((<long long>units + 1) << BITS) - 1) // 1000
 
 
-cpdef Py_ssize_t enough_for(Py_ssize_t slots):
+cpdef Py_ssize_t enough_for(Py_ssize_t slots, bint asked):
     """See ``access.py``."""
-    return slots // TIMES if slots < MANY_SLOTS else slots
+    if slots < MANY_SLOTS:
+        return slots // TIMES
+    return slots if asked else <Py_ssize_t>1 << 62

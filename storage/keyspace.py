@@ -111,6 +111,7 @@ class Keyspace:
 
     def idle_s(self, key: bytes) -> int:
         """For how many seconds an existing key has not been read or written; sometimes less, see ``AccessTimes``."""
+        self.access.ask(len(self.data))
         return self.access.seconds_since(key, self.clock.now_ms)
 
     def drop_if_due(self, key: bytes) -> None:

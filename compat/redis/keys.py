@@ -549,7 +549,8 @@ def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: in a keyspace of more than some thousand keys it may be less, since keys share the memory for it.
+    Differs: where there are more than some thousand keys, they share the memory for it, so it may be less; before the
+    first OBJECT IDLETIME in such a keyspace far less.
     """
     return None if _object_of(ctx, argv[2]) is None else ctx.keyspace.idle_s(argv[2])
 
