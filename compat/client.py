@@ -204,6 +204,13 @@ class Watches:
             for client in self.by_key.get((keyspace, key), ()):
                 client.watch_broken = True
 
+    def before_swap(self, first: Keyspace, second: Keyspace) -> None:
+        """Remove what has expired in one keyspace of keys that are watched in the other: it takes nothing's place."""
+        other = {first: second, second: first}
+        for place, key in list(self.by_key):
+            if place in other:
+                other[place].get(key)
+
     def _break_existing(self, keyspace: Keyspace, data: dict[bytes, object]) -> None:
         for (place, key), watchers in self.by_key.items():
             if place is keyspace and key in data:

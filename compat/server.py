@@ -250,6 +250,7 @@ class Server:
         self.unix_socket = ""
         self.loading = False
         self.ending = False  # new connections are refused
+        self.cron_paused = False  # by DEBUG PAUSE-CRON: nothing is done that time brings
         self.paused_until_ms = 0
         self.paused_writes_only = False
         self.pause_timer: Timer | None = None
@@ -374,6 +375,8 @@ class Server:
 
         A task that fails is logged, and tried again the next time; it keeps none of the others from running.
         """
+        if self.cron_paused:
+            return False
         more = not self.paused_until_ms and bool(attempted(self.store.tend))
         now_ms = self.store.clock.now_ms
         attempted(lambda: self.sample_rates(now_ms))

@@ -206,10 +206,7 @@ class Tracking:
         if event in _SILENT:
             return
         if not key and event in ("flushdb", "swapdb"):
-            self.readers.clear()
-            for client in self.clients:
-                self.pending[client] = None
-            self.call()
+            self.flushed()
             return
         if key in self.readers:
             self.tell_readers(key)
@@ -218,6 +215,13 @@ class Tracking:
                 if key.startswith(prefix):
                     for client in clients:
                         self.tell(client, key)
+
+    def flushed(self) -> None:
+        """Tell all clients to forget everything, also where nothing was there to be removed."""
+        self.readers.clear()
+        for client in self.clients:
+            self.pending[client] = None
+        self.call()
 
     def tell_readers(self, key: bytes) -> None:
         """Tell those that have read a key, once."""

@@ -12,6 +12,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
+from januskv.compat.parameters import ConfigError, memory
 from januskv.compat.server import quoted
 from januskv.resp.replies import (
     OK,
@@ -23,6 +24,7 @@ from januskv.resp.replies import (
     Verbatim,
 )
 from januskv.storage.clock import ShiftedClock
+from januskv.storage.durability.replay import reload
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
@@ -31,7 +33,7 @@ from januskv.storage.null import NULL
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import is_series, kind_of, to_json
 
-from .args import Args
+from .args import SYNTAX_ERROR, Args
 from .encoding import encoding_of
 from .help import help_lines
 from .sizes import size_of
@@ -39,6 +41,8 @@ from .sizes import size_of
 verbs = Family("server")
 
 log = logging.getLogger("januskv")
+
+_MOST_POPULATED = 1 << 32
 
 _FLAGS = Flag.ADMIN | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.PROTECTED
 
@@ -99,6 +103,114 @@ def debug_set_active_expire(ctx: Context, argv: list[bytes]) -> Reply:
     if argv[2] not in (b"0", b"1"):
         raise RespError("ERR argument must be 0 or 1")
     ctx.store.active_expiry = argv[2] == b"1"
+    return OK
+
+
+@verbs.verb("DEBUG|PAUSE-CRON", arity=3, flags=_FLAGS)
+def debug_pause_cron(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG PAUSE-CRON <0 | 1>
+
+    Stops and resumes what the server does ten times a second: expiry, limits of slow clients, syncs, save points.
+
+    Cost: O(1)
+    """
+    ctx.server.cron_paused = Args(argv, 2).integer() != 0
+    return OK
+
+
+@verbs.verb("DEBUG|RELOAD", arity=-2, flags=_FLAGS)
+def debug_reload(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG RELOAD
+
+    Writes all values as a snapshot has them, in memory, and reads them back in their place.
+
+    Cost: O(N) with N members of all values
+
+    Differs: what has been saved to disk before is not loaded, so the options NOSAVE, NOFLUSH and MERGE are refused.
+    """
+    if len(argv) > 2:
+        if argv[2].upper() in (b"NOSAVE", b"NOFLUSH", b"MERGE"):
+            raise RespError("ERR DEBUG RELOAD reads back what it writes itself: its options are not built")
+        raise RespError("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    reload(ctx.store)
+    return OK
+
+
+@verbs.verb("DEBUG|LOADAOF", arity=2, flags=_FLAGS)
+def debug_loadaof(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG LOADAOF
+
+    Begins the log anew with a snapshot of all data, and reads back what that has.
+
+    Cost: O(N) with N members of all values
+    """
+    server = ctx.server
+    if server.persistence is None or not server.persistence.journal.logging:
+        raise RespError("ERR there is no log: appendonly is off")
+    server.persistence.save()
+    reload(ctx.store)
+    return OK
+
+
+@verbs.verb("DEBUG|POPULATE", arity=-3, flags=_FLAGS)
+def debug_populate(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG POPULATE count [prefix [size]]
+
+    Sets keys called prefix:number that do not exist to the text value:number, with zero bytes up to the size.
+
+    Cost: O(N) with N keys
+    """
+    args = Args(argv, 2)
+    count = args.integer()
+    prefix = args.take() if args.more() else b"key"
+    size = args.integer() if args.more() else 0
+    if args.more():
+        raise RespError("ERR wrong number of arguments for 'debug|populate' command")
+    if count < 0 or size < 0:
+        raise RespError("ERR value is out of range, must be positive")
+    if count * max(size, 1) > _MOST_POPULATED:
+        raise RespError(f"ERR DEBUG POPULATE makes at most {_MOST_POPULATED} bytes of values")
+    keyspace = ctx.keyspace
+    for number in range(count):
+        name, value = b"%b:%d" % (prefix, number), b"value:%d" % number
+        if keyspace.get(name) is None:
+            keyspace.put(name, value.ljust(size, b"\0")[:size] if size else value)
+    return OK
+
+
+@verbs.verb("DEBUG|REPLYBUFFER", arity=4, flags=_FLAGS)
+def debug_replybuffer(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG REPLYBUFFER <PEAK-RESET-TIME | RESIZING> value
+
+    Checks its arguments, for tests of Redis: how big the buffers of replies are, the system decides here.
+
+    Cost: O(1)
+    """
+    word = argv[2].upper()
+    if word == b"PEAK-RESET-TIME":
+        if argv[3].upper() not in (b"NEVER", b"RESET"):
+            Args(argv, 3).integer()
+    elif word == b"RESIZING":
+        Args(argv, 3).integer()
+    else:
+        raise RespError(SYNTAX_ERROR)
+    return OK
+
+
+@verbs.verb("DEBUG|QUICKLIST-PACKED-THRESHOLD", arity=3, flags=_FLAGS)
+def debug_quicklist_packed_threshold(ctx: Context, argv: list[bytes]) -> Reply:
+    """DEBUG QUICKLIST-PACKED-THRESHOLD size
+
+    Checks its argument, for tests of Redis: a long element is held as any other one here.
+
+    Cost: O(1)
+    """
+    try:
+        size = memory().parse(argv[2].decode(errors="replace"))
+    except ConfigError:
+        size = -1
+    if not 0 <= size < 1 << 32:
+        raise RespError("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
     return OK
 
 

@@ -630,6 +630,7 @@ def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
     """
     _check_flush_option(argv)
     ctx.keyspace.clear()
+    ctx.server.tracking.flushed()
     return OK
 
 
@@ -652,6 +653,7 @@ def flushall(ctx: Context, argv: list[bytes]) -> Reply:
     """
     _check_flush_option(argv)
     ctx.store.flush_all()
+    ctx.server.tracking.flushed()
     return OK
 
 
@@ -676,5 +678,6 @@ def swapdb(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(_OUT_OF_RANGE)
     first, second = (ctx.store.databases[number] for number in numbers)
     if first is not second:
+        ctx.server.watches.before_swap(first, second)
         first.swap(second)
     return OK

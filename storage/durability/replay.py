@@ -18,7 +18,7 @@ from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store
 from januskv.storage.values import copied
 
-from .codec import effects, unpacker
+from .codec import effects, packer, unpacker
 from .plain_operations import redo_plain
 from .records import BIG_BYTES
 
@@ -143,6 +143,18 @@ def put_operation(
     # An array of five, of which the fourth is a binary with a length of 32 bits.
     head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
     return head, data, pack(deadline_ms)
+
+
+def reload(store: Store) -> None:
+    """Replace all values by what is read from what would be written of them. Nobody is told; what has expired goes."""
+    places = [(keyspace.index, keyspace) for keyspace in store.databases]
+    places += [(session.token, session.keyspace) for session in store.sessions.by_token.values()]
+    pack = packer().pack
+    for place, keyspace in places:
+        for key in list(keyspace.data):
+            value = keyspace.get(key)
+            if value is not None:
+                redo(store, b"".join(put_operation(pack, place, key, value, keyspace.deadline_of(key))))
 
 
 def redo(store: Store, payload: bytes) -> None:

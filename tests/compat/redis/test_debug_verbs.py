@@ -159,3 +159,95 @@ def test_a_deadline_is_part_of_it(debug: Any) -> None:
     before = digest(debug)
     debug("EXPIRE", "a", 100)
     assert digest(debug) != before
+
+
+FILL = """
+SET s text
+SET n 5
+SETRANGE long 70000 x
+SETBIT bits 9 1
+RPUSH l a b 3
+HSET h f v g 2
+HPEXPIRE h 100000 FIELDS 1 f
+SADD m 1 2 x
+ZADD z 1 a 2.5 b inf c
+XADD x 1-1 f v
+XGROUP CREATE x g 0
+XREADGROUP GROUP g c STREAMS x >
+PFADD p a b c
+TS.CREATE source LABELS a 1
+TS.CREATE sums
+TS.CREATERULE source sums AGGREGATION sum 10
+TS.MADD source 1 1 source 5 2 source 15 4
+EXPIRE s 100
+""".strip().splitlines()
+
+
+def test_reload(debug: Any) -> None:
+    for line in FILL:
+        assert not isinstance(debug.line(line), ErrorReply), line
+    debug.line("SELECT 3")
+    debug.line("RPUSH other a b")
+    debug("SH_NEW", '{"name":"visitor"}')
+    before = debug.line("DEBUG DIGEST")
+    assert debug.line("DEBUG RELOAD") == OK
+    assert debug.line("DEBUG DIGEST") == before
+    debug.line("SELECT 0")
+    for line, answer in (
+        ("TTL s", 100),
+        ("HTTL h FIELDS 2 f g", [100, -1]),
+        ("XPENDING x g", [1, b"1-1", b"1-1", [[b"c", b"1"]]]),
+        ("TS.ADD source 25 1", 25),  # the rule goes on
+        ("TS.RANGE sums - +", [[0, Simple(b"3")], [10, Simple(b"4")]]),
+        ("TS.QUERYINDEX a=1", [b"source"]),
+    ):
+        assert debug.line(line) == answer, line
+
+
+def test_reload_of_what_is_on_disk_is_refused(debug: Any) -> None:
+    assert debug.line("DEBUG RELOAD NOSAVE").text.startswith(b"ERR DEBUG RELOAD")
+    assert debug.line("DEBUG RELOAD x").text == b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+    assert debug.line("DEBUG LOADAOF").text.startswith(b"ERR there is no log")
+
+
+def test_populate(debug: Any) -> None:
+    debug.line("SET key:1 mine")
+    assert debug.line("DEBUG POPULATE 3") == OK
+    assert debug.line("MGET key:0 key:1 key:2 key:3") == [b"value:0", b"mine", b"value:2", None]
+    assert debug.line("DEBUG POPULATE 2 p 10") == OK
+    assert debug.line("MGET p:0 p:1") == [b"value:0\0\0\0", b"value:1\0\0\0"]
+    assert debug.line("DEBUG POPULATE 1 q 3") == OK
+    assert debug.line("GET q:0") == b"val"
+    for bad in ("-1", "x", "9223372036854775807", "1 p 99999999999", "1 p 1 1"):
+        assert isinstance(debug.line(f"DEBUG POPULATE {bad}"), ErrorReply), bad
+    assert debug.line("DBSIZE") == 6
+
+
+def test_pause_cron(make_house: Any) -> None:
+    house = make_house(enable_debug_command="yes")
+    wire = house.connect()
+    wire.line("SET k v PX 10")
+    assert wire.line("DEBUG PAUSE-CRON 1") == OK
+    house.advance(5000)
+    assert wire.line("DBSIZE") == 1
+    assert wire.line("DEBUG PAUSE-CRON 0") == OK
+    house.advance(1)
+    assert wire.line("DBSIZE") == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "fine"),
+    [
+        ("REPLYBUFFER PEAK-RESET-TIME 100", True),
+        ("REPLYBUFFER PEAK-RESET-TIME never", True),
+        ("REPLYBUFFER PEAK-RESET-TIME x", False),
+        ("REPLYBUFFER RESIZING 0", True),
+        ("REPLYBUFFER x 0", False),
+        ("QUICKLIST-PACKED-THRESHOLD 100b", True),
+        ("QUICKLIST-PACKED-THRESHOLD 0", True),
+        ("QUICKLIST-PACKED-THRESHOLD 4gb", False),
+        ("QUICKLIST-PACKED-THRESHOLD x", False),
+    ],
+)
+def test_what_only_checks_its_arguments(debug: Any, line: str, fine: bool) -> None:
+    assert (debug.line(f"DEBUG {line}") == OK) == fine

@@ -364,3 +364,14 @@ def test_one_that_cannot_be_told_does_not_cost_the_others_their_messages(
     assert [each[1] for each in got(last)] == [[b"a"]]
     assert broken.transport.aborted
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("line", ["FLUSHALL", "FLUSHDB"])
+def test_flushing_nothing_tells_clients_to_forget_all(house: Any, wire: Any, line: str) -> None:
+    wire("HELLO", 3)
+    wire.line("CLIENT TRACKING on")
+    wire.line("GET nothing")
+    house.connect().line(line)
+    wire.transport.written = b""
+    house.run_timers()
+    assert wire.transport.written == b">2\r\n$10\r\ninvalidate\r\n_\r\n"

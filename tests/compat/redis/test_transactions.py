@@ -212,6 +212,25 @@ class TestWatch:
         house.connect()("FLUSHALL")
         assert run(wire, "PING") == [PONG]
 
+    @pytest.mark.parametrize("held", [(False, True), (True, True), (False, False)])
+    def test_swapping_does_not_break_watches_of_expired_keys(self, house: Any, wire: Any, held: Any) -> None:
+        for index, holds in enumerate(held):
+            if holds:
+                house.store.databases[index].put(b"k", b"v")
+                house.store.databases[index].expire_at(b"k", house.clock.now_ms + 10)
+        house.clock.advance(11)
+        wire("WATCH", "k")
+        house.connect()("SWAPDB", 0, 1)
+        assert run(wire, "PING") == [PONG]
+
+    @pytest.mark.parametrize("index", [0, 1])
+    def test_swapping_breaks_watches_of_living_keys(self, house: Any, wire: Any, index: int) -> None:
+        house.store.databases[index].put(b"k", b"v")
+        house.store.databases[index].expire_at(b"k", house.clock.now_ms + 10)
+        wire("WATCH", "k")
+        house.connect()("SWAPDB", 0, 1)
+        assert run(wire, "PING") is NULL_ARRAY
+
     def test_changes_after_multi_count(self, house: Any, wire: Any) -> None:
         wire("WATCH", "k")
         wire("MULTI")
