@@ -511,20 +511,16 @@ def module_help(ctx: Context, argv: list[bytes]) -> Reply:
 
 @verbs.verb("LOLWUT", arity=-1, flags=Flag.READONLY | Flag.FAST, since="5.0.0")
 def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
-    """LOLWUT [VERSION version]
+    """LOLWUT [VERSION version] [argument [argument ...]]
 
     Draws a picture, and names the version.
 
     Cost: O(1)
 
-    Differs: one picture, whatever the version.
+    Differs: one picture, whatever the version and the arguments, which Redis reads as sizes.
     """
-    args = Args(argv)
-    if args.more():
-        if not args.flag(b"VERSION"):
-            raise RespError(SYNTAX_ERROR)
-        args.integer()
-        args.end()
+    if len(argv) > 2 and argv[1].upper() == b"VERSION":
+        Args(argv, 2).integer()
     faces = " .-''-.  .-''-.\n /  o  \\/  o  \\\n |    <  >    |\n \\  --' '--  /\n  '-..-''-..-'\n"
     return Verbatim(b"txt", f"{faces}\nJanusKV ver. {__version__} (Redis ver. {REDIS_VERSION})\n".encode())
 
