@@ -19,6 +19,7 @@ from januskv.commands.context import Context
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.numbers import parse_long_double
 from januskv.storage.values import kind_of
 
 from .faults import RespError
@@ -249,12 +250,21 @@ def blocking_timeout(text: bytes) -> int | None:
     try:
         seconds = parse_float(text)
     except NotAFloat:
-        raise RespError("ERR timeout is not a float or out of range") from None
+        seconds = _wide_timeout(text)
     if seconds * 1000 > _MOST_MS:
         raise RespError("ERR timeout is out of range")
     if seconds < 0:
         raise RespError("ERR timeout is negative")
     return ceil(seconds * 1000) or None
+
+
+def _wide_timeout(text: bytes) -> float:
+    """A timeout that no double can hold, as Redis takes it: it reads timeouts as long doubles. Raises RespError."""
+    try:
+        seconds = parse_long_double(text)
+    except NotAFloat:
+        raise RespError("ERR timeout is not a float or out of range") from None
+    return float(seconds) if abs(seconds) > 1 else 0.001
 
 
 def may_wait(ctx: Context) -> bool:

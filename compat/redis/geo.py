@@ -236,7 +236,9 @@ class _Search:
         for low, end in self.shape.cells():
             ranks = held.ranks_by_score(low, end, False, True)
             most = wanted - len(members) if wanted else 0
-            near = inside(self.shape, held.names(*ranks), held.values(*ranks), lambda score: decode(number_of(score)), most)
+            near = inside(
+                self.shape, held.names(*ranks), held.values(*ranks), lambda score: decode(number_of(score)), most
+            )
             members += near[0]
             scores += near[1]
             distances += near[2]

@@ -502,8 +502,9 @@ class ReadOptions:
         elif word == b"STREAMS" and args.more():
             rest = args.rest()
             if len(rest) % 2:
+                verb, new = ("xreadgroup", ">") if grouped else ("xread", "$")
                 raise RespError(
-                    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+                    f"ERR Unbalanced '{verb}' list of streams: for each stream key an ID or '{new}' must be specified."
                 )
             self.names, self.ids = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         elif word == b"GROUP" and args.left() >= 2:
