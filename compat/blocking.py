@@ -186,15 +186,19 @@ class Waiting:
         tracking = self.server.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
+        connection.retrying = True
         try:
             reply = waiter.attempt()
         except Exception as error:
             reply = self.failure(waiter, error)
+        connection.retrying = False
         tracking.writer = None
         if feed.changes != changes:
             connection.changed = feed.changes
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
+        if not connection.running:
+            connection.write_behind()
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
         """The reply to a command that has failed while it waited; it is counted."""
@@ -231,7 +235,7 @@ class Waiting:
         if client.tracking is not None and waiter.command is not None:
             self.server.tracking.answered(client, waiter.command, list(read))
         if not waiter.silent:
-            client.push(reply)
+            client.connection.reply_late(reply)
         self.server.later(0, client.connection.resume)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from januskv.commands.context import Context
@@ -234,7 +234,26 @@ def field_type(text: bytes) -> tuple[bool, int]:
     return signed, width
 
 
-@verbs.verb("BITFIELD", arity=-2, flags=_WRITE, keys=key("RW", "access", "update", "variable_flags"), since="3.2.0")
+def _bitfield_flags(argv: Sequence[bytes]) -> tuple[str, ...]:
+    """What BITFIELD does to its key: it is only read where all parts are GET."""
+    args = Args(list(argv), 2)
+    reads = True
+    while args.more():
+        word = args.word()
+        wanted = {b"GET": 2, b"OVERFLOW": 1}.get(word)
+        reads = reads and wanted is not None and args.left() >= wanted
+        for _ in range(min(wanted or 0, args.left())):
+            args.take()
+    return ("RO", "access") if reads else ("RW", "access", "update")
+
+
+@verbs.verb(
+    "BITFIELD",
+    arity=-2,
+    flags=_WRITE,
+    keys=key("RW", "access", "update", "variable_flags", flags_of=_bitfield_flags),
+    since="3.2.0",
+)
 def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     """BITFIELD key [GET encoding offset] [OVERFLOW <WRAP | SAT | FAIL>] [SET encoding offset value] [INCRBY encoding offset increment]
 

@@ -32,7 +32,7 @@ def _timeout(args: Args) -> int | None:
 @verbs.verb(
     "WAIT",
     arity=3,
-    flags=Flag.NOSCRIPT,
+    flags=Flag.BLOCKING,
     since="3.0.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )
@@ -70,7 +70,7 @@ def synced(server: Server, record: int) -> bool:
 @verbs.verb(
     "WAITAOF",
     arity=4,
-    flags=Flag.NOSCRIPT,
+    flags=Flag.BLOCKING,
     since="7.2.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )

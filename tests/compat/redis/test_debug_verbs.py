@@ -48,7 +48,7 @@ def test_local_means_this_machine(make_house: Any) -> None:
         (
             "push",
             b"-ERR RESP2 is not supported by this command\r\n",
-            b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n",
+            b"$40\r\nSome real reply following the push reply\r\n>2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n",
         ),
     ],
 )
