@@ -159,3 +159,12 @@ def test_a_deadline_is_part_of_it(debug: Any) -> None:
     before = digest(debug)
     debug("EXPIRE", "a", 100)
     assert digest(debug) != before
+
+
+def test_the_digest_of_a_copy_is_that_of_the_original(debug: Any) -> None:
+    debug.line("ZADD z 1 a 2 b")
+    debug.line("COPY z copy")
+    first, second = debug.line("DEBUG DIGEST-VALUE z copy")
+    assert first == second
+    debug.line("EXPIRE copy 100")
+    assert debug.line("DEBUG DIGEST-VALUE z") != debug.line("DEBUG DIGEST-VALUE copy")
