@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,9 +82,14 @@ class KeySpec:
     notes: str = ""
     # Where the flags depend on the arguments: what they are for a command line.
     flags_of: Callable[[Sequence[bytes]], tuple[str, ...]] | None = None
+    # Where keys can stand anywhere: finds them in a command line. COMMAND calls such a place unknown.
+    search: Callable[[Sequence[bytes]], Iterable[int]] | None = None
 
     def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
         """Yield the indexes of the keys in a command line. Raises ValueError where it has no such form."""
+        if self.search is not None:
+            yield from self.search(argv)
+            return
         size = len(argv)
         first = self.begin
         if self.keyword is not None:

@@ -19,6 +19,7 @@ from januskv.commands.context import Context
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
+from januskv.storage.numbers import parse_long_double
 from januskv.storage.values import kind_of
 
 from .faults import RespError
@@ -185,15 +186,19 @@ class Waiting:
         tracking = self.server.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
+        connection.retrying = True
         try:
             reply = waiter.attempt()
         except Exception as error:
             reply = self.failure(waiter, error)
+        connection.retrying = False
         tracking.writer = None
         if feed.changes != changes:
             connection.changed = feed.changes
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
+        if not connection.running:
+            connection.write_behind()
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
         """The reply to a command that has failed while it waited; it is counted."""
@@ -230,7 +235,7 @@ class Waiting:
         if client.tracking is not None and waiter.command is not None:
             self.server.tracking.answered(client, waiter.command, list(read))
         if not waiter.silent:
-            client.push(reply)
+            client.connection.reply_late(reply)
         self.server.later(0, client.connection.resume)
 
 
@@ -249,12 +254,21 @@ def blocking_timeout(text: bytes) -> int | None:
     try:
         seconds = parse_float(text)
     except NotAFloat:
-        raise RespError("ERR timeout is not a float or out of range") from None
+        seconds = _wide_timeout(text)
     if seconds * 1000 > _MOST_MS:
         raise RespError("ERR timeout is out of range")
     if seconds < 0:
         raise RespError("ERR timeout is negative")
     return ceil(seconds * 1000) or None
+
+
+def _wide_timeout(text: bytes) -> float:
+    """A timeout that no double can hold, as Redis takes it: it reads timeouts as long doubles. Raises RespError."""
+    try:
+        seconds = parse_long_double(text)
+    except NotAFloat:
+        raise RespError("ERR timeout is not a float or out of range") from None
+    return float(seconds) if abs(seconds) > 1 else 0.001
 
 
 def may_wait(ctx: Context) -> bool:

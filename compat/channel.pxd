@@ -17,9 +17,9 @@ cdef class Channel:
     cdef public Encoder encoder
     cdef public object client, transport
     cdef public Context context
-    cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer
+    cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer, retrying
     cdef public object parked, pieces, session
-    cdef public list unsent
+    cdef public list unsent, behind
     cdef public Command last_command
     cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
@@ -32,6 +32,8 @@ cdef class Channel:
     cpdef bytes encoded(self, message)
     cpdef bytes encoded_native(self, bytes text)
     cpdef push_bytes(self, bytes message)
+    cpdef write_behind(self)
+    cpdef write_message(self, bytes message)
     cpdef flush_soon(self)
     cpdef flush(self)
     cpdef deliver(self, bytes data, bint last)

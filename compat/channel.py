@@ -60,6 +60,8 @@ class Channel:
         self.context: Context = Context(server.store, server.store.databases[0], self.client, server)
         self.transport: Any = None
         self.running: bool = False  # in the middle of a batch of requests
+        self.retrying: bool = False  # in the middle of a command that has waited
+        self.behind: list[bytes] = []  # messages that a command has caused for its own client: they follow its reply
         self.closing: bool = False
         self.ended: bool = False  # the client sends no more
         self.lost: bool = False  # the connection is gone
@@ -297,7 +299,7 @@ class Channel:
     # ------------------------------------------------------------ output
 
     def push(self, message: Any) -> None:
-        """Send a reply value out of turn; at once unless a batch of this connection is running."""
+        """Send a reply value out of turn; behind the reply of the command that this connection is running."""
         self.push_bytes(self.encoded(message))
 
     def push_native(self, message: dict[str, Any]) -> None:
@@ -305,9 +307,29 @@ class Channel:
         self.push_bytes(self.encoded_native(dumps(message)))
 
     def push_bytes(self, message: bytes) -> None:
-        """Send a message out of turn, behind a reply that is on its way."""
+        """Send a message out of turn, behind a reply that is on its way or still to come."""
         if self.closing:
             return
+        if self.running or self.retrying:
+            self.behind.append(message)
+            self.outbox.wake = True  # whoever runs commands calls write_behind
+        else:
+            self.write_message(message)
+
+    def reply_late(self, reply: Any) -> None:
+        """Send the reply of a command that has waited."""
+        if not self.closing:
+            self.write_message(self.encoded(reply))
+
+    def write_behind(self) -> None:
+        """Send the messages that the last command has caused for its own client."""
+        messages = self.behind
+        self.behind = []
+        for message in messages:
+            self.write_message(message)
+
+    def write_message(self, message: bytes) -> None:
+        """Put a message behind the replies so far, or behind the one that is on its way."""
         if self.sending:
             self.unsent.append(message)
             self.unsent_bytes += len(message)

@@ -143,7 +143,9 @@ class Connection(Channel):
                             encoder.write(dispatcher.failure(command, request, error))
                 if self.outbox.wake:
                     before = now_ns()
+                    self.write_behind()
                     self.server.waiting.serve()
+                    self.write_behind()
                     self.timed_ns += now_ns() - before
                 if self.closing or self.halted:
                     break

@@ -63,7 +63,9 @@ class WebSocketConnection(Channel):
                 break
             self.take(opcode, payload)
             if server.outbox.wake:
+                self.write_behind()
                 server.waiting.serve()
+                self.write_behind()
             if self.closing or self.halted:
                 break
             served += 1

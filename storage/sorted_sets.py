@@ -41,10 +41,19 @@ SMALL: Final = MOST_MEMBERS
 # Bringing a big set into order takes 0.2 us a member. A set of more members than this is always kept in order, so
 # that nobody waits for that; below it a set that is only written to is spared the 2 us for each write.
 ORDERED: Final = 65_536
+# A range of names over different scores is found by a walk in a set of at most so many members.
+_WALKED = 128
 # Changes of more than this share of a set's members are made to the whole order at once.
 _WHOLE_SHARE = 16
 
 Pair = tuple[bytes, float]
+
+
+def _walked(begin: list[bool], inside: list[bool]) -> tuple[int, int]:
+    """From the first place where a range begins up to the first one behind it that is not inside."""
+    start = begin.index(True)
+    stop = inside.index(False, start) if False in inside[start:] else len(inside)
+    return start, stop
 
 
 class Order:
@@ -394,12 +403,23 @@ class SortedSet:
             stop = size if high == inf else self.place(nextafter(high, inf), b"")
         return start, max(start, stop)
 
-    def ranks_by_name(self, low: bytes | None, high: bytes | None) -> tuple[int, int]:
+    def ranks_by_name(self, low: bytes | None, high: bytes | None, *, backwards: bool = False) -> tuple[int, int]:
         """First rank and end (exclusive) of the members from one name up to another, without that.
 
-        None is open-ended. All members have the same score, or the answer is arbitrary.
+        None is open-ended. Where the scores differ, a small set is walked from its beginning or its end as in
+        Redis: up to the first member outside. For a big one the answer is arbitrary then.
         """
-        score = self.slice(0, 1)[0][1]
+        score, size = self.slice(0, 1)[0][1], len(self)
+        if size <= _WALKED and self.slice(size - 1, size)[0][1] != score:
+            names = self.names(0, size)
+            reaches = [low is None or name >= low for name in names]
+            ends = [high is None or name < high for name in names]
+            if not reaches[-1] or not ends[0]:
+                return 0, 0
+            if backwards:
+                first, end = _walked(ends[::-1], reaches[::-1])
+                return size - end, size - first
+            return _walked(reaches, ends)
         start = 0 if low is None else self.place(score, low)
         stop = len(self) if high is None else self.place(score, high)
         return start, max(start, stop)

@@ -17,6 +17,7 @@ INT64_MAX = (1 << 63) - 1
 UINT64_MAX = (1 << 64) - 1
 
 SYNTAX_ERROR = "ERR syntax error"
+OUT_OF_RANGE = "ERR value is out of range"
 
 # Most members that a random pick may return when they may repeat (a negative count).
 MOST_REPEATED = 10_000_000
@@ -132,6 +133,13 @@ class Args:
             if error is None:
                 raise
             raise RespError(error) from None
+
+    def between(self, least: int, most: int) -> int:
+        """The next argument as an integer from ``least`` to ``most``."""
+        value = parse_int(self.take())
+        if not least <= value <= most:
+            raise RespError(f"{OUT_OF_RANGE}, value must between {least} and {most}")
+        return value
 
     def number(self, error: str | None = None) -> float:
         """The next argument as a double; ``error`` replaces the usual text."""

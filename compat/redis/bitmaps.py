@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from januskv.commands.context import Context
@@ -85,14 +85,11 @@ def unit_in_bits(text: bytes) -> bool:
     return unit == b"BIT"
 
 
-def bit_range(args: Args, size: int) -> tuple[int, int]:
-    """First bit and end (exclusive) of ``start end [BYTE|BIT]`` in a string of so many bytes. Raises RespError.
+def bits_between(start: int, stop: int, size: int, *, in_bits: bool) -> tuple[int, int]:
+    """First bit and end (exclusive) of a range in a string of ``size`` bytes. Negative positions count from the end.
 
     An empty range has its end at its first bit, or before it.
     """
-    start, stop = args.integer(), args.integer()
-    in_bits = args.more() and unit_in_bits(args.take())
-    args.end()
     total = size << 3 if in_bits else size
     start = max(start + total, 0) if start < 0 else start
     stop = min(max(stop + total, 0) if stop < 0 else stop, total - 1)
@@ -107,17 +104,14 @@ def bitcount(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N)
     """
-    text = read_text(ctx, argv[1])
-    if not text and ctx.keyspace.get(argv[1]) is None:
-        return 0
     if len(argv) == 3 or len(argv) > 5:
         raise RespError(SYNTAX_ERROR)
-    if len(argv) == 2:
-        return count(text, 0, len(text) << 3)
-    start, stop = parse_int(argv[2]), parse_int(argv[3])
+    start, stop = (0, -1) if len(argv) == 2 else (parse_int(argv[2]), parse_int(argv[3]))
+    in_bits = len(argv) == 5 and unit_in_bits(argv[4])
+    text = read_text(ctx, argv[1])
     if stop < start < 0:  # before either is moved to the beginning of a string that is shorter; BITPOS looks there
         return 0
-    return count(text, *bit_range(Args(argv, 2), len(text)))
+    return count(text, *bits_between(start, stop, len(text), in_bits=in_bits))
 
 
 @verbs.verb("BITPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="2.8.7")
@@ -134,17 +128,16 @@ def bitpos(ctx: Context, argv: list[bytes]) -> Reply:
         parse_int(argv[2])
         raise RespError("ERR The bit argument must be 1 or 0.")
     bit = int(argv[2])
+    if len(argv) > 6:
+        raise RespError(SYNTAX_ERROR)
+    start = parse_int(argv[3]) if len(argv) > 3 else 0
+    in_bits = len(argv) == 6 and unit_in_bits(argv[5])
+    open_ended = len(argv) < 5
+    stop = -1 if open_ended else parse_int(argv[4])
     text = read_text(ctx, argv[1])
     if not text and ctx.keyspace.get(argv[1]) is None:
         return -1 if bit else 0
-    if len(argv) > 6:
-        raise RespError(SYNTAX_ERROR)
-    if len(argv) > 5:  # the start is read before the unit, the end behind it
-        parse_int(argv[3])
-        unit_in_bits(argv[5])
-    open_ended = len(argv) < 5
-    words = argv[3:] + ([b"-1"] if len(argv) == 4 else []) if len(argv) > 3 else [b"0", b"-1"]
-    first, end = bit_range(Args(words, 0), len(text))
+    first, end = bits_between(start, stop, len(text), in_bits=in_bits)
     if first >= end:
         return -1
     found = find(text, bit, first, end)
@@ -241,7 +234,26 @@ def field_type(text: bytes) -> tuple[bool, int]:
     return signed, width
 
 
-@verbs.verb("BITFIELD", arity=-2, flags=_WRITE, keys=key("RW", "access", "update", "variable_flags"), since="3.2.0")
+def _bitfield_flags(argv: Sequence[bytes]) -> tuple[str, ...]:
+    """What BITFIELD does to its key: it is only read where all parts are GET."""
+    args = Args(list(argv), 2)
+    reads = True
+    while args.more():
+        word = args.word()
+        wanted = {b"GET": 2, b"OVERFLOW": 1}.get(word)
+        reads = reads and wanted is not None and args.left() >= wanted
+        for _ in range(min(wanted or 0, args.left())):
+            args.take()
+    return ("RO", "access") if reads else ("RW", "access", "update")
+
+
+@verbs.verb(
+    "BITFIELD",
+    arity=-2,
+    flags=_WRITE,
+    keys=key("RW", "access", "update", "variable_flags", flags_of=_bitfield_flags),
+    since="3.2.0",
+)
 def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     """BITFIELD key [GET encoding offset] [OVERFLOW <WRAP | SAT | FAIL>] [SET encoding offset value] [INCRBY encoding offset increment]
 

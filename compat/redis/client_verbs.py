@@ -16,7 +16,7 @@ from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
 
 from .args import SYNTAX_ERROR, Args, parse_int
-from .help import help_lines
+from .help import help_lines, wrong_form
 
 verbs = Family("connection")
 
@@ -112,7 +112,7 @@ def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
     attribute = argv[2].lower()
     if attribute not in (b"lib-name", b"lib-ver"):
         raise RespError(f"ERR Unrecognized option '{argv[2].decode(errors='replace')}'")
-    check_name(argv[3], attribute.decode())
+    check_name(argv[3], argv[2].decode())
     if attribute == b"lib-name":
         ctx.client.lib_name = argv[3]
     else:
@@ -208,7 +208,7 @@ def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
         if option == b"REDIRECT" and args.more():
             if mode.redirect:
                 raise RespError("ERR A client can only redirect to a single other client")
-            mode.redirect = args.integer("ERR Invalid client ID")
+            mode.redirect = args.integer()
             if mode.redirect not in ctx.server.clients:
                 raise RespError("ERR The client ID you want redirect to does not exist")
         elif option == b"PREFIX" and args.more():
@@ -475,14 +475,14 @@ def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
+    if len(argv) > 4:
+        raise wrong_form(argv)
+    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
+    if mode not in (b"ALL", b"WRITE"):
+        raise RespError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     timeout = Args(argv, 2).integer("ERR timeout is not an integer or out of range")
     if timeout < 0:
         raise RespError("ERR timeout is negative")
-    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
-    if len(argv) > 4:
-        raise RespError(SYNTAX_ERROR)
-    if mode not in (b"ALL", b"WRITE"):
-        raise RespError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     ctx.server.pause(timeout, writes_only=mode == b"WRITE")
     return OK
 
@@ -507,12 +507,12 @@ def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    args = Args(argv, 2)
-    number = args.integer()
-    reason = args.word() if args.more() else b"TIMEOUT"
+    if len(argv) > 4:
+        raise wrong_form(argv)
+    reason = argv[3].upper() if len(argv) == 4 else b"TIMEOUT"
     if reason not in (b"TIMEOUT", b"ERROR"):
         raise RespError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
-    args.end()
+    number = parse_int(argv[2])
     client = ctx.server.clients.get(number)
     return int(client is not None and ctx.server.waiting.unblock(client, reason == b"ERROR"))
 

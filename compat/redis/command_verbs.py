@@ -34,6 +34,7 @@ _GROUP_CATEGORIES = {
     "geo": "geo",
     "scripting": "scripting",
 }
+_DATA_TYPES = frozenset({"string", "hash", "list", "set", "sortedset", "stream"})
 
 
 def categories_of(command: Command) -> list[str]:
@@ -43,7 +44,7 @@ def categories_of(command: Command) -> list[str]:
         return ["slow"]  # a container does nothing by itself; its subcommands have the categories
     found = list(command.options.categories)
     group = _GROUP_CATEGORIES.get(command.options.group)
-    if group is not None:
+    if group is not None and not (group == "keyspace" and _DATA_TYPES.intersection(found)):
         found.append(group)
     if Flag.WRITE in flags:
         found.append("write")
@@ -65,7 +66,7 @@ def _shown_flags(command: Command) -> SetReply:
 
 def _key_range(command: Command) -> tuple[int, int, int]:
     """First key, last key and step, in the old form that clients still use."""
-    specs = [spec for spec in command.options.keys if spec.keyword is None and not spec.numkeys]
+    specs = [spec for spec in command.options.keys if spec.keyword is None and spec.search is None and not spec.numkeys]
     if not specs:
         return 0, 0, 0
     first = min(spec.begin for spec in specs)
@@ -81,6 +82,8 @@ def _key_spec(spec: KeySpec) -> dict[str, Any]:
     find: dict[str, Any] = {"type": "range", "spec": {"lastkey": spec.last, "keystep": spec.step, "limit": spec.limit}}
     if spec.numkeys:
         find = {"type": "keynum", "spec": {"keynumidx": 0, "firstkey": 1, "keystep": spec.step}}
+    if spec.search is not None:
+        begin = find = {"type": "unknown", "spec": {}}
     flags = SetReply([Simple(flag.encode()) for flag in spec.flags])
     notes = {"notes": spec.notes} if spec.notes else {}
     return {**notes, "flags": flags, "begin_search": begin, "find_keys": find}
@@ -241,7 +244,7 @@ def _keys_of(ctx: Context, line: list[bytes]) -> tuple[Command, list[int]]:
     command = ctx.server.table.find(line)
     if command is None or (command.subcommands and len(line) > 1):
         raise RespError("ERR Invalid command specified")
-    if not command.options.keys:
+    if all("not_key" in spec.flags for spec in command.options.keys):
         raise RespError("ERR The command has no key arguments")
     if not command.min_args <= len(line) <= command.max_args:
         raise RespError("ERR Invalid number of arguments specified for command")
@@ -280,6 +283,7 @@ def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
     return [
         [line[index], SetReply([Simple(flag.encode()) for flag in _flags_of(spec, line)])]
         for spec in command.options.keys
+        if "not_key" not in spec.flags
         for index in spec.positions(line)
     ]
 

@@ -347,6 +347,14 @@ def digest_of(keyspace: Keyspace, key: bytes) -> bytes:
     return hashlib.sha1(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
 
 
+def value_digest(keyspace: Keyspace, key: bytes) -> bytes:
+    """A digest of what a key holds and whether it expires: that of a copy under another name is the same."""
+    if keyspace.get(key) is None:
+        return bytes(20)
+    expires = b"!" if keyspace.deadline_of(key) is not None else b""
+    return hashlib.sha1(expires + canonical(keyspace.data[key])).digest()
+
+
 @verbs.verb("DEBUG|DIGEST", arity=2, flags=_FLAGS)
 def debug_digest(ctx: Context, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST
@@ -373,17 +381,13 @@ def debug_digest(ctx: Context, argv: list[bytes]) -> Reply:
 def debug_digest_value(ctx: Context, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST-VALUE [key [key ...]]
 
-    Returns the digests of some keys, zeros for what does not exist.
+    Returns the digests of what some keys hold, zeros for what does not exist.
 
     Cost: O(N) with N keys and members
 
     Differs: the digest is another one than Redis' for the same data.
     """
-    keyspace = ctx.keyspace
-    return [
-        Simple((digest_of(keyspace, key) if keyspace.get(key) is not None else bytes(20)).hex().encode())
-        for key in argv[2:]
-    ]
+    return [Simple(value_digest(ctx.keyspace, key).hex().encode()) for key in argv[2:]]
 
 
 @verbs.verb("DEBUG|HELP", arity=2, flags=_FLAGS)

@@ -21,15 +21,17 @@ _MOST_MS = (1 << 46) - 1  # as far ahead as Redis can keep
 _MISSING, _REFUSED, _SET, _DELETED = -2, 0, 1, 2  # what is answered for a field
 _NO_DEADLINE = -1
 _CONDITIONS = (b"NX", b"XX", b"GT", b"LT")
+_NO_FIELDS_TO_EXPIRE = "ERR Parameter `numFields` should be greater than 0"
+_NO_FIELDS = "ERR Number of fields must be a positive integer"
 
 
-def take_fields(args: Args) -> list[bytes]:
-    """The fields behind FIELDS and their number, to the end. Raises RespError."""
+def take_fields(args: Args, none: str = _NO_FIELDS) -> list[bytes]:
+    """The fields behind FIELDS and their number, to the end; ``none`` says that the number is none. Raises RespError."""
     if not args.flag(b"FIELDS") or not args.more():
         raise RespError("ERR Mandatory argument FIELDS is missing or not at the right position")
-    count = args.integer("ERR Parameter `numFields` should be greater than 0")
+    count = args.integer(none)
     if count < 1:
-        raise RespError("ERR Parameter `numFields` should be greater than 0")
+        raise RespError(none)
     if count != args.left():
         raise RespError("ERR The `numfields` parameter must match the number of arguments")
     return args.rest()
@@ -53,6 +55,8 @@ def _fits(condition: bytes, old: int | None, new: int) -> bool:
 
 def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, relative: bool) -> Reply:
     """HEXPIRE, HPEXPIRE, HEXPIREAT and HPEXPIREAT."""
+    keyspace = ctx.keyspace
+    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
     args = Args(argv, 2)
     amount = args.integer()
     if amount < 0:
@@ -62,9 +66,7 @@ def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, rel
     if deadline > _MOST_MS:
         raise RespError(f"ERR invalid expire time in '{verb}' command")
     condition = args.word() if args.peek() in _CONDITIONS else b""
-    fields = take_fields(args)
-    keyspace = ctx.keyspace
-    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    fields = take_fields(args, _NO_FIELDS_TO_EXPIRE)
     if held is None:
         return [_MISSING] * len(fields)
     answers: list[Reply] = []
@@ -136,8 +138,8 @@ def hpexpireat(ctx: Context, argv: list[bytes]) -> Reply:
 
 def ask_verb(ctx: Context, argv: list[bytes], shown: Callable[[int], int]) -> Reply:
     """The verbs that tell deadlines."""
-    fields = take_fields(Args(argv, 2))
     held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
+    fields = take_fields(Args(argv, 2))
     if held is None:
         return [_MISSING] * len(fields)
     answers: list[Reply] = []
@@ -204,9 +206,9 @@ def hpersist(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields, and with those of the hash that have deadlines
     """
-    fields = take_fields(Args(argv, 2))
     keyspace = ctx.keyspace
     held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    fields = take_fields(Args(argv, 2))
     if held is None:
         return [_MISSING] * len(fields)
     answers: list[Reply] = []

@@ -21,7 +21,7 @@ from januskv.storage.numbers import add_as_text
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
-from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("hash")
@@ -280,16 +280,16 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
         held = read_hash(ctx, argv[1])
         return random_fields(held, -1)[0] if held else None
     args = Args(argv, 2)
-    count = args.integer()
+    count = args.between(-INT64_MAX, INT64_MAX)
     with_values = args.more()
     if with_values and not args.flag(b"WITHVALUES"):
         raise RespError(SYNTAX_ERROR)
     args.end()
-    if not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
-        raise RespError("ERR value is out of range")
+    if with_values and not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
+        raise RespError(OUT_OF_RANGE)
     held = read_hash(ctx, argv[1]) or {}
     if held and count < -MOST_REPEATED:
-        raise RespError("ERR value is out of range")
+        raise RespError(OUT_OF_RANGE)
     chosen = random_fields(held, count) if held else []
     if not with_values:
         return chosen

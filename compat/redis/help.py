@@ -1,14 +1,27 @@
-"""The HELP subcommands, made from the command table."""
+"""The HELP subcommands: in Redis' words, or made from the command table where Redis has no such container."""
 
 from __future__ import annotations
 
 from januskv.commands.table import CommandTable
+from januskv.compat.faults import RespError
 from januskv.resp.replies import Simple
+
+from .help_texts import TEXTS
+
+
+def wrong_form(argv: list[bytes]) -> RespError:
+    """The refusal of a subcommand with arguments that are none of its forms."""
+    container, sub = argv[0].upper().decode(), argv[1][:128].decode("utf-8", "surrogateescape")
+    return RespError(f"ERR unknown subcommand or wrong number of arguments for '{sub}'. Try {container} HELP.")
 
 
 def help_lines(table: CommandTable, container: str) -> list[Simple]:
     """What ``<container> HELP`` answers: usage and summary of every subcommand."""
     lines = [f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    if container in TEXTS:
+        lines += TEXTS[container].splitlines()
+        lines += ["HELP", "    Print this help."]
+        return [Simple(line.encode()) for line in lines]
     command = table.commands[container.encode()]
     assert command.subcommands is not None
     for sub in sorted(command.subcommands.values(), key=lambda each: each.name):

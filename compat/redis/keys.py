@@ -228,6 +228,8 @@ def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
 def find_keyspace(ctx: Context, text: bytes) -> tuple[Keyspace, Session | None]:
     """The database of a number, or the session of a token with its keyspace."""
     number = parse_uint(text) if text[:1] != b"-" else parse_int(text)
+    if number > INT64_MAX and number not in ctx.store.sessions.by_token:
+        raise NotAnInteger
     if 0 <= number < len(ctx.store.databases):
         return ctx.store.databases[number], None
     if number >= LEAST_TOKEN:

@@ -48,7 +48,7 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
     return block(ctx, names, timeout_ms, attempts(take))
 
 
-@verbs.verb("BLPOP", arity=-3, flags=_BLOCKING | Flag.NOSCRIPT, keys=_POP_KEYS, since="2.0.0")
+@verbs.verb("BLPOP", arity=-3, flags=_BLOCKING, keys=_POP_KEYS, since="2.0.0")
 def blpop(ctx: Context, argv: list[bytes]) -> Reply:
     """BLPOP key [key ...] timeout
 
@@ -59,7 +59,7 @@ def blpop(ctx: Context, argv: list[bytes]) -> Reply:
     return pop_waiting(ctx, argv, True)
 
 
-@verbs.verb("BRPOP", arity=-3, flags=_BLOCKING | Flag.NOSCRIPT, keys=_POP_KEYS, since="2.0.0")
+@verbs.verb("BRPOP", arity=-3, flags=_BLOCKING, keys=_POP_KEYS, since="2.0.0")
 def brpop(ctx: Context, argv: list[bytes]) -> Reply:
     """BRPOP key [key ...] timeout
 
@@ -89,7 +89,7 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
     return block(ctx, [source], timeout_ms, attempts(take), no_array if waits else no_value)
 
 
-@verbs.verb("BLMOVE", arity=6, flags=_BLOCKING | Flag.DENYOOM | Flag.NOSCRIPT, keys=_MOVE_KEYS, since="6.2.0")
+@verbs.verb("BLMOVE", arity=6, flags=_BLOCKING | Flag.DENYOOM, keys=_MOVE_KEYS, since="6.2.0")
 def blmove(ctx: Context, argv: list[bytes]) -> Reply:
     """BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
 
@@ -103,7 +103,7 @@ def blmove(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "BRPOPLPUSH",
     arity=4,
-    flags=_BLOCKING | Flag.DENYOOM | Flag.NOSCRIPT,
+    flags=_BLOCKING | Flag.DENYOOM,
     keys=_MOVE_KEYS,
     since="2.2.0",
     deprecated=("6.2.0", "BLMOVE with the RIGHT and LEFT arguments"),

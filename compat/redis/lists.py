@@ -262,14 +262,12 @@ def lpos(ctx: Context, argv: list[bytes]) -> Reply:
 
 def read_rank(args: Args) -> int:
     """LPOS's RANK."""
-    rank = args.integer()
+    rank = args.between(-INT64_MAX, INT64_MAX)
     if rank == 0:
         raise RespError(
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
             "or use negative to start from the end of the list"
         )
-    if rank < -INT64_MAX:
-        raise RespError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
     return rank
 
 

@@ -6,13 +6,12 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.client import Client
-from januskv.compat.faults import RespError
 from januskv.compat.pubsub import CHANNELS, PATTERNS, SHARDS
 from januskv.resp.encoder import encode
 from januskv.resp.replies import Push, RawReply, Reply
 from januskv.storage.glob import matcher
 
-from .help import help_lines
+from .help import help_lines, wrong_form
 
 verbs = Family("pubsub")
 
@@ -156,8 +155,7 @@ def pubsub(ctx: Context, argv: list[bytes]) -> Reply:
 def _names(ctx: Context, argv: list[bytes], kind: str) -> Reply:
     names = ctx.server.pubsub.of(kind)
     if len(argv) > 3:
-        word = argv[1].decode(errors="replace").upper()
-        raise RespError(f"ERR unknown subcommand or wrong number of arguments for '{word}'. Try PUBSUB HELP.")
+        raise wrong_form(argv)
     if len(argv) == 2:
         return list(names)
     return list(filter(matcher(argv[2]), names))

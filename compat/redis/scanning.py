@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from januskv.compat.faults import RespError
 from januskv.storage.glob import matcher
 
-from .args import SYNTAX_ERROR, Args
+from .args import SYNTAX_ERROR, UINT64_MAX, Args
 
 Matches = Callable[[bytes], Any]
 
 
+_CURSOR = re.compile(rb"[ \t\n\v\f\r]*\+?([0-9]+)")
+
+
 def parse_cursor(text: bytes) -> int:
-    """A SCAN cursor, an unsigned 64-bit integer."""
-    if not text.isdigit() or len(text) > 20 or int(text) >= 1 << 64:
+    """A SCAN cursor, an unsigned 64-bit integer; blanks, a plus sign and zeros may stand before it. Raises RespError."""
+    found = _CURSOR.fullmatch(text)
+    digits = found[1].lstrip(b"0") if found else b""
+    if found is None or len(digits) > 20 or int(digits or b"0") > UINT64_MAX:
         raise RespError("ERR invalid cursor")
-    return int(text)
+    return int(digits or b"0")
 
 
 class ScanOptions:
@@ -41,7 +47,9 @@ class ScanOptions:
                     raise RespError(SYNTAX_ERROR)
             elif typed and word == b"TYPE" and args.more():
                 self.kind = args.take().decode(errors="replace").lower()
-            elif valued and word == b"NOVALUES":
+            elif word == b"NOVALUES":
+                if not valued:
+                    raise RespError("ERR NOVALUES option can only be used in HSCAN")
                 self.no_values = True
             else:
                 raise RespError(SYNTAX_ERROR)

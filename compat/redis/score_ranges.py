@@ -76,11 +76,12 @@ class NameSpan(Span):
 
     low: tuple[bytes | None, bool]
     high: tuple[bytes | None, bool]
+    reverse: bool = False
 
     def ranks(self, held: SortedSet) -> tuple[int, int]:
         if self.low[1] or self.high[1]:
             return 0, 0
-        return held.ranks_by_name(self.low[0], self.high[0])
+        return held.ranks_by_name(self.low[0], self.high[0], backwards=self.reverse)
 
 
 def span_of(by: str, low: bytes, high: bytes, *, reverse: bool = False) -> Span:
@@ -88,7 +89,7 @@ def span_of(by: str, low: bytes, high: bytes, *, reverse: bool = False) -> Span:
     if by == "score":
         return ScoreSpan(score_bound(low), score_bound(high))
     if by == "name":
-        return NameSpan(name_bound(low, is_low=True), name_bound(high, is_low=False))
+        return NameSpan(name_bound(low, is_low=True), name_bound(high, is_low=False), reverse)
     return RankSpan(parse_int(low), parse_int(high), reverse)
 
 

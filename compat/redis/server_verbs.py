@@ -17,7 +17,7 @@ from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
 from .args import SYNTAX_ERROR, Args
-from .help import help_lines
+from .help import help_lines, wrong_form
 
 verbs = Family("server")
 
@@ -103,7 +103,7 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
         parameter = BY_NAME.get(name.lower())
         if parameter is None:
             raise RespError(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
-        if parameter.fixed:
+        if parameter.fixed and parameter.name not in _CHECKED_FIRST:
             raise _config_set_failed(name, "can't set immutable config")
         if name.lower() in given:
             raise _config_set_failed(name, "duplicate parameter")
@@ -114,12 +114,18 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
             new[parameter.attribute] = parameter.kind.parse(value.decode(errors="surrogateescape"))
         except ConfigError as error:
             raise _config_set_failed(name, str(error)) from None
+        if parameter.fixed:
+            raise _config_set_failed(name, "can't set immutable config")
     try:
         ctx.server.prepare_change(new)
     except ConfigError as error:
         raise _config_set_failed("appendonly" if "appendonly" in new else "save", str(error)) from None
     ctx.server.config.update(new)
     return OK
+
+
+# Redis can change these while it runs, so it looks at their values first.
+_CHECKED_FIRST = ("bind", "port")
 
 
 def _config_set_failed(name: str, reason: str) -> RespError:
@@ -216,7 +222,7 @@ def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
     """
     count = 10
     if len(argv) > 3:
-        raise RespError("ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
+        raise wrong_form(argv)
     if len(argv) == 3:
         count = Args(argv, 2).integer("ERR count should be greater than or equal to -1")
         if count < -1:
@@ -310,12 +316,15 @@ def role(ctx: Context, argv: list[bytes]) -> Reply:
     return [b"master", 0, []]
 
 
+_BAD_PORT = "ERR Invalid master port"
 _NO_REPLICATION = "ERR replication is not supported by this server"
 
 
 def _replicate(argv: list[bytes]) -> Reply:
     if (argv[1].upper(), argv[2].upper()) == (b"NO", b"ONE"):
         return OK
+    if not 0 <= Args(argv, 2).integer(_BAD_PORT) <= 65535:
+        raise RespError(_BAD_PORT)
     raise RespError(_NO_REPLICATION)
 
 
@@ -343,6 +352,33 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
     Differs: only NO ONE is accepted.
     """
     return _replicate(argv)
+
+
+@verbs.verb("FAILOVER", arity=-1, flags=_ADMIN & ~Flag.LOADING, since="6.2.0")
+def failover(ctx: Context, argv: list[bytes]) -> Reply:
+    """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
+
+    Hands the part of the master over to a replica. Refused: there are no replicas.
+
+    Cost: O(1)
+
+    Differs: always refused.
+    """
+    args = Args(argv, 1)
+    if args.flag(b"ABORT") and not args.more():
+        raise RespError("ERR No failover in progress.")
+    args.at = 1
+    left = {b"TIMEOUT", b"TO", b"FORCE"}
+    while args.more():
+        word = args.word()
+        if word not in left:
+            raise RespError(SYNTAX_ERROR)
+        left.remove(word)
+        if word == b"TO":
+            args.take()
+        if word != b"FORCE" and args.integer() <= 0 and word == b"TIMEOUT":
+            raise RespError("ERR FAILOVER timeout must be greater than 0")
+    raise RespError("ERR FAILOVER requires connected replicas.")
 
 
 @verbs.verb(

@@ -22,7 +22,7 @@ from januskv.storage.sets import (
     remove_members,
 )
 
-from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
 from .encoding import is_intset, keep_encoding, shrunk
 from .scanning import ScanOptions, parse_cursor
 
@@ -35,7 +35,6 @@ _ACCESS = key("RO", "access")
 _STORE_KEYS = (key("OW", "update"), key("RO", "access", begin=2, last=-1))
 _UNORDERED = ("nondeterministic_output_order",)
 _RANDOM = ("nondeterministic_output",)
-_OUT_OF_RANGE = "ERR value is out of range"
 
 
 def read_set(ctx: Context, name: bytes) -> Members | None:
@@ -214,15 +213,13 @@ def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
         held = read_set(ctx, argv[1])
         return None if held is None else random_member(held)
     args = Args(argv, 2)
-    count = args.integer()
+    count = args.between(-INT64_MAX, INT64_MAX)
     args.end()
-    if count < -INT64_MAX:
-        raise RespError(f"{_OUT_OF_RANGE}, value must between {-INT64_MAX} and {INT64_MAX}")
     held = read_set(ctx, argv[1])
     if held is None or not count:
         return []
     if count < -MOST_REPEATED:
-        raise RespError(_OUT_OF_RANGE)
+        raise RespError(OUT_OF_RANGE)
     if count > 0:
         return random_members(held, count)
     return [random_member(held) for _ in range(-count)]

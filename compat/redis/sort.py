@@ -202,11 +202,28 @@ def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     return len(answers)
 
 
+def _destination(argv: Sequence[bytes]) -> list[int]:
+    """Where SORT's destination stands: behind the last STORE that is no argument of another option."""
+    found: list[int] = []
+    at = 2
+    while at < len(argv):
+        word = argv[at].upper()
+        if word == b"STORE" and at + 1 < len(argv):
+            found = [at + 1]
+        at += _OPTION_ARGUMENTS.get(word, 0) + 1
+    return found
+
+
+_OPTION_ARGUMENTS = {b"LIMIT": 2, b"BY": 1, b"GET": 1, b"STORE": 1}
+_BY_PATTERNS = key("RO", "access", search=lambda argv: (), notes="BY and GET: the names follow from what is sorted")
+_DESTINATION = key("OW", "update", search=_destination, notes="STORE: it can be any argument")
+
+
 @verbs.verb(
     "SORT",
     arity=-2,
     flags=Flag.WRITE | Flag.DENYOOM | Flag.MOVABLEKEYS,
-    keys=key("RO", "access"),
+    keys=(key("RO", "access"), _BY_PATTERNS, _DESTINATION),
     group="generic",
     categories=("set", "sortedset", "list", "dangerous"),
 )
@@ -224,7 +241,7 @@ def sort(ctx: Context, argv: list[bytes]) -> Reply:
     "SORT_RO",
     arity=-2,
     flags=Flag.READONLY | Flag.MOVABLEKEYS,
-    keys=key("RO", "access"),
+    keys=(key("RO", "access"), _BY_PATTERNS),
     since="7.0.0",
     group="generic",
     categories=("set", "sortedset", "list", "dangerous"),

@@ -88,10 +88,15 @@ class Inputs:
             return self.sets[at]
         return {member: score if score == score else 0.0 for member, score in self.products(at).items()}
 
+    def by_size(self) -> list[int]:
+        """The places of the sets, the smallest first: the order in which Redis puts scores together."""
+        return sorted(range(len(self.sets)), key=lambda at: len(self.sets[at]))
+
     def union(self) -> Scores:
-        """All members, the scores of those in several sets put together."""
-        found = dict(self.weighted(0))
-        for at in range(1, len(self.sets)):
+        """All members, the scores of those in several sets put together. The smallest set comes first."""
+        order = self.by_size()
+        found = dict(self.weighted(order[0]))
+        for at in order[1:]:
             for member, score in self.weighted(at).items():
                 old = found.get(member)
                 found[member] = score if old is None else self.aggregate(old, score)
@@ -99,7 +104,7 @@ class Inputs:
 
     def intersection(self) -> Scores:
         """The members of all sets, their scores put together. The smallest set comes first."""
-        order = sorted(range(len(self.sets)), key=lambda at: len(self.sets[at]))
+        order = self.by_size()
         # As in redis-server, only in the first set is what is no number 0; from others a sum is 0, MIN and MAX pass it over.
         sets = [self.weighted(order[0]), *map(self.products, order[1:])]
         found: Scores = {}

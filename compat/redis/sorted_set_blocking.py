@@ -28,7 +28,7 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     return block(ctx, names, timeout_ms, attempts(take))
 
 
-@verbs.verb("BZPOPMIN", arity=-3, flags=_BLOCKING | Flag.FAST | Flag.NOSCRIPT, keys=_POP_KEYS, since="5.0.0")
+@verbs.verb("BZPOPMIN", arity=-3, flags=_BLOCKING | Flag.FAST, keys=_POP_KEYS, since="5.0.0")
 def bzpopmin(ctx: Context, argv: list[bytes]) -> Reply:
     """BZPOPMIN key [key ...] timeout
 
@@ -39,7 +39,7 @@ def bzpopmin(ctx: Context, argv: list[bytes]) -> Reply:
     return pop_waiting(ctx, argv, True)
 
 
-@verbs.verb("BZPOPMAX", arity=-3, flags=_BLOCKING | Flag.FAST | Flag.NOSCRIPT, keys=_POP_KEYS, since="5.0.0")
+@verbs.verb("BZPOPMAX", arity=-3, flags=_BLOCKING | Flag.FAST, keys=_POP_KEYS, since="5.0.0")
 def bzpopmax(ctx: Context, argv: list[bytes]) -> Reply:
     """BZPOPMAX key [key ...] timeout
 

@@ -19,7 +19,7 @@ from januskv.storage.errors import NotAFloat
 from januskv.storage.lists import bounds
 from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_scores
 
-from .args import INT64_MAX, MOST_REPEATED, SYNTAX_ERROR, Args, parse_float, parse_int
+from .args import INT64_MAX, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_float, parse_int
 from .scanning import ScanOptions, parse_cursor
 from .score_ranges import RangeQuery, Span, span_of
 
@@ -655,20 +655,18 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
         held = read_sorted_set(ctx, argv[1])
         return None if held is None else _drawn(held, 1)[0][0]
     args = Args(argv, 2)
-    count = args.integer()
+    count = args.between(-INT64_MAX, INT64_MAX)
     with_scores = args.more()
     if with_scores and not args.flag(b"WITHSCORES"):
         raise RespError(SYNTAX_ERROR)
     args.end()
-    if count < -INT64_MAX:
-        raise RespError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
     if with_scores and not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
-        raise RespError("ERR value is out of range")
+        raise RespError(OUT_OF_RANGE)
     held = read_sorted_set(ctx, argv[1])
     if held is None or not count:
         return []
     if count < -MOST_REPEATED:
-        raise RespError("ERR value is out of range")
+        raise RespError(OUT_OF_RANGE)
     if count >= len(held):
         return shown(ctx, Columns(held.names(0, len(held)), held.values(0, len(held))), with_scores)
     if count > 0:

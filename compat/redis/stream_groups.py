@@ -23,7 +23,7 @@ from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
-from .help import help_lines
+from .help import help_lines, wrong_form
 from .streams import (
     ReadOptions,
     by_stream,
@@ -115,12 +115,8 @@ def _group_options(argv: list[bytes], create: bool) -> tuple[bool, int | None]:
                 raise RespError("ERR value for ENTRIESREAD must be positive or -1")
             entries_read = None if number == -1 else number
         else:
-            raise _unknown_form(argv)
+            raise wrong_form(argv)
     return make, entries_read
-
-
-def _unknown_form(argv: list[bytes]) -> RespError:
-    return RespError(f"ERR unknown subcommand or wrong number of arguments for '{shown(argv[1])}'. Try XGROUP HELP.")
 
 
 @verbs.verb(
@@ -137,7 +133,7 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
     keyspace, name = ctx.keyspace, argv[2]
     held = stream_of(keyspace.get(name)) if make else _stream_for_group(ctx, name)
     if len(argv) > _MOST_CREATE_WORDS:
-        raise _unknown_form(argv)
+        raise wrong_form(argv)
     last_id = (0 if held is None else held.last_id) if argv[4] == b"$" else parse_id(argv[4])
     stream = Stream() if held is None else held
     if argv[3] in stream.groups:
@@ -162,7 +158,7 @@ def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
     stream = _stream_for_group(ctx, argv[2])
     group = _group_for(stream, argv)
     if len(argv) > _MOST_SETID_WORDS:
-        raise _unknown_form(argv)
+        raise wrong_form(argv)
     last_id = stream.last_id if argv[4] == b"$" else parse_loose_id(argv[4])
     group.last_id, group.entries_read = last_id, entries_read
     ctx.keyspace.changed("xgroup-setid", argv[2], ("stream.group", argv[3], id_text(last_id), entries_read))

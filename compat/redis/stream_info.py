@@ -14,7 +14,7 @@ from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
 
 from .args import Args
-from .help import help_lines
+from .help import help_lines, wrong_form
 from .stream_groups import shown
 from .streams import entries_reply, entry_reply, stream_of
 
@@ -103,9 +103,8 @@ def xinfo_stream(ctx: Context, argv: list[bytes]) -> Reply:
 def _full_count(argv: list[bytes]) -> int:
     """How much of everything FULL shows, -1: all. Raises on other words."""
     args = Args(argv, 3)
-    refusal = f"ERR unknown subcommand or wrong number of arguments for '{shown(argv[1])}'. Try XINFO HELP."
     if not args.flag(b"FULL") or (args.more() and (args.left() != 2 or not args.flag(b"COUNT"))):
-        raise RespError(refusal)
+        raise wrong_form(argv)
     if not args.more():
         return 10
     count = args.integer()

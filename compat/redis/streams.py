@@ -457,7 +457,9 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _check_last_id(stream: Stream, last_id: int, added: int) -> None:
-    """Refuse what would contradict the entries that are there."""
+    """Refuse what would contradict the entries that are there or were."""
+    if last_id < stream.max_deleted:
+        raise RespError("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
     if stream.length:
         if last_id < stream.greatest_id():
             raise RespError("ERR The ID specified in XSETID is smaller than the target stream top item")
@@ -502,8 +504,9 @@ class ReadOptions:
         elif word == b"STREAMS" and args.more():
             rest = args.rest()
             if len(rest) % 2:
+                verb, new = ("xreadgroup", ">") if grouped else ("xread", "$")
                 raise RespError(
-                    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+                    f"ERR Unbalanced '{verb}' list of streams: for each stream key an ID or '{new}' must be specified."
                 )
             self.names, self.ids = rest[: len(rest) // 2], rest[len(rest) // 2 :]
         elif word == b"GROUP" and args.left() >= 2:

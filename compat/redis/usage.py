@@ -176,6 +176,8 @@ def _number_keys(arguments: list[Argument], specs: int, next_spec: int = 0) -> i
         if argument.kind == "key" and specs:
             argument.key_spec = min(next_spec, specs - 1)
             next_spec += 1
+        elif argument.kind == "pattern" and specs > 1:  # SORT: BY and GET share the second spec
+            argument.key_spec, next_spec = 1, 2
         next_spec = _number_keys(argument.parts, specs, next_spec)
     return next_spec
 

@@ -32,7 +32,7 @@ def _timeout(args: Args) -> int | None:
 @verbs.verb(
     "WAIT",
     arity=3,
-    flags=Flag.NOSCRIPT,
+    flags=Flag.BLOCKING,
     since="3.0.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )
@@ -70,7 +70,7 @@ def synced(server: Server, record: int) -> bool:
 @verbs.verb(
     "WAITAOF",
     arity=4,
-    flags=Flag.NOSCRIPT,
+    flags=Flag.BLOCKING,
     since="7.2.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )
@@ -83,9 +83,7 @@ def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     args = Args(argv, 1)
-    local = args.integer()
-    if not 0 <= local <= 1:
-        raise RespError("ERR value is out of range, value must between 0 and 1")
+    local = args.between(0, 1)
     replicas = integer_within(args.take(), 0, "ERR value is out of range, must be positive")
     timeout_ms = _timeout(args)
     server = ctx.server

@@ -39,6 +39,7 @@ GROUPS = {
     "pubsub": "Pub/Sub",
     "scripting": "Scripts",
     "timeseries": "Time series",
+    "cluster": "Cluster",
     "native": "Native JSON commands",
 }
 

@@ -25,10 +25,10 @@ NAMED = {
     ("msetnx", "tips"): SINCE_7_2,
     ("scan", "tips"): SINCE_7_2,
     **{
-        (verb, element): "keys that patterns name have no place to declare; it is called a keyspace command too"
-        for verb in ("sort", "sort_ro")
-        for element in ("specs", "categories")
+        (verb, "flags"): SINCE_7_2
+        for verb in ("blmove", "blpop", "brpop", "brpoplpush", "bzpopmax", "bzpopmin", "wait")
     },
+    ("wait", "categories"): SINCE_7_2,
     ("zrank", "arity"): SINCE_7_2,
     ("zrevrank", "arity"): SINCE_7_2,
     ("move", "specs"): "a key that is moved away is deleted, not updated",

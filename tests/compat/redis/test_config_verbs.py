@@ -162,4 +162,4 @@ def test_rewrite_says_why_it_cannot(house: Any, wire: Any, tmp_path: Path) -> No
 def test_help_names_the_subcommands(wire: Any) -> None:
     lines = [line.text for line in wire("CONFIG", "HELP")]
     assert lines[0] == b"CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
-    assert b"SET parameter value [parameter value ...]" in lines
+    assert b"SET <directive> <value>" in lines

@@ -121,7 +121,8 @@ def test_select_a_database_or_a_session(house: Any, wire: Any) -> None:
         pytest.param("16", "ERR DB index is out of range", id="no such database"),
         pytest.param("-1", "ERR DB index is out of range", id="negative"),
         pytest.param("x", "ERR value is not an integer or out of range", id="no number"),
-        pytest.param("9223372036854775808", "ERR no such session", id="unknown token"),
+        pytest.param("9223372036854775807", "ERR no such session", id="unknown token"),
+        pytest.param("9223372036854775808", "ERR value is not an integer or out of range", id="beyond 64 bits signed"),
     ],
 )
 def test_select_refuses(wire: Any, index: str, text: str) -> None:

@@ -48,7 +48,7 @@ def test_local_means_this_machine(make_house: Any) -> None:
         (
             "push",
             b"-ERR RESP2 is not supported by this command\r\n",
-            b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n",
+            b"$40\r\nSome real reply following the push reply\r\n>2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n",
         ),
     ],
 )
@@ -251,3 +251,12 @@ def test_pause_cron(make_house: Any) -> None:
 )
 def test_what_only_checks_its_arguments(debug: Any, line: str, fine: bool) -> None:
     assert (debug.line(f"DEBUG {line}") == OK) == fine
+
+
+def test_the_digest_of_a_copy_is_that_of_the_original(debug: Any) -> None:
+    debug.line("ZADD z 1 a 2 b")
+    debug.line("COPY z copy")
+    first, second = debug.line("DEBUG DIGEST-VALUE z copy")
+    assert first == second
+    debug.line("EXPIRE copy 100")
+    assert debug.line("DEBUG DIGEST-VALUE z") != debug.line("DEBUG DIGEST-VALUE copy")

@@ -64,11 +64,28 @@ def test_a_client_that_has_gone_is_no_subscriber(house: Any, wire: Any) -> None:
     assert wire.line("PUBSUB CHANNELS") == []
 
 
-def test_resp3_goes_on_with_commands_and_hears_itself_first(wire: Any) -> None:
+def test_resp3_goes_on_with_commands_and_hears_itself_behind_the_reply(wire: Any) -> None:
     wire.line("HELLO 3")
     wire.line("SUBSCRIBE news")
-    wire.send(b"GET a\r\nPUBLISH news me\r\n")
-    assert got(wire) == [None, [b"message", b"news", b"me"], 1]
+    wire.send(b"GET a\r\nPUBLISH news me\r\nGET a\r\n")
+    assert got(wire) == [None, 1, [b"message", b"news", b"me"], None]
+
+
+def test_what_a_transaction_says_comes_behind_its_reply(wire: Any) -> None:
+    wire.line("HELLO 3")
+    wire.line("SUBSCRIBE news")
+    wire.send(b"MULTI\r\nPUBLISH news a\r\nPUBLISH news b\r\nEXEC\r\nGET a\r\n")
+    assert got(wire)[3:] == [[1, 1], [b"message", b"news", b"a"], [b"message", b"news", b"b"], None]
+
+
+def test_a_client_that_waited_hears_of_what_it_took_behind_its_reply(house: Any, wire: Any) -> None:
+    waiting = house.connect()
+    waiting.line("HELLO 3")
+    wire.line("CONFIG SET notify-keyspace-events El")
+    waiting.line("SUBSCRIBE __keyevent@0__:lpop")
+    waiting.send(b"BLPOP l 0\r\n")
+    wire.line("RPUSH l a")
+    assert got(waiting) == [[b"l", b"a"], [b"message", b"__keyevent@0__:lpop", b"l"]]
 
 
 def test_a_slow_reader_is_closed_and_the_others_go_on(house: Any, wire: Any) -> None:
