@@ -47,8 +47,8 @@ from .timeseries_options import (
 
 verbs = Family("timeseries")
 
-_WRITE = Flag.WRITE | Flag.DENYOOM
-_FAST_WRITE = _WRITE | Flag.FAST
+_READ = Flag.READONLY | Flag.MODULE
+_WRITE = Flag.WRITE | Flag.DENYOOM | Flag.MODULE
 _NO_SUCH_KEY = "the key does not exist"
 _NOT_A_SERIES = "the key is not a TSDB key"
 _WRONG_TYPE = "ERR WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -192,7 +192,7 @@ def ts_alter(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- adding
 
 
-@verbs.verb("TS.ADD", arity=-4, flags=_FAST_WRITE, keys=key("RW", "update"))
+@verbs.verb("TS.ADD", arity=-4, flags=_WRITE | Flag.QUICK, keys=key("RW", "update"))
 def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.ADD key timestamp value [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [ON_DUPLICATE policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
@@ -341,7 +341,7 @@ def ts_decrby(ctx: Context, argv: list[bytes]) -> Reply:
     return _increment(ctx, argv, -1)
 
 
-@verbs.verb("TS.DEL", arity=-4, flags=Flag.WRITE, keys=key("RW", "delete"))
+@verbs.verb("TS.DEL", arity=-4, flags=Flag.WRITE | Flag.MODULE, keys=key("RW", "delete"))
 def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DEL key from-timestamp to-timestamp [FILTER filter [filter ...]]
 
@@ -409,7 +409,7 @@ def ts_createrule(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("TS.DELETERULE", arity=3, flags=Flag.WRITE, keys=key("RW", "update", last=1))
+@verbs.verb("TS.DELETERULE", arity=3, flags=Flag.WRITE | Flag.MODULE, keys=key("RW", "update", last=1))
 def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DELETERULE source destination
 
@@ -427,7 +427,7 @@ def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- queries of one series
 
 
-@verbs.verb("TS.GET", arity=-2, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"))
+@verbs.verb("TS.GET", arity=-2, flags=_READ | Flag.QUICK, keys=key("RO", "access"))
 def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.GET key [LATEST]
 
@@ -457,7 +457,7 @@ def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     return _rows(ctx, rows)
 
 
-@verbs.verb("TS.RANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+@verbs.verb("TS.RANGE", arity=-4, flags=_READ, keys=key("RO", "access"))
 def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.RANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
 
@@ -469,7 +469,7 @@ def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
     return _range(ctx, argv, False)
 
 
-@verbs.verb("TS.REVRANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+@verbs.verb("TS.REVRANGE", arity=-4, flags=_READ, keys=key("RO", "access"))
 def ts_revrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.REVRANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
 
@@ -483,7 +483,7 @@ def ts_revrange(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- queries of many series
 
 
-@verbs.verb("TS.MGET", arity=-3, flags=Flag.READONLY)
+@verbs.verb("TS.MGET", arity=-3, flags=_READ)
 def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MGET [LATEST] [WITHLABELS | SELECTED_LABELS label [label ...]] FILTER filter [filter ...]
 
@@ -562,7 +562,7 @@ def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: Rang
     return _many_rows(ctx, answers)
 
 
-@verbs.verb("TS.MRANGE", arity=-4, flags=Flag.READONLY)
+@verbs.verb("TS.MRANGE", arity=-4, flags=_READ)
 def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
 
@@ -573,7 +573,7 @@ def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
     return _mrange(ctx, argv, False)
 
 
-@verbs.verb("TS.MREVRANGE", arity=-4, flags=Flag.READONLY)
+@verbs.verb("TS.MREVRANGE", arity=-4, flags=_READ)
 def ts_mrevrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MREVRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
 
@@ -584,7 +584,7 @@ def ts_mrevrange(ctx: Context, argv: list[bytes]) -> Reply:
     return _mrange(ctx, argv, True)
 
 
-@verbs.verb("TS.QUERYINDEX", arity=-2, flags=Flag.READONLY)
+@verbs.verb("TS.QUERYINDEX", arity=-2, flags=_READ)
 def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.QUERYINDEX filter [filter ...]
 
@@ -599,7 +599,7 @@ def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- TS.INFO
 
 
-@verbs.verb("TS.INFO", arity=-2, flags=Flag.READONLY, keys=key("RO"))
+@verbs.verb("TS.INFO", arity=-2, flags=_READ, keys=key("RO"))
 def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.INFO key [DEBUG]
 
@@ -654,3 +654,28 @@ def _chunk(ctx: Context, chunk: Any, three: bool) -> Reply:
         b"bytesPerSample": chunk.size_bytes / chunk.count,
     }
     return {Simple(name): value for name, value in described.items()}
+
+
+# ---------------------------------------------------------------- cluster
+
+
+@verbs.verb("TIMESERIES.REFRESHCLUSTER", arity=1, flags=_READ | Flag.NOSCRIPT)
+def timeseries_refreshcluster(ctx: Context, argv: list[bytes]) -> Reply:
+    """TIMESERIES.REFRESHCLUSTER
+
+    Does nothing: there are no other nodes to ask for their series. Test runners of RedisTimeSeries send it.
+
+    Cost: O(1)
+    """
+    return OK
+
+
+@verbs.verb("TIMESERIES.INFOCLUSTER", arity=1, flags=_READ | Flag.NOSCRIPT)
+def timeseries_infocluster(ctx: Context, argv: list[bytes]) -> Reply:
+    """TIMESERIES.INFOCLUSTER
+
+    Says that this server is no node of a cluster of RedisTimeSeries.
+
+    Cost: O(1)
+    """
+    return b"no cluster mode"

@@ -72,6 +72,10 @@ ANSWERS = [
     ("missing series made on request", "TS.MADD n 1 1 n 2 2 CREATE LABELS kind new", [1, 2]),
     ("a counter", "TS.INCRBY s 2.5 TIMESTAMP 60", 60),
     ("more at the same time", "TS.DECRBY s 1 TIMESTAMP 50", 50),
+    ("what belongs to no option is passed over", "TS.CREATE n COMPRESSED x 5", Simple(b"OK")),
+    ("an option behind the labels of a sample", "TS.ADD s 50 7 LABELS a 1 ON_DUPLICATE LAST", 50),
+    ("a cluster to be asked", "TIMESERIES.REFRESHCLUSTER", Simple(b"OK")),
+    ("none", "TIMESERIES.INFOCLUSTER", b"no cluster mode"),
 ]  # fmt: skip
 
 
@@ -163,6 +167,48 @@ def test_rules(wire: Any) -> None:
     assert wire.line("TS.DELETERULE raw totals") == Simple(b"OK")
     wire.line("TS.ADD raw 40 1")
     assert wire.line("TS.RANGE totals - +") == rows((0, "3"), (10, "4"))
+
+
+def test_options_behind_labels_are_options_too(wire: Any) -> None:
+    wire.line("TS.CREATE k LABELS a 1 RETENTION 5")
+    info = wire.line("TS.INFO k")
+    found = dict(zip(info[::2], info[1::2], strict=True))
+    assert found[Simple(b"retentionTime")] == 5
+    assert found[Simple(b"labels")] == [[b"a", b"1"], [b"RETENTION", b"5"]]  # as RedisTimeSeries, which reads both
+
+
+def test_command_info_says_that_a_module_has_it(wire: Any) -> None:
+    flags = {line: wire.line(f"COMMAND INFO {line}")[0][2] for line in ("ts.add", "ts.get", "ts.del")}
+    assert flags == {
+        "ts.add": [Simple(b"write"), Simple(b"denyoom"), Simple(b"module")],
+        "ts.get": [Simple(b"readonly"), Simple(b"module")],
+        "ts.del": [Simple(b"write"), Simple(b"module")],
+    }
+
+
+SAMPLES = "TS.MADD s 10 1 s 20 2 s 30 3 s 40 4 CREATE"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param("s 15 35 AGGREGATION twa 20", [(20, "2.75")], id="bounds inside the data"),
+        pytest.param("s 15 35 ALIGN start AGGREGATION twa 20", [(15, "2.5")], id="aligned"),
+        pytest.param("s 22 28 AGGREGATION twa 5 EMPTY", [(20, "2.35"), (25, "2.65")], id="in a gap"),
+        pytest.param("s 12 18 AGGREGATION twa 10", [], id="a gap is empty unless it is asked for"),
+        pytest.param("s 0 10 AGGREGATION twa 10", [(10, "1")], id="one sample at the end of the range"),
+    ],
+)
+def test_twa_within_a_range(wire: Any, query: str, expected: list[tuple[int, str]]) -> None:
+    wire.line(SAMPLES)
+    assert wire.line(f"TS.RANGE {query}") == rows(*expected)
+    assert wire.line(f"TS.REVRANGE {query}") == rows(*expected)[::-1]
+
+
+def test_reducers_over_empty_buckets_have_no_value(wire: Any) -> None:
+    wire.line("TS.MADD a 1 1 a 25 2 CREATE LABELS g x")
+    (group,) = wire.line("TS.MRANGE - + AGGREGATION avg 10 EMPTY FILTER g=x GROUPBY g REDUCE sum")
+    assert group[2] == rows((0, "1"), (10, "NaN"), (20, "2"))
 
 
 def test_resp3(series: Any) -> None:
