@@ -20,6 +20,7 @@ class Flag(enum.Flag):
     WRITE = enum.auto()
     READONLY = enum.auto()
     DENYOOM = enum.auto()
+    MODULE = enum.auto()  # of a module of Redis, which is built in here
     ADMIN = enum.auto()
     PUBSUB = enum.auto()
     NOSCRIPT = enum.auto()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _BY_CLASS: Final = {
-    "g": "del rename_from rename_to copy_to move_from move_to restore expire persist sortstore",
+    "g": "del rename_from rename_to copy_to move_from move_to restore expire persist sortstore ts.incrby ts.decrby",
     "$": "set setrange setbit pfadd append incrby incrbyfloat",
     "l": "lpush rpush lpop rpop linsert lset lrem ltrim",
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
@@ -17,7 +17,9 @@ _BY_CLASS: Final = {
     "t": ("xadd xtrim xdel xsetid xgroup-create xgroup-createconsumer xgroup-setid xgroup-destroy xgroup-delconsumer"),
     "x": "expired",
     "e": "evicted",
-    "d": ("ts.create ts.alter ts.add ts.del ts.createrule:src ts.createrule:dest ts.deleterule:src ts.deleterule:dest"),
+    "d": (
+        "ts.create ts.alter ts.add ts.add:dest ts.del ts.createrule:src ts.createrule:dest ts.deleterule:src ts.deleterule:dest"
+    ),
     "m": "keymiss",
     "n": "new",
 }

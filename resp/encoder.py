@@ -55,12 +55,8 @@ def double_text(value: float) -> bytes:
     shortest = float.__repr__(value)
     if "e" not in shortest and (0.001 <= abs(value) < 10_000 or len(shortest) - shortest.index(".") < 8):
         return shortest.encode()
-    mantissa, _, power = shortest.removeprefix("-").partition("e")
-    before, _, after = mantissa.partition(".")
-    all_digits = (before + after).lstrip("0")
-    digits = all_digits.rstrip("0")
+    digits, zeros = _shortest(shortest)
     count = len(digits)
-    zeros = int(power or 0) - len(after) + len(all_digits) - count  # value = digits * 10**zeros
     exponent = zeros + count - 1
     if zeros >= 0 and exponent < count + 7:
         text = digits + "0" * zeros
@@ -69,6 +65,43 @@ def double_text(value: float) -> bytes:
         text = f"{digits[:point]}.{digits[point:]}" if point > 0 else f"0.{'0' * -point}{digits}"
     else:
         text = f"{digits[0]}{'.' if count > 1 else ''}{digits[1:]}e{exponent:+d}"
+    return (f"-{text}" if value < 0 else text).encode()
+
+
+def _shortest(text: str) -> tuple[str, int]:
+    """The digits of a finite number's ``repr`` without zeros around them, and the power of ten of the last one."""
+    mantissa, _, power = text.removeprefix("-").partition("e")
+    before, _, after = mantissa.partition(".")
+    all_digits = (before + after).lstrip("0")
+    digits = all_digits.rstrip("0")
+    return digits, int(power or 0) - len(after) + len(all_digits) - len(digits)
+
+
+# To the first of these doubles RedisTimeSeries writes them without an exponent, to the second those with a digit for the ones.
+_PLAIN, _ONES = float(1 << 52), float(1 << 56)
+
+
+def sample_text(value: float) -> bytes:
+    """A double in the spelling of RedisTimeSeries, in RESP2: the fewest digits that are exact.
+
+    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. What is below one has an exponent, and what is big.
+    """
+    size = abs(value)
+    if size < _PLAIN:
+        whole = int(value)
+        if whole == value:
+            return b"%d" % whole if whole or copysign(1, value) > 0 else b"-0"
+        if size >= 1:
+            return float.__repr__(value).encode()
+    elif isnan(value):
+        return b"NaN"
+    elif isinf(value):
+        return b"Infinity" if value > 0 else b"-Infinity"
+    digits, zeros = _shortest(float.__repr__(value))
+    if _PLAIN <= size < _ONES and zeros == 0:
+        text = digits
+    else:
+        text = f"{digits[0]}{'.' if len(digits) > 1 else ''}{digits[1:]}E{zeros + len(digits) - 1}"
     return (f"-{text}" if value < 0 else text).encode()
 
 
@@ -252,10 +285,10 @@ def array_head(count: int) -> bytes:
 
 
 def number_rows(times: Any, values: Any, protocol: int = 2) -> bytes:
-    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string.
+    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string, ``sample_text``.
 
     For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
     """
-    mark = b"," if protocol == 3 else b"+"
-    pairs = zip(memoryview(times).tolist(), map(double_text, memoryview(values).tolist()), strict=True)
+    mark, spell = (b",", double_text) if protocol == 3 else (b"+", sample_text)
+    pairs = zip(memoryview(times).tolist(), map(spell, memoryview(values).tolist()), strict=True)
     return b"".join([b"*2\r\n:%d\r\n%b%b\r\n" % (time, mark, text) for time, text in pairs])

@@ -70,16 +70,47 @@ cdef Py_ssize_t _decimals(long long millionths, char *out) noexcept:
     return size + 1 + decimals
 
 
+cdef int _shortest(double value, char *digits, int *power) except -1:
+    """The fewest digits of a finite number other than 0 that are exact, and the power of ten of the last one; their count."""
+    cdef char *shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
+    cdef char *at = shortest + (shortest[0] == c"-")
+    cdef int count = 0, after = 0, exponent = 0
+    cdef bint fraction = False, negative
+    while at[0] and at[0] != c"e":
+        if at[0] == c".":
+            fraction = True
+        else:
+            after += fraction
+            if count or at[0] != c"0":
+                digits[count] = at[0]
+                count += 1
+        at += 1
+    if at[0]:
+        negative = at[1] == c"-"
+        at += 2
+        while at[0]:
+            exponent = exponent * 10 + at[0] - c"0"
+            at += 1
+        if negative:
+            exponent = -exponent
+    PyMem_Free(shortest)
+    exponent -= after
+    while count > 1 and digits[count - 1] == c"0":
+        count -= 1
+        exponent += 1
+    power[0] = exponent
+    return count
+
+
 cdef Py_ssize_t _spell(double value, char *out) except -1:
     """Write a double (at most DOUBLE_ROOM bytes), see ``double_text``; its size."""
     cdef char[24] room
     cdef char[24] digits
-    cdef char *shortest
     cdef char *at
     cdef long long whole
-    cdef int count = 0, power = 0, after = 0, exponent, point
-    cdef bint fraction = False, negative = value < 0
-    cdef Py_ssize_t used = 0
+    cdef int count, power, exponent, point
+    cdef bint negative = value < 0
+    cdef Py_ssize_t used
     if value != value:
         memcpy(out, b"nan", 3)
         return 3
@@ -98,38 +129,10 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
             whole = <long long>(value * 1e6 + (-0.5 if negative else 0.5))
             if <double>whole / 1e6 == value:
                 return _decimals(whole, out)
-    shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
-    try:
-        used = strlen(shortest)
-        if memchr(shortest, c"n", used) != NULL:  # inf
-            memcpy(out, shortest, used)
-            return used
-        # Take it apart into digits and a power of ten: value = digits * 10**power.
-        at = shortest + negative
-        while at[0] and at[0] != c"e":
-            if at[0] == c".":
-                fraction = True
-            else:
-                after += fraction
-                if count or at[0] != c"0":
-                    digits[count] = at[0]
-                    count += 1
-            at += 1
-        if at[0]:
-            at += 1
-            point = at[0] == c"-"
-            at += 1
-            while at[0]:
-                power = power * 10 + at[0] - c"0"
-                at += 1
-            if point:
-                power = -power
-    finally:
-        PyMem_Free(shortest)
-    power -= after
-    while count > 1 and digits[count - 1] == c"0":
-        count -= 1
-        power += 1
+    if value - value != 0:  # infinite
+        memcpy(out, b"-inf", 4) if negative else memcpy(out, b"inf", 3)
+        return 3 + negative
+    count = _shortest(value, digits, &power)
     exponent = power + count - 1
     used = 0
     if negative:
@@ -176,6 +179,61 @@ def double_text(double value):
     """
     cdef char[DOUBLE_ROOM] out
     return PyBytes_FromStringAndSize(out, _spell(value, out))
+
+
+cdef Py_ssize_t _spell_sample(double value, char *out) except -1:
+    """Write a double (at most DOUBLE_ROOM bytes), see ``sample_text``; its size."""
+    cdef char[24] room
+    cdef char[24] digits
+    cdef char *at
+    cdef bint negative = value < 0
+    cdef double size = -value if negative else value
+    cdef int count, power
+    cdef Py_ssize_t used = negative
+    if value != value:
+        memcpy(out, b"NaN", 3)
+        return 3
+    if size - size != 0:  # infinite
+        memcpy(out, b"-Infinity", 9) if negative else memcpy(out, b"Infinity", 8)
+        return 8 + negative
+    # As far as both spellings are the same the other one writes it.
+    if size == 0 or (size >= 1 and size < 10000) or (size < 4503599627370496.0 and <double><long long>size == size):
+        return _spell(value, out)
+    count = _shortest(value, digits, &power)
+    if negative:
+        out[0] = c"-"
+    if size >= 1 and size < 4503599627370496.0:  # 2 ** 52
+        memcpy(out + used, digits, count + power)
+        out[used + count + power] = c"."
+        memcpy(out + used + count + power + 1, digits + count + power, -power)
+        return used + count + 1
+    if size >= 1 and size < 72057594037927936.0 and power == 0:  # 2 ** 56
+        memcpy(out + used, digits, count)
+        return used + count
+    out[used] = digits[0]
+    used += 1
+    if count > 1:
+        out[used] = c"."
+        memcpy(out + used + 1, digits + 1, count - 1)
+        used += count
+    out[used] = c"E"
+    used += 1
+    power += count - 1
+    if power < 0:
+        out[used] = c"-"
+        used += 1
+    at = _digits(room + 24, _size_of(power))
+    memcpy(out + used, at, room + 24 - at)
+    return used + (room + 24 - at)
+
+
+def sample_text(double value):
+    """A double in the spelling of RedisTimeSeries, in RESP2: the fewest digits that are exact.
+
+    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. What is below one has an exponent, and what is big.
+    """
+    cdef char[DOUBLE_ROOM] out
+    return PyBytes_FromStringAndSize(out, _spell_sample(value, out))
 
 
 # ---------------------------------------------------------------- replies
@@ -458,7 +516,7 @@ def array_head(Py_ssize_t count):
 
 
 def number_rows(const long long[:] times not None, const double[:] values not None, int protocol=2):
-    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string.
+    """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string, ``sample_text``.
 
     For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
     """
@@ -480,7 +538,7 @@ def number_rows(const long long[:] times not None, const double[:] values not No
         size += room + 24 - digits
         memcpy(text + size, b"\r\n,", 3) if protocol == 3 else memcpy(text + size, b"\r\n+", 3)
         size += 3
-        size += _spell(values[at], text + size)
+        size += _spell(values[at], text + size) if protocol == 3 else _spell_sample(values[at], text + size)
         text[size] = c"\r"
         text[size + 1] = c"\n"
         encoder._append(text, size + 2)

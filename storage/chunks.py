@@ -28,6 +28,8 @@ Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 Sample = tuple[int, float]
 
+MOST_TIME: Final = (1 << 63) - 1
+
 EVEN: Final = 0
 WHOLE: Final = 16
 

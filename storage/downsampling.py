@@ -5,10 +5,14 @@ A sample belongs to the bucket that begins at ``align + n * bucket`` at or befor
 
 A function of ``FUNCTIONS`` gets the groups and gives one value for each group that has a value. What it is for
 a group without one is in ``IF_EMPTY`` (NaN where it is not named).
+
+``reverse`` says that the samples are read from the newest on: ``first`` and ``last`` change places then, and sums are
+added up from the other end, which may round them differently.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,12 +20,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .chunks import Sample, Times, Values
+from .chunks import MOST_TIME, Sample, Times, Values
 from .errors import TooManyBuckets
 from .scans import split, time_weighted
 
 # So many values may the rows of one reply have when empty buckets are asked for: they take 8 bytes each, and 30 of text.
 MOST_VALUES: Final = 4_000_000
+
+# A variance that is a smaller share of the mean square has lost too many digits.
+_GOOD_SHARE = 1e-9
 
 # Groups of so many samples on average are sorted one by one, smaller ones together.
 _SORTED_ALONE = 16
@@ -43,19 +50,19 @@ class Room:
 
 
 @dataclass(slots=True)
-class Filling:
-    """Which of the buckets between the first and the last one are shown: so many from one end, or all (None)."""
+class Surroundings:
+    """What twa and rate look at beyond the samples: those next to the first and the last one, and the ends of the query."""
 
-    room: Room = field(default_factory=Room)
-    most: int | None = None
-    from_end: bool = False
+    before: Sample | None = None
+    after: Sample | None = None
+    low: int = -MOST_TIME
+    high: int = MOST_TIME
 
 
 class Groups:
     """Samples in groups of neighbours: group g holds ``values[starts[g] : ends[g]]``, never none.
 
-    ``begins`` are the times at which the groups' buckets begin, ``bucket`` their length, ``before`` and ``after``
-    the samples next to the first and the last one, where there are any.
+    ``begins`` are the times at which the groups' buckets begin, ``bucket`` their length.
     """
 
     def __init__(
@@ -65,8 +72,8 @@ class Groups:
         starts: npt.NDArray[np.intp],
         begins: Times,
         bucket: int,
-        before: Sample | None = None,
-        after: Sample | None = None,
+        around: Surroundings,
+        reverse: bool = False,
     ) -> None:
         self.times = times
         self.values = values
@@ -75,18 +82,54 @@ class Groups:
         self.counts = self.ends - starts
         self.begins = begins
         self.bucket = bucket
-        self.before = before
-        self.after = after
+        self.around = around
+        self.reverse = reverse
         self._sorted: Values | None = None
+
+    def _added(self, values: Values) -> Values:
+        """The sum of each group, added one by one in the order in which they are read."""
+        if not len(values):  # bincount wants something
+            return np.empty(0)
+        group = np.repeat(np.arange(len(self.starts)), self.counts)
+        if self.reverse:
+            group, values = group[::-1], values[::-1]
+        sums: Values = np.bincount(group, values, len(self.starts)).astype(np.float64, copy=False)
+        return sums
 
     def sums(self) -> Values:
         """The sum of each group."""
-        return np.add.reduceat(self.values, self.starts)
+        return self._added(self.values)
 
-    def squares(self) -> Values:
-        """The sum of the squared distances from the mean of each group."""
-        means = self.sums() / self.counts
-        return np.add.reduceat((self.values - np.repeat(means, self.counts)) ** 2, self.starts)
+    def averages(self) -> Values:
+        """The mean of each group, also where its sum is too big for a double."""
+        averages = self.sums() / self.counts
+        for at in np.flatnonzero(~np.isfinite(averages)).tolist():
+            values = self.values[self.starts[at] : self.ends[at]]
+            if np.isfinite(values).all():
+                averages[at] = _careful_average(values[::-1] if self.reverse else values)
+        return averages
+
+    def variances(self) -> Values:
+        """The variance of each group: from the sums of values and squares, as RedisTimeSeries makes it.
+
+        Where little is left of big numbers that way, from the distances from the mean.
+        """
+        sums, squares, counts = self.sums(), self._added(self.values * self.values), self.counts
+        means = sums / counts
+        variances = (squares - 2 * sums * sums / counts + means * means * counts) / counts
+        good = variances > _GOOD_SHARE * (squares / counts)
+        if not good.all():
+            spread = self._added((self.values - np.repeat(means, counts)) ** 2) / counts
+            variances = np.where(good, variances, spread)
+        return variances
+
+    def firsts(self) -> Values:
+        """The value of each group that is read first."""
+        return self.values[self.ends - 1 if self.reverse else self.starts]
+
+    def lasts(self) -> Values:
+        """The value of each group that is read last."""
+        return self.values[self.starts if self.reverse else self.ends - 1]
 
     def sorted(self) -> Values:
         """The values, ascending within each group."""
@@ -112,22 +155,50 @@ class Groups:
 
     def steps(self) -> Values:
         """How far a counter has come in each group: the sum of its steps; where it falls it began at 0 again."""
-        first = self.values[0] if self.before is None else self.before[1]
+        first = self.values[0] if self.around.before is None else self.around.before[1]
         step = np.diff(self.values, prepend=first)
         step = np.where(step < 0, self.values, step)
         return np.add.reduceat(step, self.starts)
 
     def time_weighted(self) -> Values:
         """The mean over time of the line through the samples, within each bucket."""
-        return time_weighted(self.times, self.values, self.starts, self.begins, self.bucket, self.before, self.after)
+        around = self.around
+        return time_weighted(
+            self.times,
+            self.values,
+            self.starts,
+            self.begins,
+            self.bucket,
+            around.before,
+            around.after,
+            around.low,
+            around.high,
+            self.reverse,
+        )
 
 
-def _sample_variance(groups: Groups) -> Values:
-    return groups.squares() / np.maximum(groups.counts - 1, 1)
+def _careful_average(values: Values) -> float:
+    """The mean of values whose sum is too big: from there on in steps that are not, each rounded to a double."""
+    total, average, overflown = 0.0, np.longdouble(0), False
+    for taken, value in enumerate(values.tolist(), 1):
+        if overflown:
+            average = average / taken * (taken - 1)
+        elif abs(total) <= sys.float_info.max - abs(value) or (total < 0) != (value < 0):
+            total += value
+            continue
+        else:
+            overflown, average = True, np.longdouble(total) / taken
+        average = np.longdouble(float(average + np.longdouble(value) / taken))
+    return float(average) if overflown else total / len(values)
+
+
+def _sample_variances(groups: Groups) -> Values:
+    counts = groups.counts
+    return np.where(counts > 1, groups.variances() * counts / np.maximum(counts - 1, 1), 0.0)
 
 
 FUNCTIONS: Final[dict[str, Callable[[Groups], Any]]] = {
-    "avg": lambda groups: groups.sums() / groups.counts,
+    "avg": Groups.averages,
     "sum": Groups.sums,
     "min": lambda groups: np.minimum.reduceat(groups.values, groups.starts),
     "max": lambda groups: np.maximum.reduceat(groups.values, groups.starts),
@@ -135,12 +206,12 @@ FUNCTIONS: Final[dict[str, Callable[[Groups], Any]]] = {
         np.maximum.reduceat(groups.values, groups.starts) - np.minimum.reduceat(groups.values, groups.starts)
     ),
     "count": lambda groups: groups.counts.astype(np.float64),
-    "first": lambda groups: groups.values[groups.starts],
-    "last": lambda groups: groups.values[groups.ends - 1],
-    "std.p": lambda groups: np.sqrt(groups.squares() / groups.counts),
-    "std.s": lambda groups: np.sqrt(_sample_variance(groups)),
-    "var.p": lambda groups: groups.squares() / groups.counts,
-    "var.s": _sample_variance,
+    "first": Groups.firsts,
+    "last": Groups.lasts,
+    "std.p": lambda groups: np.sqrt(groups.variances()),
+    "std.s": lambda groups: np.sqrt(_sample_variances(groups)),
+    "var.p": Groups.variances,
+    "var.s": _sample_variances,
     "twa": Groups.time_weighted,
     # Ours, not RedisTimeSeries':
     "median": lambda groups: groups.quantile(0.5),
@@ -169,15 +240,12 @@ def downsample(
     bucket: int,
     *,
     align: int = 0,
-    filling: Filling | None = None,
-    before: Sample | None = None,
-    after: Sample | None = None,
+    around: Surroundings | None = None,
+    reverse: bool = False,
 ) -> tuple[Times, list[Values]]:
     """When the buckets begin that have samples, and a column of values for each function.
 
-    ``times`` ascend. With ``filling`` buckets that have none are given too. ``before`` and ``after`` are the samples
-    next to those given, which twa and rate look at. O(n), quantiles O(n log n). Raises TooManyBuckets where the
-    filling has no room for them.
+    ``times`` ascend, and so do the buckets, whichever way they are read. O(n), quantiles O(n log n).
     """
     if not len(times):
         return times, [values for _ in functions]
@@ -193,22 +261,23 @@ def downsample(
         found = (np.cumsum(counts_real) - counts_real)[with_value]
     else:
         counts_nan = np.zeros(len(begins))
-    groups = Groups(times, values, found, begins[with_value], bucket, before, after)
+    groups = Groups(
+        times, values, found, begins[with_value], bucket, Surroundings() if around is None else around, reverse
+    )
     columns = []
-    for name in functions:
-        if name == "countAll":
-            columns.append(counts_all)
-        elif name == "countNaN":
-            columns.append(counts_nan)
-        elif len(with_value) == len(begins):
-            columns.append(FUNCTIONS[name](groups))
-        else:
-            column = np.full(len(begins), IF_EMPTY.get(name, np.nan))
-            if len(with_value):
-                column[with_value] = FUNCTIONS[name](groups)
-            columns.append(column)
-    if filling is not None:
-        return with_empty(begins, columns, functions, bucket, filling, groups)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name in functions:
+            if name == "countAll":
+                columns.append(counts_all)
+            elif name == "countNaN":
+                columns.append(counts_nan)
+            elif len(with_value) == len(begins):
+                columns.append(FUNCTIONS[name](groups))
+            else:
+                column = np.full(len(begins), IF_EMPTY.get(name, np.nan))
+                if len(with_value):
+                    column[with_value] = FUNCTIONS[name](groups)
+                columns.append(column)
     return begins, columns
 
 
@@ -217,41 +286,108 @@ def bucket_count(first: int, last: int, bucket: int) -> int:
     return (last - first) // bucket + 1
 
 
-def with_empty(
-    begins: Times,
-    columns: list[Values],
-    functions: Sequence[str],
-    bucket: int,
-    filling: Filling,
-    groups: Groups | None = None,
-) -> tuple[Times, list[Values]]:
-    """Put the buckets between the first and the last one in that have no samples; only those that are shown are made.
+@dataclass(slots=True)
+class Filling:
+    """Which of the empty buckets of a query are shown: of all buckets so many from one end, or all (None).
 
-    ``last`` repeats what was last, ``twa`` (which needs the groups) is where the line through the neighbours is in
-    the middle of the bucket. Raises TooManyBuckets.
+    ``line`` has the samples of the query and those next to them, for twa: an empty bucket has the mean of the line
+    through the samples on both sides of it, from ``low`` to ``high``.
     """
-    if not len(begins):
+
+    room: Room = field(default_factory=Room)
+    most: int | None = None
+    reverse: bool = False
+    align: int = 0
+    line: tuple[Times, Values] | None = None
+    low: int = 0
+    high: int = MOST_TIME
+
+    def ends(self, begins: Times, bucket: int) -> tuple[int, int] | None:
+        """When the first and the last bucket begin, empty ones included; None where there are none.
+
+        Those before the first and behind the last one that has samples are there only if a line leads through them.
+        """
+        outer = None if not len(begins) else (int(begins[0]), int(begins[-1]))
+        if self.line is None or not len(self.line[0]) or self.low > self.high:
+            return outer
+        first, last = (time - (time - self.align) % bucket for time in (self.low, self.high))
+        leaders = (last, last) if self.reverse else (first, first)
+        if outer is not None:
+            leaders = (outer[0] - bucket, last) if self.reverse else (first, outer[1] + bucket)
+        # Where it is asked for, there must be samples on both sides: it is asked for where reading comes to the gap.
+        leads = [self.line[0][0] < max(leader, self.low) <= self.line[0][-1] for leader in leaders]
+        if outer is None:
+            return (first, last) if leads[0] else None
+        return first if leads[0] and first < outer[0] else outer[0], last if leads[1] and last > outer[1] else outer[1]
+
+
+def with_empty(
+    begins: Times, columns: list[Values], functions: Sequence[str], bucket: int, filling: Filling
+) -> tuple[Times, list[Values]]:
+    """Put the buckets in that have no samples; only those that are shown are made.
+
+    ``last`` repeats what was read last. Raises TooManyBuckets.
+    """
+    ends = filling.ends(begins, bucket)
+    if ends is None:
         return begins, columns
-    first = int(begins[0])
-    total = bucket_count(first, int(begins[-1]), bucket)
+    first = ends[0]
+    total = bucket_count(*ends, bucket)
     count = total if filling.most is None else min(total, filling.most)
     filling.room.take(count, len(functions))
-    skipped = total - count if filling.from_end else 0
+    skipped = total - count if filling.reverse else 0
     # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
-    places = ((begins - begins[0]).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
+    places = ((begins - np.int64(first)).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
     shown = (places >= 0) & (places < count)
     every = first + skipped * bucket + bucket * np.arange(count, dtype=np.int64)
     full = []
     for name, column in zip(functions, columns, strict=True):
-        if name == "last":
-            latest = np.zeros(count, dtype=np.intp)
-            latest[:1] = np.searchsorted(places, 0, side="right") - 1
-            latest[places[shown]] = np.flatnonzero(shown)
-            full.append(column[np.maximum.accumulate(latest)])
+        if name == "last" and len(begins):
+            full.append(_repeated(column, places, count, filling.reverse))
             continue
         filled = np.full(count, IF_EMPTY.get(name, np.nan))
-        if name == "twa" and groups is not None and len(groups.times):
-            filled = np.interp(every + bucket / 2, groups.times, groups.values)
+        if name == "twa" and filling.line is not None and len(filling.line[0]):
+            filled = _on_line(every, bucket, places, filling)
         filled[places[shown]] = column[shown]
         full.append(filled)
     return every, full
+
+
+def _repeated(column: Values, places: npt.NDArray[np.int64], count: int, reverse: bool) -> Values:
+    """For each bucket the value of the last one with samples that was read before; NaN where there is none."""
+    every = np.arange(count)
+    if reverse:
+        source = np.searchsorted(places, every, side="left")
+        return np.where(source < len(column), column[np.minimum(source, len(column) - 1)], np.nan)
+    source = np.searchsorted(places, every, side="right") - 1
+    return np.where(source >= 0, column[np.maximum(source, 0)], np.nan)
+
+
+def _on_line(every: Times, bucket: int, places: npt.NDArray[np.int64], filling: Filling) -> Values:
+    """For each bucket the mean of the line through the samples around the gap that it belongs to.
+
+    The samples are looked for once a gap, where reading comes to it. NaN where there are none on one side.
+    """
+    assert filling.line is not None
+    times, values = filling.line
+    at = np.arange(len(every))
+    if filling.reverse:
+        behind = np.searchsorted(places, at, side="left")
+        edge = np.append(places, len(every))[np.minimum(behind, len(places))]
+        leader = np.minimum(edge, len(every)) - 1
+    else:
+        behind = np.searchsorted(places, at, side="right") - 1
+        edge = np.where(behind >= 0, places[np.maximum(behind, 0)] if len(places) else -1, -1)
+        leader = np.maximum(edge, -1) + 1
+    # A leader beyond what is shown is where reading came to the gap.
+    asked = np.maximum(every[0] + bucket * leader, filling.low)
+    after = np.searchsorted(times, asked, side="left")
+    good = (after > 0) & (after < len(times))
+    after = np.clip(after, 1, len(times) - 1) if len(times) > 1 else np.zeros(len(every), np.intp)
+    before = np.maximum(after - 1, 0)
+    t0, v0, span, rise = times[before], values[before], times[after] - times[before], values[after] - values[before]
+    ends = np.minimum(every, np.iinfo(np.int64).max - bucket) + bucket
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low = v0 + (np.maximum(every, filling.low) - t0) * rise / span
+        high = v0 + (np.minimum(ends, filling.high) - t0) * rise / span
+    return np.where(good, (low + high) / 2.0, np.nan)

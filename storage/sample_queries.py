@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .chunks import Chunk, Sample, Times, Values
-from .downsampling import Filling, Room, bucket_count, downsample, with_empty
-from .samples import MOST_TIME, SampleSeries
+from .chunks import MOST_TIME, Chunk, Sample, Times, Values
+from .downsampling import COUNTS, Filling, Room, Surroundings, bucket_count, downsample, with_empty
+from .samples import NEIGHBOURS, SampleSeries
 from .scans import aggregate
-
-NEIGHBOURS = frozenset({"twa", "rate", "increase"})
 
 
 @dataclass(slots=True)
@@ -134,25 +132,29 @@ def _sample_ends(chunks: list[Chunk], low: int, high: int) -> tuple[int, int] | 
     return (int(found[0]), int(found[-1])) if len(found) else None
 
 
-def _filling(wanted: Selection, aggregation: Aggregation) -> Filling | None:
-    return None if aggregation.room is None else Filling(aggregation.room, wanted.count, wanted.reverse)
-
-
 def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation) -> Rows | None:
     """Buckets made from the chunks without columns of all their samples; None where that is not possible."""
     low = max(wanted.low, series.oldest_time)
     chunks = series.chunks_between(low, wanted.high)
-    made = aggregate(chunks, low, wanted.high, aggregation.functions, aggregation.bucket, aggregation.align)
-    if made is None:
-        return None
-    begins, columns = made
-    filling = _filling(wanted, aggregation)
-    if filling is not None:
+    made = aggregate(
+        chunks, low, wanted.high, aggregation.functions, aggregation.bucket, aggregation.align, wanted.reverse
+    )
+    return None if made is None else _with_empty(*made, wanted, aggregation, None)
+
+
+def _with_empty(
+    begins: Times,
+    columns: list[Values],
+    wanted: Selection,
+    aggregation: Aggregation,
+    line: tuple[Times, Values] | None,
+) -> Rows:
+    """The rows of buckets, empty ones too where they are asked for, with the times that stand for the buckets."""
+    if aggregation.room is not None:
+        filling = Filling(
+            aggregation.room, wanted.count, wanted.reverse, aggregation.align, line, wanted.low, wanted.high
+        )
         begins, columns = with_empty(begins, columns, aggregation.functions, aggregation.bucket, filling)
-    return _stamped(begins, columns, aggregation)
-
-
-def _stamped(begins: Times, columns: list[Values], aggregation: Aggregation) -> Rows:
     begins = np.maximum(begins, 0)
     if aggregation.stamp:
         shift = aggregation.bucket if aggregation.stamp == 1 else aggregation.bucket // 2
@@ -163,22 +165,36 @@ def _stamped(begins: Times, columns: list[Values], aggregation: Aggregation) -> 
 def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: Values) -> Rows:
     aggregation = wanted.aggregation
     assert aggregation is not None
-    before = after = None
-    filtered = wanted.by_value is not None or wanted.by_times is not None
-    if len(times) and not filtered and not NEIGHBOURS.isdisjoint(aggregation.functions):
-        before = series.last_before(int(times[0]))
-        after = series.first_after(int(times[-1]))
+    around, line = Surroundings(low=max(wanted.low, 0), high=wanted.high), None
+    if not NEIGHBOURS.isdisjoint(aggregation.functions):
+        # The line through the samples is that of the whole series, whatever is filtered out of the query.
+        if len(times):
+            around.before = series.last_before(int(times[0]))
+            around.after = series.first_after(int(times[-1]))
+        if aggregation.room is not None and "twa" in aggregation.functions:
+            line = _line(series, wanted.low, wanted.high)
     starts, columns = downsample(
         times,
         values,
         aggregation.functions,
         aggregation.bucket,
         align=aggregation.align,
-        filling=_filling(wanted, aggregation),
-        before=before,
-        after=after,
+        around=around,
+        reverse=wanted.reverse,
     )
-    return _stamped(starts, columns, aggregation)
+    return _with_empty(starts, columns, wanted, aggregation, line)
+
+
+def _line(series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
+    """The samples of a time range that have a value, with the one before it and the one behind it."""
+    times, values = series.between(low, high)
+    before, after = series.last_before(low), series.first_after(high)
+    if before is not None:
+        times, values = np.insert(times, 0, before[0]), np.insert(values, 0, before[1])
+    if after is not None:
+        times, values = np.append(times, after[0]), np.append(values, after[1])
+    real = ~np.isnan(values)
+    return times[real], values[real]
 
 
 def combine(parts: Sequence[Rows], reducer: str) -> Rows:
@@ -186,5 +202,8 @@ def combine(parts: Sequence[Rows], reducer: str) -> Rows:
     times = np.concatenate([part.times for part in parts]) if parts else np.empty(0, np.int64)
     values = np.concatenate([part.columns[0] for part in parts]) if parts else np.empty(0)
     order = np.argsort(times, kind="stable")
-    starts, columns = downsample(times[order], values[order], [reducer], 1)
-    return Rows(starts, columns)
+    times, values = times[order], values[order]
+    starts, (column,) = downsample(times, values, [reducer], 1)
+    if reducer not in COUNTS:  # where no part has a value there is none, not even a sum of nothing
+        column[~np.isin(starts, times[~np.isnan(values)])] = np.nan
+    return Rows(starts, [column])

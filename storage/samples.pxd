@@ -2,7 +2,7 @@ from januskv.storage.chunks cimport Chunk
 from januskv.storage.keyspace cimport Keyspace
 
 cdef class SampleSeries:
-    cdef public object policy, labels, source
+    cdef public object policy, labels, source, told_last
     cdef public list chunks, starts, reopened
     cdef public dict rules
     cdef public bint compressed
@@ -13,4 +13,4 @@ cdef class SampleSeries:
     cpdef append(self, long long time, double value)
     cpdef double insert(self, long long time, double value, str policy) except? -1.0
     cpdef drop_old(self)
-    cpdef add(self, Keyspace keyspace, bytes key, long long time, double value, object policy=*)
+    cpdef add(self, Keyspace keyspace, bytes key, long long time, double value, object policy=*, str event=*)

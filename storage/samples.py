@@ -7,7 +7,8 @@ A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *se
 series is compressed; see chunks.py). The last two chunks stay open, which takes in what arrives a little late;
 an older one is opened again for a late sample, and sealed again when the next chunk begins.
 
-Rules write the buckets of a series, as they close, to other series of the keyspace.
+Rules write the buckets of a series, as they close, to other series of the keyspace. Samples that an open bucket
+needs stay stored when they are older than the retention; nothing shows them any more.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from .chunks import Chunk, Sample, Times, Values
-from .downsampling import bucket_starts, downsample
+from .chunks import MOST_TIME, Chunk, Sample, Times, Values
+from .downsampling import Surroundings, bucket_starts, downsample
 from .errors import DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
 from .scans import read_columns
 
 MOST_SAMPLES: Final = 4096  # a chunk
 DEFAULT_CHUNK_BYTES: Final = 4096
-MOST_TIME: Final = (1 << 63) - 1
 
 _OPEN_CHUNKS = 2
+
+# A change of a bucket that is over, by which no client is told of an event.
+CORRECTED: Final = "ts.corrected"
+
+# Functions that look at the samples next to a bucket.
+NEIGHBOURS: Final = frozenset({"twa", "rate", "increase"})
 
 Policy = Callable[[float, float], float]
 # Duplicate policy -> the value for the time of an old sample. "block" refuses.
@@ -49,8 +55,9 @@ POLICIES: Final[dict[str, Policy | None]] = {
 class Rule:
     """What a series writes to another one: one value a bucket, when the bucket is over.
 
-    ``since`` is the last time before the rule was made, whose samples and older ones it does not see. ``begin`` is
-    when the bucket began that is not over; None before the first sample.
+    ``begin`` is when the bucket began that is not over; None before the first sample that the rule sees. Of that
+    bucket the rule sees what is newer than ``since``: than the last sample before the rule was made, and than the
+    retention when the bucket was last computed again. None: all of it.
     """
 
     __slots__ = ("align", "begin", "bucket", "function", "since")
@@ -63,14 +70,16 @@ class Rule:
         self.begin = begin
 
     def start_of(self, time: int) -> int:
-        """When the bucket of a time begins."""
+        """When the bucket of a time begins; it may be below 0."""
         return time - (time - self.align) % self.bucket
 
-    def open(self, begin: int) -> None:
-        """Go on with the bucket that begins there; what the rule does not see may be behind it then."""
-        self.begin = begin
-        if self.since is not None and self.since < begin:
-            self.since = None
+    def end_of(self, begin: int) -> int:
+        """The last time of a bucket."""
+        return min(begin + self.bucket - 1, MOST_TIME)
+
+    def open(self, begin: int, since: int | None) -> None:
+        """Go on with the bucket that begins there."""
+        self.begin, self.since = begin, since
 
 
 class SampleSeries:
@@ -95,6 +104,7 @@ class SampleSeries:
         "rules",
         "source",
         "starts",
+        "told_last",
     )
 
     def __init__(
@@ -123,6 +133,8 @@ class SampleSeries:
         self.rules: dict[bytes, Rule] = {}  # by the key of the series that they write to
         self.source: bytes | None = None  # the key of the series whose rule writes here
         self.chunk_bytes = chunk_bytes
+        # As RedisTimeSeries, which tells of a bucket that was corrected behind the last one when the next one is there.
+        self.told_last: Sample | None = None
         self.capacity = 0
         self.set_chunk_bytes(chunk_bytes)
 
@@ -141,13 +153,20 @@ class SampleSeries:
         """Samples before this time are older than the retention."""
         return max(0, self.last_time - self.retention_ms) if self.retention_ms else 0
 
+    def last(self) -> Sample | None:
+        """The last sample as TS.GET tells it, None if there is none."""
+        return self.told_last or ((self.last_time, self.last_value) if self.chunks else None)
+
     def ends(self) -> tuple[int | None, int | None]:
         """The first and the last time; None and None for a series without samples."""
         return (self.chunks[0].first, self.last_time) if self.chunks else (None, None)
 
     def between(self, low: int, high: int) -> tuple[Times, Values]:
         """The samples from one time to another, both included, that are not older than the retention. O(log n + m)."""
-        low = max(low, self.oldest_time)
+        return self._stored(max(low, self.oldest_time), high)
+
+    def _stored(self, low: int, high: int) -> tuple[Times, Values]:
+        """The samples from one time to another, both included, those that are older than the retention too."""
         chunks = self.chunks_between(low, high)
         if not chunks:
             return np.empty(0, np.int64), np.empty(0, np.float64)
@@ -161,18 +180,37 @@ class SampleSeries:
             return []
         return self.chunks[max(0, bisect_right(self.starts, low) - 1) : bisect_right(self.starts, high)]
 
+    def shown(self) -> tuple[int, int]:
+        """How many samples are not older than the retention, and the time of the first of them; 0 where there is none."""
+        oldest = self.oldest_time
+        hidden = 0
+        for chunk in self.chunks:
+            if chunk.first >= oldest:
+                return self.count - hidden, chunk.first
+            if chunk.last >= oldest:
+                times, _ = chunk.columns()
+                place = int(np.searchsorted(times, oldest, "left"))
+                return self.count - hidden - place, int(times[place])
+            hidden += chunk.count
+        return 0, 0
+
     def last_before(self, time: int) -> Sample | None:
+        """The last sample before a time that is not older than the retention, None if there is none."""
+        sample = self._stored_before(time)
+        return None if sample is None or sample[0] < self.oldest_time else sample
+
+    def _stored_before(self, time: int) -> Sample | None:
         """The last sample before a time, None if there is none."""
         at = bisect_left(self.starts, time) - 1
         if at < 0:
             return None
         times, values = self.chunks[at].columns()
         found = int(np.searchsorted(times, time, "left")) - 1
-        sample = int(times[found]), float(values[found])
-        return sample if sample[0] >= self.oldest_time else None
+        return int(times[found]), float(values[found])
 
     def first_after(self, time: int) -> Sample | None:
-        """The first sample after a time, None if there is none."""
+        """The first sample after a time that is not older than the retention, None if there is none."""
+        time = max(time, self.oldest_time - 1)
         at = max(0, bisect_right(self.starts, time) - 1)
         for chunk in self.chunks[at : at + 2]:
             if chunk.last > time:
@@ -181,20 +219,6 @@ class SampleSeries:
                 return int(times[found]), float(values[found])
         return None
 
-    def bucket(self, rule: Rule, begin: int, *, whole: bool) -> Sample | None:
-        """The value of one bucket of a rule; None where it has no samples. ``whole`` sees those before the rule too."""
-        low = begin if whole or rule.since is None else max(begin, rule.since + 1)
-        high = min(begin + rule.bucket - 1, MOST_TIME)
-        times, values = self.between(max(low, 0), high)
-        if not len(times):
-            return None
-        before = self.last_before(begin) if rule.function in _NEIGHBOURS else None
-        after = self.first_after(high) if rule.function in _NEIGHBOURS else None
-        starts, (column,) = downsample(
-            times, values, [rule.function], rule.bucket, align=rule.align, before=before, after=after
-        )
-        return max(0, int(starts[0])), float(column[0])
-
     # ------------------------------------------------------------ samples, without a report
 
     def append(self, time: int, value: float) -> None:
@@ -202,6 +226,7 @@ class SampleSeries:
         chunks = self.chunks
         chunk = chunks[-1] if chunks else None
         if chunk is None or chunk.count >= self.capacity:
+            self.drop_old()
             chunks.append(Chunk(array("q", (time,)), array("d", (value,))))
             self.starts.append(time)
             self._seal_old()
@@ -249,6 +274,9 @@ class SampleSeries:
             chunk = self.chunks[-1] if self.chunks else None
             room = 0 if chunk is None else self.capacity - chunk.count
             if room <= 0:
+                if chunk is not None:
+                    self.last_time = chunk.last
+                    self.drop_old()
                 part = slice(done, done + self.capacity)
                 self.chunks.append(Chunk(array("q", times[part]), array("d", values[part])))
                 self.starts.append(times[done])
@@ -268,15 +296,12 @@ class SampleSeries:
     def cut(self, low: int, high: int) -> int:
         """Remove the samples from one time to another, both included; give how many there were.
 
-        What is older than the retention goes first: it must not come back when the last sample is removed.
+        Those that are older than the retention but still stored count, and come back when it is the newest that go.
         """
-        if self.retention_ms:
-            self._cut(-MOST_TIME, self.oldest_time - 1)
-        return self._cut(low, high)
-
-    def _cut(self, low: int, high: int) -> int:
         if low > high:
             return 0
+        if self.told_last is not None and low <= self.told_last[0] <= high:
+            self.told_last = None
         first = max(0, bisect_right(self.starts, low) - 1)
         last = bisect_right(self.starts, high)
         kept: list[Chunk] = []
@@ -301,13 +326,26 @@ class SampleSeries:
         return removed
 
     def drop_old(self) -> None:
-        """Give up chunks whose samples are all older than the retention."""
+        """Give up chunks whose samples are all older than the retention, and not needed for a bucket that is open.
+
+        This is done when a chunk begins, as RedisTimeSeries does: until then TS.DEL of the newest samples brings older
+        ones back.
+        """
         if self.retention_ms and self.chunks and self.chunks[0].last < self.oldest_time:
-            oldest, gone = self.oldest_time, 0
+            oldest, gone = self._needed_from(), 0
             while self.chunks[gone].last < oldest:
                 self.count -= self.chunks[gone].count
                 gone += 1
             del self.chunks[:gone], self.starts[:gone]
+
+    def _needed_from(self) -> int:
+        """Samples before this time are older than the retention, and no open bucket needs them."""
+        oldest = self.oldest_time
+        for rule in self.rules.values():
+            if rule.begin is not None and rule.begin < oldest:
+                before = self._stored_before(rule.begin) if rule.function in NEIGHBOURS else None
+                oldest = min(oldest, max(rule.begin, 0) if before is None else before[0])
+        return oldest
 
     def _note_last(self) -> None:
         if not self.chunks:
@@ -339,7 +377,15 @@ class SampleSeries:
 
     # ------------------------------------------------------------ samples, reported
 
-    def add(self, keyspace: Keyspace, key: bytes, time: int, value: float, policy: str | None = None) -> int:
+    def add(
+        self,
+        keyspace: Keyspace,
+        key: bytes,
+        time: int,
+        value: float,
+        policy: str | None = None,
+        event: str = "ts.add",
+    ) -> int:
         """Add one sample and what follows from it for the rules; give its time, or the last one if it is ignored.
 
         Raises SampleTooOld, and DuplicateSample where the policy is "block".
@@ -348,17 +394,29 @@ class SampleSeries:
             if self._ignores(time, value, policy):
                 return self.last_time
             self.append(time, value)
-            self.drop_old()
+            if self.rules:
+                self._follow(keyspace, key, (time,), writing=True)
+            self.told_last = None
         else:
             if time < self.oldest_time:
                 raise SampleTooOld
             if self._ignores(time, value, policy):
                 return self.last_time
             value = self.insert(time, value, policy or self.policy or "block")
-        keyspace.changed("ts.add", key, ("samples.put", (time,), (value,)))
-        if self.rules:
-            self._follow(keyspace, key, (time,))
+            if self.told_last is not None and self.told_last[0] == time:
+                self.told_last = time, value
+            if self.rules:
+                self._correct(keyspace, key, (time,), self.last_time, writing=True)
+        keyspace.changed(event, key, ("samples.put", (time,), (value,)))
         return time
+
+    def correct(self, keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
+        """Put the value of a bucket of a rule in its place. What follows for the rules of this series does."""
+        told = self.told_last or (self.last_time, self.last_value)
+        behind = bool(self.chunks) and time > told[0]
+        if self.add(keyspace, key, time, value, "last", CORRECTED) == time and behind:
+            self.told_last = told
+            keyspace.changed(CORRECTED, key, ("samples.told", *told))
 
     def _ignores(self, time: int, value: float, policy: str | None) -> bool:
         """Whether a sample is so close to the last one that the series' IGNORE thresholds drop it."""
@@ -378,35 +436,76 @@ class SampleSeries:
         if any(a >= b for a, b in pairwise(times)):
             newest = dict(sorted(dict(zip(times, values, strict=True)).items()))
             times, values = list(newest), list(newest.values())
-        first = times[0]
-        if first > self.last_time or not self.chunks:
+        first, last = times[0], self.last_time
+        if first > last or not self.chunks:
             self.extend(times, values)
+            self._follow(keyspace, key, times, writing=True)
         else:
-            old_times, old_values = self.between(first, MOST_TIME)
+            old_times, old_values = self._stored(first, MOST_TIME)
             merged = dict(zip(old_times.tolist(), old_values.tolist(), strict=True)) | dict(
                 zip(times, values, strict=True)
             )
             self.cut(first, MOST_TIME)
             ordered = sorted(merged)
             self.extend(ordered, [merged[time] for time in ordered])
-        self.drop_old()
+            late = bisect_right(times, last)
+            self._correct(keyspace, key, times[:late], last, writing=True)
+            self._follow(keyspace, key, times[late:], writing=True)
+        self.told_last = None
         keyspace.changed("ts.add", key, ("samples.put", tuple(times), tuple(values)))
-        if self.rules:
-            self._follow(keyspace, key, times)
 
-    def remove(self, keyspace: Keyspace, key: bytes, low: int, high: int) -> int:
+    def remove(self, keyspace: Keyspace, key: bytes, low: int, high: int, event: str = "ts.del") -> int:
         """Remove the samples from one time to another, both included; give how many there were.
 
-        The buckets of rules that lose samples are computed anew, or removed.
+        The buckets of rules that lose samples are computed again, or removed.
         """
+        last = self.last_time
         removed = self.cut(low, high)
+        if self.rules and low <= high:
+            self._cut_buckets(keyspace, key, low, high, last, writing=True)
         if removed:
-            keyspace.changed("ts.del", key, ("samples.cut", low, high))
-            for target, rule, series in self._targets(keyspace, key):
-                self._recompute(keyspace, rule, target, series, rule.start_of(max(low, 0)), high)
+            keyspace.changed(event, key, ("samples.cut", low, high))
         return removed
 
+    def alter(self, keyspace: Keyspace, key: bytes, settings: dict[str, Any]) -> None:
+        """Change settings: ``retention_ms``, ``chunk_bytes``, ``policy``, ``ignore_ms``, ``ignore_value``, ``labels``."""
+        self.set(keyspace, key, settings)
+        if "labels" in settings:
+            settings = settings | {"labels": list(settings["labels"].items())}
+        keyspace.changed("ts.alter", key, ("samples.alter", settings))
+
+    def set(self, keyspace: Keyspace, key: bytes, settings: dict[str, Any]) -> None:
+        """Change settings without a report."""
+        for name, value in settings.items():
+            if name == "chunk_bytes":
+                self.set_chunk_bytes(value)
+            elif name == "labels":
+                keyspace.labels.discard(key, self.labels)
+                self.labels = dict(value)
+                keyspace.labels.add(key, self.labels)
+            else:
+                setattr(self, name, value)
+
     # ------------------------------------------------------------ rules
+
+    def add_rule(self, keyspace: Keyspace, key: bytes, target: bytes, function: str, bucket: int, align: int) -> None:
+        """Let this series write to another one from now on: what comes to be its buckets, without what is there already."""
+        rule = Rule(function, bucket, align, self.last_time if self.chunks else None)
+        series = keyspace.data[target]
+        assert isinstance(series, SampleSeries)
+        self.rules[target] = rule
+        series.source = key
+        keyspace.changed("ts.createrule:src", key, ("samples.rule", target, function, bucket, align, rule.since))
+        keyspace.changed("ts.createrule:dest", target, ("samples.source", key))
+
+    def end_rule(self, keyspace: Keyspace, key: bytes, target: bytes) -> None:
+        """Write to another series no longer."""
+        series = keyspace.data[target]
+        assert isinstance(series, SampleSeries)
+        del self.rules[target]
+        series.source = None
+        keyspace.changed("ts.deleterule:src", key, ("samples.unrule", target))
+        keyspace.changed("ts.deleterule:dest", target, ("samples.source", None))
 
     def _targets(self, keyspace: Keyspace, key: bytes) -> Iterator[tuple[bytes, Rule, SampleSeries]]:
         """The rules whose series is there; a save of one series alone may have brought back others."""
@@ -415,49 +514,97 @@ class SampleSeries:
             if isinstance(series, SampleSeries) and series.source == key:
                 yield target, rule, series
 
-    def _follow(self, keyspace: Keyspace, key: bytes, times: Sequence[int]) -> None:
-        """Write the buckets that are over or have changed, now that samples with ``times``, ascending, were added."""
-        for target, rule, series in self._targets(keyspace, key):
-            newest = rule.start_of(self.last_time)
-            if rule.begin is None:
-                rule.open(rule.start_of(times[0]))
-            elif rule.start_of(times[0]) < rule.begin:  # late: those buckets are written already, or were empty
-                touched = np.unique(bucket_starts(np.array(times, dtype=np.int64), rule.bucket, rule.align))
-                for begin in touched[touched < rule.begin].tolist():
-                    self._write(keyspace, target, series, self.bucket(rule, begin, whole=True))
-            assert rule.begin is not None
-            if newest > rule.begin:
-                self._close(keyspace, rule, target, series, newest)
-                rule.open(newest)
+    def _follow(self, keyspace: Keyspace, key: bytes, times: Sequence[int], *, writing: bool) -> None:
+        """Let the rules go on, now that samples with ``times``, ascending, are there behind all others.
 
-    def _close(self, keyspace: Keyspace, rule: Rule, target: bytes, series: SampleSeries, newest: int) -> None:
-        """Write all buckets from the open one up to, and without, the newest."""
-        assert rule.begin is not None
-        low = rule.begin if rule.since is None else max(rule.begin, rule.since + 1)
-        times, _ = self.between(max(low, 0), newest - 1)
-        for begin in np.unique(bucket_starts(times, rule.bucket, rule.align)).tolist():
-            self._write(keyspace, target, series, self.bucket(rule, begin, whole=False))
+        ``writing``: write the buckets that are over. The log has that as changes of the other series.
+        """
+        if not self.rules or not len(times):
+            return
+        for target, rule, series in self._targets(keyspace, key):
+            begins = [rule.start_of(times[0])]
+            if len(times) > 1:
+                begins = np.unique(bucket_starts(np.array(times, dtype=np.int64), rule.bucket, rule.align)).tolist()
+            for begin in begins:
+                if rule.begin is None:
+                    rule.begin = begin
+                    if rule.since is not None and rule.since < begin and rule.function not in NEIGHBOURS:
+                        rule.since = None  # it hides nothing of this bucket, and no line leads into it
+                elif begin > rule.begin:
+                    if writing:
+                        sample = self._bucket(rule, rule.begin, rule.since, hidden=True)
+                        if sample is not None and sample[0] >= series.oldest_time:
+                            series.add(keyspace, target, *sample, "last", "ts.add:dest")
+                    rule.open(begin, None)
+
+    def _correct(self, keyspace: Keyspace, key: bytes, times: Sequence[int], last: int, *, writing: bool) -> None:
+        """Let the rules go on, now that samples with ``times``, ascending, are there that are not behind the last one."""
+        if not self.rules or not len(times):
+            return
+        for target, rule, series in self._targets(keyspace, key):
+            newest = rule.start_of(last)
+            for begin in sorted({rule.start_of(time) for time in times}):
+                if begin >= newest:
+                    rule.since = self._hidden_of(begin)
+                elif writing:
+                    self._write(keyspace, target, series, self._bucket(rule, begin, None))
+
+    def _hidden_of(self, begin: int) -> int | None:
+        """The last time of a bucket that is older than the retention; None where none of it is."""
+        oldest = self.oldest_time
+        return oldest - 1 if oldest > max(begin, 0) else None
+
+    def _bucket(self, rule: Rule, begin: int, since: int | None, *, hidden: bool = False) -> Sample | None:
+        """The value of one bucket of a rule; None where it has no samples.
+
+        It sees what is newer than ``since``, and with ``hidden`` what is older than the retention.
+        """
+        high = rule.end_of(begin)
+        low = max(begin, 0) if since is None else max(begin, since + 1, 0)
+        times, values = self._stored(low, high) if hidden else self.between(low, high)
+        if not len(times):
+            return None
+        around = Surroundings(low=max(begin, 0))
+        if rule.function in NEIGHBOURS:
+            if since is None:
+                around.before = self._stored_before(begin) if hidden else self.last_before(begin)
+            around.after = self.first_after(high)
+        _, (column,) = downsample(times, values, [rule.function], rule.bucket, align=rule.align, around=around)
+        return max(0, begin), float(column[0])
 
     def _write(self, keyspace: Keyspace, target: bytes, series: SampleSeries, sample: Sample | None) -> None:
-        if sample is not None:
-            try:
-                series.add(keyspace, target, *sample, "last")
-            except SampleTooOld:
-                return  # its series keeps less than this one: nothing to correct there
+        """Correct a bucket in another series. Where that keeps less than this one there is nothing to correct."""
+        if sample is not None and sample[0] >= series.oldest_time:
+            series.correct(keyspace, target, *sample)
 
-    def _recompute(
-        self, keyspace: Keyspace, rule: Rule, target: bytes, series: SampleSeries, low: int, high: int
-    ) -> None:
-        """Bring the closed buckets of a range from which samples were removed up to date."""
-        if rule.begin is None:
-            return
-        written, _ = series.between(max(low, 0), min(high, rule.begin - 1))
-        for begin in written.tolist():
-            sample = self.bucket(rule, rule.start_of(begin), whole=True)
-            if sample is None:
-                series.remove(keyspace, target, begin, begin)
-            else:
-                self._write(keyspace, target, series, sample)
+    def _cut_buckets(self, keyspace: Keyspace, key: bytes, low: int, high: int, last: int, *, writing: bool) -> None:
+        """Let the rules go on, now that the samples of a range are removed; ``last`` was the last time before."""
+        for target, rule, series in self._targets(keyspace, key):
+            newest = rule.start_of(last)
+            if writing and low < max(newest, 0):
+                first, end = rule.start_of(low), rule.start_of(high)
+                gone_from, gone_to = max(first, 0), max(end, 0)
+                sample = self._bucket(rule, first, None)
+                if sample is not None:
+                    gone_from = first + rule.bucket
+                    self._write(keyspace, target, series, sample)
+                sample = None if high >= max(newest, 0) else self._bucket(rule, end, None)
+                if sample is not None:
+                    self._write(keyspace, target, series, sample)
+                if sample is not None or high >= max(newest, 0):
+                    gone_to = end - rule.bucket
+                series.remove(keyspace, target, gone_from, gone_to, CORRECTED)
+            if rule.begin is None or high < max(newest, 0):
+                continue
+            begin = rule.start_of(self.last_time) if self.chunks else None
+            if begin is None:
+                rule.begin = rule.since = None
+            elif begin == rule.begin:
+                rule.since = self._hidden_of(begin)
+            elif begin < rule.begin:  # all of the open bucket is gone: the one before it is open again
+                rule.open(begin, self._hidden_of(begin))
+                if writing:
+                    series.remove(keyspace, target, max(begin, 0), max(begin, 0), CORRECTED)
 
     def newest_bucket(self, keyspace: Keyspace, key: bytes) -> Sample | None:
         """For a series that a rule writes to: the value so far of the bucket that is not over."""
@@ -465,7 +612,7 @@ class SampleSeries:
         if not isinstance(source, SampleSeries) or key not in source.rules:
             return None
         rule = source.rules[key]
-        return None if rule.begin is None else source.bucket(rule, rule.begin, whole=False)
+        return None if rule.begin is None else source._bucket(rule, rule.begin, rule.since, hidden=True)
 
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
         """Tell the series at the other ends of rules that this one has another name."""
@@ -475,7 +622,7 @@ class SampleSeries:
                 series.source = new
         source = None if self.source is None else keyspace.get(self.source)
         if isinstance(source, SampleSeries) and old in source.rules:
-            source.rules[new] = source.rules.pop(old)
+            source.rules = {new if target == old else target: rule for target, rule in source.rules.items()}
 
     def unlink(self, keyspace: Keyspace, key: bytes, successor: SampleSeries | None = None) -> None:
         """End the rules from and to this series, which is no longer under its key, but those that its successor has too."""
@@ -509,26 +656,26 @@ class SampleSeries:
     def copy(self) -> SampleSeries:
         """An independent series with the same samples and settings; it takes no part in rules."""
         state = self.to_state()
-        return SampleSeries.from_state((*state[:-2], {}, None))
+        return SampleSeries.from_state((*state[:9], {}, None))
 
     def to_state(self) -> tuple[Any, ...]:
         """Settings, columns as bytes, rules and source: all that makes the series."""
-        times, values = self.between(-MOST_TIME, MOST_TIME)
+        times, values = self._stored(-MOST_TIME, MOST_TIME)
         rules = {
             target: (rule.function, rule.bucket, rule.align, rule.since, rule.begin)
             for target, rule in self.rules.items()
         }
         settings = (self.retention_ms, self.chunk_bytes, self.compressed, self.policy, self.ignore_ms)
-        return (*settings, self.ignore_value, dict(self.labels), times.tobytes(), values.tobytes(), rules, self.source)
+        state = (*settings, self.ignore_value, dict(self.labels), times.tobytes(), values.tobytes(), rules, self.source)
+        return state if self.told_last is None else (*state, self.told_last)
 
     @classmethod
     def from_state(cls, state: tuple[Any, ...]) -> SampleSeries:
         """The series of a state."""
         retention_ms, chunk_bytes, compressed, policy, ignore_ms, ignore_value, labels, times, values, rules, source = (
-            state
+            state[:11]
         )
         series = cls(
-            retention_ms=retention_ms,
             chunk_bytes=chunk_bytes,
             compressed=compressed,
             policy=policy,
@@ -537,8 +684,10 @@ class SampleSeries:
             labels=dict(labels),
         )
         series.extend(array("q", times), array("d", values))
+        series.retention_ms = retention_ms
         series.rules = {target: Rule(*each) for target, each in rules.items()}
         series.source = source
+        series.told_last = tuple(state[11]) if len(state) > 11 else None
         return series
 
     def check(self) -> None:
@@ -558,37 +707,70 @@ class SampleSeries:
             assert self.last_time == -1
 
 
-# Functions that look at the samples next to a bucket.
-_NEIGHBOURS: Final = frozenset({"twa", "rate", "increase"})
-
-
 # ---------------------------------------------------------------- effects
 
 
-def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[float]) -> None:
+def _series(keyspace: Keyspace, key: bytes) -> SampleSeries:
     series = keyspace.data[key]
     assert isinstance(series, SampleSeries)
+    return series
+
+
+def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[float]) -> None:
+    series = _series(keyspace, key)
     if times[0] > series.last_time or not series.chunks:
         series.extend(times, values)
-        series.drop_old()
+        series._follow(keyspace, key, times, writing=False)
+        series.told_last = None
     else:
         for time, value in zip(times, values, strict=True):
             if time > series.last_time:
                 series.append(time, value)
+                series._follow(keyspace, key, (time,), writing=False)
+                series.told_last = None
             else:
                 series.insert(time, value, "last")
-    for _, rule, _ in series._targets(
-        keyspace, key
-    ):  # which bucket is open; what closing the others wrote is logged by itself
-        begin = rule.start_of(times[0]) if rule.begin is None else rule.begin
-        rule.open(max(begin, rule.start_of(series.last_time)))
+                if series.told_last is not None and series.told_last[0] == time:
+                    series.told_last = time, value
+                series._correct(keyspace, key, (time,), series.last_time, writing=False)
 
 
 def _cut(keyspace: Keyspace, key: bytes, low: int, high: int) -> None:
-    series = keyspace.data[key]
-    assert isinstance(series, SampleSeries)
+    series = _series(keyspace, key)
+    last = series.last_time
     series.cut(low, high)
+    series._cut_buckets(keyspace, key, low, high, last, writing=False)
+
+
+def _alter(keyspace: Keyspace, key: bytes, settings: dict[str, Any]) -> None:
+    _series(keyspace, key).set(keyspace, key, settings)
+
+
+def _rule(
+    keyspace: Keyspace, key: bytes, target: bytes, function: str, bucket: int, align: int, since: int | None
+) -> None:
+    _series(keyspace, key).rules[target] = Rule(function, bucket, align, since)
+
+
+def _unrule(keyspace: Keyspace, key: bytes, target: bytes) -> None:
+    _series(keyspace, key).rules.pop(target, None)
+
+
+def _source(keyspace: Keyspace, key: bytes, source: bytes | None) -> None:
+    _series(keyspace, key).source = source
+
+
+def _told(keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
+    _series(keyspace, key).told_last = time, value
 
 
 # How a log does a reported change again. What rules wrote is reported as changes of its own.
-EFFECTS: dict[str, Callable[..., object]] = {"samples.put": _put, "samples.cut": _cut}
+EFFECTS: dict[str, Callable[..., object]] = {
+    "samples.put": _put,
+    "samples.cut": _cut,
+    "samples.alter": _alter,
+    "samples.rule": _rule,
+    "samples.unrule": _unrule,
+    "samples.source": _source,
+    "samples.told": _told,
+}

@@ -19,7 +19,7 @@ def read_columns(chunks: Sequence[Chunk]) -> tuple[Times, Values]:
 
 
 def aggregate(
-    chunks: Sequence[Chunk], low: int, high: int, functions: Sequence[str], bucket: int, align: int
+    chunks: Sequence[Chunk], low: int, high: int, functions: Sequence[str], bucket: int, align: int, reverse: bool
 ) -> tuple[Times, list[Values]] | None:
     """What ``downsample`` gives for the samples from one time to another, both included.
 
@@ -44,38 +44,54 @@ def time_weighted(
     bucket: int,
     before: Sample | None,
     after: Sample | None,
+    low: int,
+    high: int,
+    reverse: bool,
 ) -> Values:
-    """The mean over time of the line through the samples, within each bucket.
+    """The mean over time of the line through the samples, within each bucket and between two times.
 
     Bucket g begins at ``begins[g]`` and has the samples from ``starts[g]`` on. The line reaches to the neighbours
     in other buckets, ``before`` and ``after`` for the outer ones; where there is none it ends at the sample.
+    ``reverse``: the areas below the line are added from the newest on.
     """
     count = len(starts)
-    group = np.repeat(np.arange(count), np.diff(np.append(starts, len(times))))
-    alone = values[starts]
-    if before is not None:
-        times, values = np.insert(times, 0, before[0]), np.insert(values, 0, before[1])
-        group = np.insert(group, 0, -1)
-    if after is not None:
-        times, values = np.append(times, after[0]), np.append(values, after[1])
-        group = np.append(group, -1)
-    area, length = np.zeros(count), np.zeros(count)
-    t0, t1, v0, v1 = times[:-1], times[1:], values[:-1], values[1:]
-    g0, g1 = group[:-1], group[1:]
-    same = (g0 == g1) & (g0 >= 0)
+    ends = np.append(starts[1:], len(times))
+    group = np.repeat(np.arange(count), ends - starts)
+    first_time, first_value, last_time, last_value = times[starts], values[starts], times[ends - 1], values[ends - 1]
+    begin = np.maximum(begins, low)
+    end = np.minimum(np.minimum(begins, np.iinfo(np.int64).max - bucket) + bucket, high)
+    # The samples next to each group; where there is none the group itself is, and its edge is the sample.
+    near_times, near_values = np.roll(last_time, 1), np.roll(last_value, 1)
+    near_times[0], near_values[0] = (first_time[0], first_value[0]) if before is None else before
+    if before is None:
+        begin[0] = first_time[0]
+    heads = _edge(first_time, first_value, near_times, near_values, begin)
+    near_times, near_values = np.roll(first_time, -1), np.roll(first_value, -1)
+    near_times[-1], near_values[-1] = (last_time[-1], last_value[-1]) if after is None else after
+    if after is None:
+        end[-1] = last_time[-1]
+    tails = _edge(last_time, last_value, near_times, near_values, end)
+    inner = group[1:] == group[:-1]
+    areas = ((values[:-1] + values[1:]) * (times[1:] - times[:-1]) / 2)[inner]
+    owners = group[1:][inner]
+    every = np.arange(count)
+    parts = [(every, heads), (owners, areas), (every, tails)]
+    if reverse:
+        parts = [(every, tails), (owners[::-1], areas[::-1]), (every, heads)]
+    # bincount adds in the order of what it is given.
+    area = np.bincount(np.concatenate([g for g, _ in parts]), np.concatenate([a for _, a in parts]), count)
+    length = np.abs((end - begin).astype(np.float64))
+    means: Values = np.divide(area, length, out=(first_value if reverse else last_value).copy(), where=length > 0)
+    return means
+
+
+def _edge(times: Times, values: Values, near_times: Times, near_values: Values, edges: Times) -> Values:
+    """The areas between samples and the edges of their buckets, below the lines to the samples near them."""
+    older = near_times < times
+    t0, v0 = np.where(older, near_times, times), np.where(older, near_values, values)
+    t1, v1 = np.where(older, times, near_times), np.where(older, values, near_values)
     span = (t1 - t0).astype(np.float64)
-    slope = np.divide(v1 - v0, span, out=np.zeros_like(span), where=span > 0)
-
-    def add(which: npt.NDArray[np.bool_], to: npt.NDArray[np.intp], mean: Values, width: Values) -> None:
-        nonlocal area, length
-        area += np.bincount(to[which], (mean * width)[which], count)
-        length += np.bincount(to[which], width[which], count)
-
-    add(same, g0, (v0 + v1) / 2, span)
-    leaving = ~same & (g0 >= 0)
-    width = np.where(leaving, begins[g0] + bucket - t0, 0).astype(np.float64)
-    add(leaving, g0, v0 + slope * width / 2, width)
-    entering = ~same & (g1 >= 0)
-    width = np.where(entering, t1 - begins[g1], 0).astype(np.float64)
-    add(entering, g1, v1 - slope * width / 2, width)
-    return np.divide(area, length, out=alone.copy(), where=length > 0)
+    rise = np.divide((edges - t0) * (v1 - v0), span, out=np.zeros_like(span), where=span != 0)
+    area: Values = (v0 + rise + values) * np.abs(edges - times) / 2
+    area[span == 0] = 0.0
+    return area

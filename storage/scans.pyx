@@ -3,7 +3,7 @@
 
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.math cimport sqrt
+from libc.math cimport fabs, isinf, sqrt
 from libc.stdint cimport INT64_MAX, int8_t, int16_t, int32_t, int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
@@ -16,7 +16,6 @@ cdef enum:
     MOST = 4096  # samples of a chunk
     EVEN = 0
     WHOLE = 16
-    LANES_FROM = 16  # shorter runs are added one by one, in their order
 
 cdef enum:
     SUM, AVG, COUNT, LEAST, GREATEST, RANGE, FIRST, LAST, VAR_P, VAR_S, STD_P, STD_S, COUNT_NAN, COUNT_ALL
@@ -26,6 +25,7 @@ cdef dict _CODES = {
     "last": LAST, "var.p": VAR_P, "var.s": VAR_S, "std.p": STD_P, "std.s": STD_S, "countNaN": COUNT_NAN,
     "countAll": COUNT_ALL,
 }  # fmt: skip
+cdef double GREATEST_DOUBLE = 1.7976931348623157e308
 cdef double NAN = float("nan")
 cdef double INFINITE = float("inf")
 
@@ -150,6 +150,25 @@ cdef inline Py_ssize_t _first_behind(const int64_t *times, Py_ssize_t at, Py_ssi
     return low
 
 
+cdef inline Py_ssize_t _first_from(const int64_t *times, Py_ssize_t at, Py_ssize_t stop, int64_t time) noexcept:
+    """The first place from ``at`` on whose time is not less, ``stop`` where there is none. Steps go back from the end."""
+    cdef Py_ssize_t step = 1, low, high = stop, middle
+    if at == stop or times[stop - 1] < time:
+        return stop
+    high = stop - 1
+    while high - step >= at and times[high - step] >= time:
+        high -= step
+        step *= 2
+    low = high - step + 1 if high - step >= at else at
+    while low < high:  # times[high] is not less
+        middle = (low + high) // 2
+        if times[middle] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def split(const int64_t[::1] times not None, int64_t bucket, int64_t align):
     """See ``scans.py``."""
     cdef Py_ssize_t at = 0, groups = 0, stop = times.shape[0]
@@ -173,42 +192,112 @@ cdef struct Group:
     Py_ssize_t count  # of values
     Py_ssize_t empty  # NaN
     double total
+    double squares  # sum of the squared values
+    double average  # instead of the total where that is too big for a double
+    bint overflown
     double least
     double greatest
-    double first
+    double first  # as the samples are read
     double last
     double mean
-    double squares  # squared distances from the mean
+    double spread  # squared distances from the mean
 
 
 cdef void _open(Group *group, int64_t begin, int64_t bucket) noexcept:
     group.begin = begin
     group.end = _end_of(begin, bucket)
     group.count = group.empty = 0
-    group.total = group.mean = group.squares = 0
+    group.total = group.squares = group.mean = group.spread = group.average = 0
+    group.overflown = False
     group.least = INFINITE
     group.greatest = -INFINITE
 
 
-cdef void _join(Group *group, Py_ssize_t count, double mean, double squares) noexcept:
-    """Add what is known of the spread of ``count`` more values, before they are counted."""
-    cdef double distance = mean - group.mean
-    cdef double whole = <double>(group.count + count)
-    group.squares += squares + distance * distance * group.count * count / whole
-    group.mean += distance * count / whole
+cdef void _take_average(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
+    """Go on with the average of values whose sum is too big for a double, in steps that are not."""
+    cdef Py_ssize_t i, taken = group.count
+    cdef double total = group.total, value
+    cdef long double average
+    for i in range(count):
+        taken += 1
+        value = values[i * step]
+        if group.overflown:
+            average = <long double>group.average / taken * (taken - 1)
+        elif isinf(value) or fabs(total) <= GREATEST_DOUBLE - fabs(value) or (total < 0) != (value < 0):
+            total += value
+            continue
+        else:
+            group.overflown = True
+            average = <long double>total / taken
+        group.average = <double>(average + <long double>value / taken)
+
+
+cdef void _take_sums(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
+    """Add values one by one, as they are read: the rounding of a sum depends on the order."""
+    cdef Py_ssize_t i
+    cdef double total = group.total
+    for i in range(count):
+        total += values[i * step]
+    if isinf(total):
+        _take_average(group, values, count, step)
+    group.total = total
+
+
+cdef void _take_squares(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
+    """Add what variances are made from: sums, and the spread around the mean (Welford)."""
+    cdef Py_ssize_t i, taken = group.count
+    cdef double distance
+    for i in range(count):
+        taken += 1
+        group.squares += values[i * step] * values[i * step]
+        distance = values[i * step] - group.mean
+        group.mean += distance / taken
+        group.spread += distance * (values[i * step] - group.mean)
+
+
+cdef void _take_extremes(Group *group, const double *values, Py_ssize_t count) noexcept:
+    """Look for extremes in a run of values; four side by side are what the processor is fast at."""
+    cdef Py_ssize_t i, whole = count - count % 4
+    cdef double[4] least
+    cdef double[4] greatest
+    least[0] = least[1] = least[2] = least[3] = group.least
+    greatest[0] = greatest[1] = greatest[2] = greatest[3] = group.greatest
+    for i in range(0, whole, 4):
+        least[0] = values[i] if values[i] < least[0] else least[0]
+        least[1] = values[i + 1] if values[i + 1] < least[1] else least[1]
+        least[2] = values[i + 2] if values[i + 2] < least[2] else least[2]
+        least[3] = values[i + 3] if values[i + 3] < least[3] else least[3]
+        greatest[0] = values[i] if values[i] > greatest[0] else greatest[0]
+        greatest[1] = values[i + 1] if values[i + 1] > greatest[1] else greatest[1]
+        greatest[2] = values[i + 2] if values[i + 2] > greatest[2] else greatest[2]
+        greatest[3] = values[i + 3] if values[i + 3] > greatest[3] else greatest[3]
+    for i in range(whole, count):
+        least[0] = values[i] if values[i] < least[0] else least[0]
+        greatest[0] = values[i] if values[i] > greatest[0] else greatest[0]
+    for i in range(4):
+        group.least = least[i] if least[i] < group.least else group.least
+        group.greatest = greatest[i] if greatest[i] > group.greatest else group.greatest
+
+
+cdef void _take_ends(Group *group, double oldest, double newest, Py_ssize_t count, bint reverse) noexcept:
+    """Note the ends of a run that has been taken."""
+    if not group.count:
+        group.first = newest if reverse else oldest
+    group.last = oldest if reverse else newest
+    group.count += count
 
 
 cdef void _take_packed(
-    Group *group, const small *numbers, Py_ssize_t count, double scale, bint sums, bint extremes
+    Group *group, const small *numbers, Py_ssize_t count, double scale, bint sums, bint extremes, bint reverse
 ) noexcept:
-    """Let a group have a run of packed values: all arithmetic in integers, and one division."""
+    """Let a group have a run of packed values. Their sum, which is made in integers, is right where the scale is 1."""
     cdef Py_ssize_t i
     cdef int64_t total = 0
     cdef small least, greatest
     if sums:
         for i in range(count):
             total += numbers[i]
-        group.total += total / scale
+        group.total += total
     if extremes:
         least = greatest = numbers[0]
         for i in range(count):
@@ -218,88 +307,44 @@ cdef void _take_packed(
             group.least = least / scale
         if greatest / scale > group.greatest:
             group.greatest = greatest / scale
-    if not group.count:
-        group.first = numbers[0] / scale
-    group.last = numbers[count - 1] / scale
-    group.count += count
-
-
-cdef void _take_one(Group *group, double value, bint squares) noexcept:
-    if value != value:
-        group.empty += 1
-        return
-    if squares:
-        _join(group, 1, value, 0)
-    group.total += value
-    if value < group.least:
-        group.least = value
-    if value > group.greatest:
-        group.greatest = value
-    if not group.count:
-        group.first = value
-    group.last = value
-    group.count += 1
+    _take_ends(group, numbers[0] / scale, numbers[count - 1] / scale, count, reverse)
 
 
 cdef void _take(
-    Group *group, const double *values, Py_ssize_t count, bint sums, bint extremes, bint squares
+    Group *group, const double *values, Py_ssize_t count, bint sums, bint extremes, bint squares, bint reverse
 ) noexcept:
-    """Let a group have a run of values; several sums and extremes side by side are what the processor is fast at."""
-    cdef Py_ssize_t i, empty = 0, whole = count - count % 4
-    cdef double[4] total
-    cdef double[4] least
-    cdef double[4] greatest
-    cdef double mean, distance, more = 0
+    """Let a group have a run of values."""
+    cdef Py_ssize_t i, at, empty = 0
     for i in range(count):
         empty += values[i] != values[i]
-    if empty or count < LANES_FROM:
+    if empty:
         for i in range(count):
-            _take_one(group, values[i], squares)
+            at = count - 1 - i if reverse else i
+            if values[at] != values[at]:
+                group.empty += 1
+            else:
+                _take(group, values + at, 1, sums, extremes, squares, reverse)
         return
     if sums or squares:
-        total[0] = total[1] = total[2] = total[3] = 0
-        for i in range(0, whole, 4):
-            total[0] += values[i]
-            total[1] += values[i + 1]
-            total[2] += values[i + 2]
-            total[3] += values[i + 3]
-        for i in range(whole, count):
-            total[0] += values[i]
-        total[0] = (total[0] + total[1]) + (total[2] + total[3])
-        group.total += total[0]
+        _take_sums(group, values + count - 1 if reverse else values, count, -1 if reverse else 1)
     if squares:
-        mean = total[0] / count
-        for i in range(count):
-            distance = values[i] - mean
-            more += distance * distance
-        _join(group, count, mean, more)
+        _take_squares(group, values + count - 1 if reverse else values, count, -1 if reverse else 1)
     if extremes:
-        least[0] = least[1] = least[2] = least[3] = group.least
-        greatest[0] = greatest[1] = greatest[2] = greatest[3] = group.greatest
-        for i in range(0, whole, 4):
-            least[0] = values[i] if values[i] < least[0] else least[0]
-            least[1] = values[i + 1] if values[i + 1] < least[1] else least[1]
-            least[2] = values[i + 2] if values[i + 2] < least[2] else least[2]
-            least[3] = values[i + 3] if values[i + 3] < least[3] else least[3]
-            greatest[0] = values[i] if values[i] > greatest[0] else greatest[0]
-            greatest[1] = values[i + 1] if values[i + 1] > greatest[1] else greatest[1]
-            greatest[2] = values[i + 2] if values[i + 2] > greatest[2] else greatest[2]
-            greatest[3] = values[i + 3] if values[i + 3] > greatest[3] else greatest[3]
-        for i in range(whole, count):
-            least[0] = values[i] if values[i] < least[0] else least[0]
-            greatest[0] = values[i] if values[i] > greatest[0] else greatest[0]
-        for i in range(4):
-            group.least = least[i] if least[i] < group.least else group.least
-            group.greatest = greatest[i] if greatest[i] > group.greatest else group.greatest
-    if not group.count:
-        group.first = values[0]
-    group.last = values[count - 1]
-    group.count += count
+        _take_extremes(group, values, count)
+    _take_ends(group, values[0], values[count - 1], count, reverse)
+
+
+cdef double _variance(const Group *group) noexcept:
+    """The variance from the sums, as ``downsampling.variances`` makes it."""
+    cdef double count = <double>group.count, mean = group.total / count
+    cdef double variance = (group.squares - 2 * group.total * group.total / count + mean * mean * count) / count
+    # Where little is left of big numbers the other way is the better one.
+    return variance if variance > 1e-9 * (group.squares / count) else group.spread / count
 
 
 cdef double _result(const Group *group, int code) noexcept:
     """What a function makes of a group, as in ``downsampling``; NaN or 0 for one without values."""
-    cdef double least_count
+    cdef double variance
     if code == COUNT:
         return group.count
     if code == COUNT_NAN:
@@ -311,7 +356,7 @@ cdef double _result(const Group *group, int code) noexcept:
     if not group.count:
         return NAN
     if code == AVG:
-        return group.total / group.count
+        return group.average if group.overflown else group.total / group.count
     if code == LEAST:
         return group.least
     if code == GREATEST:
@@ -322,19 +367,17 @@ cdef double _result(const Group *group, int code) noexcept:
         return group.first
     if code == LAST:
         return group.last
-    if code == VAR_P:
-        return group.squares / group.count
-    if code == STD_P:
-        return sqrt(group.squares / group.count)
-    least_count = group.count - 1 if group.count > 1 else 1
-    return group.squares / least_count if code == VAR_S else sqrt(group.squares / least_count)
+    variance = _variance(group)
+    if code == VAR_S or code == STD_S:
+        variance = variance * group.count / (group.count - 1) if group.count > 1 else 0
+    return variance if code == VAR_P or code == VAR_S else sqrt(variance)
 
 
 cdef class Buckets:
-    """Takes runs of samples in time order and keeps one row of results for each bucket that is over."""
+    """Takes runs of samples in the order in which they are read and keeps a row of results for each bucket that is over."""
 
     cdef Group group
-    cdef bint started, sums, extremes, squares
+    cdef bint started, sums, extremes, squares, reverse
     cdef int64_t bucket, align
     cdef int columns
     cdef int[32] codes
@@ -350,10 +393,11 @@ cdef class Buckets:
         free(self.begins)
         free(self.results)
 
-    def __init__(self, functions, int64_t bucket, int64_t align):
+    def __init__(self, functions, int64_t bucket, int64_t align, bint reverse):
         cdef int code
         self.bucket = bucket
         self.align = align
+        self.reverse = reverse
         for name in functions:
             code = _CODES[name]
             self.codes[self.columns] = code
@@ -383,7 +427,7 @@ cdef class Buckets:
         return 0
 
     cdef int turn(self, int64_t time) except -1:
-        """Open the bucket of a time that lies behind the one that is open."""
+        """Open the bucket of a time that is not in the one that is open."""
         if self.started:
             self.close()
         self.started = True
@@ -393,12 +437,17 @@ cdef class Buckets:
     cdef int take(self, Chunk chunk, int64_t low, int64_t high) except -1:
         """Take the samples of a chunk from one time to another, both included."""
         cdef Py_ssize_t at = 0, stop = chunk.count, behind
-        cdef bint is_packed = chunk.open_values is None and chunk.values_form != 8 and not self.squares
+        cdef bint is_packed = (
+            chunk.open_values is None
+            and chunk.values_form != 8
+            and not self.squares
+            and (chunk.scale == 1 or not self.sums)
+        )
+        cdef bint inside = self.started and low <= chunk.first and chunk.last <= high
         cdef const char *raw = PyBytes_AS_STRING(chunk.packed_values)
         cdef const double *values = _values
-        if self.started and low <= chunk.first and chunk.last <= high and chunk.last <= self.group.end:
-            pass  # all in the open bucket: their times do not matter
-        else:
+        inside = inside and chunk.first >= self.group.begin and chunk.last <= self.group.end
+        if not inside:  # otherwise all are in the open bucket: their times do not matter
             _read_times(chunk, _times)
             if low > chunk.first:
                 at = _first_behind(_times, 0, stop, low - 1)
@@ -412,30 +461,53 @@ cdef class Buckets:
             else:
                 _read_values(chunk, _values)
         while at < stop:
-            if self.started and chunk.last <= self.group.end:
+            if self.reverse:
+                behind = at
+                if not inside:
+                    if not self.started or _times[stop - 1] < self.group.begin:
+                        self.turn(_times[stop - 1])
+                    behind = _first_from(_times, at, stop, self.group.begin)
+                self.take_run(chunk, values, behind, stop - behind, is_packed)
+                stop = behind
+            else:
                 behind = stop
-            else:
-                if not self.started or _times[at] > self.group.end:
-                    self.turn(_times[at])
-                behind = _first_behind(_times, at, stop, self.group.end)
-            if not is_packed:
-                _take(&self.group, values + at, behind - at, self.sums, self.extremes, self.squares)
-            elif chunk.values_form == 1:
-                _take_packed(&self.group, <const int8_t *>raw + at, behind - at, chunk.scale, self.sums, self.extremes)
-            elif chunk.values_form == 2:
-                _take_packed(&self.group, <const int16_t *>raw + at, behind - at, chunk.scale, self.sums, self.extremes)
-            else:
-                _take_packed(&self.group, <const int32_t *>raw + at, behind - at, chunk.scale, self.sums, self.extremes)
-            at = behind
+                if not inside:
+                    if not self.started or _times[at] > self.group.end:
+                        self.turn(_times[at])
+                    behind = _first_behind(_times, at, stop, self.group.end)
+                self.take_run(chunk, values, at, behind - at, is_packed)
+                at = behind
         return 0
 
+    cdef void take_run(
+        self, Chunk chunk, const double *values, Py_ssize_t at, Py_ssize_t count, bint is_packed
+    ) noexcept:
+        """Let the open bucket have the samples of a chunk that belong to it."""
+        cdef const char *raw
+        if not is_packed:
+            _take(&self.group, values + at, count, self.sums, self.extremes, self.squares, self.reverse)
+            return
+        raw = PyBytes_AS_STRING(chunk.packed_values)
+        if chunk.values_form == 1:
+            _take_packed(
+                &self.group, <const int8_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+            )
+        elif chunk.values_form == 2:
+            _take_packed(
+                &self.group, <const int16_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+            )
+        else:
+            _take_packed(
+                &self.group, <const int32_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+            )
 
-def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int64_t align):
+
+def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int64_t align, bint reverse):
     """See ``scans.py``."""
     cdef Buckets buckets
     cdef Chunk chunk
     cdef int i
-    cdef Py_ssize_t row
+    cdef Py_ssize_t row, place
     cdef double[::1] column
     cdef int64_t[::1] begins
     if len(functions) > 32:
@@ -443,8 +515,8 @@ def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int6
     for name in functions:
         if name not in _CODES:
             return None
-    buckets = Buckets(functions, bucket, align)
-    for chunk in chunks:
+    buckets = Buckets(functions, bucket, align, reverse)
+    for chunk in reversed(chunks) if reverse else chunks:
         if chunk.last >= low and chunk.first <= high:
             buckets.take(chunk, low, high)
     if buckets.started:
@@ -452,12 +524,14 @@ def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int6
     times = np.empty(buckets.rows, np.int64)
     begins = times
     columns = [np.empty(buckets.rows) for _ in functions]
-    if buckets.rows:
-        memcpy(&begins[0], buckets.begins, buckets.rows * sizeof(int64_t))
-        for i in range(buckets.columns):
-            column = columns[i]
-            for row in range(buckets.rows):
-                column[row] = buckets.results[row * buckets.columns + i]
+    for row in range(buckets.rows):  # oldest first
+        place = buckets.rows - 1 - row if reverse else row
+        begins[place] = buckets.begins[row]
+    for i in range(buckets.columns):
+        column = columns[i]
+        for row in range(buckets.rows):
+            place = buckets.rows - 1 - row if reverse else row
+            column[place] = buckets.results[row * buckets.columns + i]
     return times, columns
 
 
@@ -469,22 +543,26 @@ def time_weighted(
     int64_t bucket,
     before,
     after,
+    int64_t low,
+    int64_t high,
+    bint reverse,
 ):
     """See ``scans.py``."""
-    cdef Py_ssize_t groups = starts.shape[0], count = times.shape[0], g, i, stop
-    cdef double area, length, width, slope
-    cdef int64_t time_before = 0, time_after = 0
+    cdef Py_ssize_t groups = starts.shape[0], count = times.shape[0], g, i, first, stop
+    cdef double area, head, tail, at_edge
+    cdef int64_t begin, end, time_before = 0, time_after = 0
     cdef double value_before = 0, value_after = 0
     cdef bint has_before, has_after
     result = np.empty(groups)
     cdef double[::1] means = result
     for g in range(groups):
-        i = starts[g]
+        first = starts[g]
         stop = starts[g + 1] if g + 1 < groups else count
-        area = length = 0
-        has_before = i > 0
+        begin, end = max(begins[g], low), min(_end_of(begins[g], bucket), high - 1) + 1
+        head = tail = 0
+        has_before = first > 0
         if has_before:
-            time_before, value_before = times[i - 1], values[i - 1]
+            time_before, value_before = times[first - 1], values[first - 1]
         elif before is not None:
             has_before = True
             time_before, value_before = before
@@ -495,19 +573,32 @@ def time_weighted(
             has_after = True
             time_after, value_after = after
         if has_before:
-            slope = (values[i] - value_before) / <double>(times[i] - time_before)
-            width = <double>(times[i] - begins[g])
-            area += (values[i] - slope * width / 2) * width
-            length += width
-        while i < stop - 1:
-            width = <double>(times[i + 1] - times[i])
-            area += (values[i] + values[i + 1]) / 2 * width
-            length += width
-            i += 1
+            at_edge = value_before + <double>(begin - time_before) * (values[first] - value_before) / <double>(
+                times[first] - time_before
+            )
+            head = (at_edge + values[first]) * <double>(times[first] - begin) / 2
+        else:
+            begin = times[first]
         if has_after:
-            slope = (value_after - values[i]) / <double>(time_after - times[i])
-            width = <double>(begins[g] + bucket - times[i])
-            area += (values[i] + slope * width / 2) * width
-            length += width
-        means[g] = area / length if length > 0 else values[starts[g]]
+            at_edge = values[stop - 1] + <double>(end - times[stop - 1]) * (value_after - values[stop - 1]) / <double>(
+                time_after - times[stop - 1]
+            )
+            tail = (at_edge + values[stop - 1]) * <double>(end - times[stop - 1]) / 2
+        else:
+            end = times[stop - 1]
+        # The areas are added in the order in which the samples are read.
+        if reverse:
+            area = tail
+            for i in range(stop - 2, first - 1, -1):
+                area += (values[i] + values[i + 1]) * <double>(times[i + 1] - times[i]) / 2
+            area += head
+        else:
+            area = head
+            for i in range(first, stop - 1):
+                area += (values[i] + values[i + 1]) * <double>(times[i + 1] - times[i]) / 2
+            area += tail
+        if begin == end:
+            means[g] = values[first if reverse else stop - 1]
+        else:
+            means[g] = area / fabs(<double>(end - begin))
     return result

@@ -1,4 +1,7 @@
-"""The options of the TS.* verbs, as RedisTimeSeries reads them."""
+"""The options of the TS.* verbs, as RedisTimeSeries reads them: each by its name, wherever it stands behind the fixed arguments.
+
+What belongs to no option is passed over. Of an option that is named twice the first counts.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from typing import Any
 import re2
 
 from januskv.compat.faults import RespError
+from januskv.storage.chunks import MOST_TIME
 from januskv.storage.downsampling import NAMES, Room
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.labels import Filter
 from januskv.storage.sample_queries import Aggregation, Selection
-from januskv.storage.samples import MOST_TIME, POLICIES
+from januskv.storage.samples import POLICIES
 
-from .args import Args, parse_float, parse_int
+from .args import parse_float, parse_int
 
 _MOST_REGEX_BYTES = 1 << 20
 _CHUNK_SIZES = "CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]"
@@ -99,11 +103,40 @@ def time_of(text: bytes, now_ms: int) -> int:
     return number_of(text, "invalid timestamp", "invalid timestamp, must be a nonnegative integer")
 
 
-def value_after(args: Args, error: str) -> bytes:
-    """The argument behind an option's name. Raises RespError where there is none."""
-    if not args.more():
-        raise bad(error)
-    return args.take()
+def wrong_arity(argv: Sequence[bytes]) -> RespError:
+    """The error for a command line with too few or too many arguments."""
+    return RespError(f"ERR wrong number of arguments for '{argv[0].decode(errors='replace').lower()}' command")
+
+
+class Options:
+    """The arguments of a command line from ``begin`` on, in which options are found by their names."""
+
+    __slots__ = ("argv", "begin", "words")
+
+    def __init__(self, argv: Sequence[bytes], begin: int) -> None:
+        self.argv = argv
+        self.begin = begin
+        self.words = [word.upper() for word in argv[begin:]]
+
+    def place(self, name: bytes, begin: int = 0) -> int | None:
+        """Where in the command line an option stands, None if it is not there."""
+        try:
+            return self.words.index(name, max(0, begin - self.begin)) + self.begin
+        except ValueError:
+            return None
+
+    def has(self, name: bytes) -> bool:
+        """Whether an option is there."""
+        return name in self.words
+
+    def values(self, name: bytes, count: int, error: str) -> Sequence[bytes] | None:
+        """The arguments behind an option's name, None if it is not there. Raises RespError where they are too few."""
+        at = self.place(name)
+        if at is None:
+            return None
+        if at + count >= len(self.argv):
+            raise bad(error)
+        return self.argv[at + 1 : at + 1 + count]
 
 
 # ---------------------------------------------------------------- settings of a series
@@ -117,10 +150,8 @@ class Settings:
     chunk_bytes: int | None = None
     compressed: bool | None = None
     policy: str | None = None
-    on_duplicate: str | None = None
     ignore: tuple[int, float] | None = None
     labels: dict[bytes, bytes] | None = None
-    time_ms: int | None = None
 
     def for_new(self) -> dict[str, Any]:
         """Arguments of a new series."""
@@ -136,74 +167,113 @@ class Settings:
         return {name: value for name, value in named.items() if value is not None}
 
 
-def policy_of(text: bytes, error: str) -> str:
-    """A duplicate policy's name in lower case. Raises RespError."""
-    name = text.decode(errors="replace").lower()
-    if name not in POLICIES:
-        raise bad(error)
-    return name
+def _policy(options: Options, name: bytes) -> str | None:
+    values = options.values(name, 1, "Couldn't parse DUPLICATE_POLICY")
+    if values is None:
+        return None
+    policy = values[0].decode(errors="replace").lower()
+    if policy not in POLICIES:
+        raise bad("Unknown DUPLICATE_POLICY")
+    return policy
 
 
-def _labels(args: Args) -> dict[bytes, bytes]:
-    words = args.rest()
-    if len(words) % 2:
+def _labels(options: Options) -> dict[bytes, bytes] | None:
+    """The labels: pairs up to the end of the command line. Of a label that is named twice the last value counts."""
+    at = options.place(b"LABELS")
+    if at is None:
+        return None
+    words = options.argv[at + 1 :]
+    pairs = list(zip(words[::2], words[1::2], strict=False))
+    if any(not name or not value or b"(" in value or b")" in value or b"," in value for name, value in pairs):
         raise bad("Couldn't parse LABELS")
-    labels = dict(zip(words[::2], words[1::2], strict=True))
-    if len(labels) * 2 != len(words):
-        raise bad("Duplicate label")
-    if any(not name or not value or b"(" in value or b")" in value or b"," in value for name, value in labels.items()):
-        raise bad("Couldn't parse LABELS")
-    return labels
+    return dict(pairs)
 
 
-def read_settings(args: Args, now_ms: int, *, timestamp: bool = False, on_duplicate: bool = False) -> Settings:
-    """The settings at the end of CREATE, ALTER, ADD, INCRBY, DECRBY. Raises RespError."""
-    found = Settings()
-    while args.more():
-        word = args.word()
-        if word == b"RETENTION":
-            found.retention_ms = number_of(value_after(args, "Couldn't parse RETENTION"), "Couldn't parse RETENTION")
-        elif word == b"CHUNK_SIZE":
-            size = number_of(value_after(args, "Couldn't parse CHUNK_SIZE"), "Couldn't parse CHUNK_SIZE", _CHUNK_SIZES)
-            if size % 8 or not 48 <= size <= 1048576:
-                raise bad(_CHUNK_SIZES)
-            found.chunk_bytes = size
-        elif word == b"ENCODING":
-            encoding = value_after(args, "Couldn't parse ENCODING").upper()
-            if encoding not in (b"COMPRESSED", b"UNCOMPRESSED"):
-                raise bad("unknown ENCODING parameter")
-            found.compressed = encoding == b"COMPRESSED"
-        elif word == b"UNCOMPRESSED":
-            found.compressed = False
-        elif word == b"DUPLICATE_POLICY":
-            text = value_after(args, "Unknown DUPLICATE_POLICY")
-            found.policy = policy_of(text, "Unknown DUPLICATE_POLICY")
-        elif word == b"ON_DUPLICATE" and on_duplicate:
-            found.on_duplicate = policy_of(value_after(args, "Unknown ON_DUPLICATE"), "Unknown ON_DUPLICATE")
-        elif word == b"IGNORE":
-            if args.left() < 2:
-                raise bad("Couldn't parse IGNORE")
-            least_ms = number_of(args.take(), "Couldn't parse IGNORE", _NEGATIVE_IGNORE)
-            least_value = double_of(args.take(), "Couldn't parse IGNORE")
-            if least_value < 0:
-                raise bad(_NEGATIVE_IGNORE)
-            found.ignore = (least_ms, least_value)
-        elif word == b"TIMESTAMP" and timestamp:
-            found.time_ms = time_of(value_after(args, "invalid timestamp"), now_ms)
-        elif word == b"LABELS":
-            found.labels = _labels(args)
-        else:
-            raise bad(f"unknown option {word[:64].decode(errors='replace')}")
+def _retention(options: Options) -> int | None:
+    values = options.values(b"RETENTION", 1, "Couldn't parse RETENTION")
+    if values is None:
+        return None
+    retention_ms = _integer(values[0], "Couldn't parse RETENTION")
+    if retention_ms < 0:
+        raise RespError("TSDB: Couldn't parse RETENTION")
+    return retention_ms
+
+
+def _chunk_bytes(options: Options) -> int | None:
+    values = options.values(b"CHUNK_SIZE", 1, "Couldn't parse CHUNK_SIZE")
+    if values is None:
+        return None
+    size = _integer(values[0], "Couldn't parse CHUNK_SIZE")
+    if size % 8 or not 48 <= size <= 1048576:
+        raise bad(_CHUNK_SIZES)
+    return size
+
+
+def _compressed(options: Options) -> bool | None:
+    at = options.place(b"ENCODING")
+    if at is None:
+        return False if options.has(b"UNCOMPRESSED") else True if options.has(b"COMPRESSED") else None
+    if at + 1 >= len(options.argv):
+        raise wrong_arity(options.argv)
+    encoding = options.argv[at + 1].upper()
+    if encoding not in (b"COMPRESSED", b"UNCOMPRESSED"):
+        raise bad("unknown ENCODING parameter")
+    return encoding == b"COMPRESSED"
+
+
+def _ignore(options: Options) -> tuple[int, float] | None:
+    values = options.values(b"IGNORE", 2, "Couldn't parse IGNORE")
+    if values is None:
+        return None
+    least_ms, least_value = _integer(values[0], "Couldn't parse IGNORE"), double_of(values[1], "Couldn't parse IGNORE")
+    if least_ms < 0 or least_value < 0:
+        raise bad(_NEGATIVE_IGNORE)
+    return least_ms, least_value
+
+
+def read_settings(argv: Sequence[bytes], begin: int) -> Settings:
+    """The settings of CREATE, ALTER, and of ADD, INCRBY and DECRBY that create a series. Raises RespError."""
+    if begin >= len(argv):
+        return Settings()
+    options = Options(argv, begin)
+    found = Settings(labels=_labels(options))
+    found.retention_ms = _retention(options)
+    found.chunk_bytes = _chunk_bytes(options)
+    found.compressed = _compressed(options)
+    found.policy = _policy(options, b"DUPLICATE_POLICY")
+    found.ignore = _ignore(options)
     return found
+
+
+def read_on_duplicate(argv: Sequence[bytes], begin: int) -> str | None:
+    """The policy of one TS.ADD to a series that exists; its other options are for a new one. Raises RespError."""
+    return _policy(Options(argv, begin), b"ON_DUPLICATE")
+
+
+def read_timestamp(argv: Sequence[bytes], begin: int, now_ms: int) -> int:
+    """The time of TS.INCRBY and TS.DECRBY. Raises RespError."""
+    values = Options(argv, begin).values(b"TIMESTAMP", 1, "invalid timestamp")
+    return now_ms if values is None else time_of(values[0], now_ms)
 
 
 # ---------------------------------------------------------------- filters
 
 
-def _values_in_list(text: bytes) -> list[bytes]:
-    if not text.endswith(b")"):
+def _parts(text: bytes, separators: bytes) -> tuple[bytes, bytes | None]:
+    """The first two parts of a text between any of these characters; None for a second one that is not there."""
+    parts = [part for part in re.split(b"[" + re.escape(separators) + b"]", text) if part]
+    if not parts:
         raise bad("failed parsing labels")
-    return [each.strip() for each in text[1:-1].split(b",")] if text[1:-1] else []
+    return parts[0], parts[1] if len(parts) > 1 else None
+
+
+def _values_in_list(text: bytes | None) -> list[bytes]:
+    if text is None or not text.endswith(b")"):
+        raise bad("failed parsing labels")
+    values = text[:-1].split(b",") if len(text) > 1 else []
+    if not all(values):
+        raise bad("failed parsing labels")
+    return values
 
 
 def _regex(text: bytes) -> Callable[[bytes], bool]:
@@ -218,31 +288,38 @@ def _regex(text: bytes) -> Callable[[bytes], bool]:
     return lambda value: compiled.fullmatch(value) is not None
 
 
+_BY_REGEX = re.compile(rb"([^=!]+)(=~|!~)(.*)", re.DOTALL)
+
+
 def read_filter(text: bytes) -> Filter:
     """One filter expression: label=value, label!=value, label=, label!=, label=(a,b), label!=(a,b).
 
     Ours: label=~regex, label!~regex. Raises RespError.
     """
-    at = text.find(b"=")
-    regex = text.find(b"!~")
-    if regex > 0 and (at < 0 or regex < at):
-        return Filter(text[:regex], needs_label=False, matches=_regex(text[regex + 2 :]))
-    if at < 1:
+    ours = _BY_REGEX.fullmatch(text)
+    if ours is not None:
+        return Filter(ours[1], needs_label=ours[2] == b"=~", matches=_regex(ours[3]))
+    if b"!=(" in text:
+        label, values = _parts(text, b"!=(")
+        return Filter(label, _values_in_list(values), needs_label=False)
+    if b"!=" in text:
+        label, value = _parts(text, b"!=")
+        return (
+            Filter(label, needs_label=True, any_value=True)
+            if value is None
+            else Filter(label, [value], needs_label=False)
+        )
+    if b"=(" in text:
+        label, values = _parts(text, b"=(")
+        return Filter(label, _values_in_list(values))
+    if b"=" not in text:
         raise bad("failed parsing labels")
-    value = text[at + 1 :]
-    negated = text[at - 1 : at] == b"!"
-    label = text[: at - 1] if negated else text[:at]
-    if not label:
-        raise bad("failed parsing labels")
-    if value.startswith(b"~") and not negated:
-        return Filter(label, matches=_regex(value[1:]))
-    if not value:
-        return Filter(label, needs_label=negated, any_value=True)
-    return Filter(label, _values_in_list(value) if value.startswith(b"(") else [value], needs_label=not negated)
+    label, value = _parts(text, b"=")
+    return Filter(label, needs_label=False, any_value=True) if value is None else Filter(label, [value])
 
 
 def read_filters(words: Sequence[bytes]) -> list[Filter]:
-    """Filter expressions, one of which must name a label that a series has to have. Raises RespError."""
+    """Filter expressions, one of which must name a value that a series has to have. Raises RespError."""
     filters = [read_filter(word) for word in words]
     if not any(each.needs_label and not each.any_value for each in filters):
         raise bad("please provide at least one matcher")
@@ -257,8 +334,6 @@ class RangeQuery:
     """What TS.RANGE and its relatives ask for."""
 
     selection: Selection
-    explicit_low: bool = True
-    explicit_high: bool = True
     latest: bool = False
     with_labels: bool = False
     selected: list[bytes] | None = None
@@ -267,11 +342,13 @@ class RangeQuery:
     reducer: str = ""
 
 
+# Words that end the list of SELECTED_LABELS.
 _WORDS = frozenset(
-    b"LATEST COUNT FILTER_BY_TS FILTER_BY_VALUE ALIGN AGGREGATION BUCKETTIMESTAMP EMPTY WITHLABELS SELECTED_LABELS"
-    b" FILTER GROUPBY REDUCE".split()
+    b"LATEST COUNT FILTER_BY_TS FILTER_BY_VALUE ALIGN AGGREGATION BUCKETTIMESTAMP EMPTY WITHLABELS FILTER GROUPBY REDUCE"
+    b" LIMIT".split()
 )
-_STAMPS = {b"-": 0.0, b"LOW": 0.0, b"+": 1.0, b"HIGH": 1.0, b"~": 0.5, b"MID": 0.5}
+_MOST_SELECTED = 50
+_STAMPS = {b"-": 0.0, b"START": 0.0, b"LOW": 0.0, b"+": 1.0, b"END": 1.0, b"HIGH": 1.0, b"~": 0.5, b"MID": 0.5}
 
 
 def functions_of(text: bytes) -> list[str]:
@@ -283,111 +360,191 @@ def functions_of(text: bytes) -> list[str]:
     return found
 
 
-def bucket_of(text: bytes) -> int:
-    """The length of a bucket in ms. Raises RespError."""
-    bucket = number_of(text, "Couldn't parse AGGREGATION")
-    if bucket == 0:
+def _integer(text: bytes, error: str) -> int:
+    try:
+        return parse_int(text)
+    except NotAnInteger:
+        raise bad(error) from None
+
+
+def read_aggregation(options: Options) -> tuple[list[str], int, int] | None:
+    """Functions and length of the buckets in ms, and where AGGREGATION stands; None if it does not. Raises RespError."""
+    at = options.place(b"AGGREGATION")
+    if at is None:
+        return None
+    if at + 2 >= len(options.argv):
+        raise bad("Couldn't parse AGGREGATION")
+    bucket = _integer(options.argv[at + 2], "Couldn't parse AGGREGATION")
+    functions = functions_of(options.argv[at + 1])
+    if bucket <= 0:
         raise bad("bucketDuration must be greater than zero")
-    return bucket
+    return functions, bucket, at
 
 
-def read_range(args: Args, *, many: bool, reverse: bool) -> RangeQuery:
-    """The arguments of TS.RANGE and TS.REVRANGE behind the key, or of TS.MRANGE and TS.MREVRANGE. Raises RespError."""
-    chosen = Selection(0, MOST_TIME, reverse=reverse)
-    query = RangeQuery(chosen)
-    low, high = args.take(), args.take()
-    query.explicit_low, query.explicit_high = low != b"-", high != b"+"
-    if query.explicit_low:
-        chosen.low = number_of(low, "wrong fromTimestamp")
-    if query.explicit_high:
-        chosen.high = number_of(high, "wrong toTimestamp")
-    align: bytes | None = None
-    while args.more():
-        word = args.word()
-        if word == b"LATEST":
-            query.latest = True
-        elif word == b"COUNT":
-            count = value_after(args, "Couldn't parse COUNT")
-            chosen.count = number_of(count, "Couldn't parse COUNT", "Invalid COUNT value")
-        elif word == b"FILTER_BY_TS":
-            times = []
-            while args.more() and args.peek() not in _WORDS:
-                times.append(number_of(args.take(), "Couldn't parse FILTER_BY_TS"))
-            if not times:
-                raise bad("FILTER_BY_TS one or more arguments are missing")
-            chosen.by_times = times
-        elif word == b"FILTER_BY_VALUE":
-            if args.left() < 2:
-                raise bad("FILTER_BY_VALUE one or more arguments are missing")
-            least = double_of(args.take(), "Couldn't parse MIN")
-            chosen.by_value = (least, double_of(args.take(), "Couldn't parse MAX"))
-        elif word == b"ALIGN":
-            align = value_after(args, "Couldn't parse ALIGN").lower()
-        elif word == b"AGGREGATION":
-            if args.left() < 2:
-                raise bad("Couldn't parse AGGREGATION")
-            functions = functions_of(args.take())
-            chosen.aggregation = Aggregation(functions, bucket_of(args.take()))
-        elif word == b"BUCKETTIMESTAMP" and chosen.aggregation is not None:
-            stamp = _STAMPS.get(value_after(args, "unknown BUCKETTIMESTAMP parameter").upper())
-            if stamp is None:
-                raise bad("unknown BUCKETTIMESTAMP parameter")
-            chosen.aggregation.stamp = stamp
-        elif word == b"EMPTY" and chosen.aggregation is not None:
-            chosen.aggregation.room = Room()
-        elif many and word == b"WITHLABELS":
-            query.with_labels = True
-        elif many and word == b"SELECTED_LABELS":
-            query.selected = []
-            while args.more() and args.peek() not in _WORDS:
-                query.selected.append(args.take())
-            if not query.selected:
-                raise bad("SELECTED_LABELS should have at least 1 parameter")
-        elif many and word == b"FILTER":
-            words = []
-            while args.more() and args.peek() not in _WORDS:
-                words.append(args.take())
-            query.filters = read_filters(words)
-        elif many and word == b"GROUPBY":
-            if args.left() < 3 or args.argv[args.at + 1].upper() != b"REDUCE":
-                raise bad("failed parsing GROUPBY")
-            query.group_by = args.take()
-            args.take()
-            reducer = FUNCTION_NAMES.get(args.take().lower())
-            if reducer is None or reducer in ("twa", "rate", "increase", "first", "last"):
-                raise bad("Invalid reducer type")
-            query.reducer = reducer
-        else:
-            raise bad(f"unknown option {word[:64].decode(errors='replace')}")
-    _set_align(query, align)
-    if many:
-        _check_many(query)
+def _count(options: Options) -> int | None:
+    """COUNT, which is the name of an aggregator and of a reducer too."""
+    at = options.place(b"COUNT")
+    for name in (b"AGGREGATION", b"REDUCE"):
+        of = options.place(name)
+        if at is not None and of is not None and at == of + 1:
+            at = options.place(b"COUNT", at + 1)
+    if at is None:
+        return None
+    if at + 1 == len(options.argv):
+        raise bad("COUNT argument is missing")
+    count = _integer(options.argv[at + 1], "Couldn't parse COUNT")
+    if count <= 0:
+        raise bad("Invalid COUNT value")
+    return count
+
+
+def _aggregation(options: Options) -> Aggregation | None:
+    found = read_aggregation(options)
+    if found is None:
+        return None
+    functions, bucket, at = found
+    aggregation = Aggregation(functions, bucket)
+    empty = options.place(b"EMPTY")
+    if empty is not None:
+        if empty not in (at + 3, at + 5):
+            raise bad("EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag")
+        aggregation.room = Room()
+    stamp = options.place(b"BUCKETTIMESTAMP")
+    if stamp is not None:
+        if stamp not in (at + 3, at + 4):
+            raise bad("BUCKETTIMESTAMP flag should be the 3rd or 4th flag after AGGREGATION flag")
+        if stamp + 1 >= len(options.argv):
+            raise wrong_arity(options.argv)
+        share = _STAMPS.get(options.argv[stamp + 1].upper())
+        if share is None:
+            raise bad("unknown BUCKETTIMESTAMP parameter")
+        aggregation.stamp = share
+    return aggregation
+
+
+def _set_align(options: Options, chosen: Selection, explicit_low: bool, explicit_high: bool) -> None:
+    at = options.place(b"ALIGN")
+    if at is None:
+        return
+    if at + 1 >= len(options.argv):
+        raise wrong_arity(options.argv)
+    text = options.argv[at + 1].lower()
+    at_low, at_high = text in (b"-", b"start"), text in (b"+", b"end")
+    time = chosen.low if at_low else chosen.high if at_high else number_of(text, "unknown ALIGN parameter")
+    if chosen.aggregation is None:
+        raise bad("ALIGN parameter can only be used with AGGREGATION")
+    if at_low and not explicit_low:
+        raise bad("start alignment can only be used with explicit start timestamp")
+    if at_high and not explicit_high:
+        raise bad("end alignment can only be used with explicit end timestamp")
+    chosen.aggregation.align = time
+
+
+def _by_value(options: Options) -> tuple[float, float] | None:
+    ends = options.values(b"FILTER_BY_VALUE", 2, "FILTER_BY_VALUE one or more arguments are missing")
+    if ends is None:
+        return None
+    return double_of(ends[0], "Couldn't parse MIN"), double_of(ends[1], "Couldn't parse MAX")
+
+
+def _by_times(options: Options) -> list[int] | None:
+    """The times behind FILTER_BY_TS, up to the first argument that is none."""
+    at = options.place(b"FILTER_BY_TS")
+    if at is None:
+        return None
+    times: list[int] = []
+    for text in options.argv[at + 1 :]:
+        try:
+            time = parse_int(text)
+        except NotAnInteger:
+            break
+        if time < 0:
+            break
+        times.append(time)
+    if not times:
+        raise bad("FILTER_BY_TS one or more arguments are missing")
+    return times
+
+
+def read_ends(argv: Sequence[bytes], at: int) -> tuple[int, int]:
+    """The two times of a range; - and + are the first and the last there are. Raises RespError."""
+    low = 0 if argv[at] == b"-" else number_of(argv[at], "wrong fromTimestamp")
+    return low, MOST_TIME if argv[at + 1] == b"+" else number_of(argv[at + 1], "wrong toTimestamp")
+
+
+def _read_selection(options: Options, at: int, reverse: bool) -> RangeQuery:
+    low, high = read_ends(options.argv, at)
+    chosen = Selection(low, high, reverse=reverse)
+    query = RangeQuery(chosen, latest=options.has(b"LATEST"))
+    chosen.count = _count(options)
+    chosen.aggregation = _aggregation(options)
+    _set_align(options, chosen, options.argv[at] != b"-", options.argv[at + 1] != b"+")
+    chosen.by_value = _by_value(options)
+    chosen.by_times = _by_times(options)
     return query
 
 
-def _set_align(query: RangeQuery, align: bytes | None) -> None:
-    if align is None:
+def read_range(argv: Sequence[bytes], *, reverse: bool) -> RangeQuery:
+    """The arguments of TS.RANGE and TS.REVRANGE. Raises RespError."""
+    return _read_selection(Options(argv, 4), 2, reverse)
+
+
+def _read_labels(options: Options, query: RangeQuery) -> None:
+    """Which labels are shown."""
+    query.with_labels = options.has(b"WITHLABELS")
+    at = options.place(b"SELECTED_LABELS")
+    if at is None:
         return
-    aggregation = query.selection.aggregation
-    if aggregation is None:
-        raise bad("ALIGN parameter can only be used with AGGREGATION")
-    if align in (b"-", b"start"):
-        if not query.explicit_low:
-            raise bad("start alignment can only be used with explicit start timestamp")
-        aggregation.align = query.selection.low
-    elif align in (b"+", b"end"):
-        if not query.explicit_high:
-            raise bad("end alignment can only be used with explicit end timestamp")
-        aggregation.align = query.selection.high
-    else:
-        aggregation.align = number_of(align, "unknown ALIGN parameter")
-
-
-def _check_many(query: RangeQuery) -> None:
-    if query.filters is None:
-        raise bad("missing FILTER argument")
-    if query.with_labels and query.selected is not None:
+    if query.with_labels:
         raise bad("cannot accept WITHLABELS and SELECT_LABELS together")
+    query.selected = []
+    for name in options.argv[at + 1 :]:
+        if name.upper() in _WORDS:
+            break
+        query.selected.append(name)
+    if len(query.selected) > _MOST_SELECTED:
+        raise bad("reached max size for SELECT_LABELS")
+    if not query.selected:
+        raise bad("SELECT_LABELS should have at least 1 parameter")
+
+
+def read_last(argv: Sequence[bytes]) -> RangeQuery:
+    """The arguments of TS.MGET. Raises RespError."""
+    options = Options(argv, 1)
+    at = options.place(b"FILTER")
+    if at is None:
+        raise wrong_arity(argv)
+    query = RangeQuery(Selection(0, MOST_TIME), latest=options.has(b"LATEST"))
+    _read_labels(options, query)
+    query.filters = read_filters(argv[at + 1 :])
+    return query
+
+
+def read_ranges(argv: Sequence[bytes], *, reverse: bool) -> RangeQuery:
+    """The arguments of TS.MRANGE and TS.MREVRANGE; FILTER comes last, but for GROUPBY. Raises RespError."""
+    options = Options(argv, 3)
+    query = _read_selection(options, 1, reverse)
+    at = options.place(b"FILTER")
+    if at is None:
+        raise bad("missing FILTER argument")
+    _read_labels(options, query)
+    group = options.place(b"GROUPBY")
+    if group is not None and group < at:
+        raise bad("GROUPBY should always come after filter")
+    words = argv[at + 1 : group]
+    if not words:
+        raise bad("missing labels for filter argument")
+    query.filters = read_filters(words)
+    if group is None:
+        return query
+    if len(argv) - group != 4 or argv[group + 2].upper() != b"REDUCE":
+        raise wrong_arity(argv)
+    query.group_by = argv[group + 1]
+    reducer = FUNCTION_NAMES.get(argv[group + 3].lower())
+    if reducer is None or reducer in ("twa", "rate", "increase", "first", "last"):
+        raise bad("Invalid reducer type")
+    query.reducer = reducer
     aggregation = query.selection.aggregation
-    if query.group_by is not None and aggregation is not None and len(aggregation.functions) > 1:
+    if aggregation is not None and len(aggregation.functions) > 1:
         raise bad("GROUPBY takes one aggregation")
+    return query

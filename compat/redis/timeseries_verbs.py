@@ -8,7 +8,7 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -17,35 +17,42 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.compat.slices import in_slices
-from januskv.resp.encoder import array_head, double_text, encode, number_rows
+from januskv.resp.encoder import array_head, encode, number_rows, sample_text
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample
-from januskv.storage.errors import StorageError, WrongType
+from januskv.storage.errors import StorageError
 from januskv.storage.sample_queries import Rows, check_room, combine, select
-from januskv.storage.samples import MOST_TIME, Rule, SampleSeries
+from januskv.storage.samples import Rule, SampleSeries
 
-from .args import Args
 from .timeseries_options import (
+    Options,
     RangeQuery,
     Settings,
     bad,
-    bucket_of,
     double_of,
-    functions_of,
     number_of,
+    read_aggregation,
+    read_ends,
     read_filters,
+    read_last,
+    read_on_duplicate,
     read_range,
+    read_ranges,
     read_settings,
+    read_timestamp,
     time_of,
-    value_after,
     value_of,
+    wrong_arity,
 )
 
 verbs = Family("timeseries")
 
-_WRITE = Flag.WRITE | Flag.DENYOOM
-_FAST_WRITE = _WRITE | Flag.FAST
+_READ = Flag.READONLY | Flag.MODULE
+_WRITE = Flag.WRITE | Flag.DENYOOM | Flag.MODULE
 _NO_SUCH_KEY = "the key does not exist"
+_NOT_A_SERIES = "the key is not a TSDB key"
+_WRONG_TYPE = "ERR WRONGTYPE Operation against a key holding the wrong kind of value"
+_BEYOND_RETENTION = "When a series has compactions, deleting samples or compaction buckets beyond the series retention period is not possible"
 _SLICE: int = 16384  # rows of a reply that are encoded at a time
 
 
@@ -53,15 +60,15 @@ _SLICE: int = 16384  # rows of a reply that are encoded at a time
 
 
 def series_at(ctx: Context, name: bytes) -> SampleSeries | None:
-    """The series of a key, None if there is none. Raises WrongType."""
+    """The series of a key, None if there is none. Raises RespError where the key holds something else."""
     value = ctx.keyspace.get(name)
     if value is not None and type(value) is not SampleSeries:
-        raise WrongType
+        raise RespError(_WRONG_TYPE)
     return value
 
 
 def known_series(ctx: Context, name: bytes) -> SampleSeries:
-    """The series of a key. Raises WrongType, and RespError where there is none."""
+    """The series of a key. Raises RespError where there is none."""
     series = series_at(ctx, name)
     if series is None:
         raise bad(_NO_SUCH_KEY)
@@ -90,7 +97,7 @@ def _resp3(ctx: Context) -> bool:
 
 def _number(ctx: Context, value: float) -> Reply:
     """A value: a double, in RESP2 its text as a simple string."""
-    return value if _resp3(ctx) else Simple(double_text(value))
+    return value if _resp3(ctx) else Simple(sample_text(value))
 
 
 def _sample(ctx: Context, sample: Sample | None) -> Reply:
@@ -124,24 +131,31 @@ def _rows(ctx: Context, rows: Rows) -> Reply:
     times, columns = rows.lists()
     if _resp3(ctx):
         return list(zip(times, *columns, strict=True))
-    return [(time, *[Simple(double_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
+    return [(time, *[Simple(sample_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
 
 
-def _labels(ctx: Context, series: SampleSeries, wanted: RangeQuery | None = None) -> Reply:
-    """Labels of a series as a query wants them shown."""
+def _labels(ctx: Context, labels: Mapping[bytes, bytes], wanted: RangeQuery | None = None) -> Reply:
+    """Labels as a query wants them shown. Those that it selects are found in any case."""
     if wanted is None or wanted.with_labels:
-        shown: dict[bytes, bytes | None] = dict(series.labels)
+        shown: dict[bytes, bytes | None] = dict(labels)
     else:
-        shown = {name: series.labels.get(name) for name in wanted.selected or ()}
+        by_lower: dict[bytes, tuple[bytes, bytes | None]] = {}
+        for name, value in labels.items():
+            by_lower.setdefault(name.lower(), (name, value))
+        shown = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected or ())
     return shown if _resp3(ctx) else [list(pair) for pair in shown.items()]
 
 
 # ---------------------------------------------------------------- series
 
 
-def _create(ctx: Context, name: bytes, settings: Settings) -> SampleSeries:
+# The change is one, but to clients that listen to events it is that of what follows: the first sample.
+_CREATED_ON_THE_WAY = "ts.created"
+
+
+def _create(ctx: Context, name: bytes, settings: Settings, event: str = _CREATED_ON_THE_WAY) -> SampleSeries:
     series = SampleSeries(**settings.for_new())
-    ctx.keyspace.put_series(name, series, "ts.create")
+    ctx.keyspace.put_series(name, series, event)
     return series
 
 
@@ -153,10 +167,10 @@ def ts_create(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
+    settings = read_settings(argv, 2)
     if ctx.keyspace.get(argv[1]) is not None:
         raise bad("key already exists")
-    settings = read_settings(Args(argv, 2), ctx.store.clock.now_ms)
-    _create(ctx, argv[1], settings)
+    _create(ctx, argv[1], settings, "ts.create")
     return OK
 
 
@@ -164,35 +178,21 @@ def ts_create(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_alter(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.ALTER key [RETENTION milliseconds] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Changes the settings of a series that are named; LABELS replaces all labels. CHUNK_SIZE is for chunks to come.
+    Changes the settings of a series that are named; LABELS replaces all labels. CHUNK_SIZE is for chunks to come. An
+    ENCODING is passed over, as RedisTimeSeries does.
 
     Cost: O(L) with L labels
     """
-    series = known_series(ctx, argv[1])
-    settings = read_settings(Args(argv, 2), ctx.store.clock.now_ms)
-    if settings.compressed is not None:
-        raise bad("the encoding of a series cannot be changed")
-    if settings.retention_ms is not None:
-        series.retention_ms = settings.retention_ms
-        series.drop_old()
-    if settings.chunk_bytes is not None:
-        series.set_chunk_bytes(settings.chunk_bytes)
-    if settings.policy is not None:
-        series.policy = settings.policy
-    if settings.ignore is not None:
-        series.ignore_ms, series.ignore_value = settings.ignore
-    if settings.labels is not None:
-        ctx.keyspace.labels.discard(argv[1], series.labels)
-        series.labels = settings.labels
-        ctx.keyspace.labels.add(argv[1], series.labels)
-    ctx.keyspace.changed("ts.alter", argv[1])
+    settings = read_settings(argv, 2).for_new()
+    settings.pop("compressed", None)
+    known_series(ctx, argv[1]).alter(ctx.keyspace, argv[1], settings)
     return OK
 
 
 # ---------------------------------------------------------------- adding
 
 
-@verbs.verb("TS.ADD", arity=-4, flags=_FAST_WRITE, keys=key("RW", "update"))
+@verbs.verb("TS.ADD", arity=-4, flags=_WRITE | Flag.QUICK, keys=key("RW", "update"))
 def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.ADD key timestamp value [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [ON_DUPLICATE policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
@@ -201,19 +201,22 @@ def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1), O(log N + C) for a late sample with chunks of C samples
     """
-    now_ms = ctx.store.clock.now_ms
-    series = series_at(ctx, argv[1])
-    time = time_of(argv[2], now_ms)
-    value = value_of(argv[3])
+    value, time = value_of(argv[3]), time_of(argv[2], ctx.store.clock.now_ms)
+    series = _series_to_add_to(ctx, argv[1])
     policy = None
-    if len(argv) > 4:
-        settings = read_settings(Args(argv, 4), now_ms, on_duplicate=True)
-        policy = settings.on_duplicate
-        if series is None:
-            series = _create(ctx, argv[1], settings)
-    elif series is None:
-        series = _create(ctx, argv[1], Settings())
+    if series is None:
+        series = _create(ctx, argv[1], read_settings(argv, 4))
+    elif len(argv) > 4:
+        policy = read_on_duplicate(argv, 4)
     return series.add(ctx.keyspace, argv[1], time, value, policy)
+
+
+def _series_to_add_to(ctx: Context, name: bytes) -> SampleSeries | None:
+    """``series_at`` for TS.ADD and TS.MADD, which have an error text of their own."""
+    value = ctx.keyspace.get(name)
+    if value is not None and type(value) is not SampleSeries:
+        raise bad(_NOT_A_SERIES)
+    return value
 
 
 @verbs.verb("TS.MADD", arity=-4, flags=_WRITE, keys=key("RW", "update", last=-1, step=3))
@@ -227,7 +230,7 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
     """
     end, labels = _madd_end(argv)
     if (end - 1) % 3:
-        raise RespError("ERR wrong number of arguments for 'ts.madd' command")
+        raise wrong_arity(argv)
     keyspace, now_ms = ctx.keyspace, ctx.store.clock.now_ms
     replies: list[Reply] = []
     at = 1
@@ -237,21 +240,19 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
         while stop < end and argv[stop] == name:
             stop += 3
         try:
-            series = series_at(ctx, name)
-            if series is None and labels is not None:
-                series = _create(ctx, name, Settings(labels=dict(labels)))
-            if series is None:
-                raise bad(_NO_SUCH_KEY)
-        except (RespError, StorageError) as error:
-            replies += [_error(ctx, error) for _ in range(at, stop, 3)]
-            at = stop
-            continue
-        if stop - at > 3 and _add_run(ctx, name, series, argv, at, stop, replies):
+            series = _series_to_add_to(ctx, name)
+        except RespError:
+            series = None
+        if series is None and labels is not None and ctx.keyspace.get(name) is None:
+            series = _create(ctx, name, Settings(labels=dict(labels)))
+        if series is not None and stop - at > 3 and _add_run(ctx, name, series, argv, at, stop, replies):
             at = stop
             continue
         while at < stop:
             try:
-                time, value = time_of(argv[at + 1], now_ms), value_of(argv[at + 2])
+                value, time = value_of(argv[at + 2]), time_of(argv[at + 1], now_ms)
+                if series is None:
+                    raise bad(_NOT_A_SERIES)
                 replies.append(series.add(keyspace, name, time, value))
             except (RespError, StorageError) as error:
                 replies.append(_error(ctx, error))
@@ -269,8 +270,7 @@ def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
             and argv[at].upper() == b"CREATE"
             and (at + 1 == len(argv) or argv[at + 1].upper() == b"LABELS")
         ):
-            settings = read_settings(Args(argv, at + 1), 0)
-            return at, settings.labels or {}
+            return at, read_settings(argv, at + 1).labels or {}
     return len(argv), None
 
 
@@ -306,17 +306,16 @@ def _error(ctx: Context, error: Exception) -> ErrorReply:
 
 def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
     """TS.INCRBY and TS.DECRBY."""
-    now_ms = ctx.store.clock.now_ms
     series = series_at(ctx, argv[1])
     step = double_of(argv[2], "invalid increase/decrease value")
-    settings = read_settings(Args(argv, 3), now_ms, timestamp=True, on_duplicate=True)
-    time = now_ms if settings.time_ms is None else settings.time_ms
+    time = read_timestamp(argv, 3, ctx.store.clock.now_ms)
     if series is None:
-        series = _create(ctx, argv[1], settings)
+        series = _create(ctx, argv[1], read_settings(argv, 3))
     if series.chunks and time < series.last_time:
-        raise bad("timestamp must be equal to or higher than the maximum existing timestamp")
+        raise RespError("TSDB: timestamp must be equal to or higher than the maximum existing timestamp")
     value = series.last_value if series.chunks else 0.0
-    return series.add(ctx.keyspace, argv[1], time, value + sign * step, "last")
+    event = "ts.incrby" if sign > 0 else "ts.decrby"
+    return series.add(ctx.keyspace, argv[1], time, value + sign * step, "last", event)
 
 
 @verbs.verb("TS.INCRBY", arity=-3, flags=_WRITE, keys=key("RW", "update"))
@@ -342,7 +341,7 @@ def ts_decrby(ctx: Context, argv: list[bytes]) -> Reply:
     return _increment(ctx, argv, -1)
 
 
-@verbs.verb("TS.DEL", arity=-4, flags=Flag.WRITE, keys=key("RW", "delete"))
+@verbs.verb("TS.DEL", arity=-4, flags=Flag.WRITE | Flag.MODULE, keys=key("RW", "delete"))
 def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DEL key from-timestamp to-timestamp [FILTER filter [filter ...]]
 
@@ -351,14 +350,28 @@ def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N samples
     """
-    low = 0 if argv[2] == b"-" else number_of(argv[2], "wrong fromTimestamp")
-    high = MOST_TIME if argv[3] == b"+" else number_of(argv[3], "wrong toTimestamp")
+    if len(argv) > 4 and (argv[4].upper() != b"FILTER" or argv[1] != b"*"):
+        raise wrong_arity(argv)
+    low, high = read_ends(argv, 2)
     if len(argv) == 4:
-        return known_series(ctx, argv[1]).remove(ctx.keyspace, argv[1], low, high)
-    if argv[4].upper() != b"FILTER" or argv[1] != b"*":
-        raise RespError("ERR wrong number of arguments for 'ts.del' command")
+        return _remove(ctx, argv[1], known_series(ctx, argv[1]), low, high)
     chosen = chosen_series(ctx, read_filters(argv[5:]))
-    return sum([series.remove(ctx.keyspace, name, low, high) for name, series in chosen])
+    for _, series in chosen:
+        _check_removal(series, low)
+    return sum([_remove(ctx, name, series, low, high) for name, series in chosen])
+
+
+def _check_removal(series: SampleSeries, low: int) -> None:
+    """Refuse to remove what buckets of rules were made from that are older than the retention."""
+    if not series.rules or not series.retention_ms:
+        return
+    if min([max(0, rule.start_of(low)) for rule in series.rules.values()]) < series.oldest_time:
+        raise bad(_BEYOND_RETENTION)
+
+
+def _remove(ctx: Context, name: bytes, series: SampleSeries, low: int, high: int) -> int:
+    _check_removal(series, low)
+    return series.remove(ctx.keyspace, name, low, high)
 
 
 # ---------------------------------------------------------------- rules
@@ -373,31 +386,30 @@ def ts_createrule(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    args = Args(argv, 3)
-    if args.word() != b"AGGREGATION":
-        raise bad("Couldn't parse AGGREGATION")
-    functions = functions_of(value_after(args, "Couldn't parse AGGREGATION"))
-    bucket = bucket_of(value_after(args, "Couldn't parse AGGREGATION"))
-    align = number_of(args.take(), "Couldn't parse alignTimestamp") if args.more() else 0
-    if args.more() or len(functions) > 1:
-        raise RespError("ERR wrong number of arguments for 'ts.createrule' command")
+    if len(argv) > 7:
+        raise wrong_arity(argv)
+    found = read_aggregation(Options(argv, 3))
+    if found is None:
+        raise wrong_arity(argv)
+    functions, bucket, at = found
+    align = number_of(argv[at + 3], "Couldn't parse alignTimestamp") if len(argv) == 7 and at + 3 < len(argv) else 0
+    if len(functions) > 1:
+        raise bad("CREATERULE requires exactly one aggregation type")
     if argv[1] == argv[2]:
         raise bad("the source key and destination key should be different")
-    source, target = known_series(ctx, argv[1]), known_series(ctx, argv[2])
+    source = known_series(ctx, argv[1])
     if source.source is not None:
         raise bad("the source key already has a source rule")
-    if target.source is not None:
-        raise bad("the destination key already has a src rule")
+    target = known_series(ctx, argv[2])
     if target.rules:
         raise bad("the destination key already has a dst rule")
-    source.rules[argv[2]] = Rule(functions[0], bucket, align, source.last_time if source.chunks else None)
-    target.source = argv[1]
-    ctx.keyspace.changed("ts.createrule:src", argv[1])
-    ctx.keyspace.changed("ts.createrule:dest", argv[2])
+    if target.source is not None:
+        raise bad("the destination key already has a src rule")
+    source.add_rule(ctx.keyspace, argv[1], argv[2], functions[0], bucket, align)
     return OK
 
 
-@verbs.verb("TS.DELETERULE", arity=3, flags=Flag.WRITE, keys=key("RW", "update", last=1))
+@verbs.verb("TS.DELETERULE", arity=3, flags=Flag.WRITE | Flag.MODULE, keys=key("RW", "update", last=1))
 def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DELETERULE source destination
 
@@ -405,25 +417,17 @@ def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    source, target = known_series(ctx, argv[1]), known_series(ctx, argv[2])
-    if argv[2] not in source.rules or target.source != argv[1]:
+    source = known_series(ctx, argv[1])
+    if argv[2] not in source.rules or known_series(ctx, argv[2]).source != argv[1]:
         raise bad("compaction rule does not exist")
-    del source.rules[argv[2]]
-    target.source = None
-    ctx.keyspace.changed("ts.deleterule:src", argv[1])
-    ctx.keyspace.changed("ts.deleterule:dest", argv[2])
+    source.end_rule(ctx.keyspace, argv[1], argv[2])
     return OK
 
 
 # ---------------------------------------------------------------- queries of one series
 
 
-def _newest(ctx: Context, name: bytes, series: SampleSeries) -> Sample | None:
-    """The last sample of a series, None where there is none."""
-    return (series.last_time, series.last_value) if series.chunks else None
-
-
-@verbs.verb("TS.GET", arity=-2, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"))
+@verbs.verb("TS.GET", arity=-2, flags=_READ | Flag.QUICK, keys=key("RO", "access"))
 def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.GET key [LATEST]
 
@@ -431,16 +435,13 @@ def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1), with LATEST that of one bucket
     """
-    latest = _read_latest(Args(argv, 2))
+    if len(argv) > 3:
+        raise wrong_arity(argv)
     series = read_series(ctx, argv[1])
-    newest = series.newest_bucket(ctx.keyspace, argv[1]) if latest else None
-    return _sample(ctx, newest or _newest(ctx, argv[1], series))
-
-
-def _read_latest(args: Args) -> bool:
-    latest = args.flag(b"LATEST")
-    args.end()
-    return latest
+    if len(argv) == 3 and argv[2].upper() != b"LATEST":
+        raise bad("wrong 3rd argument")
+    newest = series.newest_bucket(ctx.keyspace, argv[1]) if len(argv) == 3 else None
+    return _sample(ctx, newest or series.last())
 
 
 def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) -> Rows:
@@ -449,14 +450,14 @@ def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) 
 
 
 def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
-    query = read_range(Args(argv, 2), many=False, reverse=reverse)
-    rows = _answer(ctx, argv[1], read_series(ctx, argv[1]), query)
+    series = read_series(ctx, argv[1])
+    rows = _answer(ctx, argv[1], series, read_range(argv, reverse=reverse))
     if len(rows) > _SLICE:
         return in_slices(ctx, _all_pieces(ctx, rows, 3 if _resp3(ctx) else 2))
     return _rows(ctx, rows)
 
 
-@verbs.verb("TS.RANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+@verbs.verb("TS.RANGE", arity=-4, flags=_READ, keys=key("RO", "access"))
 def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.RANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
 
@@ -468,7 +469,7 @@ def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
     return _range(ctx, argv, False)
 
 
-@verbs.verb("TS.REVRANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"))
+@verbs.verb("TS.REVRANGE", arity=-4, flags=_READ, keys=key("RO", "access"))
 def ts_revrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.REVRANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
 
@@ -482,7 +483,7 @@ def ts_revrange(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- queries of many series
 
 
-@verbs.verb("TS.MGET", arity=-3, flags=Flag.READONLY)
+@verbs.verb("TS.MGET", arity=-3, flags=_READ)
 def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MGET [LATEST] [WITHLABELS | SELECTED_LABELS label [label ...]] FILTER filter [filter ...]
 
@@ -490,17 +491,16 @@ def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(S) with S series
     """
-    args = Args(argv, 1)
-    query = read_range(Args([b"", b"-", b"+", *args.rest()], 1), many=True, reverse=False)
+    query = read_last(argv)
     replies: dict[bytes, list[Reply]] = {}
     for name, series in chosen_series(ctx, query.filters or ()):
         newest = series.newest_bucket(ctx.keyspace, name) if query.latest else None
-        replies[name] = [_labels(ctx, series, query), _sample(ctx, newest or _newest(ctx, name, series))]
+        replies[name] = [_labels(ctx, series.labels, query), _sample(ctx, newest or series.last())]
     return replies if _resp3(ctx) else [[name, *reply] for name, reply in replies.items()]
 
 
 def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
-    query = read_range(Args(argv, 1), many=True, reverse=reverse)
+    query = read_ranges(argv, reverse=reverse)
     chosen = chosen_series(ctx, query.filters or ())
     if query.group_by is not None:
         return _grouped(ctx, chosen, query)
@@ -510,7 +510,7 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     three = _resp3(ctx)
     answers: list[_Answer] = []
     for name, series in chosen:
-        labels = _labels(ctx, series, query)
+        labels = _labels(ctx, series.labels, query)
         answers.append((name, [labels, used] if three else [labels], _answer(ctx, name, series, query)))
     return _many_rows(ctx, answers)
 
@@ -555,26 +555,14 @@ def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: Rang
         parts = [_answer(ctx, name, series, query) for name, series in groups[value]]
         rows = combine(parts, query.reducer).cut(reverse=reverse, count=count)
         names = [name for name, _ in groups[value]]
-        shown: dict[Any, Any] = {query.group_by: value} if query.with_labels else {}
-        if query.selected is not None:
-            shown = {name: _common(name, groups[value]) for name in query.selected}
-        title = query.group_by + b"=" + value
-        if three:
-            answers.append((title, [shown, {b"reducers": [query.reducer]}, {b"sources": names}], rows))
-            continue
-        if query.with_labels:
-            shown |= {b"__reducer__": query.reducer, b"__source__": b",".join(names)}
-        answers.append((title, [[list(pair) for pair in shown.items()]], rows))
+        made = {b"__reducer__": query.reducer.encode(), b"__source__": b",".join(names)}
+        labels = {query.group_by: value} | ({} if three and query.with_labels else made)
+        told = [_labels(ctx, labels, query), {b"reducers": [query.reducer]}, {b"sources": names}]
+        answers.append((query.group_by + b"=" + value, told if three else told[:1], rows))
     return _many_rows(ctx, answers)
 
 
-def _common(label: bytes, group: list[tuple[bytes, SampleSeries]]) -> bytes | None:
-    """The value of a label if all series of a group have the same one."""
-    values = {series.labels.get(label) for _, series in group}
-    return values.pop() if len(values) == 1 else None
-
-
-@verbs.verb("TS.MRANGE", arity=-4, flags=Flag.READONLY)
+@verbs.verb("TS.MRANGE", arity=-4, flags=_READ)
 def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
 
@@ -585,7 +573,7 @@ def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
     return _mrange(ctx, argv, False)
 
 
-@verbs.verb("TS.MREVRANGE", arity=-4, flags=Flag.READONLY)
+@verbs.verb("TS.MREVRANGE", arity=-4, flags=_READ)
 def ts_mrevrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MREVRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
 
@@ -596,7 +584,7 @@ def ts_mrevrange(ctx: Context, argv: list[bytes]) -> Reply:
     return _mrange(ctx, argv, True)
 
 
-@verbs.verb("TS.QUERYINDEX", arity=-2, flags=Flag.READONLY)
+@verbs.verb("TS.QUERYINDEX", arity=-2, flags=_READ)
 def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.QUERYINDEX filter [filter ...]
 
@@ -611,7 +599,7 @@ def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- TS.INFO
 
 
-@verbs.verb("TS.INFO", arity=-2, flags=Flag.READONLY, keys=key("RO"))
+@verbs.verb("TS.INFO", arity=-2, flags=_READ, keys=key("RO"))
 def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.INFO key [DEBUG]
 
@@ -619,29 +607,33 @@ def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(C) with C chunks
     """
-    args = Args(argv, 2)
-    debug = args.flag(b"DEBUG")
-    args.end()
+    if len(argv) > 3:
+        raise wrong_arity(argv)
     series = read_series(ctx, argv[1])
     three = _resp3(ctx)
-    rules = {name: [rule.bucket, rule.function.upper(), rule.align] for name, rule in _live_rules(ctx, argv[1], series)}
+    rules: dict[bytes, list[Reply]] = {
+        name: [rule.bucket, Simple(rule.function.upper().encode()), rule.align]
+        for name, rule in _live_rules(ctx, argv[1], series)
+    }
+    total, first = series.shown()
+    last = series.last()
     info: dict[str, Reply] = {
-        "totalSamples": len(series),
+        "totalSamples": total,
         "memoryUsage": series.size_bytes,
-        "firstTimestamp": series.chunks[0].first if series.chunks else 0,
-        "lastTimestamp": series.last_time if series.chunks else 0,
+        "firstTimestamp": first,
+        "lastTimestamp": 0 if last is None else last[0],
         "retentionTime": series.retention_ms,
         "chunkCount": max(1, len(series.chunks)),
         "chunkSize": series.chunk_bytes,
         "chunkType": Simple(b"compressed" if series.compressed else b"uncompressed"),
         "duplicatePolicy": None if series.policy is None else Simple(series.policy.encode()),
-        "labels": _labels(ctx, series),
+        "labels": _labels(ctx, series.labels),
         "sourceKey": series.source,
         "rules": rules if three else [[name, *rule] for name, rule in rules.items()],
         "ignoreMaxTimeDiff": series.ignore_ms,
-        "ignoreMaxValDiff": _number(ctx, series.ignore_value),
+        "ignoreMaxValDiff": series.ignore_value,
     }
-    if debug:
+    if len(argv) == 3 and argv[2].upper() == b"DEBUG":
         info["keySelfName"] = argv[1]
         info["Chunks"] = [_chunk(ctx, chunk, three) for chunk in series.chunks]
     return {Simple(name.encode()): value for name, value in info.items()}
@@ -659,6 +651,31 @@ def _chunk(ctx: Context, chunk: Any, three: bool) -> Reply:
         b"endTimestamp": chunk.last,
         b"samples": chunk.count,
         b"size": chunk.size_bytes,
-        b"bytesPerSample": _number(ctx, chunk.size_bytes / chunk.count),
+        b"bytesPerSample": chunk.size_bytes / chunk.count,
     }
     return {Simple(name): value for name, value in described.items()}
+
+
+# ---------------------------------------------------------------- cluster
+
+
+@verbs.verb("TIMESERIES.REFRESHCLUSTER", arity=1, flags=_READ | Flag.NOSCRIPT)
+def timeseries_refreshcluster(ctx: Context, argv: list[bytes]) -> Reply:
+    """TIMESERIES.REFRESHCLUSTER
+
+    Does nothing: there are no other nodes to ask for their series. Test runners of RedisTimeSeries send it.
+
+    Cost: O(1)
+    """
+    return OK
+
+
+@verbs.verb("TIMESERIES.INFOCLUSTER", arity=1, flags=_READ | Flag.NOSCRIPT)
+def timeseries_infocluster(ctx: Context, argv: list[bytes]) -> Reply:
+    """TIMESERIES.INFOCLUSTER
+
+    Says that this server is no node of a cluster of RedisTimeSeries.
+
+    Cost: O(1)
+    """
+    return b"no cluster mode"

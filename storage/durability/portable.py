@@ -24,13 +24,14 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
+from januskv.storage.chunks import MOST_TIME
 from januskv.storage.events import EventSeries
 from januskv.storage.hashes import TimedHash
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
 from januskv.storage.long_strings import LongString
 from januskv.storage.null import NULL
-from januskv.storage.samples import MOST_TIME, SampleSeries
+from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import Session
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.sorted_sets import SortedSet

@@ -296,6 +296,40 @@ def test_doubles(encoder: ModuleType, value: float, text: bytes) -> None:
     assert encoder.double_text(value) == text
 
 
+SAMPLES = [
+    (3.0, b"3"),
+    (-0.0, b"-0"),
+    (22.5, b"22.5"),
+    (12345.678, b"12345.678"),
+    (0.75, b"7.5E-1"),
+    (-0.0625, b"-6.25E-2"),
+    (1e-7, b"1E-7"),
+    (1e15, b"1000000000000000"),
+    (2.0**52 + 1, b"4503599627370497"),
+    (2.0**53 - 2, b"9.00719925474099E15"),
+    (1e20, b"1E20"),
+    (-1.25e300, b"-1.25E300"),
+    (math.inf, b"Infinity"),
+    (-math.inf, b"-Infinity"),
+    (math.nan, b"NaN"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), SAMPLES)
+def test_values_of_samples(encoder: ModuleType, value: float, text: bytes) -> None:
+    assert encoder.sample_text(value) == text
+
+
+@given(value=st.floats() | st.builds(lambda number, power: number / 10**power, st.integers(), st.integers(0, 8)))
+@settings(max_examples=1000)
+def test_values_of_samples_come_back(encoders: list[ModuleType], value: float) -> None:
+    texts = {encoder.sample_text(value) for encoder in encoders}
+    assert len(texts) == 1
+    text = texts.pop()
+    assert float(text) == value or (text == b"NaN" and math.isnan(value))
+    assert len(text) <= 26
+
+
 @given(value=st.floats() | st.builds(lambda number, power: number / 10**power, st.integers(), st.integers(0, 8)))
 @settings(max_examples=1000)
 def test_doubles_come_back(encoders: list[ModuleType], value: float) -> None:
@@ -405,7 +439,7 @@ def test_rows_of_numbers_are_what_single_replies_would_be(
     encoders: list[Any], protocol: int, rows: list[tuple[int, float]]
 ) -> None:
     for encoder in encoders:
-        values = [value if protocol == 3 else Simple(encoder.double_text(value)) for _, value in rows]
+        values = [value if protocol == 3 else Simple(encoder.sample_text(value)) for _, value in rows]
         expected = encoder.encode([[time, value] for (time, _), value in zip(rows, values, strict=True)], protocol)
         columns = array("q", [time for time, _ in rows]), array("d", [value for _, value in rows])
         assert encoder.array_head(len(rows)) + encoder.number_rows(*columns, protocol) == expected

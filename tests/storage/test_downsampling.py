@@ -12,13 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from januskv.storage import downsampling
-from januskv.storage.downsampling import NAMES, Filling, downsample
+from januskv.storage.chunks import MOST_TIME
+from januskv.storage.downsampling import NAMES, Filling, Surroundings, downsample, with_empty
 from januskv.storage.errors import TooManyBuckets
-from januskv.storage.samples import MOST_TIME
 
 
-def run(times: list[int], values: list[float], names: list[str], bucket: int, **how: Any) -> tuple[Any, ...]:
-    starts, columns = downsample(np.array(times, dtype=np.int64), np.array(values), names, bucket, **how)
+def run(
+    times: list[int], values: list[float], names: list[str], bucket: int, filling: Filling | None = None, **how: Any
+) -> tuple[Any, ...]:
+    samples = np.array(times, dtype=np.int64), np.array(values)
+    starts, columns = downsample(*samples, names, bucket, **how)
+    if filling is not None:
+        starts, columns = with_empty(starts, columns, names, bucket, filling)
     return starts.tolist(), *(column.tolist() for column in columns)
 
 
@@ -73,15 +78,53 @@ def test_every_function_is_what_it_says(samples: dict[int, float], bucket: int, 
         pytest.param({0: 1, 4: 3}, 10, {}, [2.0], id="between its samples where there are no neighbours"),
         pytest.param({5: 7}, 10, {}, [7.0], id="one sample is its own mean"),
         pytest.param({0: 0, 10: 10, 20: 20}, 10, {}, [5.0, 15.0, 20.0], id="up to the border of the bucket"),
-        pytest.param({10: 10}, 10, {"before": (0, 0.0), "after": (20, 20.0)}, [15.0], id="neighbours outside count"),
         pytest.param(
-            {2: 2, 35: 35}, 10, {"filling": Filling()}, [6.0, 15.0, 25.0, 32.5], id="empty buckets lie on the line"
+            {10: 10}, 10, {"around": Surroundings((0, 0.0), (20, 20.0))}, [15.0], id="neighbours outside count"
         ),
+        pytest.param(
+            {20: 2, 30: 3},
+            20,
+            {"around": Surroundings((10, 1.0), (40, 4.0), 15, 35)},
+            [2.75],
+            id="within the ends of the query",
+        ),
+        pytest.param({0: 1, 4: 3}, 10, {"reverse": True}, [2.0], id="read backwards"),
     ],
 )
 def test_time_weighted_average(samples: Any, bucket: int, how: Any, expected: list[float]) -> None:
     _, column = run(list(samples), [float(v) for v in samples.values()], ["twa"], bucket, **how)
     assert column == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_empty_buckets_lie_on_the_line(reverse: bool) -> None:
+    line = np.array([2, 35]), np.array([2.0, 35.0])
+    filling = Filling(reverse=reverse, line=line, high=50)
+    assert run([2, 35], [2.0, 35.0], ["twa"], 10, filling) == ([0, 10, 20, 30], [6.0, 15.0, 25.0, 32.5])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_line_through_the_whole_query_fills_it(reverse: bool) -> None:
+    """There are no samples in the range, but on both sides of it."""
+    line = np.array([0, 100]), np.array([0.0, 100.0])
+    filling = Filling(reverse=reverse, line=line, low=15, high=38)
+    assert run([], [], ["twa"], 10, filling) == ([10, 20, 30], [17.5, 25.0, 34.0])
+
+
+def test_big_numbers_have_an_average() -> None:
+    values = [1.5e308, 1.7e308, 1e308]
+    (_, column) = run([1, 2, 3], values, ["avg"], 10)
+    assert column == [pytest.approx(1.4e308)]
+    assert run([1, 2], [1e308, math.inf], ["avg"], 10)[1] == [math.inf]
+
+
+def test_variances_of_big_numbers_keep_their_digits() -> None:
+    assert run([1, 2, 3], [1e9 + 1, 1e9 + 2, 1e9 + 3], ["var.p"], 10)[1] == [pytest.approx(2 / 3)]
+
+
+def test_read_backwards_first_and_last_change_places() -> None:
+    found = run([1, 2, 11], [1.0, 2.0, 3.0], ["first", "last", "sum"], 10, reverse=True)
+    assert found == ([0, 10], [2.0, 3.0], [1.0, 3.0], [3.0, 3.0])
 
 
 def test_a_counter_that_begins_again_counts_from_zero() -> None:
@@ -90,7 +133,7 @@ def test_a_counter_that_begins_again_counts_from_zero() -> None:
 
 
 def test_the_step_into_a_bucket_belongs_to_it() -> None:
-    assert run([20], [7.0], ["increase"], 20, before=(10, 4.0)) == ([20], [3.0])
+    assert run([20], [7.0], ["increase"], 20, around=Surroundings((10, 4.0))) == ([20], [3.0])
 
 
 def test_samples_without_a_value_are_counted_apart() -> None:
@@ -131,18 +174,21 @@ def test_only_so_many_empty_buckets_are_made_as_are_shown(
     """With a limit those from one end, whatever the number of all."""
     ordered = sorted(times)
     values = [float(at) for at in range(len(ordered))]
-    from_end = data.draw(st.booleans())
+    reverse = data.draw(st.booleans())
     names = ["sum", "last", "count"]
-    found = run(ordered, values, names, bucket, align=align, filling=Filling(most=most, from_end=from_end))
+    filling = Filling(most=most, reverse=reverse)
+    found = run(ordered, values, names, bucket, filling, align=align, reverse=reverse)
     held: dict[int, list[float]] = {}
     for time, value in zip(ordered, values, strict=True):
         held.setdefault(time - (time - align) % bucket, []).append(value)
     first, last = min(held), max(held)
     count = min(most, (last - first) // bucket + 1)
     starts = (
-        [last - n * bucket for n in reversed(range(count))] if from_end else [first + n * bucket for n in range(count)]
+        [last - n * bucket for n in reversed(range(count))] if reverse else [first + n * bucket for n in range(count)]
     )
     latest = [held[max(begin for begin in held if begin <= start)][-1] for start in starts]
+    if reverse:
+        latest = [held[min(begin for begin in held if begin >= start)][0] for start in starts]
     expected = (starts, [sum(held.get(s, [])) for s in starts], latest, [len(held.get(s, [])) for s in starts])
     assert found == expected
 

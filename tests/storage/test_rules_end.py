@@ -139,6 +139,19 @@ def test_settings_of_either_end_may_change(server: Server) -> None:
     assert again("TS.ADD s 41 1|TS.RANGE d - +")[1] == [[0, Simple(b"1")], [20, Simple(b"5")]]
 
 
+def test_settings_and_rules_are_logged_without_the_samples(server: Server) -> None:
+    server.wire("TS.MADD", *(word for time in range(100, 5000) for word in ("s", time, time / 7)))
+    journal = server.persistence.journal
+    before = journal.log_bytes
+    server("TS.ALTER s RETENTION 100000 LABELS c d DUPLICATE_POLICY LAST IGNORE 1 0.5 CHUNK_SIZE 128")
+    server("TS.DELETERULE s d|TS.CREATERULE s d AGGREGATION max 20 5|TS.CREATERULE s e AGGREGATION twa 30")
+    assert 0 < journal.log_bytes - before < 1500
+    digest = server("DEBUG DIGEST")
+    again = server.again()
+    assert again("DEBUG DIGEST") == digest
+    assert again("TS.QUERYINDEX c=d") == [[b"s"]]
+
+
 # "{n}" is a time or a value, "{m}" a database.
 STEPS = [
     "TS.CREATE {a} LABELS x {n}",
@@ -154,6 +167,9 @@ STEPS = [
     "SELECT {m}",
     "SET {a} x",
     "TS.ALTER {a} LABELS y {n}",
+    "TS.ALTER {a} RETENTION {n} DUPLICATE_POLICY LAST CHUNK_SIZE 48",
+    "TS.INCRBY {a} 1 TIMESTAMP {n}",
+    "TS.DEL {a} {n} 1000",
     "TS.DEL {a} 0 {n}",
     "PEXPIRE {a} {n}",
     "PERSIST {a}",

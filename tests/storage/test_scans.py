@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from januskv.storage.chunks import MOST_TIME
 from januskv.storage.downsampling import NAMES, downsample
 from januskv.storage.sample_queries import Aggregation, Selection, select
-from januskv.storage.samples import MOST_TIME, SampleSeries
+from januskv.storage.samples import SampleSeries
 from januskv.storage.scans import read_columns
 
 tenths = st.integers(-50_000, 50_000).map(lambda number: number / 10)
@@ -58,8 +59,10 @@ def test_buckets_from_chunks_are_those_from_columns(series: SampleSeries, data: 
     bucket = data.draw(st.integers(1, 200) | st.integers(1, 2**41) | st.just(MOST_TIME))
     align = data.draw(st.just(0) | st.integers(0, 1000))
     names = data.draw(st.lists(st.sampled_from([name for name in NAMES if name not in ("twa", "rate", "increase")])))
-    rows = select(series, Selection(low, high, aggregation=Aggregation(names, bucket, align)))
-    begins, columns = downsample(*series.between(low, high), names, bucket, align=align)
+    reverse = data.draw(st.booleans())
+    rows = select(series, Selection(low, high, aggregation=Aggregation(names, bucket, align), reverse=reverse))
+    rows = rows.cut(reverse=reverse, count=None)
+    begins, columns = downsample(*series.between(low, high), names, bucket, align=align, reverse=reverse)
     assert rows.times.tolist() == np.maximum(begins, 0).tolist()
     for name, got, expected in zip(names, rows.columns, columns, strict=True):
         assert got.tolist() == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-3, nan_ok=True), name

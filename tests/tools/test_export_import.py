@@ -46,6 +46,7 @@ LINES: list[list[Any]] = [
         TS.ADD t 5 1.5|TS.ADD t 15 2|TS.ADD t 12 3|TS.MADD t 25 1 t 35 nan t2 1 9|TS.ADD t 17 3|TS.ADD t 36 0.1
         TS.CREATE old|TS.MADD old 1 1 old 5 2 old 14 3|TS.CREATE o2|TS.CREATERULE old o2 AGGREGATION sum 10|TS.ADD old 16 5
         TS.CREATE o3|TS.CREATERULE old o3 AGGREGATION max 100 3|TS.ADD old 17 inf|TS.CREATE bare DUPLICATE_POLICY SUM
+        TS.CREATE w|TS.CREATE w2|TS.CREATERULE w w2 AGGREGATION twa 10|TS.MADD w 1 1 w 12 2 w 25 3 w 27 4
         TS.CREATE i DUPLICATE_POLICY LAST IGNORE 10 1 ENCODING UNCOMPRESSED CHUNK_SIZE 128|TS.MADD i 1 1 i 2 9 i 3 1 i 4 9
     """.replace("\n", "|").split("|")
         if line.split()

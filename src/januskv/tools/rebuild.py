@@ -269,6 +269,10 @@ def _samples(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
         how = [rule["function"].encode(), b"%d" % rule["bucket"], b"%d" % rule["align"]]
         yield [b"TS.CREATERULE", key, bytes_of(rule["to"]), b"AGGREGATION", *how]
     yield from _add(key, samples[done:])
+    if done < len(samples) and value["rules"] and all(rule["since"] is None for rule in value["rules"]):
+        # Set again, the last sample lets the rules look at all of the bucket that is open, and at what is before it.
+        time, number = samples[-1]
+        yield [b"TS.ADD", key, b"%d" % time, _score(number), b"ON_DUPLICATE", b"LAST"]
     ignore_ms, ignore_value = value["ignore"]
     if ignore_ms or ignore_value:  # only now, since it would drop samples
         yield [b"TS.ALTER", key, b"IGNORE", b"%d" % ignore_ms, _score(ignore_value)]

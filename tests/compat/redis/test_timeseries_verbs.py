@@ -27,7 +27,15 @@ def series(wire: Any) -> Any:
 ANSWERS = [
     ("both ends included", "TS.RANGE s 20 40", rows((20, "2"), (30, "3"), (40, "4"))),
     ("newest first", "TS.REVRANGE s - + COUNT 2", rows((50, "5"), (40, "4"))),
-    ("count zero is a limit", "TS.RANGE s - + COUNT 0", []),
+    ("of an option that is there twice the first counts", "TS.RANGE s - + COUNT 1 COUNT 3", rows((10, "1"))),
+    ("times up to what is none", "TS.RANGE s - + FILTER_BY_TS 20 x 30", rows((20, "2"))),
+    ("an aggregator that is an option too", "TS.RANGE s - + COUNT 1 AGGREGATION count 20", rows((0, "1"))),
+    ("the first value is the one that is read first", "TS.REVRANGE s - + AGGREGATION first 100", rows((0, "5"))),
+    ("the last value is the one that is read last", "TS.REVRANGE s - + AGGREGATION last 100", rows((0, "1"))),
+    ("stamped at the end, by its word", "TS.RANGE s 20 30 AGGREGATION max 20 BUCKETTIMESTAMP end", rows((40, "3"))),
+    ("chosen labels in any case", "TS.MGET SELECTED_LABELS HOST FILTER kind=mem", [[b"u", [[b"host", b"a"]], [20, Simple(b"7.5")]]]),
+    ("what follows the second sign is no part of a filter", "TS.QUERYINDEX kind=mem=x", [b"u"]),
+    ("a group has its own label", "TS.MRANGE 20 20 SELECTED_LABELS kind host FILTER kind=mem GROUPBY kind REDUCE sum", [[b"kind=mem", [[b"kind", b"mem"], [b"host", None]], rows((20, "7.5"))]]),
     ("named times", "TS.RANGE s - + FILTER_BY_TS 20 25 50", rows((20, "2"), (50, "5"))),
     ("values", "TS.RANGE s - + FILTER_BY_VALUE 2 3", rows((20, "2"), (30, "3"))),
     ("an average", "TS.RANGE s - + AGGREGATION avg 20", rows((0, "1"), (20, "2.5"), (40, "4.5"))),
@@ -59,11 +67,15 @@ ANSWERS = [
     ("deletion by labels", "TS.DEL * 20 20 FILTER kind=cpu", 2),
     ("its type", "TYPE s", Simple(b"TSDB-TYPE")),
     ("scanned by type", "SCAN 0 TYPE TSDB-TYPE COUNT 100", [b"0", [b"s", b"t", b"u"]]),
-    ("a missing series in a batch", "TS.MADD s 60 6 nope 1 1", [60, ErrorReply("ERR TSDB: the key does not exist")]),
+    ("a missing series in a batch", "TS.MADD s 60 6 nope 1 1", [60, ErrorReply("ERR TSDB: the key is not a TSDB key")]),
     ("twice now in a batch", "TS.MADD s * 1 t * 1", [1_700_000_000_000, 1_700_000_000_000]),
     ("missing series made on request", "TS.MADD n 1 1 n 2 2 CREATE LABELS kind new", [1, 2]),
     ("a counter", "TS.INCRBY s 2.5 TIMESTAMP 60", 60),
     ("more at the same time", "TS.DECRBY s 1 TIMESTAMP 50", 50),
+    ("what belongs to no option is passed over", "TS.CREATE n COMPRESSED x 5", Simple(b"OK")),
+    ("an option behind the labels of a sample", "TS.ADD s 50 7 LABELS a 1 ON_DUPLICATE LAST", 50),
+    ("a cluster to be asked", "TIMESERIES.REFRESHCLUSTER", Simple(b"OK")),
+    ("none", "TIMESERIES.INFOCLUSTER", b"no cluster mode"),
 ]  # fmt: skip
 
 
@@ -79,10 +91,22 @@ REFUSALS = [
     ("a retention that is no number", "TS.CREATE n RETENTION x", "ERR TSDB: Couldn't parse RETENTION"),
     ("an unknown policy", "TS.CREATE n DUPLICATE_POLICY x", "ERR TSDB: Unknown DUPLICATE_POLICY"),
     ("an unknown encoding", "TS.CREATE n ENCODING x", "ERR TSDB: unknown ENCODING parameter"),
-    ("half a label", "TS.CREATE n LABELS a", "ERR TSDB: Couldn't parse LABELS"),
-    ("an unknown option", "TS.CREATE n x", "ERR TSDB: unknown option X"),
+    ("a retention below zero", "TS.CREATE n RETENTION -1", "TSDB: Couldn't parse RETENTION"),
+    ("an encoding without a name", "TS.CREATE n ENCODING", "ERR wrong number of arguments for 'ts.create' command"),
+    ("an empty label", "TS.CREATE n LABELS a ''", "ERR TSDB: Couldn't parse LABELS"),
+    ("a count of zero", "TS.RANGE s - + COUNT 0", "ERR TSDB: Invalid COUNT value"),
+    ("a count of nothing", "TS.RANGE s - + COUNT", "ERR TSDB: COUNT argument is missing"),
+    ("EMPTY in a wrong place", "TS.RANGE s - + EMPTY AGGREGATION avg 10", "ERR TSDB: EMPTY flag should be the 3rd or 5th flag after AGGREGATION flag"),
+    ("an unknown stamp", "TS.RANGE s - + AGGREGATION avg 10 BUCKETTIMESTAMP x", "ERR TSDB: unknown BUCKETTIMESTAMP parameter"),
+    ("a filter that does not come last", "TS.MRANGE - + FILTER host=a COUNT 1", "ERR TSDB: failed parsing labels"),
+    ("a group before the filter", "TS.MRANGE - + GROUPBY host REDUCE sum FILTER host=a", "ERR TSDB: GROUPBY should always come after filter"),
+    ("a group without a reducer", "TS.MRANGE - + FILTER host=a GROUPBY host", "ERR wrong number of arguments for 'ts.mrange' command"),
+    ("too many labels", "TS.MGET SELECTED_LABELS" + " a" * 51 + " FILTER host=a", "ERR TSDB: reached max size for SELECT_LABELS"),
+    ("a gap in a list", "TS.QUERYINDEX host=(a,,b)", "ERR TSDB: failed parsing labels"),
+    ("no label in a filter", "TS.QUERYINDEX =a", "ERR TSDB: please provide at least one matcher"),
+    ("more than LATEST", "TS.GET s x", "ERR TSDB: wrong 3rd argument"),
     ("a missing series", "TS.RANGE nope - +", "ERR TSDB: the key does not exist"),
-    ("a string", "TS.GET str", "WRONGTYPE Operation against a key holding the wrong kind of value"),
+    ("a string", "TS.GET str", "ERR WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a series as a string", "GET s", "WRONGTYPE Operation against a key holding the wrong kind of value"),
     ("a bad time", "TS.ADD s x 1", "ERR TSDB: invalid timestamp"),
     ("a negative time", "TS.ADD s -1 1", "ERR TSDB: invalid timestamp, must be a nonnegative integer"),
@@ -97,7 +121,8 @@ REFUSALS = [
     ("no matcher", "TS.QUERYINDEX host!=a", "ERR TSDB: please provide at least one matcher"),
     ("no filter at all", "TS.QUERYINDEX host", "ERR TSDB: failed parsing labels"),
     ("a bad expression", "TS.QUERYINDEX host=~(", "ERR TSDB: bad regular expression in FILTER"),
-    ("an older counter", "TS.INCRBY s 1 TIMESTAMP 5", "ERR TSDB: timestamp must be equal to or higher than the maximum existing timestamp"),
+    ("a string to add to", "TS.ADD str 1 1", "ERR TSDB: the key is not a TSDB key"),
+    ("an older counter", "TS.INCRBY s 1 TIMESTAMP 5", "TSDB: timestamp must be equal to or higher than the maximum existing timestamp"),
     ("a rule to itself", "TS.CREATERULE s s AGGREGATION avg 10", "ERR TSDB: the source key and destination key should be different"),
     ("no such rule", "TS.DELETERULE s t", "ERR TSDB: compaction rule does not exist"),
 ]  # fmt: skip
@@ -138,10 +163,52 @@ def test_rules(wire: Any) -> None:
     wire.line("TS.ADD raw 25 1")
     assert wire.line("TS.RANGE totals - +") == rows((0, "3"), (10, "4"))
     info = wire.line("TS.INFO raw")
-    assert info[info.index(Simple(b"rules")) + 1] == [[b"totals", 10, b"SUM", 0]]
+    assert info[info.index(Simple(b"rules")) + 1] == [[b"totals", 10, Simple(b"SUM"), 0]]
     assert wire.line("TS.DELETERULE raw totals") == Simple(b"OK")
     wire.line("TS.ADD raw 40 1")
     assert wire.line("TS.RANGE totals - +") == rows((0, "3"), (10, "4"))
+
+
+def test_options_behind_labels_are_options_too(wire: Any) -> None:
+    wire.line("TS.CREATE k LABELS a 1 RETENTION 5")
+    info = wire.line("TS.INFO k")
+    found = dict(zip(info[::2], info[1::2], strict=True))
+    assert found[Simple(b"retentionTime")] == 5
+    assert found[Simple(b"labels")] == [[b"a", b"1"], [b"RETENTION", b"5"]]  # as RedisTimeSeries, which reads both
+
+
+def test_command_info_says_that_a_module_has_it(wire: Any) -> None:
+    flags = {line: wire.line(f"COMMAND INFO {line}")[0][2] for line in ("ts.add", "ts.get", "ts.del")}
+    assert flags == {
+        "ts.add": [Simple(b"write"), Simple(b"denyoom"), Simple(b"module")],
+        "ts.get": [Simple(b"readonly"), Simple(b"module")],
+        "ts.del": [Simple(b"write"), Simple(b"module")],
+    }
+
+
+SAMPLES = "TS.MADD s 10 1 s 20 2 s 30 3 s 40 4 CREATE"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param("s 15 35 AGGREGATION twa 20", [(20, "2.75")], id="bounds inside the data"),
+        pytest.param("s 15 35 ALIGN start AGGREGATION twa 20", [(15, "2.5")], id="aligned"),
+        pytest.param("s 22 28 AGGREGATION twa 5 EMPTY", [(20, "2.35"), (25, "2.65")], id="in a gap"),
+        pytest.param("s 12 18 AGGREGATION twa 10", [], id="a gap is empty unless it is asked for"),
+        pytest.param("s 0 10 AGGREGATION twa 10", [(10, "1")], id="one sample at the end of the range"),
+    ],
+)
+def test_twa_within_a_range(wire: Any, query: str, expected: list[tuple[int, str]]) -> None:
+    wire.line(SAMPLES)
+    assert wire.line(f"TS.RANGE {query}") == rows(*expected)
+    assert wire.line(f"TS.REVRANGE {query}") == rows(*expected)[::-1]
+
+
+def test_reducers_over_empty_buckets_have_no_value(wire: Any) -> None:
+    wire.line("TS.MADD a 1 1 a 25 2 CREATE LABELS g x")
+    (group,) = wire.line("TS.MRANGE - + AGGREGATION avg 10 EMPTY FILTER g=x GROUPBY g REDUCE sum")
+    assert group[2] == rows((0, "1"), (10, "NaN"), (20, "2"))
 
 
 def test_resp3(series: Any) -> None:
@@ -223,10 +290,9 @@ def test_what_is_far_apart_in_a_chunk_but_not_in_the_range_is_no_obstacle(wide: 
 def test_only_the_buckets_that_count_lets_through_are_made(wide: Any) -> None:
     first = rows((4, "1"), (6, "0"), (8, "0"))
     assert wide.line("TS.RANGE all - + COUNT 3 AGGREGATION sum 2 EMPTY") == first
-    last = rows((MOST_TIME - 1, "3"), (MOST_TIME - 3, "1"))
+    last = rows((MOST_TIME - 1, "3"), (MOST_TIME - 3, "3"))
     assert wide.line("TS.REVRANGE all - + COUNT 2 AGGREGATION last 2 EMPTY") == last
     assert wide.line("TS.MRANGE - + COUNT 3 AGGREGATION sum 2 EMPTY FILTER kind=widest") == [[b"all", [], first]]
-    assert wide.line("TS.RANGE all - + COUNT 0 AGGREGATION sum 1 EMPTY") == []
     every = rows((0, "1"), (1 << 62, "3"))
     assert wide.line("TS.RANGE all - + COUNT 9223372036854775807 AGGREGATION sum 4611686018427387904 EMPTY") == every
 
@@ -253,7 +319,7 @@ INTEGERS = [
     ("TS.REVRANGE s - {}", "wrong toTimestamp"),
     ("TS.MRANGE - {} FILTER host=a", "wrong toTimestamp"),
     ("TS.RANGE s - + COUNT {}", "Couldn't parse COUNT"),
-    ("TS.RANGE s - + FILTER_BY_TS 10 {}", "Couldn't parse FILTER_BY_TS"),
+    ("TS.RANGE s - + FILTER_BY_TS {}", "FILTER_BY_TS one or more arguments are missing"),
     ("TS.RANGE s - + AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
     ("TS.RANGE s - + ALIGN {} AGGREGATION avg 10", "unknown ALIGN parameter"),
     ("TS.CREATERULE s t AGGREGATION avg {}", "Couldn't parse AGGREGATION"),
@@ -329,10 +395,11 @@ def test_numbers_are_read_strictly(series: Any, command: str, text: str) -> None
     ("text", "value"),
     [
         ("1e2", "100"),
-        ("-0.5E-1", "-0.05"),
-        ("nan", "nan"),
-        ("inf", "inf"),
-        ("-Inf", "-inf"),
+        ("-0.5E-1", "-5E-2"),
+        ("1e20", "1E20"),
+        ("nan", "NaN"),
+        ("inf", "Infinity"),
+        ("-Inf", "-Infinity"),
         ("-0", "-0"),
         ("1e-400", "0"),
     ],
