@@ -152,8 +152,9 @@ def test_configuration_files(start_januskv: Start, tmp_path: Path, name: str) ->
     assert "77" in path.read_text()
 
 
-def test_the_plain_build_serves_too(start_januskv: Start) -> None:
+def test_the_plain_build_serves_too_and_says_so(start_januskv: Start) -> None:
     server = start_januskv(environment={"JANUSKV_PURE": "1"})
+    assert "# running as plain Python, which is slower: JANUSKV_PURE is set" in server.start_log
     with server.connect() as sock:
         assert b"januskv_build:plain" in exchange(sock, b"INFO server\r\n", b"januskv_build:plain")
         assert json.loads(exchange(sock, b'{"KV_SET":{"keys":{"a":1}}}\n')) == {"KV_SET_RSP": {"st": 1}}

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from . import __version__
+from . import __version__, plain_reason
 from .compat.commands import build_table
 from .compat.config import Config
 from .compat.connection import Connection
@@ -113,6 +113,8 @@ class App:
         self.config_changed(None)
         self.tend()
         self.freeze()
+        if self.server.build == "plain":
+            log.warning("running as plain Python, which is slower: %s", plain_reason())
         log.log(NOTICE, "%s", self.ready_line())
 
     def open_directory(self) -> Opening | None:
