@@ -8,12 +8,12 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from januskv.resp.inline import split_words
 
-from .parameters import BY_NAME, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints
+from .parameters import BY_NAME, DIRECTIVES, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints, unknown
 
 # Bytes that an unauthenticated client may leave unread (as Redis) and send ahead while it is held (ours).
 _UNAUTHENTICATED_OUTPUT = 1024
@@ -37,7 +37,7 @@ class Config:
         self.on_change: Callable[[Parameter], None] = lambda parameter: None
         for name, value in values.items():
             if name.replace("_", "-") not in BY_NAME:
-                raise ConfigError(f"no parameter is called {name!r}")
+                raise unknown(name)
             setattr(self, name, value)
         self.derive()
 
@@ -63,7 +63,7 @@ class Config:
         """Set a parameter from text. Raises ConfigError for an unknown name or an impossible value."""
         parameter = BY_NAME.get(name.lower())
         if parameter is None:
-            raise ConfigError(f"no parameter is called {name!r}")
+            raise unknown(name)
         self._store(parameter.attribute, parameter.kind.parse(text))
         self.given.add(parameter.name)
         self.derive()
@@ -99,7 +99,7 @@ class Config:
     def apply_file(self, path: str) -> None:
         """Set what a configuration file says: TOML if it ends in .toml, else in the style of redis.conf.
 
-        Raises ConfigError, with the line where there is one.
+        Raises ConfigError with all that is wrong, each with its line where there is one.
         """
         self.path = os.path.abspath(path)
         try:
@@ -107,34 +107,29 @@ class Config:
                 text = file.read().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read {path}: {error}") from None
-        if path.endswith(".toml"):
-            self._apply_toml(text, path)
-        else:
-            points = ""
-            for where, name, value in read_directives(text, path):
-                if name == "save":  # each line adds to those before, the empty one takes them away
-                    value = points = f"{points} {value}".strip() if value else ""
-                self._apply(name, value, where)
+        self._apply_all(_read_toml(text, path) if path.endswith(".toml") else read_directives(text, path))
 
-    def _apply_toml(self, text: str, path: str) -> None:
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: {error}") from None
-        for name, value in table.items():
-            if isinstance(value, list):
-                value = " ".join(map(str, value))
-            elif isinstance(value, bool):
-                value = "yes" if value else "no"
-            elif isinstance(value, dict):
-                raise ConfigError(f"{path}: {name} is no table")
-            self._apply(name, str(value), path)
+    def _apply_all(self, lines: Iterable[tuple[str, str, str]]) -> None:
+        """Set place, name and value of each line. Raises ConfigError with all that is wrong."""
+        points = ""
+        wrong: list[str] = []
+        for where, name, value in lines:
+            if name == "save":  # each line adds to those before, the empty one takes them away
+                value = points = f"{points} {value}".strip() if value else ""
+            try:
+                if name not in DIRECTIVES:
+                    self.set_text(name, value)
+                elif DIRECTIVES[name]:
+                    raise ConfigError(DIRECTIVES[name])
+            except ConfigError as error:
+                wrong.append(f"{where}: {name}: {error}")
+        if wrong:
+            raise ConfigError("\n".join(wrong))
 
-    def _apply(self, name: str, value: str, where: str) -> None:
-        try:
-            self.set_text(name, value)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {name}: {error}") from None
+    @property
+    def idle(self) -> list[str]:
+        """Parameters that were given and have no effect here."""
+        return [each.name for each in PARAMETERS if each.idle and each.name in self.given]
 
     def rewrite(self) -> None:
         """Write the values in force into the file the server was started with, which is replaced as a whole.
@@ -215,6 +210,22 @@ def _toml_text(value: str) -> str:
     if any("\udc80" <= letter <= "\udcff" for letter in value):
         raise ConfigError("TOML holds UTF-8 only")
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _read_toml(text: str, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield place, name and value of each member of a TOML file. Raises ConfigError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    for name, value in table.items():
+        if isinstance(value, list):
+            value = " ".join(map(str, value))
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        elif isinstance(value, dict):
+            raise ConfigError(f"{path}: {name} is no table")
+        yield path, name, str(value)
 
 
 # Files that include each other would be read for ever.

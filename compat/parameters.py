@@ -6,6 +6,7 @@ GET, SET and REWRITE, the command line, files and docs/configuration.md all read
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Callable
@@ -27,10 +28,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a type is read from text and shown as text."""
+    """How a type is read from text and shown as text; ``form`` is what --help puts for a value ("": there is no choice)."""
 
     parse: Callable[[str], Any]
     show: Callable[[Any], str]
+    form: str = "TEXT"
 
 
 def _parse_bool(text: str) -> bool:
@@ -49,7 +51,7 @@ def integer(least: int = 0, most: int = sys.maxsize) -> Kind:
             raise ConfigError(f"argument must be between {least} and {most} inclusive")
         return int(text)
 
-    return Kind(parse, str)
+    return Kind(parse, str, "N")
 
 
 def memory(least: int = 0, most: int = sys.maxsize) -> Kind:
@@ -64,7 +66,7 @@ def memory(least: int = 0, most: int = sys.maxsize) -> Kind:
             raise ConfigError(f"argument must be between {least} and {most} inclusive")
         return value
 
-    return Kind(parse, str)
+    return Kind(parse, str, "BYTES")
 
 
 def choice(*words: str) -> Kind:
@@ -75,10 +77,10 @@ def choice(*words: str) -> Kind:
             raise ConfigError(f"argument(s) must be one of the following: {', '.join(words)}")
         return text.lower()
 
-    return Kind(parse, str)
+    return Kind(parse, str, "|".join(words))
 
 
-BOOL = Kind(_parse_bool, lambda value: "yes" if value else "no")
+BOOL = Kind(_parse_bool, lambda value: "yes" if value else "no", "yes|no")
 TEXT = Kind(str, str)
 
 
@@ -88,7 +90,17 @@ def _parse_permissions(text: str) -> str:
     return text
 
 
-PERMISSIONS = Kind(_parse_permissions, str)
+PERMISSIONS = Kind(_parse_permissions, str, "OCTAL")
+
+
+def _parse_file_name(text: str) -> str:
+    if "/" in text:
+        raise ConfigError("argument can't be a path, just a filename")
+    return text
+
+
+FILE_NAME = Kind(_parse_file_name, str, "NAME")
+PATH = Kind(str, str, "PATH")
 
 
 def _parse_notified(text: str) -> str:
@@ -98,7 +110,7 @@ def _parse_notified(text: str) -> str:
         raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.") from None
 
 
-EVENTS = Kind(_parse_notified, show_events)
+EVENTS = Kind(_parse_notified, show_events, "CLASSES")
 
 
 def words_of(reads: Callable[[str], object], what: str) -> Kind:
@@ -128,7 +140,7 @@ def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
             raise ConfigError(f"only '{kind.show(value)}' works: {reason}")
         return value
 
-    return Kind(parse, kind.show)
+    return Kind(parse, kind.show, "")
 
 
 def _parse_percentiles(text: str) -> list[float]:
@@ -172,7 +184,7 @@ OUTPUT_LIMITS: dict[str, tuple[int, int, int]] = {
     "replica": (256 << 20, 64 << 20, 60),
     "pubsub": (32 << 20, 8 << 20, 60),
 }
-OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits)
+OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits, "CLASS HARD SOFT SECONDS")
 
 # (seconds, changes): a snapshot begins when one of them is reached since the last.
 SavePoints = tuple[tuple[int, int], ...]
@@ -190,7 +202,9 @@ def _parse_save_points(text: str) -> SavePoints:
         raise ConfigError("Invalid save parameters") from None
 
 
-SAVE_POINTS = Kind(_parse_save_points, lambda points: " ".join(f"{s} {count}" for s, count in points))
+SAVE_POINTS = Kind(
+    _parse_save_points, lambda points: " ".join(f"{s} {count}" for s, count in points), "SECONDS CHANGES"
+)
 # What Redis saves after by default; ours do not log every change then.
 REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
 
@@ -200,7 +214,7 @@ REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged."""
+    """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged; ``idle`` ones have no effect."""
 
     name: str
     kind: Kind
@@ -209,6 +223,7 @@ class Parameter:
     fixed: bool = False
     secret: bool = False
     alias: str | None = None
+    idle: bool = False
 
     @property
     def attribute(self) -> str:
@@ -219,12 +234,34 @@ _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
 _NO_SCRIPTS = "scripts are not built yet"
+_NO_ACL = "users other than the default one are not built yet"
+_ONE_END = "the server ends in order, and saves what is unsaved"
+_SLAVE = ("replica", "slave")  # a word in names, and what it was called before
 
 
-def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None) -> Parameter:
+def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None, fixed: bool = False) -> Parameter:
     """A parameter that clients read, or set to its default, although nothing depends on it yet."""
     about = f"Only '{kind.show(value)}': {reason}."
-    return Parameter(name, fixed_at(kind, value, reason), value, about, alias=alias)
+    return Parameter(name, fixed_at(kind, value, reason), value, about, alias=alias, fixed=fixed)
+
+
+def _idle(
+    reason: str, kind: Kind, defaults: dict[str, Any], alias: tuple[str, str] = ("", ""), **more: bool
+) -> tuple[Parameter, ...]:
+    """Parameters of redis.conf that take any value of theirs, with no effect; ``alias``: word in a name, word in its alias."""
+    word, other = alias
+    return tuple(
+        Parameter(
+            name,
+            kind,
+            default,
+            f"No effect: {reason}.",
+            alias=name.replace(word, other) if word and word in name else None,
+            idle=True,
+            **more,
+        )
+        for name, default in defaults.items()
+    )
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -250,7 +287,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "TCP port of the HTTP and WebSocket listener; 0: none, -1: one that the kernel chooses.",
         fixed=True,
     ),
-    Parameter("unixsocket", TEXT, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
+    Parameter("unixsocket", PATH, "", "Path of a unix socket for the data listener; empty: none.", fixed=True),
     Parameter(
         "unixsocketperm", PERMISSIONS, "0", "Permissions of the unix socket, octal; 0: as the umask says.", fixed=True
     ),
@@ -339,7 +376,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "everysec",
         "When the log is made safe from power failures: before each reply, each second, or when the system does it.",
     ),
-    Parameter("dir", TEXT, "./januskv-data", "Directory of the log and its snapshots; made if absent.", fixed=True),
+    Parameter("dir", PATH, "./januskv-data", "Directory of the log and its snapshots; made if absent.", fixed=True),
     Parameter(
         "log-load-truncated",
         BOOL,
@@ -392,8 +429,23 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Most keys that are remembered for client-side caches; 0: any number.",
     ),
     _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
-    _only("daemonize", BOOL, False, "the server runs in the foreground; let a service manager start it"),
-    _only("logfile", TEXT, "", "the log goes to standard output"),
+    Parameter("daemonize", BOOL, False, "Go on in the background once the server is ready.", fixed=True),
+    Parameter("pidfile", PATH, "", "File that holds the process id while the server runs; empty: none.", fixed=True),
+    Parameter(
+        "supervised",
+        choice("no", "systemd", "auto"),
+        "no",
+        "Tell systemd (Type=notify) when the server is ready and when it ends; 'auto': if systemd asks for it.",
+        fixed=True,
+    ),
+    Parameter(
+        "logfile",
+        PATH,
+        "",
+        "File that the log is appended to, opened again on SIGHUP; empty: standard output, or nowhere with"
+        " 'daemonize yes'.",
+        fixed=True,
+    ),
     Parameter("hz", integer(1, 500), 10, "How often a second expired keys are looked for."),
     # thresholds of OBJECT ENCODING
     Parameter(
@@ -470,8 +522,246 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("slowlog-max-len", integer(0), 128, "Entries of the slow log."),
     Parameter("latency-monitor-threshold", integer(0), 0, "Milliseconds from which LATENCY notes an event; 0: never."),
     Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),
+    # of redis.conf: what would mean something that is not there
+    _only("activedefrag", BOOL, False, "memory is not defragmented"),
+    _only("aclfile", TEXT, "", _NO_ACL, fixed=True),
+    _only("locale-collate", TEXT, "", "SORT ALPHA compares bytes"),
+    _only("oom-score-adj", choice("no", "yes", "relative", "absolute"), "no", "let the service manager set it"),
+    _only("shutdown-on-sigint", TEXT, "default", _ONE_END),
+    _only("shutdown-on-sigterm", TEXT, "default", _ONE_END),
+    _only("socket-mark-id", integer(), 0, "sockets are not marked"),
+    _only("syslog-enabled", BOOL, False, "the log goes to 'logfile' or standard output", fixed=True),
+    # of redis.conf: without effect
+    *_idle(
+        "log and snapshots have a format and file names of their own",
+        BOOL,
+        {
+            "aof-disable-auto-gc": False,
+            "aof-timestamp-enabled": False,
+            "aof-use-rdb-preamble": True,
+            "rdb-del-sync-files": False,
+            "rdbchecksum": True,
+            "rdbcompression": True,
+        },
+    ),
+    *_idle(
+        "log and snapshots have a format and file names of their own",
+        FILE_NAME,
+        {"appenddirname": "appendonlydir", "appendfilename": "appendonly.aof", "dbfilename": "dump.rdb"},
+        fixed=True,
+    ),
+    *_idle(
+        "the log is synced as 'appendfsync' says, whatever else runs",
+        BOOL,
+        {
+            "aof-rewrite-incremental-fsync": True,
+            "no-appendfsync-on-rewrite": False,
+            "rdb-save-incremental-fsync": True,
+        },
+    ),
+    *_idle(
+        _NO_REPLICATION,
+        BOOL,
+        {
+            "repl-disable-tcp-nodelay": False,
+            "repl-diskless-sync": True,
+            "replica-ignore-maxmemory": True,
+            "replica-lazy-flush": False,
+        },
+        _SLAVE,
+    ),
+    *_idle(
+        _NO_REPLICATION,
+        integer(),
+        {
+            "repl-backlog-ttl": 3600,
+            "repl-diskless-sync-delay": 5,
+            "repl-ping-replica-period": 10,
+            "repl-timeout": 60,
+            "replica-announce-port": 0,
+            "replica-priority": 100,
+            "shutdown-timeout": 10,
+        },
+        _SLAVE,
+    ),
+    *_idle(_NO_REPLICATION, BOOL, {"replica-announced": True, "replica-ignore-disk-write-errors": False}),
+    *_idle(_NO_REPLICATION, integer(), {"repl-diskless-sync-max-replicas": 0}),
+    *_idle(_NO_REPLICATION, memory(), {"repl-backlog-size": 1 << 20}),
+    *_idle(_NO_REPLICATION, TEXT, {"bind-source-addr": "", "replica-announce-ip": "", "masteruser": ""}, _SLAVE),
+    *_idle(_NO_REPLICATION, TEXT, {"masterauth": ""}, secret=True),
+    *_idle(
+        _NO_REPLICATION,
+        choice("disabled", "on-empty-db", "swapdb", "flush-before-load"),
+        {"repl-diskless-load": "disabled"},
+    ),
+    *_idle(_NO_REPLICATION, choice("ignore", "panic", "panic-on-replicas"), {"propagation-error-behavior": "ignore"}),
+    *_idle(
+        _NO_CLUSTER,
+        BOOL,
+        {
+            "cluster-allow-pubsubshard-when-down": True,
+            "cluster-allow-reads-when-down": False,
+            "cluster-replica-no-failover": False,
+            "cluster-require-full-coverage": True,
+        },
+        _SLAVE,
+    ),
+    *_idle(
+        _NO_CLUSTER,
+        integer(),
+        {
+            "cluster-announce-bus-port": 0,
+            "cluster-announce-port": 0,
+            "cluster-announce-tls-port": 0,
+            "cluster-migration-barrier": 1,
+            "cluster-node-timeout": 15000,
+            "cluster-replica-validity-factor": 10,
+        },
+        _SLAVE,
+    ),
+    *_idle(_NO_CLUSTER, BOOL, {"cluster-allow-replica-migration": True}),
+    *_idle(_NO_CLUSTER, memory(), {"cluster-link-sendbuf-limit": 0}),
+    *_idle(
+        _NO_CLUSTER,
+        TEXT,
+        {"cluster-announce-hostname": "", "cluster-announce-human-nodename": "", "cluster-announce-ip": ""},
+    ),
+    *_idle(_NO_CLUSTER, integer(0, 65535), {"cluster-port": 0}, fixed=True),
+    *_idle(_NO_CLUSTER, TEXT, {"cluster-config-file": "nodes.conf"}, fixed=True),
+    *_idle(
+        _NO_CLUSTER,
+        choice("ip", "hostname", "unknown-endpoint"),
+        {"cluster-preferred-endpoint-type": "ip"},
+    ),
+    *_idle(
+        "TLS is not built yet",
+        TEXT,
+        {
+            "tls-ca-cert-dir": "",
+            "tls-ca-cert-file": "",
+            "tls-cert-file": "",
+            "tls-ciphers": "",
+            "tls-ciphersuites": "",
+            "tls-client-cert-file": "",
+            "tls-client-key-file": "",
+            "tls-dh-params-file": "",
+            "tls-key-file": "",
+            "tls-protocols": "",
+        },
+    ),
+    *_idle("TLS is not built yet", TEXT, {"tls-client-key-file-pass": "", "tls-key-file-pass": ""}, secret=True),
+    *_idle("TLS is not built yet", choice("no", "yes", "optional"), {"tls-auth-clients": "yes"}),
+    *_idle(
+        "TLS is not built yet",
+        BOOL,
+        {
+            "tls-cluster": False,
+            "tls-prefer-server-ciphers": False,
+            "tls-replication": False,
+            "tls-session-caching": True,
+        },
+    ),
+    *_idle(
+        "TLS is not built yet",
+        integer(),
+        {
+            "max-new-tls-connections-per-cycle": 1,
+            "tls-session-cache-size": 20480,
+            "tls-session-cache-timeout": 300,
+        },
+    ),
+    *_idle(_NO_ACL, integer(), {"acllog-max-len": 128}),
+    *_idle(_NO_ACL, choice("allchannels", "resetchannels"), {"acl-pubsub-default": "resetchannels"}),
+    *_idle(_NO_EVICTION, integer(), {"lfu-decay-time": 1, "lfu-log-factor": 10}),
+    *_idle(
+        "big values are always freed in steps",
+        BOOL,
+        {
+            "lazyfree-lazy-eviction": False,
+            "lazyfree-lazy-expire": False,
+            "lazyfree-lazy-server-del": False,
+            "lazyfree-lazy-user-del": False,
+            "lazyfree-lazy-user-flush": False,
+        },
+    ),
+    *_idle(
+        "memory is not defragmented",
+        integer(),
+        {
+            "active-defrag-cycle-max": 25,
+            "active-defrag-cycle-min": 1,
+            "active-defrag-max-scan-fields": 1000,
+            "active-defrag-threshold-lower": 10,
+            "active-defrag-threshold-upper": 100,
+        },
+    ),
+    *_idle("memory is not defragmented", memory(1), {"active-defrag-ignore-bytes": 100 << 20}),
+    *_idle(
+        "it tunes the insides of redis-server",
+        BOOL,
+        {"activerehashing": True, "dynamic-hz": True, "jemalloc-bg-thread": True},
+    ),
+    *_idle(
+        "it tunes the insides of redis-server", BOOL, {"disable-thp": True, "io-threads-do-reads": False}, fixed=True
+    ),
+    *_idle(
+        "it tunes the insides of redis-server",
+        integer(1),
+        {"active-expire-effort": 1, "max-new-connections-per-cycle": 10},
+    ),
+    *_idle(
+        "it tunes the insides of redis-server",
+        TEXT,
+        {"aof_rewrite_cpulist": "", "bgsave_cpulist": "", "bio_cpulist": "", "server_cpulist": ""},
+        fixed=True,
+    ),
+    *_idle("the title of the process stays", BOOL, {"set-proc-title": True}, fixed=True),
+    *_idle("the title of the process stays", TEXT, {"proc-title-template": "{title} {listen-addr} {server-mode}"}),
+    *_idle("there is no logo", BOOL, {"always-show-logo": False}, fixed=True),
+    *_idle("there are no such checks", TEXT, {"ignore-warnings": ""}),
+    *_idle(
+        "a crash leaves Python's own report",
+        BOOL,
+        {"crash-log-enabled": True, "crash-memcheck-enabled": True, "hide-user-data-from-log": False},
+    ),
+    *_idle("see 'syslog-enabled'", TEXT, {"syslog-facility": "local0", "syslog-ident": "redis"}, fixed=True),
+    *_idle("see 'oom-score-adj'", TEXT, {"oom-score-adj-values": "0 200 800"}),
+    *_idle("RESTORE is not built yet", choice("no", "yes", "clients"), {"sanitize-dump-payload": "no"}),
+    *_idle(_NO_SCRIPTS, BOOL, {"lua-enable-deprecated-api": False}, fixed=True),
+    *_idle("see 'latency-tracking'", TEXT, {"latency-tracking-info-percentiles": "50 99 99.9"}),
 )
+
+# Lines of redis.conf that are no parameters: what they ask for, or "" where Redis takes no notice of them either.
+DIRECTIVES = {
+    "loadmodule": "there are no modules",
+    "rename-command": "commands cannot be renamed yet",
+    "sentinel": "this is no sentinel",
+    "user": _NO_ACL,
+    "list-max-ziplist-entries": "",
+    "list-max-ziplist-value": "",
+    "lua-replicate-commands": "",
+}
+
+# The first parameter of each group -> heading in --help; idle ones, and those with a single value, are left out there.
+GROUPS = {
+    "bind": "Listeners and connections",
+    "proto-max-bulk-len": "Limits of a client",
+    "requirepass": "Access",
+    "databases": "Data and durability",
+    "notify-keyspace-events": "Events",
+    "daemonize": "Process",
+    "hz": "Periodic tasks",
+    "hash-max-listpack-entries": "Encodings",
+    "loglevel": "Observation",
+}
 
 BY_NAME: dict[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS} | {
     parameter.alias: parameter for parameter in PARAMETERS if parameter.alias is not None
 }
+
+
+def unknown(name: str) -> ConfigError:
+    """The error for a name that nothing has, with what may have been meant."""
+    near = difflib.get_close_matches(name.lower(), [each.name for each in PARAMETERS], 1, 0.75)
+    meant = f", did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"no parameter is called {name!r}{meant}")

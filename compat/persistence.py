@@ -19,6 +19,7 @@ from typing import Any
 from januskv.storage.durability.journal import Journal
 
 from .faults import RespError
+from .logs import NOTICE
 from .parameters import ConfigError
 from .server import Server
 
@@ -229,6 +230,7 @@ class Persistence:
             raise
         finally:
             self.note_fault()
+        log.log(NOTICE, "a snapshot is being written in the background")
 
     def save_in_background(self, refusal: str, *, schedule: bool = False) -> bool:
         """Begin a snapshot for a client, or soon after its transaction: False then. Raises RespError.
@@ -293,6 +295,7 @@ class Persistence:
         self.saved_changes = self.begun_changes
         self.saved_at = time.monotonic()
         self.note_fault()
+        log.log(NOTICE, "a snapshot has been written, %d bytes", self.journal.base_bytes)
 
     def log_fields(self) -> dict[str, Any]:
         """The fields of INFO that Redis shows only with a log."""

@@ -21,6 +21,7 @@ from januskv.storage.store import Store
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
+from .logs import RefusalLog
 from .long_commands import LongCommands
 from .notifications import Notifier
 from .outbox import Outbox
@@ -270,6 +271,7 @@ class Server:
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
         # How many clients there is room for, up to a number; set by the composition root.
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
+        self.refusals = RefusalLog()
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -295,18 +297,21 @@ class Server:
         refusal = self.accept_refusal(client)
         if refusal is not None:
             self.stats.rejected_connections += 1
-            connection.refuse(refusal)
+            parameter, text = refusal
+            if parameter:
+                self.refusals.note(parameter, f"client {client.address} refused: {parameter}")
+            connection.refuse(text)
             return
         self.add_client(client)
 
-    def accept_refusal(self, client: Client) -> str | None:
-        """Why a new connection cannot be served, as the text of a RESP error; None if it can."""
+    def accept_refusal(self, client: Client) -> tuple[str, str] | None:
+        """Why a new connection cannot be served: the parameter that decides, and a RESP error; None if it can."""
         if self.ending:
-            return "ERR the server is ending"
+            return "", "ERR the server is ending"
         if self.full:
-            return f"ERR {FULL}"
+            return "maxclients", f"ERR {FULL}"
         if self.protected and not client.is_local:
-            return f"DENIED {PROTECTED}"
+            return "protected-mode", f"DENIED {PROTECTED}"
         return None
 
     @property

@@ -203,9 +203,16 @@ class Process:
     """A server process on ports of the kernel's choice, ended by its pid."""
 
     def __init__(
-        self, argv: list[str], port: int, http_port: int, folder: str, process: subprocess.Popen[bytes]
+        self,
+        argv: list[str],
+        port: int,
+        http_port: int,
+        folder: str,
+        process: subprocess.Popen[bytes],
+        start_log: str = "",
     ) -> None:
         self.argv, self.port, self.http_port, self.folder, self.process = argv, port, http_port, folder, process
+        self.start_log = start_log  # what it logged until it was ready
 
     @property
     def pid(self) -> int:
@@ -261,12 +268,13 @@ def januskv_process(
         env=os.environ | (environment or {}),
     )
     assert process.stdout is not None
-    line = ""
+    line = start_log = ""
     while " ready: " not in line:
         line = process.stdout.readline().decode()
         assert line, "the server ended before it was ready"
+        start_log += line
     ports = [int(part.split(",")[0].split()[0]) for part in line.split("127.0.0.1:")[1:]]
-    server = Process(argv, ports[0], ports[1], folder, process)
+    server = Process(argv, ports[0], ports[1], folder, process, start_log)
     try:
         server.check_identity(password)
         yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -45,7 +46,7 @@ def test_help_and_version() -> None:
             ["--port", "abc"], "--port: argument couldn't be parsed into an integer", id="a port that is no number"
         ),
         pytest.param(["--config", "/nonexistent.conf"], "cannot read /nonexistent.conf", id="no such file"),
-        pytest.param(["--nosuch", "1"], "unrecognized arguments: --nosuch", id="an unknown option"),
+        pytest.param(["--nosuch", "1"], "there is no option --nosuch", id="an unknown option"),
     ],
 )
 def test_bad_options_end_with_status_2(options: list[str], text: str) -> None:
@@ -152,9 +153,110 @@ def test_configuration_files(start_januskv: Start, tmp_path: Path, name: str) ->
     assert "77" in path.read_text()
 
 
-def test_the_plain_build_serves_too(start_januskv: Start) -> None:
+def test_the_plain_build_serves_too_and_says_so(start_januskv: Start) -> None:
     server = start_januskv(environment={"JANUSKV_PURE": "1"})
+    assert "# running as plain Python, which is slower: JANUSKV_PURE is set" in server.start_log
     with server.connect() as sock:
         assert b"januskv_build:plain" in exchange(sock, b"INFO server\r\n", b"januskv_build:plain")
         assert json.loads(exchange(sock, b'{"KV_SET":{"keys":{"a":1}}}\n')) == {"KV_SET_RSP": {"st": 1}}
         assert exchange(sock, b"INCR a\r\n") == b":2\r\n"
+
+
+# ---------------------------------------------------------------- what service managers ask for
+
+
+def log_has(path: Path, text: str) -> str:
+    """Wait until the log has a text; the log."""
+    found = ""
+    while text not in found:
+        found = path.read_text() if path.exists() else ""
+    return found
+
+
+def test_sighup_does_not_end_it(start_januskv: Start) -> None:
+    server = start_januskv()
+    server.process.send_signal(signal.SIGHUP)
+    assert "SIGHUP: nothing to do" in server.process.stdout.readline().decode()
+    with server.connect() as sock:
+        assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
+
+
+def run_in_background(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    files = ["--daemonize", "yes", "--pidfile", str(folder / "pid"), "--logfile", str(folder / "log")]
+    ports = ["--port", "0", "--http-port", "0", "--unixsocket", str(folder / "s")]
+    return januskv(*ports, *files, "--dir", str(folder / "data"), *options)
+
+
+def test_in_the_background_with_log_and_pid_file(tmp_path: Path) -> None:
+    done = run_in_background(tmp_path)
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert " ready: " in (tmp_path / "log").read_text()  # the command ends when the server is ready
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(tmp_path / "s"))
+            assert f"process_id:{pid}\r\n".encode() in exchange(sock, b"INFO server\r\n", b"tcp_port")
+            (tmp_path / "log").rename(tmp_path / "log.1")
+            os.kill(pid, signal.SIGHUP)
+            assert "opened again" in log_has(tmp_path / "log", "\n")
+            exchange(sock, b"SET a 1\r\nBGSAVE\r\n", b"started")
+            log_has(tmp_path / "log", "a snapshot has been written")
+            assert exchange(sock, b"FLUSHALL\r\n") == b"+OK\r\n"
+            log = log_has(tmp_path / "log", "FLUSHALL by")
+            assert "a snapshot is being written in the background" in log
+            assert ": 1 keys removed" in log
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    log_has(tmp_path / "log", "has ended")
+    assert "ready" in (tmp_path / "log.1").read_text()
+
+
+def test_a_start_in_the_background_that_fails(tmp_path: Path) -> None:
+    done = run_in_background(tmp_path, "--load-name", "nosuch")
+    assert done.returncode == 1
+    assert "the save 'nosuch' cannot be loaded" in (tmp_path / "log").read_text()
+    assert not (tmp_path / "pid").exists()
+
+
+def test_a_log_file_that_cannot_be_written() -> None:
+    done = januskv("--logfile", "/nonexistent/log")
+    assert done.returncode == 1
+    assert done.stderr == "januskv: logfile /nonexistent/log: No such file or directory\n"
+
+
+def test_systemd_is_told(start_januskv: Start, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        server = start_januskv("--supervised", "auto", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert manager.recv(1000).startswith(b"READY=1\nSTATUS=JanusKV ")
+        server.process.send_signal(signal.SIGTERM)
+        assert manager.recv(1000) == b"STOPPING=1"
+
+
+def test_systemd_that_is_not_there(start_januskv: Start) -> None:
+    assert "there is no NOTIFY_SOCKET" in start_januskv("--supervised", "systemd").start_log
+
+
+def test_parameters_without_effect_are_told_in_one_line(start_januskv: Start) -> None:
+    server = start_januskv("--rdbcompression", "yes", "--lfu-log-factor", "5")
+    assert "# these parameters of redis.conf have no effect here: rdbcompression, lfu-log-factor\n" in server.start_log
+
+
+@pytest.mark.parametrize(
+    ("options", "peer", "parameter"),
+    [
+        pytest.param({"maxclients": 1}, "127.0.0.1", "maxclients", id="too many"),
+        pytest.param({}, "192.0.2.7", "protected-mode", id="protected mode"),
+    ],
+)
+def test_refused_clients_are_logged(make_house: Any, caplog: Any, options: Any, peer: str, parameter: str) -> None:
+    house = make_house(**options)
+    house.connect()
+    for port in (1, 2, 3):
+        house.connect((peer, port))
+    assert [record.getMessage() for record in caplog.records] == [f"client {peer}:1 refused: {parameter}"]
+    now_s = house.server.refusals.now_s()
+    house.server.refusals.now_s = lambda: now_s + 60
+    house.connect((peer, 4))
+    assert caplog.messages[1:] == [f"client {peer}:4 refused: {parameter} (2 more since the last line like this)"]

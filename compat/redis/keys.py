@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import LOADING, RespError
+from januskv.compat.logs import NOTICE
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.errors import NoSuchKey, NotAnInteger
@@ -19,6 +22,8 @@ from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
 from .encoding import encoding_of, keep_encoding
 from .help import help_lines
 from .scanning import ScanOptions, parse_cursor
+
+log = logging.getLogger("januskv")
 
 verbs = Family("generic")
 
@@ -654,8 +659,10 @@ def flushall(ctx: Context, argv: list[bytes]) -> Reply:
     Differs: the keys of sessions stay.
     """
     _check_flush_option(argv)
+    keys = sum(map(len, ctx.store.databases))
     ctx.store.flush_all()
     ctx.server.tracking.flushed()
+    log.log(NOTICE, "FLUSHALL by %s: %d keys removed", "the server" if ctx.client is None else ctx.client.address, keys)
     return OK
 
 

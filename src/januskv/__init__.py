@@ -29,10 +29,18 @@ class _PlainModules(importlib.abc.MetaPathFinder):
         return None
 
 
-if os.environ.get("JANUSKV_PURE", "") not in ("", "0"):
+_CHOSEN_PLAIN = os.environ.get("JANUSKV_PURE", "") not in ("", "0")
+if _CHOSEN_PLAIN:
     sys.meta_path.insert(0, _PlainModules())
 
 try:
     __version__ = version("januskv")
 except PackageNotFoundError:  # running from a source tree that was never installed
     __version__ = "0+unknown"
+
+
+def plain_reason() -> str:
+    """Why the plain modules run, where they do, and what would change it."""
+    if _CHOSEN_PLAIN:
+        return "JANUSKV_PURE is set"
+    return "no modules were compiled; install a C compiler and Python's headers (gcc, python3-dev), then JanusKV again"

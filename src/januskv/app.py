@@ -15,12 +15,13 @@ from typing import Any
 
 import uvloop
 
-from . import __version__
+from . import __version__, plain_reason
 from .compat.commands import build_table
 from .compat.config import Config
 from .compat.connection import Connection
 from .compat.dispatch import Dispatcher
 from .compat.faults import RespError
+from .compat.logs import NOTICE
 from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
@@ -28,6 +29,15 @@ from .compat.persistence import Persistence
 from .compat.server import Server, attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
+from .process import (
+    LOG_LEVELS,
+    Foreground,
+    Supervisor,
+    go_to_background,
+    pid_file,
+    reopen_log,
+    set_up_logging,
+)
 from .process_title import still_shown
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
@@ -72,6 +82,7 @@ class App:
         self.http = HttpListener(self.server, self.native)
         self.listeners: list[asyncio.Server] = []
         self.ended = asyncio.Event()
+        self.supervisor = Supervisor("no")
         self.ending = False
         self.save_refused = False  # a signal did not end the server, since there was no snapshot
         self.failed = False  # something that had been acknowledged could not be written at the end
@@ -113,6 +124,8 @@ class App:
         self.config_changed(None)
         self.tend()
         self.freeze()
+        if self.server.build == "plain":
+            log.warning("running as plain Python, which is slower: %s", plain_reason())
         log.log(NOTICE, "%s", self.ready_line())
 
     def open_directory(self) -> Opening | None:
@@ -308,6 +321,7 @@ class App:
             log.warning("forced to exit")
             os._exit(1)
         self.ending = self.server.ending = True
+        self.supervisor.tell("STOPPING=1")
         log.log(NOTICE, "ending: closing %d connections", len(self.server.clients))
         self._refuse_all()
         asyncio.get_running_loop().create_task(self._end())
@@ -355,43 +369,10 @@ def _is_served(path: str) -> bool:
         return probe.connect_ex(path) == 0
 
 
-# ---------------------------------------------------------------- logging
-
-NOTICE = 25
-LOG_LEVELS = {
-    "debug": logging.DEBUG,
-    "verbose": logging.INFO,
-    "notice": NOTICE,
-    "warning": logging.WARNING,
-    "nothing": 100,
-}
-_MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
-
-
-class LogLine(logging.Formatter):
-    """Lines as Redis writes them: ``pid:M day month year time mark text``."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        when = self.formatTime(record, "%d %b %Y %H:%M:%S")
-        mark = _MARKS.get(record.levelno, "#")
-        text = f"{record.process}:M {when}.{int(record.msecs):03d} {mark} {record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-def set_up_logging(config: Config) -> None:
-    """Send log lines to standard output."""
-    logging.addLevelName(NOTICE, "NOTICE")
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(LogLine())
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(LOG_LEVELS[config.loglevel])
-
-
 # ---------------------------------------------------------------- the process
 
 
-async def serve(config: Config) -> bool:
+async def serve(config: Config, starter: Foreground) -> bool:
     """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
     try:
         fit_clients(config, NOTICE)
@@ -399,10 +380,15 @@ async def serve(config: Config) -> bool:
         raise StartError(str(error)) from error
     app = App(config)
     app.server.most_clients = most_clients
+    app.supervisor = Supervisor(config.supervised)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.signalled)
+    loop.add_signal_handler(signal.SIGHUP, reopen_log)
     await app.start()
+    if not app.ending:
+        app.supervisor.tell(f"READY=1\nSTATUS={app.ready_line()}")
+        starter.ready()
     await app.ended.wait()
     log.log(NOTICE, "JanusKV has ended, bye")
     return not app.failed
@@ -410,14 +396,27 @@ async def serve(config: Config) -> bool:
 
 def run(config: Config) -> int:
     """Run a server as a process; gives the exit status."""
-    set_up_logging(config)
+    try:
+        set_up_logging(config)
+    except OSError as error:
+        print(f"januskv: logfile {config.logfile}: {error.strerror}", file=sys.stderr)
+        return 1
     if still_shown():
         log.warning(
             "others can read the password in the list of processes: give it in a file (--config)"
             " or in the environment (JANUSKV_REQUIREPASS)"
         )
+    if config.idle:
+        log.warning("these parameters of redis.conf have no effect here: %s", ", ".join(config.idle))
+    starter = Foreground()
+    if config.daemonize and config.supervised == "no":
+        side = go_to_background()
+        if isinstance(side, int):
+            return side
+        starter = side
     try:
-        ended_well = uvloop.run(serve(config))
+        with pid_file(config.pidfile):
+            ended_well = uvloop.run(serve(config, starter))
     except StartError as error:
         log.error("cannot start: %s", error)
         return 1

@@ -23,6 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from .compat.access import basic_or_bearer
 from .compat.client import format_address, is_loopback
 from .compat.hosts import WebAccess, path_of, split_target
+from .compat.logs import RefusalLog
 from .compat.metrics import exposition
 from .compat.native import NativeFace
 from .compat.server import FULL, PROTECTED, Server
@@ -48,8 +49,6 @@ MOST_GUESTS = 16
 GUEST_S = 2.0
 # Time limits are looked at this often.
 _TEND_S = 0.5
-# Refusals of one kind are logged this often.
-_LOG_EVERY_S = 10.0
 # So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.
 _LINGER_S = 1.0
 
@@ -256,7 +255,7 @@ class HttpListener:
         self.connections: set[HttpConnection] = set()  # all that are no WebSockets
         self.guests: set[HttpConnection] = set()  # those among them that are refused
         self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
-        self._logged: dict[str, tuple[float, int]] = {}  # kind of refusal -> when it was logged, how many came since
+        self._refusals = RefusalLog(now_s)
         self._timer: asyncio.TimerHandle | None = None
         self.application = web.Application(middlewares=[self.admission], client_max_size=1024)
         self.application.router.add_get("/", self.index)
@@ -352,15 +351,9 @@ class HttpListener:
         """Log a refusal; of many of a kind, some."""
         if not refusal.parameter:
             return
-        now_s = self.now_s()
-        logged_s, more = self._logged.get(refusal.parameter, (-_LOG_EVERY_S, 0))
-        if now_s - logged_s < _LOG_EVERY_S:
-            self._logged[refusal.parameter] = logged_s, more + 1
-            return
-        self._logged[refusal.parameter] = now_s, 0
         value = f", {refusal.value}" if refusal.value else ""
-        since = f" ({more} more since the last line like this)" if more else ""
-        log.warning("HTTP request from %s refused: %s%s%s", format_address(peer), refusal.parameter, value, since)
+        line = f"HTTP request from {format_address(peer)} refused: {refusal.parameter}{value}"
+        self._refusals.note(refusal.parameter, line)
 
     # ------------------------------------------------------------ pages
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .commands.table import Command, CommandTable
 from .compat.commands import build_table
-from .compat.parameters import PARAMETERS, Parameter
+from .compat.parameters import DIRECTIVES, PARAMETERS, Parameter
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -112,16 +112,29 @@ def _row(parameter: Parameter) -> str:
     return f"| {name} | {f'`{default}`' if default else ''} | {changes} | {parameter.about} |"
 
 
+def _idle_row(parameter: Parameter) -> str:
+    name, default, _, about = _row(parameter)[2:-2].split(" | ")
+    return f"| {name} | {default} | {about.removeprefix('No effect: ')} |"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def configuration_page() -> str:
     """The text of docs/configuration.md."""
+    refused = [name for name, reason in DIRECTIVES.items() if reason]
+    ignored = [name for name, reason in DIRECTIVES.items() if not reason]
+    rows = [_row(parameter) for parameter in PARAMETERS if not parameter.idle]
+    idle_rows = [_idle_row(parameter) for parameter in PARAMETERS if parameter.idle]
     return (
         "\n\n".join(
             [
                 _GENERATED,
                 "# Configuration",
                 "Every parameter is an option of the command line (`--maxclients 100`), a line of a file in the style of "
-                "redis.conf (`maxclients 100`), or a member of a TOML file (`maxclients = 100`); the file is named by "
-                "`--config`, and options win over it. `include other.conf` reads another file in its place. `CONFIG GET` "
+                "redis.conf (`maxclients 100`), or a member of a TOML file (`maxclients = 100`). The file comes first "
+                "(`januskv redis.conf --port 6380`) or is named by `--config`; options win over it. `include other.conf` reads another file in its place. `CONFIG GET` "
                 "and `CONFIG SET` read and change parameters while the server runs, `CONFIG REWRITE` writes them back.",
                 "Passwords are best kept in the file, which nobody else need be able to read, or in the environment "
                 "(`JANUSKV_REQUIREPASS`, which wins over the file). One that is given as an option is overwritten in the "
@@ -130,9 +143,13 @@ def configuration_page() -> str:
                 "`maxclients` counts the connections of both ports. At the start the limit of open files is raised as "
                 "far as `maxclients` needs and the system lets it be; where that is not enough, `maxclients` is lowered, "
                 "so that 64 files are left for the server itself. Both are logged.",
-                "\n".join(
-                    ["| parameter | default | may change | meaning |", "|---|---|---|---|", *map(_row, PARAMETERS)]
-                ),
+                "\n".join(["| parameter | default | may change | meaning |", "|---|---|---|---|", *rows]),
+                "## Parameters of redis.conf without effect",
+                "These are taken as redis-server takes them, and `CONFIG GET` shows them, so that a redis.conf need not be "
+                "changed. Nothing depends on them; the log names those that are given, in one line at the start. "
+                f"{_listed(refused)} in a file refuse the start: they ask for something that is not there. "
+                f"{_listed(ignored)} are passed over, as in Redis.",
+                "\n".join(["| parameter | default | why |", "|---|---|---|", *idle_rows]),
             ]
         )
         + "\n"

@@ -11,7 +11,13 @@ import sys
 from collections.abc import Sequence
 
 # Options with a secret, and whether it may be several words.
-SECRETS = {"--requirepass": True, "--password": False}
+SECRETS = {
+    "--requirepass": True,
+    "--password": False,
+    "--masterauth": True,
+    "--tls-key-file-pass": True,
+    "--tls-client-key-file-pass": True,
+}
 # The same in the environment, which only the same user can read.
 VARIABLES = {"requirepass": "JANUSKV_REQUIREPASS", "password": "REDISCLI_AUTH"}
 

@@ -92,6 +92,7 @@ def _leave(server: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed: the server goes on, and so does this
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.nice(_NICENESS)
     if _prctl is not None:

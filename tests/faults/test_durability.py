@@ -247,7 +247,7 @@ def test_nothing_is_confirmed_after_the_last_snapshot(tmp_path: Path, ends: str)
         else:
             first.data_received(b"INCR a\r\nSHUTDOWN\r\nINCR a\r\n")
         second.data_received(b"INCR a\r\n")
-        assert "ending" in app.server.accept_refusal(late.client)
+        assert "ending" in app.server.accept_refusal(late.client)[1]
         assert [await reader.read() for reader, _ in streams] == [b":3\r\n" if ends == "SHUTDOWN" else b"", b""]
         await app.ended.wait()
         for _, writer in streams:

@@ -1,0 +1,157 @@
+"""The server as a process of the system: background, process id file, log file, and what systemd is told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+
+from .compat.config import Config
+from .compat.logs import NOTICE
+
+log = logging.getLogger("januskv")
+
+LOG_LEVELS = {
+    "debug": logging.DEBUG,
+    "verbose": logging.INFO,
+    "notice": NOTICE,
+    "warning": logging.WARNING,
+    "nothing": 100,
+}
+_MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
+
+
+# ---------------------------------------------------------------- log
+
+
+class LogLine(logging.Formatter):
+    """Lines as Redis writes them: ``pid:M day month year time mark text``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = self.formatTime(record, "%d %b %Y %H:%M:%S")
+        mark = _MARKS.get(record.levelno, "#")
+        # Not record.process: a process that goes on in the background has another number than at the start.
+        text = f"{os.getpid()}:M {when}.{int(record.msecs):03d} {mark} {record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class LogFile(logging.FileHandler):
+    """The file that 'logfile' names."""
+
+    def reopen(self) -> None:
+        """Go on in a new file where the old one has been moved away. Raises OSError; the old one stays then."""
+        fresh = self._open()
+        with self.lock or contextlib.nullcontext():
+            old, self.stream = self.stream, fresh
+        old.close()
+
+
+def set_up_logging(config: Config) -> None:
+    """Send log lines to 'logfile', or to standard output. Raises OSError."""
+    logging.addLevelName(NOTICE, "NOTICE")
+    handler = LogFile(config.logfile, encoding="utf-8") if config.logfile else logging.StreamHandler(sys.stdout)
+    handler.setFormatter(LogLine())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(LOG_LEVELS[config.loglevel])
+
+
+def reopen_log() -> None:
+    """Open the log file again: what SIGHUP asks for after it has been moved away."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogFile):
+            try:
+                handler.reopen()
+            except OSError as error:
+                log.error("SIGHUP: %s cannot be opened, the old one stays: %s", handler.baseFilename, error.strerror)
+            else:
+                log.log(NOTICE, "SIGHUP: the log file has been opened again")
+            return
+    log.log(NOTICE, "SIGHUP: nothing to do, there is no log file; SIGTERM ends the server")
+
+
+# ---------------------------------------------------------------- background
+
+
+class Foreground:
+    """What whoever started the server waits for: that it is ready. The process itself has nothing to tell."""
+
+    def ready(self) -> None:
+        """The server is ready."""
+
+
+class Background(Foreground):
+    """The server in the background, while the process that was started waits until it is ready."""
+
+    def __init__(self, pipe: int) -> None:
+        self.pipe = pipe
+
+    def ready(self) -> None:
+        """Let go of the terminal, and of the process that waits."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        os.close(nowhere)
+        os.write(self.pipe, b"\0")
+        os.close(self.pipe)
+
+
+def go_to_background() -> Background | int:
+    """Fork. The child, in a session of its own, gets a Background; the parent waits and gets its exit status.
+
+    It is to be called before there are threads and an event loop.
+    """
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    if os.fork():
+        os.close(writing)
+        return 0 if os.read(reading, 1) else 1
+    os.close(reading)
+    os.setsid()
+    return Background(writing)
+
+
+@contextlib.contextmanager
+def pid_file(path: str) -> Iterator[None]:
+    """Keep the process id in a file, where a path is given."""
+    if path:
+        path = os.path.abspath(path)
+        try:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError as error:
+            log.warning("pidfile %s cannot be written: %s", path, error.strerror)
+            path = ""
+    try:
+        yield
+    finally:
+        if path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+# ---------------------------------------------------------------- systemd
+
+
+class Supervisor:
+    """Whoever started the server and wants to be told how it is: systemd, by a datagram socket; or nobody."""
+
+    def __init__(self, supervised: str) -> None:
+        self.address = "" if supervised == "no" else os.environ.pop("NOTIFY_SOCKET", "")
+        if supervised == "systemd" and not self.address:
+            log.warning("supervised is systemd, but there is no NOTIFY_SOCKET: is the service of Type=notify?")
+
+    def tell(self, state: str) -> None:
+        """Send a state, such as ``READY=1``."""
+        if not self.address:
+            return
+        # A name that begins with '@' is in the abstract namespace, whose names begin with a zero byte.
+        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+                sock.sendto(state.encode(), address)
+        except OSError as error:
+            log.warning("systemd cannot be told %s: %s", state, error.strerror)
