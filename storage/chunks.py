@@ -9,6 +9,7 @@
 | form of the values | the packed bytes are                                  |
 |--------------------|-------------------------------------------------------|
 | 1, 2, 4            | integers of so many bytes: the values times ``scale``, a power of ten |
+| 7                  | their common last byte (sign and most of the exponent), and the other seven of each float64 |
 | 8                  | the values as float64                                 |
 
 Integers of a power of ten are taken only where they give exactly the same doubles. Both columns are read back
@@ -19,6 +20,7 @@ making columns of them first.
 from __future__ import annotations
 
 from array import array
+from sys import getsizeof
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +31,10 @@ Values = npt.NDArray[np.float64]
 Sample = tuple[int, float]
 
 MOST_TIME: Final = (1 << 63) - 1
+
+# A chunk without its samples, with its place in the lists of its series, the time in one of them, and what the
+# allocator rounds up.
+CHUNK_BYTES: Final = 240
 
 EVEN: Final = 0
 WHOLE: Final = 16
@@ -56,6 +62,9 @@ def _pack_values(values: Values) -> tuple[int, bytes, float]:
                 break
             if np.array_equal((numbers / scale).view(np.int64), values.view(np.int64)):
                 return *_narrow(numbers.astype(np.int64)), scale
+    octets = values.view(np.uint8).reshape(len(values), 8)
+    if (octets[:, 7] == octets[0, 7]).all():
+        return 7, octets[0, 7:].tobytes() + octets[:, :7].tobytes(), 1.0
     return 8, values.tobytes(), 1.0
 
 
@@ -108,12 +117,26 @@ class Chunk:
     def _values(self) -> Values:
         if self.values_form == 8:
             return np.frombuffer(self.packed_values, np.float64)
+        if self.values_form == 7:
+            octets = np.empty((self.count, 8), np.uint8)
+            packed = np.frombuffer(self.packed_values, np.uint8)
+            octets[:, :7], octets[:, 7] = packed[1:].reshape(self.count, 7), packed[0]
+            return octets.view(np.float64).ravel()
         values: Values = np.frombuffer(self.packed_values, _INTEGERS[self.values_form]) / self.scale
         return values
 
     def seal(self, compressed: bool) -> None:
         """Give the samples the form that takes less memory and cannot be written to."""
-        times, values = self.columns()
+        self._pack(*self.columns(), compressed)
+
+    def absorb(self, younger: Chunk, compressed: bool) -> None:
+        """Take in the samples of the chunk behind this one, and seal both."""
+        columns = [np.concatenate(pair) for pair in zip(self.columns(), younger.columns(), strict=True)]
+        self.count += younger.count
+        self.last = younger.last
+        self._pack(columns[0], columns[1], compressed)
+
+    def _pack(self, times: Times, values: Values, compressed: bool) -> None:
         self.open_times = self.open_values = None
         self.times_form, self.values_form, self.scale = WHOLE, 8, 1.0
         if not compressed or self.count == 1:
@@ -142,5 +165,13 @@ class Chunk:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the samples take."""
+        """What the samples take, without what holds them."""
         return 16 * self.count if self.open_times is not None else len(self.packed_times) + len(self.packed_values)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the chunk takes: what is allocated for its samples, room for further ones included, and itself."""
+        held = (
+            (self.packed_times, self.packed_values) if self.open_times is None else (self.open_times, self.open_values)
+        )
+        return CHUNK_BYTES + sum(map(getsizeof, held))

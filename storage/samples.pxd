@@ -8,7 +8,7 @@ cdef class SampleSeries:
     cdef public bint compressed
     cdef public long long retention_ms, ignore_ms, last_time
     cdef public double ignore_value, last_value
-    cdef public Py_ssize_t chunk_bytes, capacity, count
+    cdef public Py_ssize_t chunk_bytes, capacity, room, count
     cdef bint _ignores(self, long long time, double value, object policy)
     cpdef append(self, long long time, double value)
     cpdef double insert(self, long long time, double value, str policy) except? -1.0

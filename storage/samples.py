@@ -4,8 +4,8 @@
     starts    the first time of each chunk, for bisection
 
 A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *sealed* (bytes, packed where the
-series is compressed; see chunks.py). The last two chunks stay open, which takes in what arrives a little late;
-an older one is opened again for a late sample, and sealed again when the next chunk begins.
+series is compressed; see chunks.py). Only the last one is open, with few samples: when it is full, the sealed one before
+it takes them in as long as it has room. Another one is opened again for a late sample, and sealed when the next begins.
 
 Rules write the buckets of a series, as they close, to other series of the keyspace. Samples that an open bucket
 needs stay stored when they are older than the retention; nothing shows them any more.
@@ -30,9 +30,12 @@ from .keyspace import Keyspace
 from .scans import read_columns
 
 MOST_SAMPLES: Final = 4096  # a chunk
+SERIES_BYTES: Final = 700  # without samples and labels: the object, its lists and dictionaries
+RULE_BYTES: Final = 250
 DEFAULT_CHUNK_BYTES: Final = 4096
 
-_OPEN_CHUNKS = 2
+# Samples of an open chunk take 16 bytes each: as many as RedisTimeSeries' chunks of 4096 bytes are half full.
+_MOST_OPEN = 512
 
 # A change of a bucket that is over, by which no client is told of an event.
 CORRECTED: Final = "ts.corrected"
@@ -101,6 +104,7 @@ class SampleSeries:
         "policy",
         "reopened",
         "retention_ms",
+        "room",
         "rules",
         "source",
         "starts",
@@ -135,7 +139,7 @@ class SampleSeries:
         self.chunk_bytes = chunk_bytes
         # As RedisTimeSeries, which tells of a bucket that was corrected behind the last one when the next one is there.
         self.told_last: Sample | None = None
-        self.capacity = 0
+        self.capacity = self.room = 0
         self.set_chunk_bytes(chunk_bytes)
 
     def __len__(self) -> int:
@@ -145,6 +149,7 @@ class SampleSeries:
         """Let chunks that begin from now on take about so many bytes: 2 a sample packed, 16 as they are."""
         self.chunk_bytes = size
         self.capacity = min(MOST_SAMPLES, max(8, size // (2 if self.compressed else 16)))
+        self.room = min(_MOST_OPEN, self.capacity)
 
     # ------------------------------------------------------------ looking
 
@@ -225,11 +230,8 @@ class SampleSeries:
         """Add a sample behind the last one."""
         chunks = self.chunks
         chunk = chunks[-1] if chunks else None
-        if chunk is None or chunk.count >= self.capacity:
-            self.drop_old()
-            chunks.append(Chunk(array("q", (time,)), array("d", (value,))))
-            self.starts.append(time)
-            self._seal_old()
+        if chunk is None or chunk.open_times is None or chunk.count >= self.room:
+            self._begin(array("q", (time,)), array("d", (value,)))
         else:
             times, values = chunk.open()
             times.append(time)
@@ -246,7 +248,7 @@ class SampleSeries:
         """
         at = max(0, bisect_right(self.starts, time) - 1)
         chunk = self.chunks[at]
-        if chunk.open_times is None and at < len(self.chunks) - _OPEN_CHUNKS:
+        if chunk.open_times is None:
             self.reopened.append(chunk)
         times, values = chunk.open()
         place = bisect_left(times, time)
@@ -272,15 +274,13 @@ class SampleSeries:
         done = 0
         while done < len(times):
             chunk = self.chunks[-1] if self.chunks else None
-            room = 0 if chunk is None else self.capacity - chunk.count
+            room = 0 if chunk is None or chunk.open_times is None else self.room - chunk.count
             if room <= 0:
                 if chunk is not None:
                     self.last_time = chunk.last
-                    self.drop_old()
-                part = slice(done, done + self.capacity)
-                self.chunks.append(Chunk(array("q", times[part]), array("d", values[part])))
-                self.starts.append(times[done])
-                self._seal_old()
+                size = self.capacity if len(times) - done > self.room else self.room
+                part = slice(done, done + size)
+                self._begin(array("q", times[part]), array("d", values[part]))
                 done += self.chunks[-1].count
                 continue
             assert chunk is not None
@@ -289,6 +289,8 @@ class SampleSeries:
             open_values.extend(values[done : done + room])
             done += len(open_times) - chunk.count
             chunk.measure()
+        if self.chunks and self.chunks[-1].count > self.room and self.chunks[-1].open_times is not None:
+            self.chunks[-1].seal(self.compressed)
         if len(times):
             self.count += len(times)
             self.last_time, self.last_value = int(times[-1]), float(values[-1])
@@ -311,12 +313,13 @@ class SampleSeries:
                 removed += chunk.count
                 continue
             if chunk.last >= low and chunk.first <= high:
+                if chunk.open_times is None:
+                    self.reopened.append(chunk)
                 times, values = chunk.open()
                 start, stop = bisect_left(times, low), bisect_right(times, high)
                 removed += stop - start
                 del times[start:stop], values[start:stop]
                 chunk.measure()
-                self.reopened.append(chunk)
             kept.append(chunk)
         if removed:
             self.chunks[first:last] = kept
@@ -365,15 +368,23 @@ class SampleSeries:
         self.starts.insert(at + 1, upper.first)
         self.reopened.append(upper)
 
-    def _seal_old(self) -> None:
-        """Seal what need not be open any more, now that a chunk has begun."""
-        if len(self.chunks) > _OPEN_CHUNKS:
-            if self.chunks[-1 - _OPEN_CHUNKS].open_times is not None:
-                self.chunks[-1 - _OPEN_CHUNKS].seal(self.compressed)
-            for chunk in self.reopened:
-                if chunk.open_times is not None and chunk.last < self.chunks[-_OPEN_CHUNKS].first:
-                    chunk.seal(self.compressed)
-            self.reopened.clear()
+    def _begin(self, times: array[int], values: array[float]) -> None:
+        """Begin a chunk behind the others, and seal what need not be open any more."""
+        self.drop_old()
+        chunks = self.chunks
+        for chunk in self.reopened:
+            if chunk.open_times is not None and (not chunks or chunk is not chunks[-1]):
+                chunk.seal(self.compressed)
+        self.reopened.clear()
+        last = chunks[-1] if chunks else None
+        before = chunks[-2] if len(chunks) > 1 else None
+        if last is not None and before is not None and before.count + last.count <= self.capacity:
+            before.absorb(last, self.compressed)
+            del chunks[-1], self.starts[-1]
+        elif last is not None and last.open_times is not None:
+            last.seal(self.compressed)
+        chunks.append(Chunk(times, values))
+        self.starts.append(times[0])
 
     # ------------------------------------------------------------ samples, reported
 
@@ -649,9 +660,10 @@ class SampleSeries:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the series takes, nearly: samples, labels and what holds them."""
-        chunks = sum(chunk.size_bytes for chunk in self.chunks) + 250 * len(self.chunks)
-        return 400 + chunks + sum(map(sys.getsizeof, (*self.labels, *self.labels.values())))
+        """Memory that the series takes: its chunks, with the room that they have for further samples, labels and rules."""
+        chunks = sum(chunk.memory_bytes for chunk in self.chunks)
+        labels = sum(map(sys.getsizeof, (*self.labels, *self.labels.values())))
+        return SERIES_BYTES + chunks + labels + sys.getsizeof(self.labels) + RULE_BYTES * len(self.rules)
 
     def copy(self) -> SampleSeries:
         """An independent series with the same samples and settings; it takes no part in rules."""

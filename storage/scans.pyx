@@ -4,7 +4,7 @@
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.math cimport fabs, isinf, sqrt
-from libc.stdint cimport INT64_MAX, int8_t, int16_t, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int8_t, int16_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
@@ -61,6 +61,16 @@ cdef void _unscale(const small *numbers, Py_ssize_t count, double scale, double 
         out[i] = numbers[i] / scale
 
 
+cdef void _read_seven(const unsigned char *raw, Py_ssize_t count, uint64_t *out) noexcept:
+    """Values whose last byte, the first of ``raw``, is common to all."""
+    cdef uint64_t top = <uint64_t>raw[0] << 56
+    cdef Py_ssize_t i
+    for i in range(count):
+        out[i] = 0
+        memcpy(&out[i], raw + 1 + 7 * i, 7)
+        out[i] |= top
+
+
 cdef void _read_times(Chunk chunk, int64_t *out):
     cdef const char *raw
     cdef int64_t step
@@ -97,6 +107,8 @@ cdef void _read_values(Chunk chunk, double *out):
         _unscale(<const int16_t *>raw, chunk.count, chunk.scale, out)
     elif chunk.values_form == 4:
         _unscale(<const int32_t *>raw, chunk.count, chunk.scale, out)
+    elif chunk.values_form == 7:
+        _read_seven(<const unsigned char *>raw, chunk.count, <uint64_t *>out)
     else:
         memcpy(out, raw, chunk.count * sizeof(double))
 
@@ -439,7 +451,7 @@ cdef class Buckets:
         cdef Py_ssize_t at = 0, stop = chunk.count, behind
         cdef bint is_packed = (
             chunk.open_values is None
-            and chunk.values_form != 8
+            and chunk.values_form < 7
             and not self.squares
             and (chunk.scale == 1 or not self.sums)
         )

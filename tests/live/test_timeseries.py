@@ -85,5 +85,5 @@ def test_redis_cli(client: Any, janus: Any) -> None:
         ).stdout
 
     assert ask("TS.ADD cli 1 0.1") == "1\n"
-    assert ask("TS.RANGE cli - +") == "1\n0.1\n"
+    assert ask("TS.RANGE cli - +") == "1\n1E-1\n"  # as RedisTimeSeries writes it
     assert '"t":[1]' in ask('TS_GET {"ts":"cli","rng":[]}')

@@ -19,7 +19,10 @@ from januskv.storage.scans import read_columns
 tenths = st.integers(-50_000, 50_000).map(lambda number: number / 10)
 whole = st.integers(-100, 100).map(float)
 odd = st.floats(-1e9, 1e9) | st.just(math.nan)
-values_of_a_kind = st.sampled_from((tenths, whole, odd)).flatmap(lambda kind: st.lists(kind, min_size=1, max_size=120))
+fractions = st.floats(0.01, 1)
+values_of_a_kind = st.sampled_from((tenths, whole, odd, fractions)).flatmap(
+    lambda kind: st.lists(kind, min_size=1, max_size=120)
+)
 steps_of_a_kind = st.sampled_from((st.just(7), st.integers(1, 100), st.integers(1, 40_000), st.integers(1, 2**40)))
 
 
@@ -27,7 +30,7 @@ steps_of_a_kind = st.sampled_from((st.just(7), st.integers(1, 100), st.integers(
 def filled_series(draw: st.DrawFn) -> SampleSeries:
     """A series of small chunks, sealed and open, whose columns are packed in different ways."""
     series = SampleSeries(compressed=draw(st.booleans()))
-    series.capacity = draw(st.sampled_from((8, 24, 64)))
+    series.capacity = series.room = draw(st.sampled_from((8, 24, 64)))
     time = draw(st.integers(0, 1000) | st.just(MOST_TIME - 200 * 2**40))
     for values in draw(st.lists(values_of_a_kind, max_size=3)):
         steps = draw(steps_of_a_kind)
