@@ -95,13 +95,13 @@ class Dispatcher:
 
     def refusal_of_state(self, client: Client, runs: list[Command]) -> str | None:
         """Why a command may not run while the server or the session is not whole; EXEC runs what is queued besides itself."""
-        server, session = self.server, client.session
+        server, nowhere = self.server, client.nowhere
         if server.loading and not all(Flag.LOADING in each.flags for each in runs):
             return LOADING
         if server.write_fault and (Flag.HEALTH in runs[0].flags or any(Flag.WRITE in each.flags for each in runs)):
             return f"MISCONF {server.write_fault}"
-        if session is not None and session.ended and any(each.flags & _DATA and each.handle is None for each in runs):
-            return "ERR the selected session has ended, SELECT another one or a database"
+        if nowhere and any(each.flags & _DATA and each.handle is None for each in runs):
+            return f"ERR {nowhere}"
         return None
 
     def refuse(self, client: Client, command: Command | None, text: str) -> ErrorReply:
@@ -158,6 +158,15 @@ class Dispatcher:
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
             server.note_slow(command, argv, usec, context.client)
         return reply
+
+    def execute_queued(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
+        """Run one command of a transaction, unless those before have led to where there is nothing."""
+        client: Client = context.client
+        if client.session is not None and client.session.ended:
+            refusal = self.refusal_of_state(client, [command])
+            if refusal is not None:
+                return self.refuse(client, command, refusal)
+        return self.execute(context, command, argv)
 
     def failure(self, command: Command, argv: list[bytes], error: Exception) -> ErrorReply:
         """Word an error that a handler raised. An unexpected one is logged and answered without details."""

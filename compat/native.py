@@ -29,7 +29,6 @@ log = logging.getLogger("januskv")
 
 _NOT_AUTHENTICATED = "NOAUTH Authentication required."
 _LOADING = "LOADING the data set is being loaded into memory"
-_SESSION_ENDED = "the selected session has ended, SELECT another one or a database"
 _IN_TRANSACTION = "a transaction takes native commands as RESP commands only"
 
 
@@ -124,7 +123,11 @@ class NativeFace:
     def verb(self, command: Command) -> Any:
         """The RESP door of one command: its only argument is the body, which may be left out."""
 
+        plain = command.options.plain
+
         def run(context: Context, argv: list[bytes]) -> Reply:
+            if plain is not None and len(argv) > 1 and argv[1][:1] != b"{":
+                return plain(context, argv)  # type: ignore[no-any-return]
             try:
                 body = loads(argv[1]) if len(argv) > 1 else {}
             except JsonError:
@@ -207,7 +210,7 @@ class NativeFace:
         server, name, dialect = self.server, command.name, command.rules.dialect
         if not client.authenticated and Flag.NO_AUTH not in command.flags:
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
-        if server.loading:
+        if server.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
         if server.write_fault and Flag.WRITE in command.flags:
             return self.refused(name, dialect, Status.UNKNOWN, server.write_fault)
@@ -247,8 +250,8 @@ class NativeFace:
                 scoped.client = context.client
                 reply = command.handle(scoped, body)  # type: ignore[misc]
             else:
-                if context.keyspace.index < 0 and context.client.session.ended:
-                    raise NativeError(Status.SESSION_NOT_EXIST, _SESSION_ENDED)
+                if context.keyspace.index < 0 and context.client.nowhere:
+                    raise NativeError(Status.SESSION_NOT_EXIST, context.client.nowhere)
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
             command.failed += 1

@@ -63,6 +63,13 @@ def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], 
     return {"name": body["name"], "st": Status.SAVE_START.value} if begun and not server.over_resp else None
 
 
+def _here(ctx: Context) -> Keyspace:
+    """Where the connection works. Raises NativeError where that is a session which is not open."""
+    if ctx.client.nowhere:
+        raise NativeError(Status.SESSION_NOT_EXIST, ctx.client.nowhere)
+    return ctx.keyspace
+
+
 @commands.native("KV_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
 def kv_save(ctx: Context, body: Body) -> Body | None:
     """{"KV_SAVE": {"name": name}}
@@ -76,7 +83,7 @@ def kv_save(ctx: Context, body: Body) -> Body | None:
     if not ctx.server.config.native_saves:
         return _DISABLED
     _NAMED.check(body)
-    keyspace = ctx.keyspace
+    keyspace = _here(ctx)
     return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
 
 
@@ -110,7 +117,7 @@ def ts_save(ctx: Context, body: Body) -> Body | None:
     """
     if not ctx.server.config.native_saves:
         return _DISABLED
-    keyspace = ctx.keyspace
+    keyspace = _here(ctx)
     return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(keyspace))
 
 
@@ -187,7 +194,7 @@ def kv_load(ctx: Context, body: Body) -> Body:
 
     def work() -> Body:
         started = time.monotonic()
-        keys = load_key_values(ctx.server, ctx.keyspace, body["name"])
+        keys = load_key_values(ctx.server, _here(ctx), body["name"])
         return {"duration": round((time.monotonic() - started) * 1000), "sessions": 0, "keys": keys}
 
     return loaded(body["name"], work)
@@ -218,7 +225,7 @@ def ts_load(ctx: Context, body: Body) -> Body:
 
     Cost: O(N) with N samples and events
     """
-    return loaded(body["name"], lambda: {"series": load_series(ctx.server, ctx.keyspace, body["name"])})
+    return loaded(body["name"], lambda: {"series": load_series(ctx.server, _here(ctx), body["name"])})
 
 
 def load_at_start(server: Server, name: str) -> str:

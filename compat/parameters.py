@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from januskv.storage.sessions import TOKEN_BITS
+
 from .events import parse_events, show_events
 from .hosts import ANY, Authority
 
@@ -298,6 +300,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     # engine
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
+    Parameter(
+        "token-bits",
+        integer(TOKEN_BITS, 63),
+        TOKEN_BITS,
+        "Bits of the tokens of new sessions. JavaScript and other clients that read numbers as doubles keep 53 exactly.",
+    ),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
     Parameter(
         "appendonly",
