@@ -82,6 +82,11 @@ class Config:
         """Whether data outlives the process: by the log or by snapshots."""
         return bool(self.appendonly or self.save)
 
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether the server was told to keep nothing, and no directory was named where something could be."""
+        return not self.keeps_data and "save" in self.given and "dir" not in self.given
+
     def _store(self, attribute: str, value: Any) -> None:
         """Set a parsed value; one with parts (output limits by class) keeps the parts that are not given."""
         setattr(self, attribute, {**getattr(self, attribute), **value} if isinstance(value, dict) else value)

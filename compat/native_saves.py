@@ -36,8 +36,6 @@ series_commands = Family("native", TIME_SERIES)
 
 Body = dict[str, Any]
 
-# The one refusal without ``tkn``, so it is given as a reply.
-_DISABLED: Body = {"st": Status.COMMAND_DISABLED.value, "m": ""}
 _NAME = Param("name", "string", empty_text="Name empty")
 _NAMED = ParamCheck((_NAME,), DIALECT)
 
@@ -63,6 +61,15 @@ def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], 
     return {"name": body["name"], "st": Status.SAVE_START.value} if begun and not server.over_resp else None
 
 
+def _switched_off(server: Server) -> Body | None:
+    """The reply to a save command where saving is off; NemesisDB has no text for the parameter that it has too."""
+    if not server.config.native_saves:
+        return {"st": Status.COMMAND_DISABLED.value, "m": ""}
+    if server.config.keeps_nothing:
+        return {"st": Status.COMMAND_DISABLED.value, "m": "'save no' keeps nothing on disk; with 'dir' saves go there"}
+    return None
+
+
 def _here(ctx: Context) -> Keyspace:
     """Where the connection works. Raises NativeError where that is a session which is not open."""
     if ctx.client.nowhere:
@@ -80,8 +87,8 @@ def kv_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N keys, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
     _NAMED.check(body)
     keyspace = _here(ctx)
     return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
@@ -95,8 +102,8 @@ def sh_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N keys, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
     _SESSIONS.check(body)
     sessions, tokens = ctx.store.sessions.by_token, body.get("tkns")
 
@@ -115,8 +122,8 @@ def ts_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N samples and events, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
     keyspace = _here(ctx)
     return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(keyspace))
 

@@ -45,7 +45,7 @@ def sv_info(ctx: Context, body: Body) -> Body:
         "st": 1,
         "serverVersion": __version__,
         "sessionsEnabled": True,
-        "persistEnabled": server.config.native_saves,
+        "persistEnabled": server.config.native_saves and not server.config.keeps_nothing,
         "server": "JanusKV",
         "sessionsRequired": server.config.sessions_required,
         "port": server.tcp_port,

@@ -158,3 +158,13 @@ def test_the_plain_build_serves_too(start_januskv: Start) -> None:
         assert b"januskv_build:plain" in exchange(sock, b"INFO server\r\n", b"januskv_build:plain")
         assert json.loads(exchange(sock, b'{"KV_SET":{"keys":{"a":1}}}\n')) == {"KV_SET_RSP": {"st": 1}}
         assert exchange(sock, b"INCR a\r\n") == b":2\r\n"
+
+
+def test_save_no_touches_no_directory(start_januskv: Start) -> None:
+    server = start_januskv("--save", "no")
+    with server.connect() as sock:
+        assert b'"st":14' in exchange(sock, b'{"KV_SAVE":{"name":"x"}}\n')
+        assert b'"st":142' in exchange(sock, b'{"KV_LOAD":{"name":"x"}}\n')
+    server.process.terminate()
+    server.process.wait(10)
+    assert not any(Path(server.folder).iterdir())

@@ -300,8 +300,10 @@ class Socket:
         return answers[:-1]
 
 
-def test_cases_over_a_real_websocket(start_januskv: Callable[..., Any], encode_command: Callable[..., bytes]) -> None:
-    server = start_januskv()
+def test_cases_over_a_real_websocket(
+    start_januskv: Callable[..., Any], encode_command: Callable[..., bytes], tmp_path: Path
+) -> None:
+    server = start_januskv("--save", "no", "--dir", str(tmp_path))
     cases = [each.values[0] for each in chosen()]
     cases = [
         case
