@@ -29,6 +29,7 @@ from .compat.server import Server, attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
 from .process_title import still_shown
+from .redis_files import hints
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
@@ -106,6 +107,7 @@ class App:
             if self.ending:
                 return
             self.load_save()
+            self.look_for_redis_data()
         except StartError:
             await self.close()
             raise
@@ -171,6 +173,12 @@ class App:
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
                 log.log(NOTICE, "loading: %.0f %%, %.0f s left", 100 * recovery.share, recovery.left_s())
+
+    def look_for_redis_data(self) -> None:
+        """Tell whoever starts with nothing beside the files of a redis-server that these are not loaded."""
+        if not any(len(each) for each in self.server.store.keyspaces()):
+            for hint in hints([self.config.dir, "."]):
+                log.warning("%s", hint)
 
     def load_save(self) -> None:
         """Load the save that the configuration names. Raises StartError."""
