@@ -197,7 +197,9 @@ def first_lines(folder: Path, *options: str) -> str:
         pytest.param("dump.rdb/REDIS", b"REDIS", "", id="a directory"),
     ],
 )
-@pytest.mark.parametrize("options", [["--save", "no"], ["--dir", "."], []], ids=["nothing kept", "as directory", "beside"])
+@pytest.mark.parametrize(
+    "options", [["--save", "no"], ["--dir", "."], []], ids=["nothing kept", "as directory", "beside"]
+)
 def test_the_data_of_a_redis_server_is_not_passed_over_in_silence(
     tmp_path: Path, path: str, content: bytes, hint: str, options: list[str]
 ) -> None:
