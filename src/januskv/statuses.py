@@ -61,7 +61,7 @@ SERIES_MEANINGS: dict[SeriesStatus, str] = {
     SeriesStatus.NOT_INDEXED: "the member is not indexed",
 }
 
-_SAVE = {
+_SAVE: dict[int, str] = {
     Status.COMMAND_DISABLED: "saving is off: `native-saves no`, or `save no` without `dir`",
     Status.PARAM_MISSING: "`name` is missing",
     Status.VALUE_TYPE: "a parameter has the wrong type",
@@ -72,24 +72,24 @@ _SAVE = {
     Status.SAVE_ERROR: "failed while writing, or 16 saves wait",
     Status.NOT_PERMITTED: "in a transaction",
 }
-_HERE = {Status.SESSION_NOT_EXIST: "the session of the connection has ended"}
-_LOAD = {
+_HERE: dict[int, str] = {Status.SESSION_NOT_EXIST: "the session of the connection has ended"}
+_LOAD: dict[int, str] = {
     Status.LOAD_COMPLETE: "loaded",
     Status.LOAD_ERROR: "no such save, or it is damaged, unfinished or of another kind",
     Status.HELD_BY_SERIES: "a series holds one of the names",
 }
-_SET = {Status.HELD_BY_SERIES: "a series holds one of the names; nothing is set"}
-_TOKEN = {Status.SESSION_NOT_EXIST: "no such session", Status.SESSION_TOKEN_INVALID: "`tkn` is missing or no token"}
-_OVER_RESP = {
+_SET: dict[int, str] = {Status.HELD_BY_SERIES: "a series holds one of the names; nothing is set"}
+_TOKEN: dict[int, str] = {Status.SESSION_NOT_EXIST: "no such session", Status.SESSION_TOKEN_INVALID: "`tkn` is missing or no token"}
+_OVER_RESP: dict[int, str] = {
     Status.VALUE_TYPE: "a list holds what is no text",
     Status.NOT_PERMITTED: "over RESP, or beside SUBSCRIBE",
 }
-_RANGE = {
+_RANGE: dict[int, str] = {
     SeriesStatus.RANGE_SIZE: "`rng` has neither no nor two items",
     SeriesStatus.RANGE_VALUES: "`rng` begins after its end",
 }
-_NONE = {SeriesStatus.SERIES_NOT_EXIST: "no such series"}
-_GET = {
+_NONE: dict[int, str] = {SeriesStatus.SERIES_NOT_EXIST: "no such series"}
+_GET: dict[int, str] = {
     **_RANGE,
     **_NONE,
     SeriesStatus.PARAM_VALUE: "`where` is empty or a term has not one operator; `agg` names no function, or has no bucket",
