@@ -18,6 +18,7 @@ from januskv.storage.sessions import LEAST_TOKEN, is_cut_token
 from .args import Args
 from .client_verbs import check_name
 from .keys import checked_index, database_number
+from .server_verbs import module_entries
 
 verbs = Family("connection")
 
@@ -137,7 +138,7 @@ def hello(ctx: Context, argv: list[bytes]) -> Reply:
         "id": client.id,
         "mode": "standalone",
         "role": "master",
-        "modules": [],
+        "modules": module_entries(),
     }
 
 

@@ -40,6 +40,7 @@ GROUPS = {
     "geo": "Geo",
     "pubsub": "Pub/Sub",
     "scripting": "Scripts",
+    "cluster": "Cluster",
     "timeseries": "Time series",
     "native": "Native JSON commands",
 }
