@@ -143,7 +143,13 @@ def sh_info(ctx: Context, body: Body) -> Body:
     token = token_of(body)
     session = ctx.store.sessions.by_token.get(token)
     if session is None:
-        return {"tkn": token, "shared": None, "keyCnt": None, "st": Status.SESSION_NOT_EXIST.value, "m": NO_SUCH_SESSION}
+        return {
+            "tkn": token,
+            "shared": None,
+            "keyCnt": None,
+            "st": Status.SESSION_NOT_EXIST.value,
+            "m": NO_SUCH_SESSION,
+        }
     about = {"tkn": token, "shared": session.shared, "keyCnt": len(session.keyspace), "st": 1}
     return about | _expiry_of(session, ctx.store.clock.now_ms)
 

@@ -326,7 +326,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         True,
         "Refuse writes after a failed snapshot, where 'save' is set, until one succeeds.",
     ),
-    Parameter("native-saves", BOOL, True, "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'; with 'save no' only where 'dir' is given."),
+    Parameter(
+        "native-saves",
+        BOOL,
+        True,
+        "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'; with 'save no' only where 'dir' is given.",
+    ),
     Parameter("load-name", TEXT, "", "Load the newest save of this name at the start, or do not start.", fixed=True),
     Parameter(
         "appendfsync",

@@ -81,7 +81,9 @@ def server_section(server: Server) -> Fields:
 def _listeners(server: Server) -> Iterator[str]:
     """What the data port listens on, each address by its own: clients read these as pairs between commas."""
     if server.tcp_port:
-        yield ",".join(["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.tcp_port}"])
+        yield ",".join(
+            ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.tcp_port}"]
+        )
     if server.unix_socket:
         yield f"name=unix,bind={server.unix_socket}"
 

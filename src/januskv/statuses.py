@@ -79,7 +79,10 @@ _LOAD: dict[int, str] = {
     Status.HELD_BY_SERIES: "a series holds one of the names",
 }
 _SET: dict[int, str] = {Status.HELD_BY_SERIES: "a series holds one of the names; nothing is set"}
-_TOKEN: dict[int, str] = {Status.SESSION_NOT_EXIST: "no such session", Status.SESSION_TOKEN_INVALID: "`tkn` is missing or no token"}
+_TOKEN: dict[int, str] = {
+    Status.SESSION_NOT_EXIST: "no such session",
+    Status.SESSION_TOKEN_INVALID: "`tkn` is missing or no token",
+}
 _OVER_RESP: dict[int, str] = {
     Status.VALUE_TYPE: "a list holds what is no text",
     Status.NOT_PERMITTED: "over RESP, or beside SUBSCRIBE",
