@@ -192,6 +192,9 @@ class Options:
     in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()
     deprecated: tuple[str, str] | None = None  # since which version, what replaces it
+    plain: Callable[[Any, list[bytes]], Any] | None = (
+        None  # native: what runs it over RESP where its argument is no object
+    )
     redact: Redact | None = None  # hides secrets in a command line before MONITOR or the slow log show it
 
     def check(self, name: str) -> None:

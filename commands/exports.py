@@ -6,7 +6,7 @@ from typing import Any
 
 from januskv.storage.durability.portable import entry_of, session_entry
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.sessions import LEAST_TOKEN, shared_token
+from januskv.storage.sessions import LEAST_TOKEN
 from januskv.storage.store import Store
 
 from .context import Context
@@ -102,14 +102,17 @@ def sh_restore(ctx: Context, body: Body) -> Body:
     """{"SH_RESTORE": {"tkn": token, "name": name, "shared"?: bool, "expiry"?: {"duration": seconds, "deleteSession": bool}}}
 
     Opens a session of before again, with its token; its time begins anew. ``new`` is false, and nothing changes, where it
-    is open. Status 101 for a token that no session has, for a shared one also where it is not that of the name. Ours,
-    not NemesisDB's.
+    is open. Status 101 for a token that no session has, 103 for a shared one whose name is that of an open session with
+    another token. Ours, not NemesisDB's.
 
     Cost: O(1)
     """
     token, name, shared = token_of(body), body["name"], body.get("shared", False)
-    if token < LEAST_TOKEN or (shared and token != shared_token(name)):
+    if token < LEAST_TOKEN:
         raise NativeError(Status.SESSION_TOKEN_INVALID)
+    namesake = ctx.store.sessions.shared_by_name(name) if shared else None
+    if namesake is not None and namesake.token != token:
+        return {"tkn": token, "name": name, "st": Status.SESSION_NEW_FAIL.value}
     expiry = body.get("expiry", {})
     session = ctx.store.sessions.reopen(
         token,

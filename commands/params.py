@@ -31,10 +31,11 @@ _ABSENT: Final = object()
 
 
 class NativeError(Exception):
-    """A native request is refused: status, text, and the token to repeat where there is one."""
+    """A native request is refused: status, text, the token to repeat and the parameter to name where there is one."""
 
-    def __init__(self, status: int, text: str = "", token: int | None = None) -> None:
+    def __init__(self, status: int, text: str = "", token: int | None = None, param: str | None = None) -> None:
         super().__init__(status, text)
+        self.param = param
         self.status = status
         self.text = text
         self.token = token
@@ -76,9 +77,9 @@ class ParamCheck:
             value = body.get(name, _ABSENT)
             if value is _ABSENT:
                 if required:
-                    raise NativeError(self.dialect.param_missing, MISSING)
+                    raise NativeError(self.dialect.param_missing, MISSING, param=name)
             elif (kind is not None and type(value) is not kind) or (unsigned and not is_uint(value)):
-                raise NativeError(self.dialect.param_type, WRONG_TYPE)
+                raise NativeError(self.dialect.param_type, WRONG_TYPE, param=name)
         for name, text in self.filled:
             if not body.get(name, True):
                 raise NativeError(self.dialect.param_empty, text)

@@ -10,7 +10,7 @@ from januskv.storage.sessions import Session
 from .context import Context
 from .declare import Flag, Param
 from .params import NativeError, ParamCheck, is_uint
-from .status import Status
+from .status import NO_SUCH_SESSION, Status
 from .table import Family
 from .work import FEW, Steps, Work, at_once, batched
 
@@ -92,7 +92,7 @@ def sh_end(ctx: Context, body: Body) -> Body:
     """
     token = token_of(body)
     if token not in ctx.store.sessions.by_token:
-        return {"st": Status.SESSION_NOT_EXIST.value, "tkn": token}
+        return {"st": Status.SESSION_NOT_EXIST.value, "tkn": token, "m": NO_SUCH_SESSION}
     ctx.store.sessions.end(token)
     return {"st": 1, "tkn": token}
 
@@ -143,7 +143,13 @@ def sh_info(ctx: Context, body: Body) -> Body:
     token = token_of(body)
     session = ctx.store.sessions.by_token.get(token)
     if session is None:
-        return {"tkn": token, "shared": None, "keyCnt": None, "st": Status.SESSION_NOT_EXIST.value}
+        return {
+            "tkn": token,
+            "shared": None,
+            "keyCnt": None,
+            "st": Status.SESSION_NOT_EXIST.value,
+            "m": NO_SUCH_SESSION,
+        }
     about = {"tkn": token, "shared": session.shared, "keyCnt": len(session.keyspace), "st": 1}
     return about | _expiry_of(session, ctx.store.clock.now_ms)
 

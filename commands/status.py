@@ -5,6 +5,7 @@ Specs: NemesisDB 0.6.3, whose key-value and time-series sides have different num
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -68,6 +69,9 @@ class SeriesStatus(IntEnum):
 DONE: Final[dict[str, Any]] = {"st": 1}
 
 
+NO_SUCH_SESSION: Final = "No such session"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What every command of a family can be told, in the family's numbers and members."""
@@ -82,6 +86,7 @@ class Dialect:
     param_type: int
     param_empty: int
     failure: int
+    texts: Mapping[int, str]  # what is said where a refusal has no text of its own; NemesisDB has none for the others
 
 
 KEY_VALUES = Dialect(
@@ -95,6 +100,10 @@ KEY_VALUES = Dialect(
     param_type=Status.VALUE_TYPE,
     param_empty=Status.VALUE_SIZE,
     failure=Status.UNKNOWN,
+    texts={
+        Status.COMMAND_NOT_EXIST: "Unknown command",
+        Status.SESSION_NOT_EXIST: NO_SUCH_SESSION,
+    },
 )
 
 TIME_SERIES = Dialect(
@@ -108,6 +117,11 @@ TIME_SERIES = Dialect(
     param_type=SeriesStatus.PARAM_TYPE,
     param_empty=SeriesStatus.PARAM_VALUE,
     failure=SeriesStatus.UNKNOWN,
+    texts={
+        SeriesStatus.COMMAND_NOT_EXIST: "Unknown command",
+        # What sessions are refused with is the other family's.
+        Status.SESSION_NOT_EXIST: NO_SUCH_SESSION,
+    },
 )
 
 

@@ -182,15 +182,22 @@ class Family:
         in_keyspace: bool = False,
         flags: Flag = Flag.NONE,
         since: str = "0.1.0",
+        plain: Handler | None = None,
         redact: Redact | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Declare the decorated function as a native JSON command.
+        """Declare the decorated function as a native JSON command; ``plain`` runs it as a Redis verb with one plain argument.
 
         ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
         What they refuse, and how, is said in the family's dialect.
         """
         options = Options(
-            flags=flags, group=self.group, since=since, params=params, in_keyspace=in_keyspace, redact=redact
+            flags=flags,
+            group=self.group,
+            since=since,
+            params=params,
+            in_keyspace=in_keyspace,
+            plain=plain,
+            redact=redact,
         )
         rules = ParamCheck(params, self.dialect, check)
 
@@ -222,7 +229,7 @@ class CommandTable:
         self.native: dict[str, Command] = {}
         # What a line of one word that begins with a brace calls: a native request as JSON text.
         # The native face looks at the command in it: whether a login is needed, and MONITOR and the slow log show it.
-        flags = Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG | Flag.MAY_REPLICATE | Flag.NO_AUTH
+        flags = Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG | Flag.MAY_REPLICATE | Flag.NO_AUTH | Flag.LOADING
         unseen = Options(group="native", flags=flags)
         self.document = Command("{", -1, _no_document, unseen, read_manual("{", _no_document))
         declared = [command.fresh() for family in families for command in family.commands]

@@ -1,11 +1,14 @@
-"""Who may do what: passwords. One place for AUTH, HELLO, SV_AUTH and HTTP headers."""
+"""Who may do what, and where: passwords and tokens of sessions. One place for AUTH, HELLO, SV_AUTH and HTTP headers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import re
 from typing import TYPE_CHECKING
+
+from januskv.storage.errors import NoSuchSession, StillLoading
 
 from .client import Client
 
@@ -13,24 +16,80 @@ if TYPE_CHECKING:
     from .server import Server
 
 DEFAULT_USER = "default"
+# Who logs in as this user, with a token as password, enters the session of the token.
+SESSION_USER = "session"
+
+_TOKEN = re.compile(rb"[1-9][0-9]{0,19}")
 
 
 def password_fits(server: Server, user: str, password: str) -> bool:
     """Whether a user of this name has this password. Takes as long for a wrong one as for a right one."""
     # Passwords are bytes to Redis clients: what is no UTF-8 is carried through str by surrogateescape.
+    return _is_password(server, password.encode(errors="surrogateescape")) and user == DEFAULT_USER
+
+
+def _is_password(server: Server, password: bytes) -> bool:
     wanted = server.config.requirepass.encode(errors="surrogateescape")
-    same = hmac.compare_digest(wanted, password.encode(errors="surrogateescape"))
-    return user == DEFAULT_USER and (same or not wanted)
+    same = hmac.compare_digest(wanted, password)
+    return same or not wanted
 
 
 def authenticate(server: Server, client: Client, user: str, password: str) -> bool:
     """Log a client in as a user; False, and nothing changes, for a wrong name or password."""
+    if user == SESSION_USER:
+        return _authenticate_in_session(server, client, password)
     if not password_fits(server, user, password):
         return False
     client.user = user
     client.authenticated = True
     client.refresh()
     return True
+
+
+def _authenticate_in_session(server: Server, client: Client, password: str) -> bool:
+    """Log a client in to a session; False if it does not get there, and can then work nowhere until it enters another place.
+
+    The token is no password for the rest of the server: where that has one, it follows after a colon, unless the client has
+    logged in before.
+    """
+    token, _, rest = password.encode(errors="surrogateescape").partition(b":")
+    authenticated = (client.authenticated and not rest) or _is_password(server, rest)
+    try:
+        enter_session(server, client, token_in(token) if authenticated else 0)
+    except NoSuchSession:
+        return False
+    client.user = SESSION_USER
+    client.authenticated = True
+    client.refresh()
+    return True
+
+
+def token_in(text: bytes) -> int:
+    """The token that a text holds; 0, which no session has, if it is none."""
+    return int(text) if _TOKEN.fullmatch(text) else 0
+
+
+def enter_session(server: Server, client: Client, token: int) -> None:
+    """Let a client work in the session of a token from now on.
+
+    Raises NoSuchSession and StillLoading. The client can then do nothing with data until it has entered another place:
+    programs that overlook the error would go on in a database in which they never meant to work.
+    """
+    sessions = server.store.sessions
+    try:
+        if server.loading:
+            raise StillLoading
+        session = sessions.enter(token)
+    except (NoSuchSession, StillLoading):
+        leave_place(server, client, token)
+        raise
+    client.select(session.keyspace, session)
+
+
+def leave_place(server: Server, client: Client, token: int) -> None:
+    """Let a client work nowhere, as it has asked for a session that is not open."""
+    session = server.store.sessions.missing(token)
+    client.select(session.keyspace, session)
 
 
 def credentials(header: str) -> tuple[str, str] | None:

@@ -99,6 +99,9 @@ class Channel:
         """Run requests until there is no whole one left, or the channel halts or closes. ``failed`` gets what it raises."""
         raise NotImplementedError
 
+    def finish(self) -> None:
+        """Run what is a whole request only because nothing follows it."""
+
     def encoded(self, message: Any) -> bytes:
         """The bytes of a reply value that is sent out of turn."""
         raise NotImplementedError
@@ -162,6 +165,8 @@ class Channel:
     def eof_received(self) -> bool:
         """The client sends no more: what has been answered is sent, a reply in pieces as a whole; then it is closed."""
         self.ended = True
+        if not self.halted and not self.closing:
+            self.finish()
         if self.sending:
             self.server.linger(self)
         else:
@@ -250,7 +255,9 @@ class Channel:
             return
         self.process()
         if self.ended and not self.sending:
-            self.close()
+            self.finish()
+            if not self.sending:
+                self.close()
 
     # ------------------------------------------------------------ replies that come later
 

@@ -9,6 +9,7 @@ from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 
+from .faults import SESSION_ENDED, SESSION_MISSING
 from .pubsub import Subscriptions
 
 if TYPE_CHECKING:
@@ -121,6 +122,14 @@ class Client:
             and (self.tracking is None or (self.tracking.broadcast and not self.tracking.no_loop))
             and (self.session is None or not self.session.ended)
         )
+
+    @property
+    def nowhere(self) -> str:
+        """Why no data command can run in the session that is selected; empty if they can."""
+        session = self.session
+        if session is None or not session.ended:
+            return ""
+        return SESSION_MISSING if session.missing else SESSION_ENDED
 
     def refresh(self) -> None:
         """Let the connection choose its way again after a change of state."""

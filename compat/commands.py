@@ -9,6 +9,7 @@ from . import native_saves, service
 from .redis import (
     bitmaps,
     client_verbs,
+    cluster_verbs,
     command_verbs,
     connection_verbs,
     debug_verbs,
@@ -63,6 +64,7 @@ FAMILIES: tuple[Family, ...] = (
     wait_verbs.verbs,
     pubsub_verbs.verbs,
     server_verbs.verbs,
+    cluster_verbs.verbs,
     latency_verbs.verbs,
     memory_verbs.verbs,
     info.verbs,

@@ -62,6 +62,11 @@ class Connection(Channel):
         """Take received bytes."""
         self.parser.feed(data)
 
+    def finish(self) -> None:
+        """Answer a last line of JSON that has no line end."""
+        if self.parser.finish():
+            self.process()
+
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
         return self.parser.pending

@@ -15,6 +15,13 @@ from januskv.storage.downsampling import MOST_VALUES
 # What Redis says while data is loaded; clients know it.
 LOADING = "LOADING Redis is loading the dataset in memory"
 
+# Why a client can do nothing where it is.
+SESSION_ENDED = "the selected session has ended, SELECT another one or a database"
+SESSION_MISSING = (
+    "the session that was asked for does not exist, SELECT another one or a database (a client that keeps 32 bits of a"
+    " database's number logs in as the user 'session', with the token as password)"
+)
+
 
 class RespError(Exception):
     """A refusal with its RESP error text, code word included: ``RespError("ERR syntax error")``."""
@@ -45,6 +52,7 @@ FAULTS: dict[type[Exception], Fault] = {
     errors.StringTooLong: Fault(Status.VALUE_SIZE, "ERR string exceeds maximum allowed size (proto-max-bulk-len)", 413),
     errors.NoSuchKey: Fault(Status.KEY_NOT_EXIST, "ERR no such key", 404),
     errors.NoSuchSession: Fault(Status.SESSION_NOT_EXIST, "ERR no such session", 404),
+    errors.StillLoading: Fault(Status.LOADING, LOADING, 503),
     errors.SessionExists: Fault(Status.SESSION_NEW_FAIL, "ERR session exists", 409),
     errors.DuplicateSample: Fault(
         Status.VALUE_TYPE,

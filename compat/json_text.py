@@ -5,7 +5,7 @@ result, and only then the text is parsed again, exactly and slowly:
 
 - a name that stands twice in an object: the first one counts (orjson: the last)
 - integers beyond 64 bits are refused (orjson: turned into floats)
-- numbers too big for a double become null (orjson: refused)
+- numbers too big for a double are refused, and told from what is no JSON (orjson: refused)
 - nesting is limited to 128 (orjson: 1024, but it writes only 254)
 - a byte order mark at the beginning is passed over (orjson: refused)
 """
@@ -23,11 +23,16 @@ from januskv.storage.values import MOST_DEPTH
 
 from .json_scan import TOO_DEEP, count_members, written_members
 
+_DEEP = f"nested deeper than {MOST_DEPTH}"
 _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
 
 
 class JsonError(Exception):
     """The text is not JSON, or not JSON that the native face takes."""
+
+
+class BeyondLimits(JsonError):
+    """The text is JSON, but something in it is bigger than what the native face takes."""
 
 
 def loads(text: bytes) -> Any:
@@ -38,7 +43,7 @@ def loads(text: bytes) -> Any:
         return _second_look(text, error)
     members = count_members(value, MOST_DEPTH)
     if members == TOO_DEEP:
-        raise JsonError(f"nested deeper than {MOST_DEPTH}")
+        raise BeyondLimits(_DEEP)
     # A name that stands twice is written twice and counted once.
     if members != written_members(text):
         return _exact(text)
@@ -54,6 +59,8 @@ def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
         return loads(rest)
     if "infinity" in str(error):
         return _exact(text)
+    if "depth limit" in str(error):
+        raise BeyondLimits(_DEEP)
     raise JsonError(str(error)) from None
 
 
@@ -67,13 +74,15 @@ def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _exact_int(text: str) -> int:
     value = int(text) if len(text) <= 20 else _MOST_INT + 1
     if not _LEAST_INT <= value <= _MOST_INT:
-        raise JsonError("an integer does not fit into 64 bits")
+        raise BeyondLimits("an integer does not fit into 64 bits")
     return value
 
 
-def _exact_float(text: str) -> float | None:
+def _exact_float(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else None
+    if not math.isfinite(value):
+        raise BeyondLimits("a number does not fit into a double")
+    return value
 
 
 def _no_constant(text: str) -> Any:
@@ -92,11 +101,18 @@ def _exact(text: bytes) -> Any:
         )
         # Nested too deep may be what orjson dropped, and the exact parser lets lone surrogates pass: both fail here.
         if count_members(value, MOST_DEPTH) == TOO_DEEP:
-            raise JsonError(f"nested deeper than {MOST_DEPTH}")
+            raise BeyondLimits(_DEEP)
         orjson.dumps(value)
-    except (ValueError, RecursionError, TypeError) as error:
+    except RecursionError:
+        raise BeyondLimits(_DEEP) from None
+    except (ValueError, TypeError) as error:
         raise JsonError(str(error)) from None
     return value
+
+
+def fault_text(error: JsonError) -> str:
+    """What a refusal of text that came as NemesisDB takes it says: nothing for no JSON, as there."""
+    return str(error) if isinstance(error, BeyondLimits) else ""
 
 
 def dumps(value: Any) -> bytes:

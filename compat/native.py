@@ -21,7 +21,7 @@ from januskv.storage.keyspace import Keyspace
 
 from .config import Config
 from .faults import fault_of
-from .json_text import JsonError, dumps, loads
+from .json_text import JsonError, dumps, fault_text, loads
 from .server import Server
 from .stopwatch import now_ns
 
@@ -29,21 +29,24 @@ log = logging.getLogger("januskv")
 
 _NOT_AUTHENTICATED = "NOAUTH Authentication required."
 _LOADING = "LOADING the data set is being loaded into memory"
-_SESSION_ENDED = "the selected session has ended, SELECT another one or a database"
 _IN_TRANSACTION = "a transaction takes native commands as RESP commands only"
 
 
 def error_reply(status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
     """The reply to a request that names no command, or (time series) none that is known."""
-    return dumps({"ERR": {"st": status, dialect.text: text}})
+    return dumps({"ERR": {"st": status, dialect.text: text or dialect.texts.get(status, "")}})
 
 
-def refusal(name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None) -> bytes:
-    """The reply to a command that is refused."""
+def refusal(
+    name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None, param: str | None = None
+) -> bytes:
+    """The reply to a command that is refused, for one of its parameters if that is named."""
     body: dict[str, Any] = {"st": status}
     if dialect.repeats_token:
         body["tkn"] = token
-    body[dialect.text] = text
+    body[dialect.text] = text or dialect.texts.get(status, "")
+    if param is not None:
+        body["param"] = param
     return dumps({f"{name}_RSP": body})
 
 
@@ -86,8 +89,8 @@ class NativeFace:
         self.spent_ns = 0
         try:
             request = loads(text)
-        except JsonError:
-            return self.error(Status.JSON_INVALID)
+        except JsonError as error:
+            return self.error(Status.JSON_INVALID, fault_text(error))
         name = next(iter(request), None)
         if name is None:
             return self.error(Status.COMMAND_SYNTAX)
@@ -124,12 +127,16 @@ class NativeFace:
     def verb(self, command: Command) -> Any:
         """The RESP door of one command: its only argument is the body, which may be left out."""
 
+        plain = command.options.plain
+
         def run(context: Context, argv: list[bytes]) -> Reply:
+            if plain is not None and len(argv) > 1 and argv[1][:1] != b"{":
+                return plain(context, argv)  # type: ignore[no-any-return]
             try:
                 body = loads(argv[1]) if len(argv) > 1 else {}
-            except JsonError:
+            except JsonError as error:
                 command.failed += 1
-                return self.error(Status.JSON_INVALID, dialect=command.rules.dialect)
+                return self.error(Status.JSON_INVALID, str(error), command.rules.dialect)
             self.server.over_resp = True
             try:
                 answer = self.perform(context, command, body)
@@ -148,10 +155,18 @@ class NativeFace:
         self.server.count_error(code_word(dialect, status))
         return error_reply(status, text, dialect)
 
-    def refused(self, name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None) -> bytes:
+    def refused(
+        self,
+        name: str,
+        dialect: Dialect,
+        status: int,
+        text: str = "",
+        token: int | None = None,
+        param: str | None = None,
+    ) -> bytes:
         """The reply to a command that is refused. It is counted."""
         self.server.count_error(code_word(dialect, status))
-        return refusal(name, dialect, status, text, token)
+        return refusal(name, dialect, status, text, token, param)
 
     # ------------------------------------------------------------ one request
 
@@ -162,8 +177,8 @@ class NativeFace:
         started = now_ns()
         try:
             request = loads(text)
-        except JsonError:
-            return self.error(Status.JSON_INVALID)
+        except JsonError as error:
+            return self.error(Status.JSON_INVALID, fault_text(error))
         if type(request) is not dict or len(request) != 1:
             return self.refuse_request(request)
         members = request  # has a type in the compiled build, which makes this the cheapest way to the only member
@@ -198,17 +213,20 @@ class NativeFace:
     def refuse_name(self, name: str, body: Any) -> bytes:
         """The reply to a name that is no command."""
         dialect = dialect_of(name)
+        # A hint for those who write names as Redis takes them.
+        text = f"Unknown command, its name is {name.upper()}" if name.upper() in self.native else ""
         if not dialect.names_failures:
-            return self.error(dialect.unknown_command, dialect=dialect)
-        known_type = type(body) is dict
-        return self.refused(name, dialect, dialect.unknown_command if known_type else Status.COMMAND_TYPE)
+            return self.error(dialect.unknown_command, text, dialect)
+        if type(body) is not dict:
+            return self.refused(name, dialect, Status.COMMAND_TYPE)
+        return self.refused(name, dialect, dialect.unknown_command, text)
 
     def closer_look(self, client: Any, command: Command, body: Any) -> bytes | None:
         """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
         server, name, dialect = self.server, command.name, command.rules.dialect
         if not client.authenticated and Flag.NO_AUTH not in command.flags:
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
-        if server.loading:
+        if server.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
         if server.write_fault and Flag.WRITE in command.flags:
             return self.refused(name, dialect, Status.UNKNOWN, server.write_fault)
@@ -248,8 +266,8 @@ class NativeFace:
                 scoped.client = context.client
                 reply = command.handle(scoped, body)  # type: ignore[misc]
             else:
-                if context.keyspace.index < 0 and context.client.session.ended:
-                    raise NativeError(Status.SESSION_NOT_EXIST, _SESSION_ENDED)
+                if context.keyspace.index < 0 and context.client.nowhere:
+                    raise NativeError(Status.SESSION_NOT_EXIST, context.client.nowhere)
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
             command.failed += 1
@@ -305,7 +323,7 @@ class NativeFace:
         """The reply to a request that is refused or has failed; an unexpected error is logged."""
         name, dialect = command.name, command.rules.dialect
         if isinstance(error, NativeError):
-            return self.refused(name, dialect, error.status, error.text, error.token)
+            return self.refused(name, dialect, error.status, error.text, error.token, error.param)
         fault = fault_of(error)
         if fault is not None:
             status = fault.series_status if dialect is TIME_SERIES else fault.status

@@ -36,8 +36,6 @@ series_commands = Family("native", TIME_SERIES)
 
 Body = dict[str, Any]
 
-# The one refusal without ``tkn``, so it is given as a reply.
-_DISABLED: Body = {"st": Status.COMMAND_DISABLED.value, "m": ""}
 _NAME = Param("name", "string", empty_text="Name empty")
 _NAMED = ParamCheck((_NAME,), DIALECT)
 
@@ -63,6 +61,22 @@ def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], 
     return {"name": body["name"], "st": Status.SAVE_START.value} if begun and not server.over_resp else None
 
 
+def _switched_off(server: Server) -> Body | None:
+    """The reply to a save command where saving is off; NemesisDB has no text for the parameter that it has too."""
+    if not server.config.native_saves:
+        return {"st": Status.COMMAND_DISABLED.value, "m": ""}
+    if server.config.keeps_nothing:
+        return {"st": Status.COMMAND_DISABLED.value, "m": "'save no' keeps nothing on disk; with 'dir' saves go there"}
+    return None
+
+
+def _here(ctx: Context) -> Keyspace:
+    """Where the connection works. Raises NativeError where that is a session which is not open."""
+    if ctx.client.nowhere:
+        raise NativeError(Status.SESSION_NOT_EXIST, ctx.client.nowhere)
+    return ctx.keyspace
+
+
 @commands.native("KV_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
 def kv_save(ctx: Context, body: Body) -> Body | None:
     """{"KV_SAVE": {"name": name}}
@@ -73,10 +87,10 @@ def kv_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N keys, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
     _NAMED.check(body)
-    keyspace = ctx.keyspace
+    keyspace = _here(ctx)
     return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
 
 
@@ -88,8 +102,8 @@ def sh_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N keys, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
     _SESSIONS.check(body)
     sessions, tokens = ctx.store.sessions.by_token, body.get("tkns")
 
@@ -108,9 +122,9 @@ def ts_save(ctx: Context, body: Body) -> Body | None:
 
     Cost: O(N) with N samples and events, in a process of its own
     """
-    if not ctx.server.config.native_saves:
-        return _DISABLED
-    keyspace = ctx.keyspace
+    if (refusal := _switched_off(ctx.server)) is not None:
+        return refusal
+    keyspace = _here(ctx)
     return save(ctx, "TS_SAVE", body, saves.SERIES, lambda: saves.series_files(keyspace))
 
 
@@ -187,7 +201,7 @@ def kv_load(ctx: Context, body: Body) -> Body:
 
     def work() -> Body:
         started = time.monotonic()
-        keys = load_key_values(ctx.server, ctx.keyspace, body["name"])
+        keys = load_key_values(ctx.server, _here(ctx), body["name"])
         return {"duration": round((time.monotonic() - started) * 1000), "sessions": 0, "keys": keys}
 
     return loaded(body["name"], work)
@@ -218,7 +232,7 @@ def ts_load(ctx: Context, body: Body) -> Body:
 
     Cost: O(N) with N samples and events
     """
-    return loaded(body["name"], lambda: {"series": load_series(ctx.server, ctx.keyspace, body["name"])})
+    return loaded(body["name"], lambda: {"series": load_series(ctx.server, _here(ctx), body["name"])})
 
 
 def load_at_start(server: Server, name: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from januskv.storage.sessions import TOKEN_BITS
+
 from .events import parse_events, show_events
 from .hosts import ANY, Authority
 
@@ -348,6 +350,12 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     # engine
     Parameter("databases", integer(1, 10000), 16, "Numbered databases.", fixed=True),
+    Parameter(
+        "token-bits",
+        integer(TOKEN_BITS, 63),
+        TOKEN_BITS,
+        "Bits of the tokens of new sessions. JavaScript and other clients that read numbers as doubles keep 53 exactly.",
+    ),
     Parameter("sessions-required", BOOL, False, "Refuse KV_ commands without a session token."),
     Parameter(
         "appendonly",
@@ -368,7 +376,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         True,
         "Refuse writes after a failed snapshot, where 'save' is set, until one succeeds.",
     ),
-    Parameter("native-saves", BOOL, True, "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'."),
+    Parameter(
+        "native-saves",
+        BOOL,
+        True,
+        "Let KV_SAVE, SH_SAVE and TS_SAVE write to 'saves' in 'dir'; with 'save no' only where 'dir' is given.",
+    ),
     Parameter("load-name", TEXT, "", "Load the newest save of this name at the start, or do not start.", fixed=True),
     Parameter(
         "appendfsync",

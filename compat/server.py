@@ -339,6 +339,7 @@ class Server:
     def config_changed(self) -> None:
         """Take over what is computed from the configuration, after CONFIG SET and at start."""
         self.slow_threshold_ns = min(self.config.slow_threshold_us * 1000, sys.maxsize)
+        self.store.sessions.token_bits = self.config.token_bits
         self.store.max_string_bytes = self.config.proto_max_bulk_len
         # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
         self.time_all = self.config.slow_threshold_us < 1000

@@ -1,4 +1,4 @@
-"""Native commands about the server and the connection, SV_."""
+"""Native commands about the server and the connection: SV_, and SH_ENTER."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from januskv import __version__
 from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag, Param
 from januskv.commands.params import NativeError
+from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
 from januskv.commands.table import Family
+from januskv.resp.replies import OK, Reply
+from januskv.storage.errors import NoSuchSession
 from januskv.storage.values import text_from_bytes
 
-from .access import DEFAULT_USER, authenticate
+from .access import DEFAULT_USER, authenticate, enter_session, leave_place, token_in
 from .pubsub import CHANNELS, PATTERNS
 
 commands = Family("native")
@@ -42,7 +45,7 @@ def sv_info(ctx: Context, body: Body) -> Body:
         "st": 1,
         "serverVersion": __version__,
         "sessionsEnabled": True,
-        "persistEnabled": server.config.native_saves,
+        "persistEnabled": server.config.native_saves and not server.config.keeps_nothing,
         "server": "JanusKV",
         "sessionsRequired": server.config.sessions_required,
         "port": server.tcp_port,
@@ -146,16 +149,46 @@ def sv_publish(ctx: Context, body: Body) -> Body:
 @commands.native(
     "SV_AUTH",
     params=(Param("password", "string"), Param("user", "string", required=False)),
-    flags=Flag.NO_AUTH,
+    flags=Flag.NO_AUTH | Flag.LOADING,
     redact=_hide_body,
 )
 def sv_auth(ctx: Context, body: Body) -> Body:
     """{"SV_AUTH": {"password": password, "user"?: name}}
 
-    Logs the connection in, as AUTH does. Ours, not NemesisDB's. Status 170 for a wrong name or password.
+    Logs the connection in, as AUTH does: the user `session`, with a token as password, enters the session of the token.
+    Ours, not NemesisDB's. Status 170 for a wrong name or password.
 
     Cost: O(1)
     """
     if not authenticate(ctx.server, ctx.client, body.get("user", DEFAULT_USER), body["password"]):
         raise NativeError(Status.NOT_AUTHENTICATED, "Invalid user name or password")
     return {"st": 1}
+
+
+def _enter_by_word(ctx: Context, argv: list[bytes]) -> Reply:
+    enter_session(ctx.server, ctx.client, token_in(argv[1]))
+    return OK
+
+
+@commands.native("SH_ENTER", flags=Flag.LOADING | Flag.FAST, plain=_enter_by_word)
+def sh_enter(ctx: Context, body: Body) -> Body:
+    """{"SH_ENTER": {"tkn": token}}
+
+    Lets the connection work in a session: commands without ``tkn``, and Redis verbs, act there from now on.
+
+    Over RESP also as ``SH_ENTER token``, answered OK or with an error. SELECT 0 leads back to the first database.
+    Status 100 where there is no such session; the connection can then do nothing with data until it has chosen another
+    place. Ours, not NemesisDB's.
+
+    Cost: O(1)
+    """
+    try:
+        token = token_of(body)
+    except NativeError:
+        leave_place(ctx.server, ctx.client, 0)
+        raise
+    try:
+        enter_session(ctx.server, ctx.client, token)
+    except NoSuchSession:
+        raise NativeError(Status.SESSION_NOT_EXIST, token=token) from None
+    return {"tkn": token, "st": 1}

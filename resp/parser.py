@@ -115,6 +115,16 @@ class Parser:
             self._buffer, self._argv, self._at, self._taken = b"", [], 0, 0
             raise
 
+    def finish(self) -> bool:
+        """Nothing more will arrive: take an unfinished line of JSON as a whole one; whether there is one.
+
+        Call it when ``next`` has given None. Other requests need their end: a command line may have been cut.
+        """
+        if self._error is not None or self._missing or not _JSON(self._buffer, self._at):
+            return False
+        self.feed(b"\n")
+        return True
+
     def _next(self) -> list[bytes] | bytes | None:
         while True:
             if self._missing:

@@ -227,6 +227,21 @@ cdef class Parser:
                 if request is None or request:
                     return request
 
+    def finish(self):
+        """Nothing more will arrive: take an unfinished line of JSON as a whole one; whether there is one.
+
+        Call it when ``next`` has given None. Other requests need their end: a command line may have been cut.
+        """
+        cdef Py_ssize_t text = self._at
+        if self._error is not None or self._missing:
+            return False
+        while text < self._end and (self._data[text] == c" " or self._data[text] == c"\t"):
+            text += 1
+        if text == self._end or self._data[text] != c"{":
+            return False
+        self.feed(b"\n")
+        return True
+
     # ------------------------------------------------------------ headers
 
     cdef int _header(self, Py_ssize_t *end, str too_big) except -1:

@@ -37,6 +37,10 @@ class NoSuchSession(StorageError):
     """No session has this token, or it has ended."""
 
 
+class StillLoading(StorageError):
+    """The data is being loaded, so it is not known yet what there is."""
+
+
 class SessionExists(StorageError):
     """A shared session of this name is open."""
 

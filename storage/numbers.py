@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import orjson
 
 from .errors import IncrementNotFinite, NotAFloat
 
@@ -53,6 +54,17 @@ def long_double_text(value: np.longdouble) -> bytes:
     """A number without exponent, with at most 17 digits behind the point and no trailing zeros."""
     text = np.format_float_positional(value, precision=_FRACTION_DIGITS, unique=False, trim="-")
     return b"0" if text == "-0" else text.encode()
+
+
+def as_number(text: bytes) -> int | float | bytes:
+    """The JSON number that is spelled like a sum of ``add_as_text``; the text itself where there is none.
+
+    There is none for what JSON writes with an exponent, has more digits than a double, or is an integer beyond 64 bits.
+    """
+    if b"." not in text:
+        return int(text) if -(1 << 63) <= int(text) < 1 << 64 else text
+    value = float(text)
+    return value if orjson.dumps(value) == text else text
 
 
 def add_as_text(number: bytes, increment: bytes) -> bytes:

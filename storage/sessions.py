@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable
+from itertools import count
+from typing import Final
 
 from .clock import Clock
 from .errors import NoSuchSession, SessionExists
@@ -12,16 +14,33 @@ from .feed import Feed
 from .keyspace import Keyspace
 from .timetable import LAST_MS, Timetable
 
-# The token of a shared session has this bit set and follows from its name; a private one is random
-# without it. Both are far above any database number, so SELECT cannot mistake one for the other.
-SHARED_BIT = 1 << 63
-LEAST_TOKEN = 1 << 32
+# A token has so many bits unless 'token-bits' says otherwise: JavaScript, and whatever else reads the numbers of JSON as
+# doubles, keeps them exactly. The highest bit is set in the token of a shared session, which follows from its name; a
+# private one is random without it. Sessions that were opened with other tokens keep them.
+TOKEN_BITS: Final = 53
+# Both are far above any database number, so SELECT cannot mistake one for the other.
+LEAST_TOKEN: Final = 1 << 32
+# Some clients keep 32 bits of a database number, with a sign. What they make of a token is never as near to zero as this.
+LEAST_CUT: Final = 1 << 20
 
 
-def shared_token(name: str) -> int:
-    """The token of the shared session of a name: always the same, also after a restart."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"januskv-sh").digest()
-    return int.from_bytes(digest, "big") | SHARED_BIT
+def shared_token(name: str, bits: int = TOKEN_BITS, attempt: int = 0) -> int:
+    """The token of the shared session of a name: always the same. Another one for each attempt, should one be unfit."""
+    digest = hashlib.blake2b(
+        name.encode(), digest_size=8, salt=attempt.to_bytes(8, "big"), person=b"januskv-sh"
+    ).digest()
+    highest = 1 << bits - 1
+    return int.from_bytes(digest, "big") & (highest - 1) | highest
+
+
+def is_cut_token(number: int) -> bool:
+    """Whether a number below all tokens may be what a client with 32 bits has made of one, and is no database's."""
+    return abs(number) >= LEAST_CUT
+
+
+def _is_fit(token: int) -> bool:
+    """Whether no client that keeps 32 bits of a token takes it for the number of a database."""
+    return token >= LEAST_TOKEN and LEAST_CUT <= token & 0xFFFFFFFF <= (1 << 32) - LEAST_CUT
 
 
 class Session:
@@ -36,6 +55,7 @@ class Session:
         "duration_s",
         "ended",
         "keyspace",
+        "missing",
         "name",
         "renewed",
         "shared",
@@ -61,6 +81,7 @@ class Session:
         self.delete_on_expiry = delete_on_expiry
         self.deadline_ms = 0
         self.ended = False
+        self.missing = False  # it has never been open, see ``Sessions.missing``
         self.renewed = renewed
         self.unnoted = False  # in ``renewed``
 
@@ -85,7 +106,9 @@ class Sessions:
         self.clock = clock
         self.feed = feed
         self.agenda = agenda
+        self.token_bits = TOKEN_BITS
         self.by_token: dict[int, Session] = {}
+        self.shared: dict[str, Session] = {}  # the shared ones by their names
         self.times = Timetable(1, {})
         self.renewed: dict[Session, None] = {}
         self.to_note: list[Session] = []  # that were renewed and are to be noted now
@@ -96,14 +119,17 @@ class Sessions:
 
     def open_new(self, name: str, *, shared: bool, duration_s: int = 0, delete_on_expiry: bool = False) -> Session:
         """Open a session; a private one gets a random token. Raises SessionExists for a shared name in use."""
-        token = shared_token(name) if shared else self._free_token()
-        if token in self.by_token:
-            raise SessionExists(token)
+        if shared and (clash := self.shared.get(name)) is not None:
+            raise SessionExists(clash.token)
+        token = self._shared_token(name) if shared else self._free_token()
         return self._open(token, name, shared, duration_s, delete_on_expiry)
 
     def reopen(self, token: int, name: str, *, shared: bool, duration_s: int, delete_on_expiry: bool) -> Session | None:
-        """Open a session of before with its token, its time beginning anew; None, and nothing is done, if it is open."""
-        if token in self.by_token:
+        """Open a session of before with its token, its time beginning anew; None, and nothing is done, if it is open.
+
+        A shared one is open if one of its name is, whatever its token.
+        """
+        if token in self.by_token or (shared and name in self.shared):
             return None
         return self._open(token, name, shared, duration_s, delete_on_expiry)
 
@@ -122,6 +148,8 @@ class Sessions:
             keyspace = Keyspace(-1, self.clock, self.feed, self.agenda)
             session = Session(token, name, shared, keyspace, duration_s, delete_on_expiry, self.renewed)
             self.by_token[token] = session
+            if shared:
+                self.shared.setdefault(name, session)
         session.name, session.duration_s, session.delete_on_expiry = name, duration_s, delete_on_expiry
         session.deadline_ms = deadline_ms
         if duration_s:
@@ -132,13 +160,23 @@ class Sessions:
 
     def _free_token(self) -> int:
         while True:
-            token = secrets.randbits(63)
-            if token >= LEAST_TOKEN and token not in self.by_token:
+            token = secrets.randbits(self.token_bits - 1)
+            if _is_fit(token) and token not in self.by_token:
                 return token
+
+    def _shared_token(self, name: str) -> int:
+        tokens = (shared_token(name, self.token_bits, attempt) for attempt in count())
+        return next(token for token in tokens if _is_fit(token) and token not in self.by_token)
 
     def shared_by_name(self, name: str) -> Session | None:
         """The open shared session of a name."""
-        return self.by_token.get(shared_token(name))
+        return self.shared.get(name)
+
+    def missing(self, token: int) -> Session:
+        """A session that is not open, for a connection that asked for it: it has ended, so nothing can be done in it."""
+        session = Session(token, "", False, Keyspace(-1, self.clock, self.feed, self.agenda), 0, False, self.renewed)
+        session.ended = session.missing = True
+        return session
 
     def look_up(self, token: int) -> Session:
         """The open session of a token, without renewing it. Raises NoSuchSession."""
@@ -172,6 +210,8 @@ class Sessions:
         """Take a session out of the maps, without a report. Raises NoSuchSession."""
         session = self.look_up(token)
         del self.by_token[token]
+        if self.shared.get(session.name) is session:
+            del self.shared[session.name]
         session.ended = True
         self.times.remove(session)
         self.renewed.pop(session, None)
@@ -220,6 +260,8 @@ class Sessions:
     def check(self) -> None:
         """Assert what the class promises; for tests."""
         self.times.check()
+        assert all(self.shared[each.name].shared for each in self.by_token.values() if each.shared)
+        assert all(self.by_token[each.token] is each for each in self.shared.values())
         assert set(self.times.deadlines) == {each for each in self.by_token.values() if each.duration_s}
         assert all(filed <= each.deadline_ms for each, filed in self.times.deadlines.items())
         assert {*self.renewed, *self.to_note} >= {each for each in self.by_token.values() if each.unnoted}

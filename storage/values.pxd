@@ -2,6 +2,7 @@ cimport cython
 from januskv.storage.small_hashes cimport SmallHash, small
 
 cpdef object compact(object value)
+cpdef object bytes_from_json(dict value)
 @cython.locals(text=str)
 cpdef object element_from_json(object value)
 @cython.locals(text=str)

@@ -66,16 +66,34 @@ def compact(value: Any) -> object:
     return value
 
 
+def bytes_from_json(value: dict[str, Any]) -> bytes | None:
+    """The byte string that ``{"$base64": text}`` stands for; None for any other object."""
+    text = value.get("$base64")
+    if len(value) != 1 or type(text) is not str:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None  # somebody's own object
+
+
 def element_from_json(value: Any) -> object:
     """Take one parsed JSON value as a hash field's or list's element."""
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         text = value
         return text.encode()
+    if kind is dict:
+        data = bytes_from_json(value)
+        return value if data is None else data
     return NULL if value is None else value
 
 
 def from_json(value: Any) -> object:
-    """Take a parsed JSON value as the value of a key. O(members of the outer level)."""
+    """Take a parsed JSON value as the value of a key. O(members of the outer level).
+
+    ``{"$base64": text}``, also as a member or an item, is the byte string that ``to_json`` gives so; deeper it stays an object.
+    """
     kind = type(value)
     if kind is str:
         text = value
@@ -85,6 +103,9 @@ def from_json(value: Any) -> object:
     if value is None:
         return NULL
     if kind is dict:
+        data = bytes_from_json(value)
+        if data is not None:
+            return data
         return compact({name.encode(): element_from_json(item) for name, item in value.items()})
     return [element_from_json(item) for item in value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import socket
@@ -410,3 +411,36 @@ def test_requests(port: HttpPort, data: bytes, status: int, caplog: Any) -> None
     port.advance(LEAVING_S)
     assert visitor.closed or status == 200
     assert port.connect().status(request("/healthz")) == 200
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def login(user: str, password: object) -> str:
+    return "Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("requirepass", "password", "status"),
+    [
+        pytest.param("", "{token}", 101, id="the token"),
+        pytest.param("", "{unknown}", 401, id="a token that no session has"),
+        pytest.param("", "kiosk", 401, id="no token"),
+        pytest.param("secret", "{token}", 401, id="the token alone where there is a password"),
+        pytest.param("secret", "{token}:secret", 101, id="token and password"),
+    ],
+)
+def test_a_websocket_in_a_session(open_port: Open, requirepass: str, password: str, status: int) -> None:
+    port = open_port(requirepass=requirepass)
+    session = port.house.store.sessions.open_new("kiosk", shared=False)
+    words = password.format(token=session.token, unknown=session.token - 1)
+    assert port.connect().status(upgrade(login("session", words))) == status
+    clients = list(port.house.server.clients.values())
+    assert [client.keyspace for client in clients] == ([session.keyspace] if status == 101 else [])
+
+
+def test_a_websocket_in_a_session_while_data_is_loaded(open_port: Open) -> None:
+    port = open_port()
+    session = port.house.store.sessions.open_new("kiosk", shared=False)
+    port.house.server.set_loading(True)
+    assert port.connect().status(upgrade(login("session", session.token))) == 503

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from januskv.commands.status import SeriesStatus, Status
 from januskv.commands.table import CommandTable
 from januskv.compat.commands import FAMILIES, build_table
 from januskv.manual import DOCS, commands_page, pages
+from januskv.statuses import MEANINGS, OWN, SERIES_MEANINGS
 
 
 @pytest.mark.parametrize("name", list(pages()))
@@ -23,6 +25,12 @@ def test_every_command_has_an_entry() -> None:
         if not command.subcommands and f"\n### {command.name.replace('|', ' ')}\n" not in page
     ]
     assert not missing
+
+
+def test_every_status_has_a_meaning_and_every_command_is_one() -> None:
+    assert set(MEANINGS) == set(Status)
+    assert set(SERIES_MEANINGS) == set(SeriesStatus)
+    assert set(OWN) <= set(build_table().native)
 
 
 def test_a_group_without_a_heading_is_refused() -> None:

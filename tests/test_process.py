@@ -260,3 +260,54 @@ def test_refused_clients_are_logged(make_house: Any, caplog: Any, options: Any, 
     house.server.refusals.now_s = lambda: now_s + 60
     house.connect((peer, 4))
     assert caplog.messages[1:] == [f"client {peer}:4 refused: {parameter} (2 more since the last line like this)"]
+
+
+def test_save_no_touches_no_directory(start_januskv: Start) -> None:
+    server = start_januskv("--save", "no")
+    with server.connect() as sock:
+        assert b'"st":14' in exchange(sock, b'{"KV_SAVE":{"name":"x"}}\n')
+        assert b'"st":142' in exchange(sock, b'{"KV_LOAD":{"name":"x"}}\n')
+    server.process.terminate()
+    server.process.wait(10)
+    assert not any(Path(server.folder).iterdir())
+
+
+def first_lines(folder: Path, *options: str) -> str:
+    """What a server says that starts in a directory, up to its being ready; it is ended then."""
+    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", *options]
+    process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = ""
+    try:
+        while " ready: " not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "hint"),
+    [
+        pytest.param("dump.rdb", b"REDIS0010\xfa", "dump.rdb is a snapshot of redis-server", id="a snapshot"),
+        pytest.param("appendonlydir/appendonly.aof.manifest", b"file", "'januskv import ", id="a log of Redis 7"),
+        pytest.param("appendonly.aof", b"*2\r\n$6\r\n", "'januskv import ", id="a log of Redis 6"),
+        pytest.param("dump.rdb", b"my own", "", id="somebody's own file of that name"),
+        pytest.param("dump.rdb/REDIS", b"REDIS", "", id="a directory"),
+    ],
+)
+@pytest.mark.parametrize(
+    "options", [["--save", "no"], ["--dir", "."], []], ids=["nothing kept", "as directory", "beside"]
+)
+def test_the_data_of_a_redis_server_is_not_passed_over_in_silence(
+    tmp_path: Path, path: str, content: bytes, hint: str, options: list[str]
+) -> None:
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_bytes(content)
+    said = first_lines(tmp_path, *options)
+    assert said.count("of redis-server") == (1 if hint else 0)
+    assert hint in said
+    assert "docs/migrate.md" in said or not hint

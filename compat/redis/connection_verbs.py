@@ -8,20 +8,26 @@ from collections.abc import Sequence
 from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.access import DEFAULT_USER, authenticate
+from januskv.compat.access import DEFAULT_USER, SESSION_USER, authenticate, enter_session, leave_place
 from januskv.compat.client import Client
 from januskv.compat.faults import RespError
 from januskv.compat.server import REDIS_VERSION
 from januskv.resp.replies import OK, PONG, Reply, Simple
+from januskv.storage.sessions import LEAST_TOKEN, is_cut_token
 
 from .args import Args
 from .client_verbs import check_name
-from .keys import find_keyspace
+from .keys import checked_index, database_number
+from .server_verbs import module_entries
 
 verbs = Family("connection")
 
 _ANYTIME = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.FAST
 _WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled."
+_NO_SUCH_SESSION = (
+    "WRONGPASS no such session, or no password: the user 'session' has a session's token as password, followed by a colon"
+    " and the server's password if there is one"
+)
 
 
 def _text(word: bytes) -> str:
@@ -43,7 +49,7 @@ def _hide_hello_login(argv: Sequence[bytes]) -> list[bytes]:
 def log_in(ctx: Context, user: bytes, password: bytes) -> None:
     """Authenticate the client. Raises RespError for a wrong name or password."""
     if not authenticate(ctx.server, ctx.client, _text(user), _text(password)):
-        raise RespError(_WRONG_PASSWORD)
+        raise RespError(_WRONG_PASSWORD if _text(user) != SESSION_USER else _NO_SUCH_SESSION)
 
 
 @verbs.verb(
@@ -118,11 +124,14 @@ def echo(ctx: Context, argv: list[bytes]) -> Reply:
 def auth(ctx: Context, argv: list[bytes]) -> Reply:
     """AUTH [username] password
 
-    Logs the connection in.
+    Logs the connection in. The user ``session``, with a token as password, enters the session of the token.
+
+    Where the server has a password, the user ``session`` gives ``<token>:<password>``. Where there is no such session, the
+    connection can do nothing with data until it has chosen another place.
 
     Cost: O(1)
 
-    Differs: there is one user, default; ACL users are not built yet.
+    Differs: there are two users, default and session; ACL users are not built yet.
     """
     if len(argv) > 3:
         raise RespError("ERR syntax error")
@@ -166,7 +175,7 @@ def hello(ctx: Context, argv: list[bytes]) -> Reply:
         "id": client.id,
         "mode": "standalone",
         "role": "master",
-        "modules": [],
+        "modules": module_entries(),
     }
 
 
@@ -199,12 +208,23 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
 
     Chooses the database that the connection works in, or enters the session of a token.
 
+    Where there is no such session, the connection can do nothing with data until it has chosen another place. The same holds
+    for numbers of a million and more, which some clients make of a token: they keep 32 bits of it.
+
     Cost: O(1)
 
     Differs: a number beyond the databases can be a session's token.
     """
-    keyspace, session = find_keyspace(ctx, argv[1])
-    ctx.client.select(keyspace, session)
+    number = database_number(ctx, argv[1])
+    if number >= LEAST_TOKEN:
+        enter_session(ctx.server, ctx.client, number)
+        return OK
+    try:
+        ctx.client.select(ctx.store.databases[checked_index(ctx, number)])
+    except RespError:
+        if is_cut_token(number):
+            leave_place(ctx.server, ctx.client, number)
+        raise
     return OK
 
 

@@ -17,7 +17,7 @@ from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
 from januskv.storage.hashes import Fields, Hash, hash_at, put_field, put_fields, random_fields, remove_fields
 from januskv.storage.lists import texts_of
-from januskv.storage.numbers import add_as_text
+from januskv.storage.numbers import add_as_text, as_number
 from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
@@ -141,6 +141,8 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Adds a decimal number to the one in a field, which begins at 0; returns the sum.
 
+    A JSON number stays one, as with INCRBYFLOAT.
+
     Cost: O(1)
     """
     try:
@@ -153,7 +155,8 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
         total = add_as_text(b"0" if value is None else text_of(value), argv[3])
     except NotAFloat:
         raise RespError("ERR hash value is not a float") from None
-    put_fields(ctx.keyspace, argv[1], {argv[2]: total}, "hincrbyfloat")
+    kept = as_number(total) if type(value) in (int, float) else total
+    put_fields(ctx.keyspace, argv[1], {argv[2]: kept}, "hincrbyfloat")
     return total
 
 

@@ -7,7 +7,7 @@ import platform
 import re
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -76,8 +76,18 @@ def server_section(server: Server) -> Fields:
         "executable": sys.executable,
         "config_file": server.config.path or "",
         "io_threads_active": 0,
-        "listener0": f"name=tcp,bind={server.config.bind.replace(' ', ',')},port={server.tcp_port}",
+        **{f"listener{number}": text for number, text in enumerate(_listeners(server))},
     }
+
+
+def _listeners(server: Server) -> Iterator[str]:
+    """What the data port listens on, each address by its own: clients read these as pairs between commas."""
+    if server.tcp_port:
+        yield ",".join(
+            ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.tcp_port}"]
+        )
+    if server.unix_socket:
+        yield f"name=unix,bind={server.unix_socket}"
 
 
 def unread_bytes(client: Client) -> int:

@@ -8,11 +8,11 @@ import logging
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import LOADING, RespError
+from januskv.compat.faults import RespError
 from januskv.compat.logs import NOTICE
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
-from januskv.storage.errors import NoSuchKey, NotAnInteger
+from januskv.storage.errors import NoSuchKey, NotAnInteger, StillLoading
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
@@ -232,16 +232,27 @@ def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
 
 def find_keyspace(ctx: Context, text: bytes) -> tuple[Keyspace, Session | None]:
     """The database of a number, or the session of a token with its keyspace."""
+    number = database_number(ctx, text)
+    if number >= LEAST_TOKEN:
+        if ctx.server.loading:
+            raise StillLoading
+        session = ctx.store.sessions.enter(number)
+        return session.keyspace, session
+    return ctx.store.databases[checked_index(ctx, number)], None
+
+
+def database_number(ctx: Context, text: bytes) -> int:
+    """The number of a database, or a token, that a command was given; a token of 64 bits is one if there is such a session."""
     number = parse_uint(text) if text[:1] != b"-" else parse_int(text)
     if number > INT64_MAX and number not in ctx.store.sessions.by_token:
         raise NotAnInteger
+    return number
+
+
+def checked_index(ctx: Context, number: int) -> int:
+    """The number of a database that exists. Raises RespError for others below the tokens."""
     if 0 <= number < len(ctx.store.databases):
-        return ctx.store.databases[number], None
-    if number >= LEAST_TOKEN:
-        if ctx.server.loading:
-            raise RespError(LOADING)
-        session = ctx.store.sessions.enter(number)
-        return session.keyspace, session
+        return number
     if not -(1 << 31) <= number < 1 << 31:
         raise RespError("ERR value is out of range, value must between -2147483648 and 2147483647")
     raise RespError(_OUT_OF_RANGE)

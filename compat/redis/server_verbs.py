@@ -475,6 +475,11 @@ def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
     return Simple(b"Background append only file rewriting " + (b"started" if begun else b"scheduled"))
 
 
+def module_entries() -> list[Reply]:
+    """What MODULE LIST and HELLO tell of the modules that are built in."""
+    return [{"name": name, "ver": version, "path": "", "args": []} for name, version in MODULES.items()]
+
+
 @verbs.verb("MODULE", arity=-2, since="4.0.0")
 def module_(ctx: Context, argv: list[bytes]) -> Reply:
     """MODULE
@@ -494,7 +499,7 @@ def module_list(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return [{"name": name, "ver": version, "path": "", "args": []} for name, version in MODULES.items()]
+    return module_entries()
 
 
 @verbs.verb("MODULE|LOAD", arity=-3, flags=_MODULES, since="4.0.0")

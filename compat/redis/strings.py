@@ -16,7 +16,7 @@ from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence
 from januskv.storage.long_strings import LEAST, LongString, edited, opened
-from januskv.storage.numbers import add_as_text
+from januskv.storage.numbers import add_as_text, as_number
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
@@ -522,11 +522,13 @@ def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Adds a decimal number to the number in a string, which begins at 0; returns the sum.
 
+    A JSON number stays one where JSON spells the sum as Redis does: without an exponent, in no more digits than a double has.
+
     Cost: O(1)
     """
     value = ctx.keyspace.get(argv[1])
     total = add_as_text(b"0" if value is None else string_text(value), argv[2])
-    ctx.keyspace.replace(argv[1], total, "incrbyfloat")
+    ctx.keyspace.replace(argv[1], as_number(total) if type(value) in (int, float) else total, "incrbyfloat")
     return total
 
 

@@ -77,7 +77,7 @@ def exec_(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("EXECABORT Transaction discarded because of previous errors.")
     if broken:
         return NULL_ARRAY
-    execute = ctx.server.dispatcher.execute
+    execute = ctx.server.dispatcher.execute_queued
     ctx.server.in_exec = True
     try:
         return [execute(ctx, command, line) for command, line in queue]

@@ -39,6 +39,7 @@ from .process import (
     set_up_logging,
 )
 from .process_title import still_shown
+from .redis_files import hints
 from .storage.clock import ShiftedClock
 from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
@@ -117,6 +118,7 @@ class App:
             if self.ending:
                 return
             self.load_save()
+            self.look_for_redis_data()
         except StartError:
             await self.close()
             raise
@@ -184,6 +186,12 @@ class App:
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
                 log.log(NOTICE, "loading: %.0f %%, %.0f s left", 100 * recovery.share, recovery.left_s())
+
+    def look_for_redis_data(self) -> None:
+        """Tell whoever starts with nothing beside the files of a redis-server that these are not loaded."""
+        if not any(len(each) for each in self.server.store.keyspaces()):
+            for hint in hints([self.config.dir, "."]):
+                log.warning("%s", hint)
 
     def load_save(self) -> None:
         """Load the save that the configuration names. Raises StartError."""

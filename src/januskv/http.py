@@ -20,7 +20,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .compat.access import basic_or_bearer
+from .compat.access import SESSION_USER, authenticate, basic_or_bearer, credentials
 from .compat.client import format_address, is_loopback
 from .compat.hosts import WebAccess, path_of, split_target
 from .compat.logs import RefusalLog
@@ -29,6 +29,7 @@ from .compat.native import NativeFace
 from .compat.server import FULL, PROTECTED, Server
 from .compat.websocket import WebSocketConnection
 from .resp.websocket import HandshakeError, UpgradeRequest
+from .storage.errors import StillLoading
 
 log = logging.getLogger("januskv")
 
@@ -196,16 +197,29 @@ class HttpConnection(asyncio.Protocol):
         refusal = _unwanted(server, hosts, [] if origin is None else [origin])
         if refusal is not None:
             raise refusal
+        connection = WebSocketConnection(server, self.listener.native)
+        self.log_in(connection, upgrade.authorization)
         self.listener.forget(self)
         self.transport = None
-        connection = WebSocketConnection(server, self.listener.native)
         transport.set_protocol(connection)
         transport.write(answer)
         connection.connection_made(transport)
-        connection.client.authenticated = basic_or_bearer(server, upgrade.authorization)
-        connection.client.refresh()
         if rest:
             connection.data_received(rest)
+
+    def log_in(self, connection: WebSocketConnection, header: str | None) -> None:
+        """Log a WebSocket in as its Authorization header says. Raises HandshakeError where it asks for a session in vain."""
+        client = connection.client
+        client.authenticated = basic_or_bearer(self.server, header)
+        login = None if header is None else credentials(header)
+        if login is None or login[0] != SESSION_USER:
+            return
+        try:
+            known = authenticate(self.server, client, *login)
+        except StillLoading:
+            raise HandshakeError(503, "Service Unavailable", "loading") from None
+        if not known:
+            raise HandshakeError(401, "Unauthorized", "no such session", "WWW-Authenticate: Basic\r\n")
 
     def refuse(self, error: HandshakeError) -> None:
         """Answer with an error, and end the connection."""

@@ -2,6 +2,7 @@
 
     docs/commands.md        from the command table: what every command does, costs, and how it differs
     docs/configuration.md   from the table of parameters
+    docs/statuses.md        from the statuses of native commands, and their declarations
 
 A test compares the files with what this module makes.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from .commands.table import Command, CommandTable
 from .compat.commands import build_table
 from .compat.parameters import DIRECTIVES, PARAMETERS, Parameter
+from .statuses import sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -38,8 +40,8 @@ GROUPS = {
     "geo": "Geo",
     "pubsub": "Pub/Sub",
     "scripting": "Scripts",
-    "timeseries": "Time series",
     "cluster": "Cluster",
+    "timeseries": "Time series",
     "native": "Native JSON commands",
 }
 
@@ -161,7 +163,12 @@ def configuration_page() -> str:
 
 def pages() -> dict[str, str]:
     """File name -> text of every page."""
-    return {"commands.md": commands_page(build_table()), "configuration.md": configuration_page()}
+    table = build_table()
+    return {
+        "commands.md": commands_page(table),
+        "configuration.md": configuration_page(),
+        "statuses.md": "\n\n".join([_GENERATED, *sections(table.native.values())]) + "\n",
+    }
 
 
 def main() -> int:

@@ -16,8 +16,6 @@ JSON does not have come back as what it has: sets as arrays, sorted sets as obje
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import shutil
@@ -30,9 +28,8 @@ from typing import Any, Final
 import orjson
 
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.null import NULL
 from januskv.storage.sessions import Session
-from januskv.storage.values import compact, from_json, is_series, name_to_json, to_json
+from januskv.storage.values import from_json, is_series, name_to_json, to_json
 
 from .codec import pack, unpack
 
@@ -191,33 +188,10 @@ def contents(path: Path) -> Iterator[bytes]:
         yield file.read_bytes()
 
 
-def _value(value: Any) -> object:
-    """A value of a data file as the value of a key."""
-    if type(value) is dict and len(value) == 1 and type(value.get("$base64")) is str:
-        try:
-            return base64.b64decode(value["$base64"], validate=True)
-        except binascii.Error:
-            pass  # text of a user that looks like ours
-    if type(value) is dict:
-        return compact({name.encode(): _element(item) for name, item in value.items()})
-    if type(value) is list:
-        return [_element(item) for item in value]
-    return from_json(value)
-
-
-def _element(value: Any) -> object:
-    """A value inside an object or an array as it is kept there."""
-    if type(value) is str:
-        return value.encode()
-    if type(value) is dict and len(value) == 1 and "$base64" in value:
-        return _value(value)
-    return NULL if value is None else value
-
-
 def _values(keys: Any) -> dict[bytes, object]:
     if type(keys) is not dict:
         raise BadSave("its data are not what a save holds")
-    return {name.encode(): _value(value) for name, value in keys.items()}
+    return {name.encode(): from_json(value) for name, value in keys.items()}
 
 
 def read_key_values(content: bytes) -> dict[bytes, object]:

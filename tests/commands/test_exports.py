@@ -69,6 +69,9 @@ def test_a_session_is_there_again_with_its_token(call: Any) -> None:
 def test_a_shared_session_is_found_by_its_name_again(call: Any) -> None:
     assert call("SH_RESTORE", tkn=shared_token("board"), name="board", shared=True)["new"]
     assert call("SH_OPEN", name="board")["tkn"] == shared_token("board")
+    old = shared_token("market", bits=64)
+    assert call("SH_RESTORE", tkn=old, name="market", shared=True)["new"]
+    assert call("SH_OPEN", name="market")["tkn"] == old
 
 
 @pytest.mark.parametrize(
@@ -78,9 +81,10 @@ def test_a_shared_session_is_found_by_its_name_again(call: Any) -> None:
         pytest.param({"tkn": 1 << 40}, 26, id="no name"),
         pytest.param({"tkn": 1 << 40, "name": ""}, 42, id="an empty name"),
         pytest.param({"tkn": 7, "name": "a"}, 101, id="a token that a database could have"),
-        pytest.param({"tkn": 1 << 40, "name": "a", "shared": True}, 101, id="a shared one with another token"),
+        pytest.param({"tkn": 1 << 40, "name": "open", "shared": True}, 103, id="the name of another shared one"),
         pytest.param({"tkn": 1 << 40, "name": "a", "expiry": {}}, 26, id="an empty expiry"),
     ],
 )
 def test_no_session(call: Any, body: dict[str, Any], status: int) -> None:
+    call("SH_NEW", name="open", shared=True)
     assert call("SH_RESTORE", **body)["st"] == status

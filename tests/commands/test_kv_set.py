@@ -121,7 +121,9 @@ def test_empty_keys(call: Any, command: str, status: int) -> None:
 )
 def test_refused(call: Any, command: str, body: dict[str, Any], status: int, text: str) -> None:
     call("KV_SET", keys={"kept": 1})
-    assert call(command, **body) == {"st": status, "tkn": None, "m": text}
+    assert call(command, **body) == {"st": status, "tkn": None, "m": text} | (
+        {"param": "keys"} if status in (26, 41) else {}
+    )
     assert call("KV_KEYS")["keys"] == ["kept"]
 
 
@@ -171,3 +173,51 @@ def test_redis_verbs_see_objects_and_arrays_as_hashes_and_lists(
 ) -> None:
     call("KV_SET", keys={"k": value})
     assert wire("TYPE", "k") == Simple(kind)
+
+
+# ---------------------------------------------------------------- byte strings
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        pytest.param({"$base64": "/wA="}, b"\xff\x00", id="bytes"),
+        pytest.param({"$base64": ""}, b"", id="none"),
+        pytest.param({"$base64": "aGk="}, b"hi", id="bytes that are text"),
+        pytest.param([{"$base64": "/w=="}, 1], [b"\xff", 1], id="in an array"),
+    ],
+)
+def test_bytes_are_written_as_they_are_read(call: Any, house: Any, value: object, held: object) -> None:
+    assert call("KV_SET", keys={"k": value}) == {"st": 1}
+    assert house.store.databases[0].get(b"k") == held
+    assert call("KV_ADD", keys={"other": value}) == {"st": 1}
+    assert call("KV_GET", keys=["other"])["keys"]["other"] == call("KV_GET", keys=["k"])["keys"]["k"]
+
+
+def test_bytes_in_an_object(call: Any, wire: Any) -> None:
+    value = {"photo": {"$base64": "/wA="}, "size": 2}
+    call("KV_SET", keys={"k": value})
+    assert wire("HGET", "k", "photo") == b"\xff\x00"
+    assert call("KV_GET", keys=["k"])["keys"] == {"k": value}
+    call("KV_UPDATE", key="k", path="$.size", value={"$base64": "/g=="})
+    assert wire("HGET", "k", "size") == b"\xfe"
+    call("KV_SET", keys={"l": []})
+    call("KV_ARR_APPEND", key="l", items=[{"$base64": "/w=="}])
+    assert wire("LRANGE", "l", 0, -1) == [b"\xff"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"$base64": "/w"}, id="no padding"),
+        pytest.param({"$base64": "?"}, id="a character that is none of base64's"),
+        pytest.param({"$base64": "\u00e4"}, id="no ASCII"),
+        pytest.param({"$base64": 5}, id="a number"),
+        pytest.param({"$base64": "/w==", "more": 1}, id="another member"),
+        pytest.param({"a": {"b": {"$base64": "/w=="}}}, id="deeper than a member"),
+    ],
+)
+def test_what_only_looks_like_bytes_is_an_object(call: Any, wire: Any, value: object) -> None:
+    call("KV_SET", keys={"k": value})
+    assert call("KV_GET", keys=["k"])["keys"] == {"k": value}
+    assert wire("TYPE", "k").text == b"hash"

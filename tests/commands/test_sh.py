@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 EXPIRY = {"duration": 10, "deleteSession": True}
-SHARED_BIT = 1 << 63
 
 
 # ---------------------------------------------------------------- SH_NEW, SH_OPEN
@@ -18,13 +17,13 @@ def test_private_sessions_of_one_name_are_different(call: Any) -> None:
     assert list(first) == ["tkn", "name", "st"]
     assert (first["name"], first["st"]) == ("kiosk", 1)
     assert first["tkn"] != second["tkn"]
-    assert not (first["tkn"] | second["tkn"]) & SHARED_BIT
+    assert not (first["tkn"] | second["tkn"]) >> 52
     assert call("SH_OPEN", name="kiosk") == {"tkn": None, "st": 102}
 
 
 def test_a_shared_session_is_found_by_its_name(call: Any) -> None:
     opened = call("SH_NEW", name="board", shared=True)
-    assert opened["tkn"] & SHARED_BIT
+    assert opened["tkn"] >> 52 == 1
     assert call("SH_OPEN", name="board") == {"tkn": opened["tkn"], "st": 1}
     assert call("SH_OPEN", name="Board") == {"tkn": None, "st": 102}
 

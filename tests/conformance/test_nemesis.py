@@ -17,11 +17,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from januskv.commands.status import TIME_SERIES
 from januskv.compat.commands import build_table
 from januskv.compat.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK
+from januskv.statuses import OF_ALL, OF_ALL_SERIES, of_command
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "nemesis.json").read_text())
 KNOWN = frozenset(build_table().native)
@@ -226,6 +228,20 @@ DOORS = {"line": line_door, "document": document_door, "message": message_door}
 # ---------------------------------------------------------------- running
 
 
+COMMANDS = build_table().native
+
+
+def is_documented(reply: dict[str, Any]) -> bool:
+    """Whether docs/statuses.md has the status of a reply among those of its command."""
+    ((name, body),) = reply.items()
+    command = COMMANDS.get(name.removesuffix("_RSP"))
+    if command is None or not isinstance(body.get("st"), int):  # as series by their names have
+        return True
+    return (
+        body["st"] in (OF_ALL_SERIES if command.rules.dialect is TIME_SERIES else OF_ALL) | of_command(command).keys()
+    )
+
+
 def run_case(case: dict[str, Any], send: Door, wait: Callable[[float], None]) -> None:
     """Run the steps of a case. Fails with the step, what was sent and what is wrong with the reply."""
     captured: dict[str, Any] = {}
@@ -249,6 +265,7 @@ def run_case(case: dict[str, Any], send: Door, wait: Callable[[float], None]) ->
         reply = json.loads(arrived.popleft())
         difference = differs(filled_in(step["expect"], captured), reply)
         assert difference is None, f"{where}: {difference}"
+        assert is_documented(reply), f"{where}: docs/statuses.md does not have {reply}"
         for name, path in step.get("capture", {}).items():
             command, member = path.split(".")
             captured[name] = reply[command][member]
@@ -300,8 +317,10 @@ class Socket:
         return answers[:-1]
 
 
-def test_cases_over_a_real_websocket(start_januskv: Callable[..., Any], encode_command: Callable[..., bytes]) -> None:
-    server = start_januskv()
+def test_cases_over_a_real_websocket(
+    start_januskv: Callable[..., Any], encode_command: Callable[..., bytes], tmp_path: Path
+) -> None:
+    server = start_januskv("--save", "no", "--dir", str(tmp_path))
     cases = [each.values[0] for each in chosen()]
     cases = [
         case

@@ -79,17 +79,29 @@ def command(body: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "answer"),
     [
-        pytest.param(command("[" * 200 + "]" * 200), b'{"ERR":{"st":3,"m":""}}', id="deep nesting"),
-        pytest.param(command("[" * 100_000), b'{"ERR":{"st":3,"m":""}}', id="very deep nesting"),
-        pytest.param(command("18446744073709551616"), b'{"ERR":{"st":3,"m":""}}', id="an integer beyond 64 bits"),
-        pytest.param(command("1" * 100_000), b'{"ERR":{"st":3,"m":""}}', id="an integer of 100,000 digits"),
+        pytest.param(
+            command("[" * 200 + "]" * 200), b'{"ERR":{"st":3,"m":"nested deeper than 128"}}', id="deep nesting"
+        ),
+        pytest.param(command("[" * 100_000), b'{"ERR":{"st":3,"m":"nested deeper than 128"}}', id="very deep nesting"),
+        pytest.param(
+            command("18446744073709551616"),
+            b'{"ERR":{"st":3,"m":"an integer does not fit into 64 bits"}}',
+            id="an integer beyond 64 bits",
+        ),
+        pytest.param(
+            command("1" * 100_000),
+            b'{"ERR":{"st":3,"m":"an integer does not fit into 64 bits"}}',
+            id="an integer of 100,000 digits",
+        ),
         pytest.param(command("NaN"), b'{"ERR":{"st":3,"m":""}}', id="NaN"),
         pytest.param(command('"\\ud800"'), b'{"ERR":{"st":3,"m":""}}', id="a lone surrogate"),
         pytest.param(b'{"A":{}}{"B":{}}\n', b'{"ERR":{"st":3,"m":""}}', id="two documents on a line"),
         pytest.param(b'{"a":"\xff"}\n', b'{"ERR":{"st":3,"m":""}}', id="invalid UTF-8"),
         pytest.param(b"{}\n", b'{"ERR":{"st":13,"m":""}}', id="an empty object"),
-        pytest.param(b'{"__proto__":{}}\n', b'{"__proto___RSP":{"st":10,"tkn":null,"m":""}}', id="a strange name"),
-        pytest.param(b'{"":{}}\n', b'{"_RSP":{"st":10,"tkn":null,"m":""}}', id="no name"),
+        pytest.param(
+            b'{"__proto__":{}}\n', b'{"__proto___RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="a strange name"
+        ),
+        pytest.param(b'{"":{}}\n', b'{"_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="no name"),
         pytest.param(
             b'{"KV_FIND":{"rsp":"keys","path":"$[?(@ =~ /(a+)+$/)]"}}\n',
             b'"KV_FIND_RSP":{"st":1',

@@ -82,6 +82,18 @@ def test_redis_py(janus: Any, version: int, protocol: int) -> None:
     }
 
 
+def test_info_with_an_old_redis_py(start_januskv: Any) -> None:
+    """redis-py 4.6 is stricter than later ones with lists of pairs: its info() raised."""
+    python = CLIENTS / "redis-py-4.6" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("run tests/live/install-clients first")
+    server = start_januskv("--bind", "127.0.0.1 -::1")
+    program = "import redis, sys, json; print(json.dumps(redis.Redis(port=int(sys.argv[1])).info('everything')))"
+    found = json.loads(run(python, "-c", program, server.port))
+    assert found["listener0"] == {"name": "tcp", "bind": "-::1", "port": server.port}
+    assert len(found) > 100
+
+
 def node(script: str, *arguments: Any) -> Any:
     """What a script of tests/live/clients has printed, as JSON."""
     need("node")

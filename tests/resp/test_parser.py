@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import time
@@ -598,3 +599,36 @@ def test_seeds(parser_classes: list[Any], path: Path) -> None:
 
 def test_there_are_seeds() -> None:
     assert len(SEEDS) > 20
+
+
+# ---------------------------------------------------------------- the end of input
+
+
+@pytest.mark.parametrize(
+    ("data", "last"),
+    [
+        pytest.param(b'{"A":{}}', b'{"A":{}}', id="a JSON line without its end"),
+        pytest.param(PING + b' \t{"A":{}} \r', b'{"A":{}}', id="with blanks around it"),
+        pytest.param(b'{"A"', b'{"A"', id="cut"),
+        pytest.param(b'{"A":{}}\n', None, id="nothing is left"),
+        pytest.param(b"", None, id="nothing at all"),
+        pytest.param(b"  ", None, id="blanks"),
+        pytest.param(b"DEL a", None, id="a command line may have been cut"),
+        pytest.param(b"*1\r\n$4\r\nPING", None, id="an array lacks its end"),
+        pytest.param(b"*2\r\n$1\r\na\r\n", None, id="an array lacks an argument"),
+        pytest.param(b"*2\r\n$1\r\na\r\n$8\r\n{}", None, id="an argument that looks like JSON is cut"),
+        pytest.param(b"*1\r\n:", None, id="broken"),
+    ],
+)
+def test_the_last_line(parser_class: Any, data: bytes, last: bytes | None) -> None:
+    for chunks in ([data], byte_by_byte(data)):
+        parser = parser_class()
+        for chunk in chunks:
+            parser.feed(chunk)
+            with contextlib.suppress(ProtocolError):
+                while parser.next() is not None:
+                    pass
+        assert parser.finish() is (last is not None)
+        if last is not None:
+            assert parser.next() == last
+            assert not parser.finish()

@@ -311,6 +311,27 @@ def test_records_of_any_size_follow_each_other(
     assert image_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("snapshot", [False, True], ids=["log", "snapshot"])
+def test_sessions_keep_the_tokens_of_64_bits_that_they_had(tmp_path: Path, snapshot: bool) -> None:
+    store, journal = loaded(tmp_path)
+    tokens = {"private": (1 << 63) - 25, "board": (1 << 64) - 7}
+    for name, token in tokens.items():
+        session = store.sessions.reopen(token, name, shared=name == "board", duration_s=0, delete_on_expiry=False)
+        assert session is not None
+        session.keyspace.put(b"name", name.encode())
+    journal.commit()
+    if snapshot:
+        journal.save()
+    crash(journal)
+    store, journal = loaded(tmp_path)
+    for name, token in tokens.items():
+        assert store.sessions.look_up(token).keyspace.get(b"name") == name.encode()
+    board = store.sessions.shared_by_name("board")
+    assert board is not None
+    assert board.token == tokens["board"]
+    crash(journal)
+
+
 # ---------------------------------------------------------------- damage
 
 

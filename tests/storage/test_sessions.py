@@ -8,8 +8,10 @@ import pytest
 
 from januskv.storage.clock import ManualClock
 from januskv.storage.errors import NoSuchSession, SessionExists
-from januskv.storage.sessions import LEAST_TOKEN, SHARED_BIT, shared_token
+from januskv.storage.sessions import LEAST_CUT, LEAST_TOKEN, shared_token
 from januskv.storage.store import SWEEP_MS, Store
+
+SHARED = 7951999720343780  # the token of the shared session "board"
 
 
 @pytest.fixture
@@ -33,15 +35,61 @@ def advance(store: Store, clock: ManualClock, ms: int) -> None:
 def test_private_tokens_are_random_and_no_database_numbers(store: Store) -> None:
     tokens = {store.sessions.open_new("a", shared=False).token for _ in range(100)}
     assert len(tokens) == 100
-    assert all(LEAST_TOKEN <= token < SHARED_BIT for token in tokens)
+    assert all(LEAST_TOKEN <= token < 1 << 52 for token in tokens)
+
+
+def test_tokens_have_at_most_53_bits(store: Store) -> None:
+    """JavaScript, and whatever else reads the numbers of JSON as doubles, keeps them exactly."""
+    tokens = [store.sessions.open_new(f"{i}", shared=bool(i % 2)).token for i in range(1000)]
+    assert all(int(float(token)) == token < 1 << 53 for token in tokens)
+
+
+def test_wider_tokens_on_request(store: Store) -> None:
+    store.sessions.token_bits = 63
+    tokens = [store.sessions.open_new(f"{i}", shared=False).token for i in range(100)]
+    assert all(token < 1 << 62 for token in tokens)
+    assert max(tokens) > 1 << 53
+    assert 1 << 62 <= store.sessions.open_new("board", shared=True).token < 1 << 63
+
+
+def test_what_is_left_of_a_token_in_32_bits_is_no_database(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = 5 << 32 | LEAST_CUT
+    drawn = iter([3, LEAST_TOKEN, 1 << 40 | 15, 1 << 40 | 0xFFFFFFFF, wanted])
+    monkeypatch.setattr("januskv.storage.sessions.secrets.randbits", lambda bits: next(drawn))
+    assert store.sessions.open_new("a", shared=False).token == wanted
 
 
 def test_shared_tokens_follow_from_the_name(store: Store) -> None:
     session = store.sessions.open_new("board", shared=True)
-    assert session.token == shared_token("board") == 14487024801716488420
-    assert SHARED_BIT <= session.token < 1 << 64
+    assert session.token == shared_token("board") == SHARED
+    assert 1 << 52 <= session.token < 1 << 53
     assert store.sessions.shared_by_name("board") is session
     assert store.sessions.shared_by_name("boar") is None
+
+
+def test_sessions_of_before_keep_their_tokens_of_64_bits(store: Store) -> None:
+    old = store.sessions.reopen(14487024801716488420, "board", shared=True, duration_s=0, delete_on_expiry=False)
+    assert old is not None
+    assert store.sessions.look_up(14487024801716488420) is old
+    assert store.sessions.shared_by_name("board") is old
+    with pytest.raises(SessionExists) as clash:
+        store.sessions.open_new("board", shared=True)
+    assert clash.value.token == old.token
+    assert store.sessions.reopen(5 << 40, "board", shared=True, duration_s=0, delete_on_expiry=False) is None
+    store.sessions.check()
+    store.sessions.end(old.token)
+    assert store.sessions.shared_by_name("board") is None
+    assert store.sessions.open_new("board", shared=True).token == SHARED
+    store.sessions.check()
+
+
+def test_two_names_that_lead_to_one_token(store: Store) -> None:
+    taken = store.sessions.reopen(SHARED, "other", shared=False, duration_s=0, delete_on_expiry=False)
+    session = store.sessions.open_new("board", shared=True)
+    assert session.token == shared_token("board", attempt=1) != SHARED
+    assert taken is not None
+    assert store.sessions.look_up(SHARED) is taken
+    assert store.sessions.shared_by_name("board") is session
 
 
 def test_a_shared_name_is_taken_once(store: Store) -> None:

@@ -274,3 +274,31 @@ def test_info(make_house: Any) -> None:
 def test_saving_is_refused_before_anything_else(make_house: Any, command: str, body: dict[str, Any]) -> None:
     wire = make_house(native_saves=False).connect()
     assert ask(wire, command, **body) == {"st": 14, "m": ""}
+
+
+# ---------------------------------------------------------------- a client that sends no more
+
+
+def last_words(wire: Any, data: bytes) -> bytes:
+    """What is answered to bytes and to the end of the input behind them."""
+    wire.transport.written = b""
+    wire.connection.data_received(data)
+    assert wire.connection.eof_received()
+    assert wire.transport.closed
+    return bytes(wire.transport.written)
+
+
+def test_a_last_line_without_its_end_is_answered(house: Any, wire: Any) -> None:
+    requests = b'{"KV_SET":{"keys":{"a":1}}}\n{"KV_SET":{"keys":{"b":2}}}'
+    assert last_words(wire, requests) == b'{"KV_SET_RSP":{"st":1}}\n' * 2
+    assert house.store.databases[0].get(b"b") == 2
+
+
+def test_a_last_line_that_was_cut_is_refused(house: Any, wire: Any) -> None:
+    assert last_words(wire, b'{"KV_SET":{"keys":{"a":1}}') == b'{"ERR":{"st":3,"m":""}}\n'
+    assert len(house.store.databases[0]) == 0
+
+
+def test_a_last_command_line_may_have_been_cut(house: Any, wire: Any) -> None:
+    assert last_words(wire, b"SET a 1\r\nSET a 10") == b"+OK\r\n"
+    assert house.store.databases[0].get(b"a") == b"1"

@@ -15,6 +15,10 @@ from januskv.commands.table import Family
 from januskv.resp.replies import OK, ErrorReply, Simple
 from januskv.storage.errors import StringTooLong
 
+# What is no JSON is told without a text to JSON lines and WebSocket, as in NemesisDB; a body over RESP, which it has not, with one.
+NO_JSON = b'{"ERR":{"st":3,"m":"unexpected end of data'
+EMPTY = b'{"ERR":{"st":3,"m":"Input is a zero-length, empty document'
+
 
 @pytest.mark.parametrize(
     ("text", "reply"),
@@ -29,14 +33,26 @@ from januskv.storage.errors import StringTooLong
         pytest.param(b'{"KV_COUNT":[]}', b'{"KV_COUNT_RSP":{"st":12,"tkn":null,"m":""}}', id="body is an array"),
         pytest.param(b'{"KV_COUNT":null}', b'{"KV_COUNT_RSP":{"st":12,"tkn":null,"m":""}}', id="body is null"),
         pytest.param(b'{"NONE":5}', b'{"NONE_RSP":{"st":12,"tkn":null,"m":""}}', id="body first, then the name"),
-        pytest.param(b'{"NONE":{}}', b'{"NONE_RSP":{"st":10,"tkn":null,"m":""}}', id="unknown name"),
-        pytest.param(b'{"kv_count":{}}', b'{"kv_count_RSP":{"st":10,"tkn":null,"m":""}}', id="names are upper case"),
-        pytest.param(b'{"GET":{}}', b'{"GET_RSP":{"st":10,"tkn":null,"m":""}}', id="a Redis verb is no native command"),
-        pytest.param(b'{"":{}}', b'{"_RSP":{"st":10,"tkn":null,"m":""}}', id="empty name"),
-        pytest.param(b'{"a\\n\\"b":{}}', b'{"a\\n\\"b_RSP":{"st":10,"tkn":null,"m":""}}', id="odd name"),
-        pytest.param(b'{"TS_NONE":{}}', b'{"ERR":{"st":6,"msg":""}}', id="unknown name of time series"),
-        pytest.param(b'{"TS_NONE":5}', b'{"ERR":{"st":6,"msg":""}}', id="whatever its body"),
-        pytest.param(b'{"KV_SET":{}}', b'{"KV_SET_RSP":{"st":26,"tkn":null,"m":"Missing parameter"}}', id="parameters"),
+        pytest.param(b'{"NONE":{}}', b'{"NONE_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="unknown name"),
+        pytest.param(
+            b'{"kv_count":{}}',
+            b'{"kv_count_RSP":{"st":10,"tkn":null,"m":"Unknown command, its name is KV_COUNT"}}',
+            id="names are upper case",
+        ),
+        pytest.param(
+            b'{"GET":{}}',
+            b'{"GET_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}',
+            id="a Redis verb is no native command",
+        ),
+        pytest.param(b'{"":{}}', b'{"_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="empty name"),
+        pytest.param(b'{"a\\n\\"b":{}}', b'{"a\\n\\"b_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="odd name"),
+        pytest.param(b'{"TS_NONE":{}}', b'{"ERR":{"st":6,"msg":"Unknown command"}}', id="unknown name of time series"),
+        pytest.param(b'{"TS_NONE":5}', b'{"ERR":{"st":6,"msg":"Unknown command"}}', id="whatever its body"),
+        pytest.param(
+            b'{"KV_SET":{}}',
+            b'{"KV_SET_RSP":{"st":26,"tkn":null,"m":"Missing parameter","param":"keys"}}',
+            id="parameters",
+        ),
         pytest.param(b'{"KV_COUNT":{"more":1}}', b'{"KV_COUNT_RSP":{"st":1,"cnt":0}}', id="more parameters"),
         pytest.param(b' \t{"KV_COUNT":{}} \r', b'{"KV_COUNT_RSP":{"st":1,"cnt":0}}', id="white space around"),
     ],
@@ -99,11 +115,11 @@ def test_a_resp_client_gets_one_reply_for_each_command(wire: Any) -> None:
     [
         pytest.param(["KV_COUNT"], b'{"KV_COUNT_RSP":{"st":1,"cnt":0}}', id="the body may be left out"),
         pytest.param(["kv_count", "{}"], b'{"KV_COUNT_RSP":{"st":1,"cnt":0}}', id="verbs have no letter case"),
-        pytest.param(["KV_COUNT", "{"], b'{"ERR":{"st":3,"m":""}}', id="no JSON"),
-        pytest.param(["KV_COUNT", ""], b'{"ERR":{"st":3,"m":""}}', id="empty text"),
+        pytest.param(["KV_COUNT", "{"], NO_JSON + b': line 1 column 2 (char 1)"}}', id="no JSON"),
+        pytest.param(["KV_COUNT", ""], EMPTY + b': line 1 column 1 (char 0)"}}', id="empty text"),
         pytest.param(["KV_COUNT", "5"], b'{"KV_COUNT_RSP":{"st":12,"tkn":null,"m":""}}', id="no object"),
         pytest.param(["{"], b'{"ERR":{"st":3,"m":""}}', id="no JSON, one word"),
-        pytest.param(['{"NONE":{}}'], b'{"NONE_RSP":{"st":10,"tkn":null,"m":""}}', id="unknown name"),
+        pytest.param(['{"NONE":{}}'], b'{"NONE_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="unknown name"),
     ],
 )
 def test_resp_doors(wire: Any, argv: list[str], reply: bytes) -> None:
@@ -151,7 +167,7 @@ def test_a_refused_request_does_not_stop_the_others(wire: Any) -> None:
     wire("MULTI")
     wire("KV_SET", "{}")
     wire("SET", "a", "1")
-    assert wire("EXEC") == [b'{"KV_SET_RSP":{"st":26,"tkn":null,"m":"Missing parameter"}}', OK]
+    assert wire("EXEC") == [b'{"KV_SET_RSP":{"st":26,"tkn":null,"m":"Missing parameter","param":"keys"}}', OK]
 
 
 @pytest.mark.parametrize(

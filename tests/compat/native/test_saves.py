@@ -170,6 +170,19 @@ def test_saving_may_be_switched_off(make_house: Any, tmp_path: Path) -> None:
     assert ask(house, wire, {"KV_LOAD": {"name": "x"}}) == [{"st": 142, "name": "x"}]
 
 
+def test_what_keeps_nothing_saves_nothing(make_house: Any, tmp_path: Path) -> None:
+    house = make_house()
+    house.server.config.set_text("save", "no")
+    for command in ("KV_SAVE", "SH_SAVE", "TS_SAVE"):
+        (reply,) = ask(house, house.connect(), {command: {"name": "x"}})
+        assert reply["st"] == 14
+        assert "'save no' keeps nothing" in reply["m"]
+    assert ask(house, house.connect(), {"SV_INFO": {}})[0]["persistEnabled"] is False
+    house.server.config.set_text("dir", str(tmp_path))
+    assert ask(house, house.connect(), {"KV_SAVE": {"name": "x"}})[-1]["st"] == 121
+    assert (tmp_path / "saves" / "x").is_dir()
+
+
 def test_a_client_that_leaves_does_not_stop_a_save(place: Any) -> None:
     wire, other = place.connect(), place.connect()
     wire.send(b'{"KV_SAVE":{"name":"gone"}}\n')

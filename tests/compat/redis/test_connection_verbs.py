@@ -29,7 +29,7 @@ def test_hello_describes_the_server(wire: Any) -> None:
         b"proto": 2,
         b"mode": b"standalone",
         b"role": b"master",
-        b"modules": [],
+        b"modules": wire("MODULE", "LIST"),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from januskv.compat.dispatch import _NOT_BUILT_TEXTS
 from januskv.resp.replies import ErrorReply, Simple
 
 SYNTAX = ErrorReply("ERR syntax error")
@@ -73,3 +74,29 @@ def test_time_is_the_servers(house: Any, wire: Any) -> None:
 def test_replication_is_refused_with_its_reason(wire: Any, line: str) -> None:
     assert wire.line(line) == ErrorReply("ERR replication is not supported by this server")
     assert wire.line("PING") == Simple(b"PONG")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param("EVAL 'return 1' 0", "ERR scripting is not built yet", id="a script"),
+        pytest.param("script load x", "ERR scripting is not built yet", id="in lower case"),
+        pytest.param("FCALL f 0", "ERR scripting is not built yet", id="a function"),
+        pytest.param("ACL WHOAMI", "ERR ACL is not built yet", id="ACL"),
+        pytest.param("DUMP k", "ERR DUMP, RESTORE and MIGRATE are not built yet", id="a dump"),
+    ],
+)
+def test_what_is_not_built_says_so(wire: Any, line: str, text: str) -> None:
+    assert wire.line(line) == ErrorReply(text)
+
+
+def test_nothing_that_is_built_is_called_not_built(house: Any) -> None:
+    assert not set(_NOT_BUILT_TEXTS) & set(house.server.table.commands)
+
+
+@pytest.mark.parametrize("words", ["INFO", "MYID", "SLOTS", "NODES", "SHARDS", "KEYSLOT k"])
+def test_there_is_no_cluster(wire: Any, words: str) -> None:
+    assert wire.line(f"CLUSTER {words}") == ErrorReply("ERR This instance has cluster support disabled")
+    name = words.partition(" ")[0].lower()
+    wrong = ErrorReply(f"ERR wrong number of arguments for 'cluster|{name}' command")
+    assert wire.line(f"CLUSTER {words} more") == wrong

@@ -311,7 +311,7 @@ class TestJsonValues:
             call("INCR", "k")
         assert house.store.databases[0].data[b"k"] is value
 
-    def test_changing_the_text_leaves_bytes(self, call: Any, house: Any) -> None:
+    def test_changing_the_text_leaves_bytes_and_a_sum_a_number(self, call: Any, house: Any) -> None:
         keyspace = house.store.databases[0]
         keyspace.put(b"k", 26)
         assert call("APPEND", "k", "0") == 3
@@ -321,7 +321,7 @@ class TestJsonValues:
         assert keyspace.data[b"k"] == b"True"
         keyspace.put(b"k", 0.5)
         assert call("INCRBYFLOAT", "k", 1) == b"1.5"
-        assert keyspace.data[b"k"] == b"1.5"
+        assert keyspace.data[b"k"] == 1.5
 
 
 @pytest.mark.parametrize("value", [{b"f": b"v"}, [b"a"]], ids=["hash", "list"])

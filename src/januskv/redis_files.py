@@ -1,0 +1,33 @@
+"""Whether a directory holds the data of a redis-server, which this server does not load by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_RDB_MAGIC = b"REDIS"
+
+
+def hints(folders: Iterable[str]) -> Iterator[str]:
+    """Yield what to tell about each file of redis-server in some directories, and how its data comes in."""
+    for folder in dict.fromkeys(Path(each).resolve() for each in folders):
+        snapshot = folder / "dump.rdb"
+        if _begins(snapshot, _RDB_MAGIC):
+            yield (
+                f"{snapshot} is a snapshot of redis-server, which is not read: start redis-server on it, copy its keys with"
+                " 'januskv export' and 'januskv import' (docs/migrate.md)"
+            )
+        for files in (folder / "appendonlydir", folder / "appendonly.aof"):
+            if any(files.glob("*.manifest")) or _begins(files, b"*", _RDB_MAGIC):
+                yield (
+                    f"{files} is the log of redis-server, which is not read at the start: 'januskv import {files}' brings it in"
+                    " (docs/migrate.md)"
+                )
+
+
+def _begins(path: Path, *magics: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_RDB_MAGIC)).startswith(magics)
+    except OSError:  # there is no such file, or it is not ours to read
+        return False
