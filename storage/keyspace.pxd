@@ -14,7 +14,7 @@ cdef class Keyspace:
     cdef public object labels, scans
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)
-    cpdef drop_if_due(self, bytes key)
+    cpdef bint drop_if_due(self, bytes key) except -1
     cpdef changed(self, str event, bytes key, tuple detail=*)
     cpdef put(self, bytes key, object value, str event=*)
     cpdef put_many(self, dict values)
