@@ -24,6 +24,7 @@ from januskv.storage.values import kind_of
 
 from .faults import RespError
 from .redis.args import parse_float
+from .stopwatch import now_ns
 
 if TYPE_CHECKING:
     from .client import Client
@@ -55,7 +56,7 @@ _MOST_MS = (1 << 63) - 1
 class Waiter:
     """A client that is parked, what it waits for, and how its command is tried again."""
 
-    __slots__ = ("attempt", "client", "command", "on_timeout", "places", "silent", "timer")
+    __slots__ = ("attempt", "client", "command", "on_timeout", "places", "request", "silent", "spent_ns", "timer")
 
     def __init__(
         self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Callable[[], Reply]
@@ -67,6 +68,8 @@ class Waiter:
         self.on_timeout = on_timeout
         self.silent = self.client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
         self.timer: Timer | None = None  # which ends the waiting
+        self.request: list[bytes] | None = None  # for the slow log, which has the command when it is answered
+        self.spent_ns = 0  # in attempts
 
 
 class Waiting:
@@ -187,11 +190,13 @@ class Waiting:
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
         connection.retrying = True
+        started = now_ns()
         try:
             reply = waiter.attempt()
         except Exception as error:
             reply = self.failure(waiter, error)
         connection.retrying = False
+        waiter.spent_ns += now_ns() - started
         tracking.writer = None
         if feed.changes != changes:
             connection.changed = feed.changes
@@ -234,6 +239,10 @@ class Waiting:
         self.forget(client)
         if client.tracking is not None and waiter.command is not None:
             self.server.tracking.answered(client, waiter.command, list(read))
+        usec = waiter.spent_ns // 1000
+        if waiter.request is not None and usec >= self.server.config.slow_threshold_us:
+            assert waiter.command is not None
+            self.server.note_slow(waiter.command, waiter.request, usec, client)
         if not waiter.silent:
             client.connection.reply_late(reply)
         self.server.later(0, client.connection.resume)

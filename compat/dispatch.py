@@ -24,6 +24,9 @@ log = logging.getLogger("januskv")
 # have it, and the native face looks for itself.
 _DATA = Flag.WRITE | Flag.READONLY
 
+# SUBSCRIBE and its family.
+_LISTENS = Flag.PUBSUB | Flag.SUBSCRIBED
+
 _SHOWN_ARGS = 128  # bytes of the arguments that "unknown command" repeats
 
 
@@ -55,7 +58,11 @@ class Dispatcher:
                 return self.muted(client, self.refuse(client, command, "ERR Command not allowed inside a transaction"))
             client.queue.append((command, argv))
             return self.muted(client, QUEUED)
-        return self.muted(client, self.execute(context, command, argv))
+        reply = self.execute(context, command, argv)
+        if command.flags & _LISTENS == _LISTENS and type(reply) is not ErrorReply:
+            self.muted(client, reply)
+            return reply  # messages: CLIENT REPLY does not hold them back
+        return self.muted(client, reply)
 
     def must_wait(self, context: Context, command: Command, argv: list[bytes]) -> bool:
         """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
@@ -161,6 +168,11 @@ class Dispatcher:
         command.took(spent_ns, 1)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(context.client, command.without_secrets(argv))
+        if reply is NO_REPLY:
+            waiter = server.waiting.by_client.get(client)
+            if waiter is not None:
+                waiter.request, waiter.spent_ns = argv, spent_ns
+                return reply
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
             server.note_slow(command, argv, usec, context.client)
         return reply

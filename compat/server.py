@@ -494,6 +494,7 @@ class Server:
         until_ms = self.store.clock.now_ms + timeout_ms
         self.paused_writes_only = writes_only and (self.paused_writes_only or not self.paused_until_ms)
         self.paused_until_ms = max(until_ms, self.paused_until_ms)
+        self.store.feed.held = True
         self.refresh_hot()
         self.call_end_pause(self.paused_until_ms - self.store.clock.now_ms)
 
@@ -529,13 +530,17 @@ class Server:
             self.pause_timer = None
         self.paused_until_ms = 0
         self.paused_writes_only = False
+        self.store.feed.held = False
         self.refresh_hot()
         self.later(0, self.resume_parked)
 
+    def parked_clients(self) -> list[Client]:
+        """The clients whose next request a pause holds."""
+        return [client for client in self.clients.values() if client.connection.parked is not None]
+
     def resume_parked(self) -> None:
         """Let the requests run that a pause has held."""
-        parked = [client for client in self.clients.values() if client.connection.parked is not None]
-        self.each_client(parked, lambda client: client.connection.resume())
+        self.each_client(self.parked_clients(), lambda client: client.connection.resume())
 
     def set_loading(self, loading: bool) -> None:
         """Refuse most commands while data is loaded."""

@@ -23,14 +23,16 @@ Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
 class Feed:
     """Counts changes and hands them to listeners, in the order in which they subscribed.
 
-    ``changes`` counts since start and never goes back; a listener must not raise. ``reclaimer`` takes the big values
-    that changes leave behind.
+    ``changes`` counts since start and never goes back; a listener must not raise. While it is ``held`` keys that
+    expire are absent but stay, so that nothing changes by itself. ``reclaimer`` takes the big values that changes
+    leave behind.
     """
 
-    __slots__ = ("asked", "changes", "listeners", "reclaimer", "wanted")
+    __slots__ = ("asked", "changes", "held", "listeners", "reclaimer", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
+        self.held: bool = False
         self.listeners: list[Listener] = []
         # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
         self.asked: dict[str, frozenset[str]] = {}

@@ -16,7 +16,7 @@ cdef class Keyspace:
     cdef public object labels, scans
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)
-    cpdef drop_if_due(self, bytes key)
+    cpdef bint drop_if_due(self, bytes key) except -1
     cpdef changed(self, str event, bytes key, tuple detail=*)
     cpdef object look(self, bytes key)
     cpdef put(self, bytes key, object value, str event=*)

@@ -83,15 +83,13 @@ class Keyspace:
 
     def get(self, key: bytes) -> object:
         """The value of a key for a command that will write or only looks at metadata; None if absent."""
-        if self.deadlines:
-            self.drop_if_due(key)
+        if self.deadlines and self.drop_if_due(key):
+            return None
         return self.data.get(key)
 
     def read(self, key: bytes) -> object:
         """The value of a key for a reading command; counts a hit or a miss. None if absent."""
-        if self.deadlines:
-            self.drop_if_due(key)
-        value = self.data.get(key)
+        value = None if self.deadlines and self.drop_if_due(key) else self.data.get(key)
         if value is None:
             self.misses += 1
             if "keymiss" in self.feed.wanted:
@@ -114,11 +112,14 @@ class Keyspace:
         self.access.ask(len(self.data))
         return self.access.seconds_since(key, self.clock.now_ms)
 
-    def drop_if_due(self, key: bytes) -> None:
-        """Remove the key if its deadline has passed. A key lives through its deadline's own ms."""
+    def drop_if_due(self, key: bytes) -> bool:
+        """Remove the key if its deadline has passed; whether it has. A key lives through its deadline's own ms."""
         deadline = self.deadlines.get(key)
-        if deadline is not None and deadline < self.clock.now_ms:
+        if deadline is None or deadline >= self.clock.now_ms:
+            return False
+        if not self.feed.held:
             self.expire_now(key)
+        return True
 
     def __contains__(self, key: bytes) -> bool:
         return self.get(key) is not None

@@ -295,7 +295,7 @@ def flags_of(client: Client) -> str:
         ("O", client.monitoring),
         ("P", client.subscriptions is not None),
         ("x", client.queue is not None),
-        ("b", client in client.connection.server.waiting.by_client),
+        ("b", client in client.connection.server.waiting.by_client or client.connection.parked is not None),
         ("t", client.tracking is not None),
         ("R", client.tracking is not None and client.tracking.broken),
         ("B", client.tracking is not None and client.tracking.broadcast),

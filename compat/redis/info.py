@@ -103,13 +103,13 @@ def clients_section(server: Server) -> Fields:
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
-        "blocked_clients": len(server.waiting.by_client),
+        "blocked_clients": len(server.waiting.by_client) + len(server.parked_clients()),
         "tracking_clients": len(server.tracking.clients),
         "pubsub_clients": len(server.pubsub.clients),
         "watching_clients": sum(bool(client.watched) for client in clients),
         "clients_in_timeout_table": 0,
         "total_watched_keys": len(server.watches.by_key),
-        "total_blocking_keys": 0,
+        "total_blocking_keys": len(server.waiting.by_key),
         "total_blocking_keys_on_nokey": 0,
     }
 

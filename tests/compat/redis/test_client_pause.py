@@ -98,3 +98,27 @@ def test_a_held_client_can_be_killed(house: Any, wire: Any) -> None:
     assert other.transport.closed
     let_time_pass(house, 1000)
     assert house.connect()("GET", "a") is None
+
+
+def test_held_clients_are_blocked_ones(house: Any, wire: Any) -> None:
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    house.connect().send(b"INCR a\r\n")
+    house.connect().send(b"BLPOP l 0\r\n")
+    assert b"blocked_clients:2\r\n" in wire("INFO", "clients")
+    assert [b" flags=b " in line for line in wire("CLIENT", "LIST").splitlines()] == [False, True, True]
+
+
+def test_nothing_expires_while_writes_are_paused(house: Any, wire: Any) -> None:
+    for name in "abc":
+        wire("SET", name, 1, "PX", 100)
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    house.advance(200)
+    assert wire("GET", "a") is None
+    assert wire("EXISTS", "b") == 0
+    assert wire("DBSIZE") == 3
+    assert b"expired_keys:0\r\n" in wire("INFO", "stats")
+    let_time_pass(house, 1000)
+    assert wire("GET", "a") is None
+    house.advance(0)
+    assert wire("DBSIZE") == 0
+    assert b"expired_keys:3\r\n" in wire("INFO", "stats")

@@ -138,3 +138,13 @@ def test_a_negative_threshold_logs_nothing(make_house: Any) -> None:
     house = make_house(slowlog_log_slower_than=-1)
     house.connect()("SET", "a", 1)
     assert not house.server.slowlog.entries
+
+
+def test_a_command_that_waits_is_logged_when_it_is_served(house: Any, wire: Any) -> None:
+    wire("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    wire("SLOWLOG", "RESET")
+    waiting = house.connect()
+    waiting.send(b"BLPOP l 0\r\n")
+    assert b"BLPOP" not in [entry[3][0] for entry in wire("SLOWLOG", "GET")]
+    wire("LPUSH", "l", "a")
+    assert [entry[3] for entry in wire("SLOWLOG", "GET")].count([b"BLPOP", b"l", b"0"]) == 1

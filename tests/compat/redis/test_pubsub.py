@@ -252,3 +252,11 @@ def test_one_that_cannot_be_told_does_not_cost_the_others_the_message(house: Any
     assert [got(client) for client in clients] == [[[b"message", b"c", b"m"]], [], [[b"message", b"c", b"m"]]]
     assert clients[1].transport.aborted
     assert "Traceback" in caplog.text
+
+
+def test_messages_come_while_replies_are_off(wire: Any) -> None:
+    wire.line("HELLO 3")
+    assert wire.send(b"CLIENT REPLY OFF\r\n") == b""
+    assert wire.send(b"SUBSCRIBE news\r\n") == b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+    assert wire.send(b"PUBLISH news hello\r\n") == b">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n"
+    assert wire.send(b"PING\r\n") == b""
