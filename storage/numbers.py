@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import warnings
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .errors import IncrementNotFinite, NotAFloat
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 _FRACTION_DIGITS = 17
 
@@ -15,7 +20,7 @@ MOST_CHARACTERS = 5 * 1024 - 1
 
 # A double overflows from 309 digits, the smallest extended format that numpy has: no shorter text can.
 _NO_OVERFLOW = 300
-_FAR_FROM_OVERFLOW = np.longdouble("1e300")
+_FAR_FROM_OVERFLOW = 1e300
 
 
 def lost_in_reading(text: bytes, *, infinite: bool, zero: bool) -> bool:

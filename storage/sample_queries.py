@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .chunks import Chunk, Sample, Times, Values
 from .downsampling import Filling, Room, bucket_count, downsample, with_empty
+from .lazily import lazily
 from .samples import MOST_TIME, SampleSeries
 from .scans import aggregate
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 NEIGHBOURS = frozenset({"twa", "rate", "increase"})
 

@@ -18,15 +18,19 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .chunks import Chunk, Sample, Times, Values
 from .downsampling import bucket_starts, downsample
 from .errors import DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
+from .lazily import lazily
 from .scans import read_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 MOST_SAMPLES: Final = 4096  # a chunk
 DEFAULT_CHUNK_BYTES: Final = 4096
