@@ -1,7 +1,7 @@
 """Build the compiled implementations: every module with a ``.pyx`` or an augmenting ``.pxd`` beside it.
 
 A machine without a C compiler, or where a module cannot be compiled, gets the plain modules, and so does
-``JANUSKV_NO_COMPILE=1``. The rest of the build is declared in pyproject.toml.
+``JANUSKV_NO_COMPILE=1``; ``JANUSKV_COMPILE=require`` fails instead. The rest of the build is declared in pyproject.toml.
 """
 
 import logging
@@ -100,6 +100,8 @@ class BuildAllOrNothing(build_ext):
             self.translate()
             self.compile()
         except (CCompilerError, PlatformError, OSError) as error:
+            if os.environ.get("JANUSKV_COMPILE") == "require":
+                raise
             for each in self.extensions:
                 Path(self.get_ext_fullpath(each.name)).unlink(missing_ok=True)
             self.warn(f"installed as plain Python, which is slower, since compiling failed: {error}")
