@@ -21,13 +21,21 @@ from __future__ import annotations
 
 from array import array
 from sys import getsizeof
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
+from .lazily import lazily
 
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Times = npt.NDArray[np.int64]
+    Values = npt.NDArray[np.float64]
+else:
+    np = lazily("numpy")
+    Times = Values = Any
+
+
 Sample = tuple[int, float]
 
 MOST_TIME: Final = (1 << 63) - 1
@@ -40,7 +48,7 @@ EVEN: Final = 0
 WHOLE: Final = 16
 
 _SCALES: Final = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
-_INTEGERS: Final[dict[int, Any]] = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+_INTEGERS: Final[dict[int, Any]] = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}  # as numpy calls them
 
 
 def _narrow(numbers: Any) -> tuple[int, bytes]:

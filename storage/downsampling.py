@@ -15,14 +15,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Final
 
 from .chunks import MOST_TIME, Sample, Times, Values
 from .errors import TooManyBuckets
+from .lazily import lazily
 from .scans import split, time_weighted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazily("numpy")
 
 # So many values may the rows of one reply have when empty buckets are asked for: they take 8 bytes each, and 30 of text.
 MOST_VALUES: Final = 4_000_000

@@ -15,14 +15,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from operator import le
-from typing import Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-import numpy as np
 from sortedcontainers import SortedList
 
 from .chunks import Times, Values
 from .errors import IndexExists, NotIndexed
 from .keyspace import Keyspace
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 Event = dict[str, Any]
 # The place of a JSON value among all JSON values; see order_of.

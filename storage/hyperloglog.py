@@ -18,14 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf, sqrt
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final
 
 from .errors import CorruptHyperLogLog, NotHyperLogLog
+from .lazily import lazily
 
-Registers = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Registers = npt.NDArray[np.uint8]
+else:
+    np = lazily("numpy")
+
 
 REGISTERS: Final = 1 << 14
 HEADER: Final = 16

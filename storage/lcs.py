@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
+
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Lengths = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+else:
+    np = lazily("numpy")
+
 
 Run = tuple[tuple[int, int], tuple[int, int]]
-
-Lengths = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 
 def longest_common_subsequence(a: bytes, b: bytes) -> tuple[bytes, list[Run]]:

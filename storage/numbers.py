@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
-import numpy as np
 import orjson
 
 from .errors import IncrementNotFinite, NotAFloat
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 _FRACTION_DIGITS = 17
 
@@ -16,7 +22,7 @@ MOST_CHARACTERS = 5 * 1024 - 1
 
 # A double overflows from 309 digits, the smallest extended format that numpy has: no shorter text can.
 _NO_OVERFLOW = 300
-_FAR_FROM_OVERFLOW = np.longdouble("1e300")
+_FAR_FROM_OVERFLOW = 1e300
 
 
 def lost_in_reading(text: bytes, *, infinite: bool, zero: bool) -> bool:

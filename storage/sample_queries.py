@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .chunks import MOST_TIME, Chunk, Sample, Times, Values
 from .downsampling import COUNTS, Filling, Room, Surroundings, bucket_count, downsample, with_empty
+from .lazily import lazily
 from .samples import NEIGHBOURS, SampleSeries
 from .scans import aggregate
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 
 @dataclass(slots=True)

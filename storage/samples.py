@@ -19,15 +19,19 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .chunks import MOST_TIME, Chunk, Sample, Times, Values
 from .downsampling import Surroundings, bucket_starts, downsample
 from .errors import DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
+from .lazily import lazily
 from .scans import read_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 MOST_SAMPLES: Final = 4096  # a chunk
 SERIES_BYTES: Final = 700  # without samples and labels: the object, its lists and dictionaries

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from .chunks import Chunk, Sample, Times, Values
+from .lazily import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazily("numpy")
 
 
 def read_columns(chunks: Sequence[Chunk]) -> tuple[Times, Values]:

@@ -10,7 +10,9 @@ from libc.string cimport memcpy
 
 from januskv.storage.chunks cimport Chunk
 
-import numpy as np
+from januskv.storage.lazily import lazily
+
+np = lazily("numpy")
 
 cdef enum:
     MOST = 4096  # samples of a chunk

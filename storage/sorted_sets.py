@@ -15,12 +15,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
 from math import inf, nextafter
-from typing import Any, ClassVar, Final, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .lazily import lazily
 from .packed_scores import (
     EMPTY,
     MOST_MEMBERS,
@@ -35,6 +34,11 @@ from .packed_scores import (
 )
 from .places import Places
 from .values import name_to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazily("numpy")
 
 BLOCK: Final = 1024
 SMALL: Final = MOST_MEMBERS

@@ -101,6 +101,7 @@ class HttpPort:
 
     async def _start(self) -> None:
         await self.listener.start()
+        await self.listener.load_pages()
 
     def connect(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> Visitor:
         return self.loop.run_until_complete(self._connect(peer))

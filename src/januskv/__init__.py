@@ -4,16 +4,16 @@ Some modules have a compiled twin: an extension of the same name beside the ``.p
 prefers the extension; with ``JANUSKV_PURE=1`` in the environment the plain modules are used.
 """
 
-import importlib.abc
 import importlib.machinery
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
+from ._version import VERSION
 
-class _PlainModules(importlib.abc.MetaPathFinder):
+
+class _PlainModules:
     """Finds ``januskv.*`` as source files only, passing over compiled twins."""
 
     def find_spec(
@@ -33,10 +33,7 @@ _CHOSEN_PLAIN = os.environ.get("JANUSKV_PURE", "") not in ("", "0")
 if _CHOSEN_PLAIN:
     sys.meta_path.insert(0, _PlainModules())
 
-try:
-    __version__ = version("januskv")
-except PackageNotFoundError:  # running from a source tree that was never installed
-    __version__ = "0+unknown"
+__version__ = VERSION
 
 
 def plain_reason() -> str:

@@ -2,34 +2,34 @@
 
 A connection begins with ``HttpConnection``, which reads the head of the first request: a WebSocket upgrade of ``/`` goes
 to our own WebSocket connection (a message there costs a fraction of what a general HTTP framework spends on it),
-everything else to aiohttp. There the ``HttpConnection`` stays in between: it counts the connection and limits its time.
+everything else to aiohttp, which is loaded for the first page that is asked for (``januskv.pages``). There the ``HttpConnection`` stays in between: it counts the connection and limits its time.
 
 Who may come in is asked for each request: Host and Origin (``compat.hosts``), protected mode, the password. The pages
-in ``_HEALTH`` tell nothing but that the server lives, and are for whoever asks, also when there are too many clients.
+in ``HEALTH`` tell nothing but that the server lives, and are for whoever asks, also when there are too many clients.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .compat.access import SESSION_USER, authenticate, basic_or_bearer, credentials
 from .compat.client import format_address, is_loopback
 from .compat.hosts import WebAccess, path_of, split_target
 from .compat.logs import RefusalLog
-from .compat.metrics import exposition
 from .compat.native import NativeFace
 from .compat.server import FULL, PROTECTED, Server
 from .compat.websocket import WebSocketConnection
 from .resp.websocket import HandshakeError, UpgradeRequest
 from .storage.errors import StillLoading
+
+if TYPE_CHECKING:
+    from .pages import Pages
 
 log = logging.getLogger("januskv")
 
@@ -50,19 +50,7 @@ MOST_GUESTS = 16
 GUEST_S = 2.0
 # Time limits are looked at this often.
 _TEND_S = 0.5
-# So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.
-_LINGER_S = 1.0
-
-_HEALTH = frozenset({"/healthz", "/readyz"})
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a log record of aiohttp's tells of a fault of ours: bad requests are answered, not logged."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
-
-
-logging.getLogger("aiohttp.server").addFilter(_is_ours)
+HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class Refusal(HandshakeError):
@@ -74,7 +62,7 @@ class Refusal(HandshakeError):
         self.value = value
 
 
-def _unwanted(server: Server, hosts: list[str], origins: list[str]) -> Refusal | None:
+def unwanted(server: Server, hosts: list[str], origins: list[str]) -> Refusal | None:
     """The refusal of a request for its Hosts, that of an absolute target included, or its Origins."""
     config = server.config
     fault = WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins).fault(hosts, origins)
@@ -170,7 +158,7 @@ class HttpConnection(asyncio.Protocol):
         """Let the first request be served. Raises HandshakeError where it is refused."""
         first = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
         path = path_of(first[1]) if len(first) == 3 else ""
-        if self.refusal is not None and path not in _HEALTH:
+        if self.refusal is not None and path not in HEALTH:
             raise self.refusal
         upgrade = UpgradeRequest.read(head) if path == "/" else None
         if upgrade is None:
@@ -179,9 +167,14 @@ class HttpConnection(asyncio.Protocol):
             self.to_websocket(upgrade, rest)
 
     def to_pages(self, data: bytes) -> None:
-        """Hand the connection to aiohttp."""
+        """Hand the connection to aiohttp, once it is there."""
+        if self.listener.pages is None:
+            self.head = bytearray(data)
+            self.transport.pause_reading()
+            self.listener.load_pages_for(self)
+            return
         self.head.clear()
-        self.pages = self.listener.http_protocol(self)
+        self.pages = self.listener.pages.protocol(self)
         self.pages.connection_made(self.transport)
         if self.unread_since_s is not None:
             self.pages.pause_writing()
@@ -194,7 +187,7 @@ class HttpConnection(asyncio.Protocol):
         authority = split_target(upgrade.target)[0]
         hosts = [upgrade.headers.get("host", ""), *([] if authority is None else [authority])]
         origin = upgrade.headers.get("origin")
-        refusal = _unwanted(server, hosts, [] if origin is None else [origin])
+        refusal = unwanted(server, hosts, [] if origin is None else [origin])
         if refusal is not None:
             raise refusal
         connection = WebSocketConnection(server, self.listener.native)
@@ -271,34 +264,33 @@ class HttpListener:
         self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
         self._refusals = RefusalLog(now_s)
         self._timer: asyncio.TimerHandle | None = None
-        self.application = web.Application(middlewares=[self.admission], client_max_size=1024)
-        self.application.router.add_get("/", self.index)
-        self.application.router.add_get("/healthz", self.healthz)
-        self.application.router.add_get("/readyz", self.readyz)
-        self.application.router.add_get("/metrics", self.metrics)
-        self._runner = web.AppRunner(
-            self.application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=1.0,
-            auto_decompress=False,
-            max_headers=64,
-            max_field_size=8190,
-            lingering_time=_LINGER_S,
-        )
+        self.pages: Pages | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._waiting: list[HttpConnection] = []  # for the pages to be loaded
 
     async def start(self) -> Callable[[], asyncio.Protocol]:
-        """Set the application up; give the factory of protocols for new connections."""
-        await self._runner.setup()
+        """Begin to look at the time; give the factory of protocols for new connections."""
         self.tend_again()
         return lambda: HttpConnection(self)
 
-    def http_protocol(self, connection: HttpConnection) -> Any:
-        """A protocol of aiohttp's for one connection."""
-        assert self._runner.server is not None
-        protocol = self._runner.server()
-        self.by_protocol[protocol] = connection
-        return protocol
+    def load_pages_for(self, connection: HttpConnection) -> None:
+        """Load what serves pages, and then go on with a connection."""
+        self._waiting.append(connection)
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self.load_pages())
+
+    async def load_pages(self) -> None:
+        """Load what serves pages, and go on with the connections that wait for it."""
+        # It takes some tenths of a second: in a thread of its own, so that others are served in between.
+        module = await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "januskv.pages")
+        pages: Pages = module.Pages(self)
+        await pages.start()
+        self.pages = pages
+        for connection in self._waiting:
+            if connection.transport is not None and not connection.transport.is_closing():
+                connection.transport.resume_reading()
+                connection.to_pages(bytes(connection.head))
+        self._waiting.clear()
 
     async def stop(self) -> None:
         """Close all HTTP connections."""
@@ -307,7 +299,10 @@ class HttpListener:
         for connection in list(self.connections):
             if connection.pages is None:
                 connection.transport.close()
-        await self._runner.cleanup()
+        if self._loading is not None:
+            await self._loading
+        if self.pages is not None:
+            await self.pages.stop()
         for connection in list(self.connections):
             connection.transport.abort()
 
@@ -368,64 +363,3 @@ class HttpListener:
         value = f", {refusal.value}" if refusal.value else ""
         line = f"HTTP request from {format_address(peer)} refused: {refusal.parameter}{value}"
         self._refusals.note(refusal.parameter, line)
-
-    # ------------------------------------------------------------ pages
-
-    @web.middleware
-    async def admission(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Serve a request if its Host, its Origin and its sender may come in; the answer settles what was owed."""
-        connection = self.by_protocol.get(request.protocol)
-        refusal = self.page_refusal(request, connection)
-        last = True
-        try:
-            if refusal is not None:
-                self.refused(refusal, None if connection is None else connection.peer)
-                response: web.StreamResponse = web.Response(status=refusal.status, text=f"{refusal.text}\n")
-            elif request.body_exists:
-                response = web.Response(status=413, text="a page takes no body\n")
-            else:
-                response = await handler(request)
-            last = response.status != 200 or request.path in _HEALTH or "Upgrade" in request.headers
-            if last:
-                response.force_close()
-            return response
-        except web.HTTPException as error:  # there is no such page, or it has no such method
-            error.force_close()
-            raise
-        finally:
-            if connection is not None:
-                connection.answered(last)
-
-    def page_refusal(self, request: web.Request, connection: HttpConnection | None) -> Refusal | None:
-        """Why a request for a page is refused, if it is; what there is no page for may be told to everybody."""
-        if request.path in _HEALTH or request.match_info.http_exception is not None:
-            return None
-        if connection is None or self.protects_from(connection):
-            return Refusal(403, "protected-mode", PROTECTED)
-        authority = split_target(request.raw_path)[0]
-        hosts = [*request.headers.getall("Host", [""]), *([] if authority is None else [authority])]
-        return _unwanted(self.server, hosts, request.headers.getall("Origin", []))
-
-    async def index(self, request: web.Request) -> web.Response:
-        """Say what this port is; native commands come over WebSocket."""
-        return web.json_response({"server": "JanusKV", "websocket": "/", "pages": ["/healthz", "/readyz", "/metrics"]})
-
-    async def healthz(self, request: web.Request) -> web.Response:
-        """The process lives and its loop turns."""
-        return web.Response(text="ok\n")
-
-    async def readyz(self, request: web.Request) -> web.Response:
-        """The data is loaded and commands are served."""
-        if self.server.loading:
-            recovery = self.server.recovery
-            share = 0.0 if recovery is None else recovery.share
-            return web.Response(text=f"loading {100 * share:.0f} %\n", status=503)
-        return web.Response(text="ready\n")
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        """Statistics as Prometheus reads them; needs the password where one is set."""
-        if not basic_or_bearer(self.server, request.headers.get("Authorization")):
-            return web.Response(status=401, text="password needed\n", headers={"WWW-Authenticate": "Basic"})
-        return web.Response(body=exposition(self.server), headers={"Content-Type": "text/plain; version=0.0.4"})

@@ -46,7 +46,8 @@ class LogFile(logging.FileHandler):
         fresh = self._open()
         with self.lock or contextlib.nullcontext():
             old, self.stream = self.stream, fresh
-        old.close()
+        if old is not None:
+            old.close()
 
 
 def set_up_logging(config: Config) -> None:
