@@ -217,6 +217,8 @@ def test_a_sorted_set_that_changes_between(wire: Any, size: int) -> None:
 
 def test_a_constant_pattern_leaves_the_order_though_another_follows(filled: Any) -> None:
     assert filled.line("SORT l BY nosort BY w*") == [b"1", b"2", b"3"]
+
+
 def test_many_numbers(wire: Any) -> None:
     chance = random.Random(5)
     texts = [b"%d" % chance.randrange(-50, 50) for _ in range(900)] + [
