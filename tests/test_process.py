@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,11 @@ Start = Callable[..., Any]
 def exchange(sock: socket.socket, data: bytes, until: bytes = b"\n") -> bytes:
     """Send bytes; what comes back up to some bytes, or to the end."""
     sock.sendall(data)
+    return received(sock, until)
+
+
+def received(sock: socket.socket, until: bytes) -> bytes:
+    """What comes up to some bytes, or to the end."""
     found = b""
     while until not in found:
         received = sock.recv(65536)
@@ -311,3 +317,23 @@ def test_the_data_of_a_redis_server_is_not_passed_over_in_silence(
     assert said.count("of redis-server") == (1 if hint else 0)
     assert hint in said
     assert "docs/migrate.md" in said or not hint
+
+
+def test_a_start_loads_neither_numpy_nor_aiohttp() -> None:
+    """They take most of the time of a start, and a third of the memory of an empty server."""
+    code = "import sys, januskv.app; print('numpy.linalg' in sys.modules, 'aiohttp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "False False\n"
+
+
+def test_first_pages_at_once(start_januskv: Start) -> None:
+    """All that ask while the pages are loaded are answered, one that sends no more as well; other clients are served."""
+    server = start_januskv()
+    with contextlib.ExitStack() as stack:
+        askers = [stack.enter_context(socket.create_connection(("127.0.0.1", server.http_port))) for _ in range(3)]
+        for asker in askers:
+            asker.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        askers[0].shutdown(socket.SHUT_WR)
+        with server.connect() as sock:
+            assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
+        assert all(b" 200 OK" in received(asker, b"ok\n") for asker in askers)
