@@ -10,6 +10,7 @@ cdef class AccessTimes:
     cdef public bint frozen, asked
     cpdef note(self, bytes key, long long now_ms)
     cpdef grow(self, Py_ssize_t keys)
+    cpdef begin(self, Py_ssize_t keys, long long now_ms)
     cpdef ask(self, Py_ssize_t keys)
     cpdef long long seconds_since(self, bytes key, long long now_ms) except? -2
 

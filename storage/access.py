@@ -22,7 +22,7 @@ _TIME_BITS = 0xFFFFFFFF
 
 
 class AccessTimes:
-    """Times of access by hashes of keys. ``most_keys`` is how many keys the slots are enough for.
+    """Times of access by hashes of keys. ``most_keys`` is how many keys the slots are good for.
 
     While ``frozen``, nothing is noted. ``asked`` says that somebody has asked for a time.
     """
@@ -30,23 +30,28 @@ class AccessTimes:
     __slots__ = ("asked", "frozen", "most_keys", "slots")
 
     def __init__(self) -> None:
-        self.slots = array("I")
-        self.most_keys = 0
+        self.slots = array("I", bytes(4 * LEAST_SLOTS))
+        self.most_keys = enough_for(LEAST_SLOTS, False)
         self.asked = False
         self.frozen = False
 
     def note(self, key: bytes, now_ms: int) -> None:
-        """A key is read or written. There must be slots: see ``grow``."""
+        """A key is read or written."""
         if not self.frozen:
             self.slots[hash(key) & len(self.slots) - 1] = now_ms >> UNIT_BITS & _TIME_BITS
 
     def grow(self, keys: int) -> None:
         """Have slots for so many keys; those there are keep what was noted."""
-        slots = self.slots or array("I", bytes(4 * LEAST_SLOTS))
+        slots = self.slots
         while keys > enough_for(len(slots), self.asked):
             slots += slots
         self.slots = slots
         self.most_keys = enough_for(len(slots), self.asked)
+
+    def begin(self, keys: int, now_ms: int) -> None:
+        """All of so many keys are there since now: they have been loaded."""
+        self.grow(keys)
+        self.slots = array("I", [now_ms >> UNIT_BITS & _TIME_BITS]) * len(self.slots)
 
     def ask(self, keys: int) -> None:
         """Keep times of so many keys, and of more if there will be, as well as can be from now on."""

@@ -4,8 +4,8 @@
 cimport cython
 
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy
 
 cdef enum:
     LEAST = 16
@@ -20,6 +20,13 @@ LEAST_SLOTS, ROOMY_SLOTS, ROOMY, UNIT_BITS, ANY_NUMBER = LEAST, MANY_SLOTS, TIME
 cdef class AccessTimes:
     """See ``access.py``."""
 
+    def __cinit__(self):
+        self.slots = <uint32_t *>calloc(LEAST, sizeof(uint32_t))
+        if self.slots == NULL:
+            raise MemoryError
+        self.size = LEAST
+        self.most_keys = enough_for(LEAST, False)
+
     def __dealloc__(self):
         free(self.slots)
 
@@ -30,7 +37,7 @@ cdef class AccessTimes:
 
     cpdef grow(self, Py_ssize_t keys):
         """See ``access.py``."""
-        cdef Py_ssize_t size = self.size or LEAST
+        cdef Py_ssize_t size = self.size
         cdef uint32_t *slots
         while keys > enough_for(size, self.asked):
             size *= 2
@@ -38,13 +45,17 @@ cdef class AccessTimes:
         if slots == NULL:
             raise MemoryError
         self.slots = slots
-        if not self.size:
-            memset(slots, 0, size * sizeof(uint32_t))
-            self.size = size
         while self.size < size:
             memcpy(slots + self.size, slots, self.size * sizeof(uint32_t))
             self.size *= 2
         self.most_keys = enough_for(size, self.asked)
+
+    cpdef begin(self, Py_ssize_t keys, long long now_ms):
+        """See ``access.py``."""
+        cdef Py_ssize_t at
+        self.grow(keys)
+        for at in range(self.size):
+            self.slots[at] = <uint32_t>(now_ms >> BITS)
 
     cpdef ask(self, Py_ssize_t keys):
         """See ``access.py``."""

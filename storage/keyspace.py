@@ -178,8 +178,7 @@ class Keyspace:
         """Report one change that has been made to a key."""
         feed = self.feed
         feed.changes += 1
-        if self.access.most_keys:
-            self.access.note(key, self.clock.now_ms)
+        self.access.note(key, self.clock.now_ms)
         if feed.listeners:
             feed.publish(self, event, key, detail)
 
@@ -481,7 +480,6 @@ class Keyspace:
     def check(self) -> None:
         """Assert what the class promises; for tests."""
         assert self.deadlines.keys() <= self.data.keys()
-        assert len(self.data) <= self.access.most_keys or not self.data
         if self.times is not None:
             assert self.times.deadlines is self.deadlines
             self.times.check()

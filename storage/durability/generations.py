@@ -271,10 +271,14 @@ class Recovery:
         store.clock.now_ms = 0  # nothing expires while operations are done again
         deadline = time.perf_counter() + budget_s
         try:
-            return all(time.perf_counter() <= deadline for _ in self._steps)
+            done = all(time.perf_counter() <= deadline for _ in self._steps)
         finally:
             store.clock.tick()
             feed.listeners, feed.wanted = listeners, wanted
+        if done:
+            for keyspace in store.keyspaces():
+                keyspace.access.begin(len(keyspace), store.clock.now_ms)
+        return done
 
     @property
     def share(self) -> float:

@@ -48,11 +48,16 @@ LINES = """
     XADD x 1-1 a 1|XADD x 2-1 b 2|XADD x 3-1 a 1|XADD x 4-1 a 1|XDEL x 2-1|XTRIM x MAXLEN 2|XSETID x 9-1
     XGROUP CREATE x g 0|XGROUP CREATECONSUMER x g d|XREADGROUP GROUP g c STREAMS x >|XACK x g 3-1|XCLAIM x g d 0 4-1
     XGROUP DELCONSUMER x g d|XGROUP DESTROY x g
-    TS.CREATE t LABELS a b|TS.CREATE u|TS.CREATERULE t u AGGREGATION sum 10|TS.ADD t 5 1.5|TS.ADD t 15 2|TS.DEL t 5 5
+    TS.CREATE t LABELS a b|TS.CREATE u|TS.CREATERULE t u AGGREGATION sum 10|TS.ADD t 5 1.5|TS.ADD t 15 2|TS.ADD t 35 1|TS.ADD t 22 9
+    TS.ALTER t RETENTION 100000|TS.DEL t 5 5|TS.DELETERULE t u
     TS_CREATE {"name":"e","type":"Ordered"}|TS_ADD_EVT {"ts":"e","t":[1,2],"evt":[{"a":1},{"a":"x"}]}
     TS_CREATE_INDEX {"ts":"e","key":"a"}|TS_DEL_EVT {"ts":"e","rng":[2,2]}
     TS.MADD e 1 1|SETRANGE last 3 x
 """
+# Seventeen deliveries are logged in one piece.
+LINES += "|".join(
+    [*(f"XADD y {n}-1 a 1" for n in range(1, 18)), "XGROUP CREATE y g 0", "XREADGROUP GROUP g c STREAMS y >"]
+)
 
 
 def image(store: Store) -> Image:

@@ -248,3 +248,18 @@ def test_the_collector_does_not_look_at_what_was_loaded(folder: str, monkeypatch
     finally:
         gc.unfreeze()
     assert seen == [False]
+
+
+def test_keys_that_were_loaded_are_idle_since_then(tmp_path: Path, make_house: Any) -> None:
+    house = make_house()
+    journal = open_journal(str(tmp_path), house.store, cut_torn_tail=False)
+    wire = house.connect()
+    for number in range(20):
+        wire.line(f"SET k{number} {number}")
+    journal.commit()
+    journal.close()
+    again = make_house()
+    again.clock.advance(1000)
+    open_journal(str(tmp_path), again.store, cut_torn_tail=False).close()
+    again.advance(9000)
+    assert {again.connect().line(f"OBJECT IDLETIME k{number}") for number in range(20)} == {9}
