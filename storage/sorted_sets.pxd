@@ -1,6 +1,8 @@
 cimport cython
+from cpython cimport array
 from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.places cimport Places
+from januskv.storage.score_columns cimport column, cut_from, first_behind, first_from, put_in
 from januskv.storage.packed_scores cimport (
     cut_out,
     names_in,
@@ -12,17 +14,24 @@ from januskv.storage.packed_scores cimport (
 )
 
 cdef class Order:
-    cdef public list members, scores, heads
+    cdef public list members, scores, head_members
+    cdef public array.array head_scores
     cdef public Places places
-    cpdef add(self, object score, bytes member)
-    cpdef remove(self, object score, bytes member)
-    @cython.locals(members=list, scores=list)
+    @cython.locals(members=list, scores=array.array, at=Py_ssize_t, place=Py_ssize_t, half=Py_ssize_t)
+    cpdef add(self, double score, bytes member)
+    @cython.locals(at=Py_ssize_t)
+    cpdef remove(self, double score, bytes member)
+    @cython.locals(low=Py_ssize_t, high=Py_ssize_t)
+    cpdef Py_ssize_t _block(self, double score, bytes member) except -2
+    cpdef _drop_blocks(self, Py_ssize_t low, Py_ssize_t high)
+    @cython.locals(members=list, scores=array.array)
     cpdef _cut(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t count)
-    @cython.locals(members=list, scores=list, at=Py_ssize_t)
+    @cython.locals(members=list, at=Py_ssize_t)
     cpdef tuple pop(self, bint at_low)
-    @cython.locals(scores=list)
-    cpdef Py_ssize_t _place(self, Py_ssize_t at, object score, bytes member) except -1
-    cpdef Py_ssize_t rank(self, object score, bytes member) except -1
+    @cython.locals(scores=array.array, low=Py_ssize_t, high=Py_ssize_t)
+    cpdef Py_ssize_t _place(self, Py_ssize_t at, double score, bytes member) except -1
+    @cython.locals(at=Py_ssize_t)
+    cpdef Py_ssize_t rank(self, double score, bytes member) except -1
     @cython.locals(found=list, at=Py_ssize_t, before=Py_ssize_t, wanted=Py_ssize_t, end=Py_ssize_t)
     cpdef list _spans(self, Py_ssize_t start, Py_ssize_t stop)
     @cython.locals(found=list, at=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)

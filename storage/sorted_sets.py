@@ -4,13 +4,14 @@
     by_name   member -> score, of a big set
     order     the members of a big set in order, in blocks; None until somebody asks, or there are more than ORDERED
 
-A big set keeps its members in blocks of up to BLOCK, found by bisection; ``heads`` say for each block from which
-(score, member) on: its first one, or one before that which has been removed. One that shrinks to half of SMALL members is packed again.
+A big set keeps its members in blocks of up to BLOCK, found by bisection; the heads say for each block from which
+score and member on: its first one, or one before that which has been removed. One that shrinks to half of SMALL members is packed again.
 """
 
 from __future__ import annotations
 
 import sys
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -33,6 +34,7 @@ from .packed_scores import (
     without,
 )
 from .places import Places
+from .score_columns import column, cut_from, first_behind, first_from, put_in
 from .values import name_to_json
 
 if TYPE_CHECKING:
@@ -61,67 +63,81 @@ def _walked(begin: list[bool], inside: list[bool]) -> tuple[int, int]:
 
 
 class Order:
-    """Members in order, in two parallel lists a block: their scores and themselves."""
+    """Members in order, a block in two parallel columns: their scores and themselves."""
 
-    __slots__ = ("heads", "members", "places", "scores")
+    __slots__ = ("head_members", "head_scores", "members", "places", "scores")
 
     def __init__(self, names: list[bytes], scores: list[float]) -> None:
         size = BLOCK // 2 if len(names) > BLOCK else max(len(names), 1)
         self.members: list[list[bytes]] = [names[at : at + size] for at in range(0, len(names), size)]
-        self.scores: list[list[float]] = [scores[at : at + size] for at in range(0, len(names), size)]
-        self.heads: list[tuple[float, bytes]] = [
-            (values[0], block[0]) for block, values in zip(self.members, self.scores, strict=True)
-        ]
+        self.scores: list[array[float]] = [column(scores[at : at + size]) for at in range(0, len(names), size)]
+        self.head_members: list[bytes] = [block[0] for block in self.members]
+        self.head_scores: array[float] = column([values[0] for values in self.scores])
         self.places: Places = Places(self.members)
 
     def add(self, score: float, member: bytes) -> None:
         """Put a new member in its place. O(log n)."""
-        heads = self.heads
-        if not heads:
+        if not self.members:
             self.members.append([member])
-            self.scores.append([score])
-            heads.append((score, member))
+            self.scores.append(column((score,)))
+            self.head_members.append(member)
+            self.head_scores.append(score)
             self.places.changed(0, 1)
             return
-        at = max(bisect_right(heads, (score, member)) - 1, 0)
+        at = max(self._block(score, member), 0)
         members, scores = self.members[at], self.scores[at]
         place = self._place(at, score, member)
         members.insert(place, member)
-        scores.insert(place, score)
+        put_in(scores, place, score)
         if place == 0:
-            heads[at] = (score, member)
+            self.head_members[at], self.head_scores[at] = member, score
         if len(members) > BLOCK:
             half = len(members) // 2
             self.members.insert(at + 1, members[half:])
             self.scores.insert(at + 1, scores[half:])
-            heads.insert(at + 1, (scores[half], members[half]))
-            del members[half:], scores[half:]
+            self.head_members.insert(at + 1, members[half])
+            put_in(self.head_scores, at + 1, scores[half])
+            del members[half:]
+            cut_from(scores, half, len(scores))
         self.places.changed(at, 1)
 
     def remove(self, score: float, member: bytes) -> None:
         """Take a member out that is there. O(log n)."""
-        at = bisect_right(self.heads, (score, member)) - 1
+        at = self._block(score, member)
         self._cut(at, self._place(at, score, member), 1)
 
     def _cut(self, at: int, place: int, count: int) -> None:
         """Take some neighbours out of one block."""
         members, scores = self.members[at], self.scores[at]
-        del members[place : place + count], scores[place : place + count]
+        del members[place : place + count]
+        cut_from(scores, place, count)
         if not members:
-            del self.members[at], self.scores[at], self.heads[at]
+            self._drop_blocks(at, at + 1)
         self.places.changed(at, -count)
+
+    def _drop_blocks(self, low: int, high: int) -> None:
+        """Take out whole blocks, from one up to another, without that."""
+        del self.members[low:high], self.scores[low:high], self.head_members[low:high]
+        cut_from(self.head_scores, low, high - low)
+
+    def _block(self, score: float, member: bytes) -> int:
+        """The block that a member is in, or belongs in; -1 if it belongs before all."""
+        low = first_from(self.head_scores, score)
+        high = first_behind(self.head_scores, score, low)
+        return (high if low == high else bisect_right(self.head_members, member, low, high)) - 1
 
     def _place(self, at: int, score: float, member: bytes) -> int:
         """Where in a block a member stands, or would stand."""
         scores = self.scores[at]
-        low = bisect_left(scores, score)
-        return bisect_left(self.members[at], member, low, bisect_right(scores, score, low))
+        low = first_from(scores, score)
+        high = first_behind(scores, score, low)
+        return low if low == high else bisect_left(self.members[at], member, low, high)
 
     def rank(self, score: float, member: bytes) -> int:
         """How many members stand before a place, which need not be taken."""
-        if not self.heads:
+        if not self.members:
             return 0
-        at = max(bisect_right(self.heads, (score, member)) - 1, 0)
+        at = max(self._block(score, member), 0)
         return self.places.before(at) + self._place(at, score, member)
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int, int]]:
@@ -158,7 +174,7 @@ class Order:
         """Scores from one rank up to another, without it. O(log n + m)."""
         found: list[float] = []
         for at, first, end in self._spans(start, stop):
-            found += self.scores[at][first:end]
+            found += self.scores[at][first:end].tolist()
         return found
 
     def cut(self, start: int, stop: int) -> None:
@@ -167,7 +183,7 @@ class Order:
         if len(spans) > 2:  # those in between are whole blocks
             low, high = spans[1][0], spans[-1][0]
             count = sum(map(len, self.members[low:high]))
-            del self.members[low:high], self.scores[low:high], self.heads[low:high]
+            self._drop_blocks(low, high)
             self.places.changed(low, -count)
             spans = [spans[0], (low, spans[-1][1], spans[-1][2])]
         for at, first, end in reversed(spans):
@@ -182,8 +198,8 @@ class Order:
         """An independent order of the same members."""
         copy = Order([], [])
         copy.members = [list(block) for block in self.members]
-        copy.scores = [list(block) for block in self.scores]
-        copy.heads = list(self.heads)
+        copy.scores = [block[:] for block in self.scores]
+        copy.head_members, copy.head_scores = list(self.head_members), self.head_scores[:]
         copy.places = Places(copy.members)
         return copy
 
@@ -193,15 +209,16 @@ class Order:
         members, scores = self.members[at], self.scores[at]
         pair = (members.pop(0), scores.pop(0)) if at_low else (members.pop(), scores.pop())
         if not members:
-            del self.members[at], self.scores[at], self.heads[at]
+            self._drop_blocks(at, at + 1)
         self.places.changed(at, -1)
         return pair
 
     def check(self, scores: dict[bytes, float]) -> None:
         """Assert what the class promises; for tests."""
-        assert len(self.members) == len(self.scores) == len(self.heads)
+        heads = list(zip(self.head_scores, self.head_members, strict=True))
+        assert len(self.members) == len(self.scores) == len(heads)
         whole: list[tuple[float, bytes]] = []
-        for members, values, head in zip(self.members, self.scores, self.heads, strict=True):
+        for members, values, head in zip(self.members, self.scores, heads, strict=True):
             assert 0 < len(members) == len(values) <= BLOCK
             assert head <= (values[0], members[0])
             assert not whole or whole[-1] < head
