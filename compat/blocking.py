@@ -168,10 +168,10 @@ class Waiting:
     def serve(self) -> None:
         """Try the clients whose keys have changed, those that came first first."""
         self.server.outbox.wake = False
+        self.server.tracking.send_flushed()
         if self.server.paused_until_ms:
             self.call(_WHILE_PAUSED_S)
             return
-        self.server.tracking.send_to_readers()
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
