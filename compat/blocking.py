@@ -162,7 +162,6 @@ class Waiting:
         """Try the clients that a command's end has not tried."""
         self.called = False
         if self.ready:
-            self.server.store.clock.tick()
             self.serve()
 
     def serve(self) -> None:
@@ -172,6 +171,8 @@ class Waiting:
         if self.server.paused_until_ms:
             self.call(_WHILE_PAUSED_S)
             return
+        if self.ready:
+            self.server.store.clock.tick()  # what was pushed may have expired since the command began
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
