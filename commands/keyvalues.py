@@ -14,7 +14,7 @@ import orjson
 
 from januskv.storage.arrays import append
 from januskv.storage.errors import HeldBySeries
-from januskv.storage.hashes import TimedHash, hash_at
+from januskv.storage.hashes import TimedHash, hash_to_read
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_lists import LongList
 from januskv.storage.null import NULL
@@ -55,7 +55,7 @@ def value_of(keyspace: Keyspace, name: str) -> object:
     key = name.encode()
     value = keyspace.read(key)
     if keyspace.field_due and type(value) is TimedHash:
-        value = hash_at(keyspace, key, value)
+        value = hash_to_read(keyspace, key, value)
     return None if keyspace.series_count and is_series(value) else value
 
 

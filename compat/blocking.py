@@ -162,16 +162,17 @@ class Waiting:
         """Try the clients that a command's end has not tried."""
         self.called = False
         if self.ready:
-            self.server.store.clock.tick()
             self.serve()
 
     def serve(self) -> None:
         """Try the clients whose keys have changed, those that came first first."""
         self.server.outbox.wake = False
+        self.server.tracking.send_flushed()
         if self.server.paused_until_ms:
             self.call(_WHILE_PAUSED_S)
             return
-        self.server.tracking.send_to_readers()
+        if self.ready:
+            self.server.store.clock.tick()  # what was pushed may have expired since the command began
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]

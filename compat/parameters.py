@@ -741,7 +741,6 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle("see 'oom-score-adj'", TEXT, {"oom-score-adj-values": "0 200 800"}),
     *_idle("RESTORE is not built yet", choice("no", "yes", "clients"), {"sanitize-dump-payload": "no"}),
     *_idle(_NO_SCRIPTS, BOOL, {"lua-enable-deprecated-api": False}, fixed=True),
-    *_idle("see 'latency-tracking'", TEXT, {"latency-tracking-info-percentiles": "50 99 99.9"}),
 )
 
 # Lines of redis.conf that are no parameters: what they ask for, or "" where Redis takes no notice of them either.

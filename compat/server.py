@@ -347,6 +347,7 @@ class Server:
             command.tracks_times = self.config.latency_tracking
         self.refresh_hot()
         self.notifier.configure(self.config.notify_keyspace_events)
+        self.tracking.limit()
         if self.persistence is not None:
             self.persistence.config_changed()
         self.each_client(self.clients.values(), lambda client: client.refresh())

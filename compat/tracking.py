@@ -4,7 +4,8 @@
     prefixes   prefix -> the clients that are told of all keys that begin so (BCAST)
 
 As in Redis keys are told apart by name only, not by database: a change in another one tells too much, never too little.
-Messages go out at the end of the event loop's round, behind the reply of the command that brought them about.
+Readers are told at once, of each key by itself; the client whose command runs gets the message behind its reply. What
+has changed under a prefix is told in one message at the end of the event loop's round.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ CHANNEL: Final = b"__redis__:invalidate"
 # Keys of which the clients that are gone are forgotten at a time, and the time between two looks: 1 to 2 % of a core.
 _SWEPT_KEYS = 1000
 _SWEEP_EVERY_S = 0.02
+# Keys beyond tracking-table-max-keys that are forgotten at a time; the others follow when other clients have been served.
+_FORGOTTEN_KEYS = 1000
 _SILENT = frozenset(("keymiss", "new"))
 
 
@@ -65,8 +68,10 @@ class Tracking:
         self.readers: OrderedDict[bytes, dict[Client, None]] = OrderedDict()
         self.prefixes: dict[bytes, dict[Client, None]] = {}
         self.writer: Client | None = None  # whose command runs, if it has tracking on
-        self.pending: dict[Client, dict[bytes, None] | None] = {}  # what to tell; None: everything has gone
-        self.called = False
+        # Prefix -> the keys that have changed in this round, and the client with tracking on that alone has changed it.
+        self.broadcasts: dict[bytes, dict[bytes, Client | None]] = {}
+        self.broadcast_called = self.limit_called = False
+        self.flush_pending = False
         self.unswept = 0  # so many keys, from the first on, may have readers that have tracking off or are gone
         self.sweep_again = self.sweeping = False
 
@@ -106,9 +111,9 @@ class Tracking:
             del self.prefixes[prefix][client]
             if not self.prefixes[prefix]:
                 del self.prefixes[prefix]
+                self.broadcasts.pop(prefix, None)
         client.tracking = None
         del self.clients[client]
-        self.pending.pop(client, None)
         if not self.clients:
             self.readers.clear()
             self.unswept = 0
@@ -192,12 +197,22 @@ class Tracking:
         """Note that a client has read keys and may have them in a cache."""
         for name in names:
             self.readers.setdefault(name, {})[client] = None
-        self.limit(self.server.config.tracking_table_max_keys)
+        self.limit()
 
-    def limit(self, most: int) -> None:
+    def limit(self) -> None:
         """Forget the keys that were remembered first where there are too many; their readers are told."""
-        while most and len(self.readers) > most:
-            self.tell_readers(next(iter(self.readers)))
+        most: int = self.server.config.tracking_table_max_keys
+        extra = len(self.readers) - most if most else 0
+        for _ in range(min(extra, _FORGOTTEN_KEYS)):
+            self.tell_readers(next(iter(self.readers)), None)
+        if extra > _FORGOTTEN_KEYS and not self.limit_called:
+            self.limit_called = True
+            self.server.later(0, self.limit_again)
+
+    def limit_again(self) -> None:
+        """Go on with forgetting keys."""
+        self.limit_called = False
+        self.limit()
 
     # ------------------------------------------------------------ changes
 
@@ -209,62 +224,62 @@ class Tracking:
             self.flushed()
             return
         if key in self.readers:
-            self.tell_readers(key)
-        if self.prefixes:
-            for prefix, clients in self.prefixes.items():
-                if key.startswith(prefix):
-                    for client in clients:
-                        self.tell(client, key)
+            self.tell_readers(key, self.writer)
+        for prefix in self.prefixes:
+            if key.startswith(prefix):
+                self.note_broadcast(prefix, key)
 
     def flushed(self) -> None:
-        """Tell all clients to forget everything, also where nothing was there to be removed."""
+        """Have all clients told, once a command, to forget everything, also where there was nothing to be removed."""
         self.readers.clear()
-        for client in self.clients:
-            self.pending[client] = None
-        self.call()
+        if self.clients and not self.flush_pending:
+            self.flush_pending = True
+            self.server.outbox.wake = True  # whoever runs commands calls send_flushed
+            self.server.later(0, self.send_flushed)
 
-    def tell_readers(self, key: bytes) -> None:
-        """Tell those that have read a key, once."""
+    def send_flushed(self) -> None:
+        """Tell all clients to forget everything, if that is to be told."""
+        if self.flush_pending:
+            self.flush_pending = False
+            for client in list(self.clients):
+                self.tell(client, None)
+
+    def tell_readers(self, key: bytes, writer: Client | None) -> None:
+        """Tell those that have read a key, once; not the writer, if it does not want to hear of what it does itself."""
+        self.send_flushed()
         for client in self.readers.pop(key):
-            if reads(client):
-                self.tell(client, key)
+            if reads(client) and not (client is writer and client.tracking.no_loop):  # type: ignore[union-attr]
+                self.tell(client, [key])
 
-    def tell(self, client: Client, key: bytes) -> None:
-        """Tell one client of one key, unless it does not want to hear of what it does itself."""
-        mode = client.tracking
-        if mode is None or (mode.no_loop and client is self.writer):
-            return
-        keys = self.pending.setdefault(client, {})
-        if keys is not None:
-            keys[key] = None
-        self.call()
+    def note_broadcast(self, prefix: bytes, key: bytes) -> None:
+        """Have those told soon that want to hear of all keys with a prefix."""
+        keys = self.broadcasts.setdefault(prefix, {})
+        keys[key] = self.writer if keys.get(key, self.writer) is self.writer else None
+        if not self.broadcast_called:
+            self.broadcast_called = True
+            self.server.later(0, self.broadcast)
 
-    def call(self) -> None:
-        """Have the messages sent soon, once."""
-        if not self.called:
-            self.called = True
-            self.server.later(0, self.send)
+    def broadcast(self) -> None:
+        """Tell which keys with a prefix have changed, in one message a prefix."""
+        self.broadcast_called = False
+        broadcasts, self.broadcasts = self.broadcasts, {}
+        for prefix in sorted(broadcasts):
+            writers = broadcasts[prefix]
+            names = list(writers)
+            for client in list(self.prefixes.get(prefix, ())):
+                assert client.tracking is not None
+                if client.tracking.no_loop:
+                    names_of_others = [key for key, writer in writers.items() if writer is not client]
+                    if names_of_others:
+                        self.tell(client, names_of_others)
+                else:
+                    self.tell(client, names)
 
-    def send(self) -> None:
-        """Send the messages that wait."""
-        self.called = False
-        pending, self.pending = self.pending, {}
-        for client, keys in pending.items():
-            if client.tracking is not None:
-                self._send(client, client.tracking, None if keys is None else list(keys))
-
-    def send_to_readers(self) -> None:
-        """Send the messages that wait for clients that have read keys: before such a client gets what it waited for.
-
-        Broadcast clients are told behind that, and once of keys that were filled and emptied again.
-        """
-        for client in [each for each in self.pending if reads(each)]:
-            keys = self.pending.pop(client)
-            assert client.tracking is not None
-            self._send(client, client.tracking, None if keys is None else list(keys))
-
-    def _send(self, client: Client, mode: TrackingMode, keys: list[bytes] | None) -> None:
+    def tell(self, client: Client, keys: list[bytes] | None) -> None:
+        """Send one message to a client with tracking on, or to the one that it names; None: everything has gone."""
         target: Client | None = client
+        mode = client.tracking
+        assert mode is not None
         if mode.redirect:
             target = self.server.clients.get(mode.redirect)
             if target is None:

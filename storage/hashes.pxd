@@ -5,6 +5,7 @@ from januskv.storage.values cimport compact
 
 cpdef as_hash(object value)
 cpdef hash_at(Keyspace keyspace, bytes key, object value)
+cpdef hash_to_read(Keyspace keyspace, bytes key, object value)
 @cython.locals(table=dict, packed=SmallHash, added=Py_ssize_t, before=Py_ssize_t)
 cpdef put_fields(Keyspace keyspace, bytes key, dict fields, str event=*)
 @cython.locals(table=dict, before=Py_ssize_t)

@@ -66,6 +66,14 @@ class TimedHash(dict[bytes, Any]):
         else:
             keyspace.file_fields(key, self.soonest)
 
+    def unexpired(self, now_ms: int) -> TimedHash:
+        """The hash without the fields whose time is over; a copy where there are such."""
+        if not self.soonest or self.soonest >= now_ms:
+            return self
+        deadlines = {field: deadline for field, deadline in self.deadlines.items() if deadline >= now_ms}
+        fields = {name: item for name, item in self.items() if name in deadlines or name not in self.deadlines}
+        return TimedHash(fields, deadlines)
+
     def to_json(self) -> Any:
         """An object."""
         return {name_to_json(name): element_to_json(item) for name, item in self.items()}
@@ -111,6 +119,15 @@ def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
         value.expire_fields(keyspace, key)
         return value or None
     raise WrongType
+
+
+def hash_to_read(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
+    """``hash_at`` for a command that changes nothing: while the feed is held, expired fields are absent but stay."""
+    if value is None or type(value) is SmallHash or type(value) is dict:
+        return value
+    if type(value) is TimedHash and keyspace.feed.held:
+        return value.unexpired(keyspace.clock.now_ms) or None
+    return hash_at(keyspace, key, value)
 
 
 def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hset") -> int:

@@ -9,7 +9,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.faults import RespError
 from januskv.resp.replies import Reply
-from januskv.storage.hashes import Hash, TimedHash, hash_at, remove_fields, time_fields
+from januskv.storage.hashes import Hash, TimedHash, hash_at, hash_to_read, remove_fields, time_fields
 
 from .args import Args
 
@@ -138,7 +138,7 @@ def hpexpireat(ctx: Context, argv: list[bytes]) -> Reply:
 
 def ask_verb(ctx: Context, argv: list[bytes], shown: Callable[[int], int]) -> Reply:
     """The verbs that tell deadlines."""
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
+    held = hash_to_read(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
     fields = take_fields(Args(argv, 2))
     if held is None:
         return [_MISSING] * len(fields)

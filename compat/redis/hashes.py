@@ -15,7 +15,16 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
-from januskv.storage.hashes import Fields, Hash, hash_at, put_field, put_fields, random_fields, remove_fields
+from januskv.storage.hashes import (
+    Fields,
+    Hash,
+    hash_at,
+    hash_to_read,
+    put_field,
+    put_fields,
+    random_fields,
+    remove_fields,
+)
 from januskv.storage.lists import texts_of
 from januskv.storage.numbers import add_as_text, as_number
 from januskv.storage.small_hashes import SmallHash
@@ -34,7 +43,7 @@ _ACCESS = key("RO", "access")
 
 def read_hash(ctx: Context, name: bytes) -> Hash | None:
     """The hash of a key for a reading verb, None if absent. Raises WrongType."""
-    return hash_at(ctx.keyspace, name, ctx.keyspace.read(name))
+    return hash_to_read(ctx.keyspace, name, ctx.keyspace.read(name))
 
 
 def text(value: Any) -> Reply:

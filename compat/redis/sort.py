@@ -15,6 +15,7 @@ from januskv.compat.faults import RespError
 from januskv.compat.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply
 from januskv.storage.errors import NotAFloat, WrongType
+from januskv.storage.hashes import hash_to_read
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.lists import put_list, texts_of
 from januskv.storage.numbers import lost_in_reading
@@ -77,11 +78,13 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
     field = None
     if arrow >= 0 and arrow + 2 < len(rest):
         rest, field = rest[:arrow], rest[arrow + 2 :]
-    value: Any = keyspace.get(name + element + rest)
+    key = name + element + rest
+    value: Any = keyspace.get(key)
     if value is None:
         return None
     if field is not None:
-        found = value.get(field) if kind_of(value) == "hash" else None
+        held = hash_to_read(keyspace, key, value) if kind_of(value) == "hash" else None
+        found = None if held is None else held.get(field)
         return None if found is None else text_of(found)
     return text_of(value) if kind_of(value) == "string" else None
 

@@ -23,10 +23,11 @@ def read_all(data: bytes) -> list[Any]:
 
 
 @pytest.fixture
-def series(wire: Any) -> Any:
+def series(house: Any, wire: Any) -> Any:
     """A wire to a server with a series of so many rows that they go out in slices."""
     words = ["TS.MADD", *(word for time in range(1, ROWS + 1) for word in ("s", time, f"{time}.5")), "CREATE"]
     assert len(wire(*words)) == ROWS
+    house.run_timers()  # it reads again
     return wire
 
 

@@ -44,6 +44,28 @@ SCENARIOS = {
         w RPUSH a 3
         w EXEC
         w EXISTS a b c""",
+    "a key expires inside the transaction that fills it": """
+        1 BLPOP l 0
+        2 BZPOPMIN z 0
+        3 XREAD BLOCK 0 STREAMS s $
+        w MULTI
+        w RPUSH l a
+        w PEXPIRE l 10
+        w ZADD z 1 a
+        w PEXPIRE z 10
+        w XADD s 1-1 f v
+        w PEXPIRE s 10
+        w DEBUG SLEEP 0.03
+        w EXEC
+        w EXISTS l z s
+        w RPUSH l b
+        w ZADD z 2 b
+        w XADD s 2-1 f v""",
+    "a key expires in the write that fills it": """
+        1 BLPOP l 0
+        w MULTI ; RPUSH l a ; PEXPIRE l 10 ; DEBUG SLEEP 0.03 ; EXEC ; RPUSH l b ; LRANGE l 0 -1
+        w SET a 1 PX 10 ; DEBUG SLEEP 0.03 ; GET a
+        w MULTI ; SET a 1 PX 10 ; DEBUG SLEEP 0.03 ; GET a ; EXEC ; GET a""",
     "a client that waits for two keys takes one": """
         1 BLPOP a b 0
         w RPUSH b 1

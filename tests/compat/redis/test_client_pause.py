@@ -108,6 +108,35 @@ def test_held_clients_are_blocked_ones(house: Any, wire: Any) -> None:
     assert [b" flags=b " in line for line in wire("CLIENT", "LIST").splitlines()] == [False, True, True]
 
 
+def test_no_field_expires_while_writes_are_paused(house: Any, wire: Any) -> None:
+    for line in ("HSET h a 1 b 2 c 3", "HSET gone a 1", "RPUSH l h", "HPEXPIRE h 100 FIELDS 2 a b"):
+        wire.line(line)
+    wire.line("HPEXPIRE gone 100 FIELDS 1 a")
+    changes = house.store.feed.changes
+    pause(wire, b"CLIENT PAUSE 1000 WRITE\r\n")
+    house.advance(200)
+    assert wire.line("HGETALL h") == [b"c", b"3"]
+    assert wire.line("HMGET h a c") == [None, b"3"]
+    assert wire.line("HTTL h FIELDS 2 a c") == [-2, -1]
+    assert wire.line("SORT_RO l BY nosort GET *->a GET *->c") == [None, b"3"]
+    assert wire.line("HLEN h") == 1
+    assert wire.line("HGET gone a") is None
+    assert wire.send(b'{"KV_GET":{"keys":["h"]}}\n').count(b'{"c":"3"}') == 1
+    assert house.store.feed.changes == changes
+    let_time_pass(house, 1000)
+    house.advance(0)
+    assert house.store.databases[0].data.keys() == {b"h", b"l"}
+    assert house.store.databases[0].data[b"h"] == {b"c": b"3"}
+
+
+def test_a_transaction_that_pauses_writes_changes_hashes_all_the_same(house: Any, wire: Any) -> None:
+    for line in ("HSET h a 1 b 2", "HPEXPIRE h 100 FIELDS 1 a"):
+        wire.line(line)
+    house.clock.advance(200)
+    wire.send(b"MULTI\r\nCLIENT PAUSE 1000 WRITE\r\nHSET h c 3\r\nHGETALL h\r\nEXEC\r\n")
+    assert wire.line("HGETALL h") == [b"b", b"2", b"c", b"3"]
+
+
 def test_nothing_expires_while_writes_are_paused(house: Any, wire: Any) -> None:
     for name in "abc":
         wire("SET", name, 1, "PX", 100)

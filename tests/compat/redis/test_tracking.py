@@ -8,6 +8,8 @@ import orjson
 import pytest
 from tests.compat.test_both_doors import Native
 
+from januskv.resp.replies import OK, Simple
+
 from .test_pubsub import got
 
 
@@ -23,12 +25,12 @@ def reader(house: Any) -> Any:
 
 
 def told(house: Any, client: Any) -> list[Any]:
-    """The keys of the invalidations since the last look."""
-    client.transport.written = b""
+    """The keys of the invalidations since the last look or request; they are the last that the client has been sent."""
     house.run_timers()
     messages = got(client)
-    assert all(message[0] == b"invalidate" for message in messages)
-    return [message[1] for message in messages]
+    own = [type(message) is list and message[:1] == [b"invalidate"] for message in messages]
+    assert own == sorted(own)
+    return [message[1] for message, is_own in zip(messages, own, strict=True) if is_own]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,8 @@ def test_a_key_that_expires(house: Any, wire: Any, reader: Any) -> None:
 
 
 def test_own_changes_come_behind_the_reply_unless_noloop(house: Any, reader: Any) -> None:
-    reader.line("SET a 1")
-    assert told(house, reader) == [[b"a"]]
+    reader.send(b"SET a 1\r\nPING\r\n")
+    assert got(reader) == [OK, [b"invalidate", [b"a"]], Simple(b"PONG")]
     reader.line("CLIENT TRACKING ON NOLOOP")
     reader.line("GET a")
     reader.line("SET a 2")
@@ -85,7 +87,19 @@ def test_keys_read_in_a_transaction(house: Any, wire: Any, reader: Any) -> None:
     for line in ("MULTI", "GET x", "MGET y z", "EXEC"):
         reader.line(line)
     wire.line("MSET x 1 y 2 z 3")
-    assert told(house, reader) == [[b"x", b"y", b"z"]]
+    assert told(house, reader) == [[b"x"], [b"y"], [b"z"]]
+
+
+def test_what_a_transaction_changes_is_told_behind_its_reply(house: Any, reader: Any) -> None:
+    reader.send(b"MULTI\r\nSET a 1\r\nHSET h f v\r\nEXEC\r\nPING\r\n")
+    messages = [message[1] for message in got(reader) if type(message) is list and message[:1] == [b"invalidate"]]
+    assert messages == [[b"a"], [b"h"]]
+
+
+def test_a_change_is_told_before_what_follows_it(house: Any, wire: Any, reader: Any) -> None:
+    reader.line("PING")
+    wire.send(b"SET a 1\r\nFLUSHALL\r\nSET h 1\r\n")
+    assert told(house, reader) == [[b"a"], None]
 
 
 def test_prefixes(house: Any, wire: Any) -> None:
@@ -93,9 +107,9 @@ def test_prefixes(house: Any, wire: Any) -> None:
     client.line("HELLO 3")
     client.line("CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:")
     assert client.connection.client.plain
-    for line in ("SET user:1 x", "SET other x", "SET item:2 y", "SET user:1 z"):
+    for line in ("SET user:1 x", "SET other x", "SET item:2 y", "SET user:1 z", "SET user:2 z"):
         wire.line(line)
-    assert told(house, client) == [[b"user:1", b"item:2"]]
+    assert told(house, client) == [[b"item:2"], [b"user:1", b"user:2"]]
     client.line("CLIENT TRACKING OFF")
     wire.line("SET user:1 x")
     assert told(house, client) == []
@@ -118,25 +132,54 @@ def test_another_connection_is_told(house: Any, wire: Any) -> None:
     ear, client = house.connect(), house.connect()
     number = ear.line("CLIENT ID")
     ear.line("SUBSCRIBE __redis__:invalidate")
+    got(ear)
     client.line(f"CLIENT TRACKING ON REDIRECT {number}")
     client.line("GET a")
     assert client.line("CLIENT GETREDIR") == number
     wire.line("SET a 1")
-    ear.transport.written = b""
-    house.run_timers()
     assert got(ear) == [[b"message", b"__redis__:invalidate", [b"a"]]]
     client.line("GET a")
     ear.connection.connection_lost(None)
     wire.line("SET a 2")
-    house.run_timers()
     assert b"broken_redirect" in client.line("CLIENT TRACKINGINFO")[1]
 
 
 def test_too_many_keys_are_forgotten_and_told(house: Any, wire: Any, reader: Any) -> None:
     wire.line("CONFIG SET tracking-table-max-keys 3")
-    told(house, reader)
-    reader.line("MGET b c d")
-    assert told(house, reader) == [[b"a", b"h"]]
+    assert told(house, reader) == []
+    reader.send(b"MGET b c d\r\nPING\r\n")
+    assert got(reader) == [[None, None, None], [b"invalidate", [b"a"]], [b"invalidate", [b"h"]], Simple(b"PONG")]
+
+
+@pytest.mark.parametrize("option", ["", "NOLOOP"])
+def test_a_lower_limit_is_obeyed_at_once(house: Any, reader: Any, option: str) -> None:
+    reader.line(f"CLIENT TRACKING ON {option}")
+    reader.line("MGET b c")
+    reader.send(b"CONFIG SET tracking-table-max-keys 1\r\nPING\r\n")
+    *messages, last = got(reader)
+    assert messages == [OK, *([b"invalidate", [key]] for key in (b"a", b"h", b"b"))]
+    assert last == Simple(b"PONG")
+    assert list(house.server.tracking.readers) == [b"c"]
+
+
+def test_many_keys_are_forgotten_in_steps(house: Any, wire: Any, reader: Any) -> None:
+    reader.line("MGET " + " ".join(f"key:{n}" for n in range(2500)))
+    wire.line("CONFIG SET tracking-table-max-keys 2")
+    assert len(house.server.tracking.readers) == 1502
+    assert told(house, reader) == [[b"a"], [b"h"], *([b"key:%d" % n] for n in range(2498))]
+    assert list(house.server.tracking.readers) == [b"key:2498", b"key:2499"]
+
+
+def test_prefixes_and_own_changes(house: Any, wire: Any) -> None:
+    client = house.connect()
+    client.line("HELLO 3")
+    client.line("CLIENT TRACKING ON BCAST NOLOOP")
+    client.line("SET own 1")
+    client.line("SET both 1")
+    wire.line("MSET both 2 other 2")
+    assert told(house, client) == [[b"both", b"other"]]
+    client.line("SET own 1")
+    assert told(house, client) == []
 
 
 def test_a_client_that_goes_leaves_nothing(house: Any, wire: Any, reader: Any) -> None:
@@ -313,16 +356,14 @@ def test_a_native_client_is_told_in_its_own_form(house: Any, wire: Any, reader: 
     native.send(SUBSCRIBE)
     client = redirected(house, native)
     client.line("GET b\xff")
+    native.transport.written = b""
     wire.line("MSET a 1 b\xff 2")
-    native.transport.written = b""
     assert told(house, reader) == [[b"a"]]
-    ((message,),) = [each.values() for each in native.got()]
-    assert message["channel"] == "__redis__:invalidate"
-    assert message["message"][0] == "a"
-    assert len(message["message"]) == 2
-    wire.line("FLUSHALL")
+    first, second = [message for each in native.got() for message in each.values()]
+    assert first == {"channel": "__redis__:invalidate", "message": ["a"]}
+    assert len(second["message"]) == 1
     native.transport.written = b""
-    house.run_timers()
+    wire.line("FLUSHALL")
     assert native.got() == [{"SV_MESSAGE": {"channel": "__redis__:invalidate", "message": None}}]
 
 
@@ -358,8 +399,8 @@ def test_one_that_cannot_be_told_does_not_cost_the_others_their_messages(
         raise OSError("broken")
 
     broken.transport.write = write
-    wire.line("SET a 1")
     last.transport.written = b""
+    wire.line("SET a 1")
     assert told(house, reader) == [[b"a"]]
     assert [each[1] for each in got(last)] == [[b"a"]]
     assert broken.transport.aborted
@@ -372,6 +413,15 @@ def test_flushing_nothing_tells_clients_to_forget_all(house: Any, wire: Any, lin
     wire.line("CLIENT TRACKING on")
     wire.line("GET nothing")
     house.connect().line(line)
-    wire.transport.written = b""
     house.run_timers()
-    assert wire.transport.written == b">2\r\n$10\r\ninvalidate\r\n_\r\n"
+    assert told(house, wire) == [None]
+
+
+def test_many_flushes_in_one_command_are_told_once(house: Any, wire: Any, reader: Any) -> None:
+    for line in ("SET x 1", "SELECT 1", "SET x 1"):
+        wire.line(line)
+    reader.line("PING")
+    wire.send(b"SET a 1\r\nFLUSHALL\r\n")
+    assert told(house, reader) == [[b"a"], None]
+    reader.send(b"SET x 1\r\nFLUSHALL\r\nPING\r\n")
+    assert got(reader) == [OK, OK, [b"invalidate", None], Simple(b"PONG")]
