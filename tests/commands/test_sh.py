@@ -81,7 +81,7 @@ def test_open_refused(call: Any, body: dict[str, Any], status: int) -> None:
 def test_end_ends_at_once(call: Any, token: int) -> None:
     call("KV_SET", keys={"a": 1}, tkn=token)
     assert call("SH_END", tkn=token) == {"st": 1, "tkn": token}
-    assert call("KV_GET", keys=["a"], tkn=token) == {"st": 100, "tkn": token, "m": ""}
+    assert call("KV_GET", keys=["a"], tkn=token) == {"st": 100, "tkn": token, "m": "No such session"}
     assert call("SH_END", tkn=token) == {"st": 100, "tkn": token}
 
 
@@ -234,7 +234,7 @@ def test_success_repeats_the_token_as_last_member(call: Any, token: int, command
 
 @commands_in_sessions
 def test_an_unknown_token(call: Any, command: str, body: dict[str, Any]) -> None:
-    assert call(command, **body, tkn=77) == {"st": 100, "tkn": 77, "m": ""}
+    assert call(command, **body, tkn=77) == {"st": 100, "tkn": 77, "m": "No such session"}
 
 
 @pytest.mark.parametrize("bad", BAD_TOKENS[1:])
