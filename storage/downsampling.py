@@ -343,7 +343,8 @@ def with_empty(
     # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
     places = ((begins - np.int64(first)).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
     shown = (places >= 0) & (places < count)
-    every = first + skipped * bucket + bucket * np.arange(count, dtype=np.int64)
+    # Where none is shown, the first one may lie behind the last time that there is.
+    every = (first + skipped * bucket if count else 0) + bucket * np.arange(count, dtype=np.int64)
     full = []
     for name, column in zip(functions, columns, strict=True):
         if name == "last" and len(begins):

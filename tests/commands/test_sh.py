@@ -82,7 +82,7 @@ def test_end_ends_at_once(call: Any, token: int) -> None:
     call("KV_SET", keys={"a": 1}, tkn=token)
     assert call("SH_END", tkn=token) == {"st": 1, "tkn": token}
     assert call("KV_GET", keys=["a"], tkn=token) == {"st": 100, "tkn": token, "m": "No such session"}
-    assert call("SH_END", tkn=token) == {"st": 100, "tkn": token}
+    assert call("SH_END", tkn=token) == {"st": 100, "tkn": token, "m": "No such session"}
 
 
 def test_end_does_not_wait_for_expiry(call: Any) -> None:
@@ -154,7 +154,13 @@ def test_the_longest_duration_is_kept_exactly(call: Any) -> None:
 
 
 def test_info_of_no_session(call: Any) -> None:
-    assert call("SH_INFO", tkn=5) == {"tkn": 5, "shared": None, "keyCnt": None, "st": 100}
+    assert call("SH_INFO", tkn=5) == {
+        "tkn": 5,
+        "shared": None,
+        "keyCnt": None,
+        "st": 100,
+        "m": "No such session",
+    }
 
 
 @pytest.mark.parametrize(

@@ -390,7 +390,7 @@ def test_only_what_redis_knows(full: Any, capfd: pytest.CaptureFixture[str], tmp
     told = capfd.readouterr()
     for word in ("KV_", "TS_", "TS.", "SH_", "private"):
         assert word not in told.out, word
-    for line in ("7 of type TSDB-TYPE", "1 of type ts-events", "2 of type session", "4 of type key of a session"):
+    for line in ("9 of type TSDB-TYPE", "1 of type ts-events", "2 of type session", "4 of type key of a session"):
         assert line in told.err
     with pytest.raises(SystemExit):
         main(["export", "--plain-redis", "--format", "json"])
