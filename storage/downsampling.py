@@ -339,12 +339,13 @@ def with_empty(
     total = bucket_count(*ends, bucket)
     count = total if filling.most is None else min(total, filling.most)
     filling.room.take(count, len(functions))
+    if not count:
+        return begins[:0], [column[:0] for column in columns]
     skipped = total - count if filling.reverse else 0
     # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
     places = ((begins - np.int64(first)).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
     shown = (places >= 0) & (places < count)
-    # Where none is shown, the first one may lie behind the last time that there is.
-    every = (first + skipped * bucket if count else 0) + bucket * np.arange(count, dtype=np.int64)
+    every = first + skipped * bucket + bucket * np.arange(count, dtype=np.int64)
     full = []
     for name, column in zip(functions, columns, strict=True):
         if name == "last" and len(begins):
