@@ -36,6 +36,15 @@ GROWTH_BYTES = 24 << 20
 # Descriptors of snapshots and connections that are about to be closed.
 SPARE_FILES = 8
 
+# The load shares a processor with the bystander, whose waits would be those for the load.
+_LOAD_NICENESS = 10
+# Between two pipelines of a client; without a pause the server would be busy all the time, and everybody wait for that.
+_PAUSE_S = 0.02
+# A transaction is done in one go, so it must not look at everything many times.
+_NOT_IN_EXEC = ("KV_FIND", "TS.MRANGE")
+# Commands that took longer than this are named at the end.
+_SLOW_US = 4_000
+
 Words = list[Any]
 
 
@@ -155,13 +164,14 @@ class Load:
         for _ in range(self.random.randrange(20, 200)):
             commands = [self.command() for _ in range(self.random.choice((1, 4, 16, 64)))]
             if self.random.random() < 0.1:
+                commands = [each for each in commands if each[0] not in _NOT_IN_EXEC]
                 commands = [["MULTI"], *commands, [self.random.choice(("EXEC", "DISCARD"))]]
             for command in commands:
                 client.send(*command)
             for _ in commands:
                 self.note(await client.reply())
             self.done["commands"] += len(commands)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(_PAUSE_S)
         client.leave()
 
     async def blocking(self) -> None:
@@ -396,9 +406,22 @@ async def run(
             baseline = memory, baseline[1]
     load.ending.set()
     await asyncio.gather(*tasks)
+    await tell_slow(load.server)
     problems = await look_back(load, baseline)
     print(f"done: {dict(load.done)}, errors: {dict(load.errors)}", file=sys.stderr)
     return rows, problems
+
+
+async def tell_slow(server: Server) -> None:
+    """Print which commands took long, and how often: each held all other clients up for that time."""
+    client = await Client.connect(server.port)
+    found = iter(await client.ask("LATENCY", "HISTOGRAM"))
+    client.leave()
+    for name, (_, calls, _, table) in zip(found, found, strict=True):
+        steps = list(zip(table[::2], table[1::2], strict=True))
+        slow = calls - max((count for us, count in steps if us <= _SLOW_US), default=0)
+        if slow > 0:
+            print(f"{name.decode()}: {slow} of {calls} calls took up to {steps[-1][0]} us", file=sys.stderr)
 
 
 async def look_back(load: Load, baseline: tuple[int, int]) -> list[str]:
@@ -459,6 +482,7 @@ def main() -> int:
     with logging_server() as (server, log):
         records, begun_ns = log.with_name("pings"), time.monotonic_ns()
         with bystander(server, records):
+            os.nice(_LOAD_NICENESS)
             rows, problems = asyncio.run(run(server, log, given.seconds, given.seed, given.every))
         waits = list(waits_ms(records, begun_ns))
     for number, row in enumerate(rows):
