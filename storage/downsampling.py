@@ -339,7 +339,7 @@ def with_empty(
     total = bucket_count(*ends, bucket)
     count = total if filling.most is None else min(total, filling.most)
     filling.room.take(count, len(functions))
-    skipped = total - count if filling.reverse else 0
+    skipped = total - count if filling.reverse and count else 0
     # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
     places = ((begins - np.int64(first)).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
     shown = (places >= 0) & (places < count)
