@@ -2,6 +2,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memset, strlen
 
@@ -70,8 +71,110 @@ cdef Py_ssize_t _decimals(long long millionths, char *out) noexcept:
     return size + 1 + decimals
 
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    #ifdef __SIZEOF_INT128__
+    #define HAS_PRODUCTS 1
+
+    /* 10**n, shifted so that it has 128 bits, rounded up, for n from -292 to 324: filled when the module is loaded. */
+    static uint64_t shortest_powers[617][2];
+
+    /* The product of a power and a number, without its 128 lowest bits; the last bit tells whether any below it is set. */
+    static inline uint64_t shortest_product(const uint64_t *power, uint64_t number) {
+        unsigned __int128 low = (unsigned __int128)power[1] * number;
+        unsigned __int128 high = (unsigned __int128)power[0] * number + (uint64_t)(low >> 64);
+        return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
+    }
+
+    /* The shortest decimal number that a finite double other than 0 is the nearest one to: digits and power of ten.
+
+       All is done four times as big, so that the middle to the next double on either side is an integer. What lies between
+       the middles is the double's. In units of the greatest power of ten that fits in there once or more there are
+       one or two candidates, in units ten times as big at most one. */
+    static uint64_t nearest_decimal(double value, int *power) {
+        uint64_t bits, fraction, number, lower, middle, upper, whole, tenth;
+        int exponent, ten, shift, closer, odd, below, above;
+        memcpy(&bits, &value, 8);
+        fraction = bits & (((uint64_t)1 << 52) - 1);
+        exponent = (int)(bits >> 52 & 0x7ff);
+        number = exponent ? fraction | (uint64_t)1 << 52 : fraction;
+        closer = fraction == 0 && exponent > 1; /* the double below is half as far away */
+        exponent = (exponent ? exponent : 1) - 1075;
+        odd = (int)(number & 1); /* its own middles round to the neighbours */
+        ten = (exponent * 1262611 - (closer ? 524031 : 0)) >> 22; /* how many times 10 goes into 2**exponent */
+        shift = exponent + (-ten * 1741647 >> 19) + 1;
+        lower = shortest_product(shortest_powers[292 - ten], (4 * number - 2 + closer) << shift) + odd;
+        middle = shortest_product(shortest_powers[292 - ten], 4 * number << shift);
+        upper = shortest_product(shortest_powers[292 - ten], (4 * number + 2) << shift) - odd;
+        whole = middle / 4;
+        if (whole >= 10) {
+            tenth = whole / 10;
+            below = lower <= 40 * tenth;
+            above = 40 * tenth + 40 <= upper;
+            if (below != above) {
+                *power = ten + 1;
+                return tenth + above;
+            }
+        }
+        *power = ten;
+        below = lower <= 4 * whole;
+        above = 4 * whole + 4 <= upper;
+        if (below != above) return whole + above;
+        return whole + (middle > 4 * whole + 2 || (middle == 4 * whole + 2 && (whole & 1)));
+    }
+    #else
+    #define HAS_PRODUCTS 0
+    static uint64_t shortest_powers[617][2];
+    static uint64_t nearest_decimal(double value, int *power) { return 0; }
+    #endif
+    """
+    bint HAS_PRODUCTS
+    uint64_t powers "shortest_powers"[617][2]
+    uint64_t nearest_decimal(double value, int *power) nogil
+
+
+def _fill_powers():
+    cdef object one = 1, ten = 10, power  # Python's numbers, which have no end
+    cdef object at, bits
+    for at in range(617):
+        power = ten ** abs(at - one * 292)
+        bits = power.bit_length()
+        if at < 292:
+            power = -(-(one << bits + 127) // power)
+        elif bits > 128:
+            power = -(-power >> bits - 128)
+        else:
+            power <<= 128 - bits
+        powers[at][0] = power >> 64
+        powers[at][1] = power & (one << 64) - one
+
+
+_fill_powers()
+
+
 cdef int _shortest(double value, char *digits, int *power) except -1:
     """The fewest digits of a finite number other than 0 that are exact, and the power of ten of the last one; their count."""
+    cdef char[24] room
+    cdef char *at
+    cdef uint64_t number
+    cdef int count
+    if not HAS_PRODUCTS:
+        return _shortest_of_text(value, digits, power)
+    number = nearest_decimal(value, power)
+    while number % 10 == 0:
+        number //= 10
+        power[0] += 1
+    at = _digits(room + 24, number)
+    count = <int>(room + 24 - at)
+    memcpy(digits, at, count)
+    return count
+
+
+cdef int _shortest_of_text(double value, char *digits, int *power) except -1:
+    """``_shortest`` where the compiler knows no products of 128 bits."""
     cdef char *shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
     cdef char *at = shortest + (shortest[0] == c"-")
     cdef int count = 0, after = 0, exponent = 0

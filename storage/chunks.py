@@ -9,12 +9,12 @@
 | form of the values | the packed bytes are                                  |
 |--------------------|-------------------------------------------------------|
 | 1, 2, 4            | integers of so many bytes: the values times ``scale``, a power of ten |
-| 7                  | their common last byte (sign and most of the exponent), and the other seven of each float64 |
+| 5, 6, 7            | float64 taken as integers without a sign, less the least of them, in so many bytes each; then the least in 8 |
 | 8                  | the values as float64                                 |
 
 Integers of a power of ten are taken only where they give exactly the same doubles. Both columns are read back
-in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow. ``scans`` reads them without
-making columns of them first.
+in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow. ``scans`` packs them, and reads them
+without making columns of them first.
 """
 
 from __future__ import annotations
@@ -47,33 +47,8 @@ CHUNK_BYTES: Final = 240
 EVEN: Final = 0
 WHOLE: Final = 16
 
-_SCALES: Final = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
-_INTEGERS: Final[dict[int, Any]] = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}  # as numpy calls them
-
-
-def _narrow(numbers: Any) -> tuple[int, bytes]:
-    """Integers in the narrowest form that holds them all: its width in bytes, and the bytes."""
-    low, high = int(numbers.min()), int(numbers.max())
-    for width, kind in _INTEGERS.items():
-        info = np.iinfo(kind)
-        if info.min <= low and high <= info.max:
-            return width, numbers.astype(kind).tobytes()
-    raise AssertionError("int64 holds them")
-
-
-def _pack_values(values: Values) -> tuple[int, bytes, float]:
-    """Values as narrow integers with their scale, or as they are: width in bytes, the bytes, scale."""
-    if np.isfinite(values).all() and np.abs(values).max() < 2**31:
-        for scale in _SCALES:
-            numbers = np.rint(values * scale)
-            if np.abs(numbers).max() >= 2**31:
-                break
-            if np.array_equal((numbers / scale).view(np.int64), values.view(np.int64)):
-                return *_narrow(numbers.astype(np.int64)), scale
-    octets = values.view(np.uint8).reshape(len(values), 8)
-    if (octets[:, 7] == octets[0, 7]).all():
-        return 7, octets[0, 7:].tobytes() + octets[:, :7].tobytes(), 1.0
-    return 8, values.tobytes(), 1.0
+SCALES: Final = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e6)
+INTEGERS: Final[dict[int, Any]] = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}  # as numpy calls them
 
 
 class Chunk:
@@ -118,44 +93,21 @@ class Chunk:
             return self.first + np.arange(self.count, dtype=np.int64) * step
         times = np.empty(self.count, dtype=np.int64)
         times[0] = 0
-        np.cumsum(np.frombuffer(self.packed_times, _INTEGERS[self.times_form]), dtype=np.int64, out=times[1:])
+        np.cumsum(np.frombuffer(self.packed_times, INTEGERS[self.times_form]), dtype=np.int64, out=times[1:])
         times += self.first
         return times
 
     def _values(self) -> Values:
         if self.values_form == 8:
             return np.frombuffer(self.packed_values, np.float64)
-        if self.values_form == 7:
-            octets = np.empty((self.count, 8), np.uint8)
+        if self.values_form > 4:
+            octets = np.zeros((self.count, 8), np.uint8)
             packed = np.frombuffer(self.packed_values, np.uint8)
-            octets[:, :7], octets[:, 7] = packed[1:].reshape(self.count, 7), packed[0]
-            return octets.view(np.float64).ravel()
-        values: Values = np.frombuffer(self.packed_values, _INTEGERS[self.values_form]) / self.scale
+            octets[:, : self.values_form] = packed[:-8].reshape(self.count, self.values_form)
+            least = packed[-8:].copy().view(np.uint64)
+            return (octets.view(np.uint64).ravel() + least).view(np.float64)
+        values: Values = np.frombuffer(self.packed_values, INTEGERS[self.values_form]) / self.scale
         return values
-
-    def seal(self, compressed: bool) -> None:
-        """Give the samples the form that takes less memory and cannot be written to."""
-        self._pack(*self.columns(), compressed)
-
-    def absorb(self, younger: Chunk, compressed: bool) -> None:
-        """Take in the samples of the chunk behind this one, and seal both."""
-        columns = [np.concatenate(pair) for pair in zip(self.columns(), younger.columns(), strict=True)]
-        self.count += younger.count
-        self.last = younger.last
-        self._pack(columns[0], columns[1], compressed)
-
-    def _pack(self, times: Times, values: Values, compressed: bool) -> None:
-        self.open_times = self.open_values = None
-        self.times_form, self.values_form, self.scale = WHOLE, 8, 1.0
-        if not compressed or self.count == 1:
-            self.packed_times, self.packed_values = times.tobytes(), values.tobytes()
-            return
-        steps = np.diff(times)
-        if (steps == steps[0]).all():
-            self.times_form, self.packed_times = EVEN, int(steps[0]).to_bytes(8, "little", signed=True)
-        else:
-            self.times_form, self.packed_times = _narrow(steps)
-        self.values_form, self.packed_values, self.scale = _pack_values(values)
 
     def open(self) -> tuple[array[int], array[float]]:
         """The samples in the form that can be written to."""

@@ -1,5 +1,6 @@
 from januskv.storage.chunks cimport Chunk
 from januskv.storage.keyspace cimport Keyspace
+from januskv.storage.scans cimport absorb, memory_bytes, seal
 
 cdef class SampleSeries:
     cdef public object policy, labels, source, told_last

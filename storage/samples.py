@@ -26,7 +26,7 @@ from .downsampling import Surroundings, bucket_starts, downsample
 from .errors import DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
 from .lazily import lazily
-from .scans import read_columns
+from .scans import absorb, memory_bytes, read_columns, seal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -294,7 +294,7 @@ class SampleSeries:
             done += len(open_times) - chunk.count
             chunk.measure()
         if self.chunks and self.chunks[-1].count > self.room and self.chunks[-1].open_times is not None:
-            self.chunks[-1].seal(self.compressed)
+            seal(self.chunks[-1], self.compressed)
         if len(times):
             self.count += len(times)
             self.last_time, self.last_value = int(times[-1]), float(values[-1])
@@ -378,15 +378,15 @@ class SampleSeries:
         chunks = self.chunks
         for chunk in self.reopened:
             if chunk.open_times is not None and (not chunks or chunk is not chunks[-1]):
-                chunk.seal(self.compressed)
+                seal(chunk, self.compressed)
         self.reopened.clear()
         last = chunks[-1] if chunks else None
         before = chunks[-2] if len(chunks) > 1 else None
         if last is not None and before is not None and before.count + last.count <= self.capacity:
-            before.absorb(last, self.compressed)
+            absorb(before, last, self.compressed)
             del chunks[-1], self.starts[-1]
         elif last is not None and last.open_times is not None:
-            last.seal(self.compressed)
+            seal(last, self.compressed)
         chunks.append(Chunk(times, values))
         self.starts.append(times[0])
 
@@ -607,7 +607,8 @@ class SampleSeries:
                 if sample is not None:
                     self._write(keyspace, target, series, sample)
                 if sample is not None or high >= max(newest, 0):
-                    gone_to = end - rule.bucket
+                    # What begins before 0 is stored there.
+                    gone_to = max(end - rule.bucket, 0) if end > first else -1
                 series.remove(keyspace, target, gone_from, gone_to, CORRECTED)
             if rule.begin is None or high < max(newest, 0):
                 continue
@@ -665,9 +666,14 @@ class SampleSeries:
     @property
     def size_bytes(self) -> int:
         """Memory that the series takes: its chunks, with the room that they have for further samples, labels and rules."""
-        chunks = sum(chunk.memory_bytes for chunk in self.chunks)
         labels = sum(map(sys.getsizeof, (*self.labels, *self.labels.values())))
-        return SERIES_BYTES + chunks + labels + sys.getsizeof(self.labels) + RULE_BYTES * len(self.rules)
+        return (
+            SERIES_BYTES
+            + memory_bytes(self.chunks)
+            + labels
+            + sys.getsizeof(self.labels)
+            + RULE_BYTES * len(self.rules)
+        )
 
     def copy(self) -> SampleSeries:
         """An independent series with the same samples and settings; it takes no part in rules."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .chunks import Chunk, Sample, Times, Values
+from .chunks import EVEN, INTEGERS, SCALES, WHOLE, Chunk, Sample, Times, Values
 from .lazily import lazily
 
 if TYPE_CHECKING:
@@ -21,6 +21,67 @@ def read_columns(chunks: Sequence[Chunk]) -> tuple[Times, Values]:
     if len(columns) == 1:
         return columns[0]
     return np.concatenate([times for times, _ in columns]), np.concatenate([values for _, values in columns])
+
+
+def seal(chunk: Chunk, compressed: bool) -> None:
+    """Give the samples of a chunk the form that takes less memory and cannot be written to."""
+    _pack(chunk, *chunk.columns(), compressed)
+
+
+def absorb(chunk: Chunk, younger: Chunk, compressed: bool) -> None:
+    """Let a chunk take in the samples of the one behind it, and seal both."""
+    times, values = read_columns((chunk, younger))
+    chunk.count += younger.count
+    chunk.last = younger.last
+    _pack(chunk, times, values, compressed)
+
+
+def memory_bytes(chunks: Sequence[Chunk]) -> int:
+    """Memory that chunks take, each as ``Chunk.memory_bytes`` says."""
+    return sum(chunk.memory_bytes for chunk in chunks)
+
+
+def _pack(chunk: Chunk, times: Times, values: Values, compressed: bool) -> None:
+    chunk.open_times = chunk.open_values = None
+    chunk.times_form, chunk.values_form, chunk.scale = WHOLE, 8, 1.0
+    if not compressed or chunk.count == 1:
+        chunk.packed_times, chunk.packed_values = times.tobytes(), values.tobytes()
+        return
+    steps = np.diff(times)
+    if (steps == steps[0]).all():
+        chunk.times_form, chunk.packed_times = EVEN, int(steps[0]).to_bytes(8, "little", signed=True)
+    else:
+        chunk.times_form, chunk.packed_times = _narrow(steps)
+    chunk.values_form, chunk.packed_values, chunk.scale = _pack_values(values)
+
+
+def _narrow(numbers: Any) -> tuple[int, bytes]:
+    """Integers in the narrowest form that holds them all: its width in bytes, and the bytes."""
+    low, high = int(numbers.min()), int(numbers.max())
+    for width, kind in INTEGERS.items():
+        info = np.iinfo(kind)
+        if info.min <= low and high <= info.max:
+            return width, numbers.astype(kind).tobytes()
+    raise AssertionError("int64 holds them")
+
+
+def _pack_values(values: Values) -> tuple[int, bytes, float]:
+    """Values as narrow integers with their scale, or less the least, or as they are: width in bytes, the bytes, scale."""
+    if np.isfinite(values).all() and np.abs(values).max() < 2**31 - 1:
+        for scale in SCALES:
+            scaled = np.rint(values * scale)
+            if np.abs(scaled).max() >= 2**31 - 1:
+                break
+            numbers = scaled.astype(np.int64)  # which has no -0
+            if np.array_equal((numbers / scale).view(np.int64), values.view(np.int64)):
+                return *_narrow(numbers), scale
+    octets = values.view(np.uint64)
+    least = octets.min()
+    width = max(5, (int(octets.max() - least).bit_length() + 7) // 8)
+    if width == 8:
+        return 8, values.tobytes(), 1.0
+    packed = (octets - least).view(np.uint8).reshape(len(values), 8)[:, :width]
+    return width, packed.tobytes() + least.tobytes(), 1.0
 
 
 def aggregate(

@@ -2,14 +2,30 @@
 """Loops over the samples of chunks, on the packed bytes and in C. Same contract as ``scans.py``."""
 
 from cpython cimport array
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.math cimport fabs, isinf, sqrt
-from libc.stdint cimport INT64_MAX, int8_t, int16_t, int32_t, int64_t, uint64_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.math cimport fabs, isfinite, isinf, sqrt
+from libc.stdint cimport (
+    INT8_MAX,
+    INT8_MIN,
+    INT16_MAX,
+    INT16_MIN,
+    INT32_MAX,
+    INT32_MIN,
+    INT64_MAX,
+    int8_t,
+    int16_t,
+    int32_t,
+    int64_t,
+    uint64_t,
+)
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from januskv.storage.chunks cimport Chunk
 
+from sys import getsizeof
+
+from januskv.storage.chunks import CHUNK_BYTES
 from januskv.storage.lazily import lazily
 
 np = lazily("numpy")
@@ -18,6 +34,13 @@ cdef enum:
     MOST = 4096  # samples of a chunk
     EVEN = 0
     WHOLE = 16
+    NARROWEST = 5  # of the forms with one number taken off all values
+    QUEUE = 8192  # values that wait to be added up: as many as stay near the processor
+    GROUPS = 64  # whose values wait
+
+cdef Py_ssize_t _chunk_bytes = CHUNK_BYTES
+cdef Py_ssize_t _bytes_head = getsizeof(b"")
+cdef double[6] _SCALES = [1.0, 10.0, 100.0, 1000.0, 1e4, 1e6]  # as in chunks.py
 
 cdef enum:
     SUM, AVG, COUNT, LEAST, GREATEST, RANGE, FIRST, LAST, VAR_P, VAR_S, STD_P, STD_S, COUNT_NAN, COUNT_ALL
@@ -44,6 +67,7 @@ ctypedef fused difference:
 
 cdef int64_t[MOST] _times
 cdef double[MOST] _values
+cdef double[QUEUE] _queue
 
 
 # ---------------------------------------------------------------- columns
@@ -58,19 +82,38 @@ cdef void _add_up(const difference *steps, Py_ssize_t count, int64_t time, int64
 
 
 cdef void _unscale(const small *numbers, Py_ssize_t count, double scale, double *out) noexcept:
+    """Divide by a power of ten, rounded as a division is but in less time.
+
+    ``high`` has so few digits that its product with 32 bits is exact; with ``low`` the inverse of the scale has 75 of
+    them. A quotient that lies that near to the middle of two doubles does not exist: of a power of ten up to the sixth
+    the nearest is further away than 2 ** -68 of it.
+    """
+    cdef double high = 1 / scale, low, number
+    cdef uint64_t octets
     cdef Py_ssize_t i
+    memcpy(&octets, &high, 8)
+    octets = octets >> 31 << 31
+    memcpy(&high, &octets, 8)
+    low = (1 - scale * high) / scale
     for i in range(count):
-        out[i] = numbers[i] / scale
+        number = numbers[i]
+        out[i] = number * high + number * low
 
 
-cdef void _read_seven(const unsigned char *raw, Py_ssize_t count, uint64_t *out) noexcept:
-    """Values whose last byte, the first of ``raw``, is common to all."""
-    cdef uint64_t top = <uint64_t>raw[0] << 56
+cdef void _add_base(const unsigned char *raw, Py_ssize_t count, int width, uint64_t *out) noexcept:
+    """Numbers of some bytes each, behind which is what has been taken off them."""
+    cdef uint64_t mask = (<uint64_t>1 << 8 * width) - 1, base, number
     cdef Py_ssize_t i
+    memcpy(&base, raw + width * count, 8)
+    if width == 7:  # the compiler makes more of a constant
+        mask = (<uint64_t>1 << 56) - 1
+        for i in range(count):
+            memcpy(&number, raw + 7 * i, 8)
+            out[i] = base + (number & mask)
+        return
     for i in range(count):
-        out[i] = 0
-        memcpy(&out[i], raw + 1 + 7 * i, 7)
-        out[i] |= top
+        memcpy(&number, raw + width * i, 8)
+        out[i] = base + (number & mask)
 
 
 cdef void _read_times(Chunk chunk, int64_t *out):
@@ -109,8 +152,8 @@ cdef void _read_values(Chunk chunk, double *out):
         _unscale(<const int16_t *>raw, chunk.count, chunk.scale, out)
     elif chunk.values_form == 4:
         _unscale(<const int32_t *>raw, chunk.count, chunk.scale, out)
-    elif chunk.values_form == 7:
-        _read_seven(<const unsigned char *>raw, chunk.count, <uint64_t *>out)
+    elif chunk.values_form < 8:
+        _add_base(<const unsigned char *>raw, chunk.count, chunk.values_form, <uint64_t *>out)
     else:
         memcpy(out, raw, chunk.count * sizeof(double))
 
@@ -129,6 +172,170 @@ def read_columns(chunks):
         _read_values(chunk, &to_values[done])
         done += chunk.count
     return times, values
+
+
+# ---------------------------------------------------------------- packing
+
+
+cdef int _width_of(int64_t least, int64_t greatest) noexcept:
+    """How many bytes hold the integers between two."""
+    if INT8_MIN <= least and greatest <= INT8_MAX:
+        return 1
+    if INT16_MIN <= least and greatest <= INT16_MAX:
+        return 2
+    return 4 if INT32_MIN <= least and greatest <= INT32_MAX else 8
+
+
+cdef bytes _steps(const int64_t *times, Py_ssize_t count, int width):
+    """The differences of times in so many bytes each."""
+    cdef bytes packed = PyBytes_FromStringAndSize(NULL, (count - 1) * width)
+    cdef char *out = PyBytes_AS_STRING(packed)
+    cdef int64_t step
+    cdef Py_ssize_t i
+    for i in range(count - 1):
+        step = times[i + 1] - times[i]
+        if width == 1:
+            (<int8_t *>out)[i] = <int8_t>step
+        elif width == 2:
+            (<int16_t *>out)[i] = <int16_t>step
+        elif width == 4:
+            (<int32_t *>out)[i] = <int32_t>step
+        else:
+            (<int64_t *>out)[i] = step
+    return packed
+
+
+cdef int _pack_times(Chunk chunk, const int64_t *times, Py_ssize_t count) except -1:
+    cdef int64_t first = times[1] - times[0], least = first, greatest = first, step
+    cdef Py_ssize_t i
+    for i in range(1, count - 1):
+        step = times[i + 1] - times[i]
+        least = step if step < least else least
+        greatest = step if step > greatest else greatest
+    if least == greatest:
+        chunk.times_form = EVEN
+        chunk.packed_times = PyBytes_FromStringAndSize(<const char *>&first, 8)
+    else:
+        chunk.times_form = _width_of(least, greatest)
+        chunk.packed_times = _steps(times, count, chunk.times_form)
+    return 0
+
+
+cdef inline int64_t _rounded(double number) noexcept:
+    """The integer next to a number below 2 ** 31: the sum has no room for what is behind the point."""
+    return <int64_t>((number + 6755399441055744.0) - 6755399441055744.0)  # 1.5 * 2 ** 52
+
+
+cdef bint _fits(const double *values, Py_ssize_t count, double scale, int64_t *least, int64_t *greatest) noexcept:
+    """Whether the values are exactly integers of 32 bits divided by a power of ten; between which they are."""
+    cdef double number, again
+    cdef int64_t integer
+    cdef Py_ssize_t i
+    least[0] = INT64_MAX
+    greatest[0] = -INT64_MAX
+    for i in range(count):
+        number = values[i] * scale
+        if not fabs(number) < 2147483647:
+            return False
+        integer = _rounded(number)
+        again = integer / scale
+        if memcmp(&again, &values[i], 8):  # tells -0 from 0
+            return False
+        least[0] = integer if integer < least[0] else least[0]
+        greatest[0] = integer if integer > greatest[0] else greatest[0]
+    return True
+
+
+cdef int _pack_values(Chunk chunk, const double *values, Py_ssize_t count) except -1:
+    cdef int64_t least, greatest, integer
+    cdef uint64_t lowest, highest, number
+    cdef const uint64_t *numbers = <const uint64_t *>values
+    cdef double scale
+    cdef Py_ssize_t i
+    cdef char *out
+    cdef int width, at
+    for at in range(6):
+        scale = _SCALES[at]
+        if not _fits(values, count, scale, &least, &greatest):
+            continue
+        width = _width_of(least, greatest)
+        chunk.packed_values = PyBytes_FromStringAndSize(NULL, count * width)
+        out = PyBytes_AS_STRING(chunk.packed_values)
+        for i in range(count):
+            integer = _rounded(values[i] * scale)
+            if width == 1:
+                (<int8_t *>out)[i] = <int8_t>integer
+            elif width == 2:
+                (<int16_t *>out)[i] = <int16_t>integer
+            else:
+                (<int32_t *>out)[i] = <int32_t>integer
+        chunk.values_form = width
+        chunk.scale = scale
+        return 0
+    lowest = highest = numbers[0]
+    for i in range(count):
+        lowest = numbers[i] if numbers[i] < lowest else lowest
+        highest = numbers[i] if numbers[i] > highest else highest
+    width = NARROWEST
+    while width < 8 and (highest - lowest) >> 8 * width:
+        width += 1
+    chunk.values_form = width
+    if width == 8:
+        chunk.packed_values = PyBytes_FromStringAndSize(<const char *>values, count * 8)
+        return 0
+    chunk.packed_values = PyBytes_FromStringAndSize(NULL, count * width + 8)
+    out = PyBytes_AS_STRING(chunk.packed_values)
+    for i in range(count):
+        number = numbers[i] - lowest
+        memcpy(out + i * width, &number, 8)  # what is too much is written over by the next
+    memcpy(out + count * width, &lowest, 8)
+    return 0
+
+
+cdef int _pack(Chunk chunk, const int64_t *times, const double *values, bint compressed) except -1:
+    """Give a chunk its samples in the form that takes the least memory."""
+    cdef Py_ssize_t count = chunk.count
+    chunk.times_form = WHOLE
+    chunk.values_form = 8
+    chunk.scale = 1
+    if compressed and count > 1:
+        _pack_times(chunk, times, count)
+        _pack_values(chunk, values, count)
+    else:
+        chunk.packed_times = PyBytes_FromStringAndSize(<const char *>times, count * 8)
+        chunk.packed_values = PyBytes_FromStringAndSize(<const char *>values, count * 8)
+    chunk.open_times = chunk.open_values = None
+    return 0
+
+
+cpdef seal(Chunk chunk, bint compressed):
+    """See ``scans.py``."""
+    _read_times(chunk, _times)
+    _read_values(chunk, _values)
+    _pack(chunk, _times, _values, compressed)
+
+
+cpdef absorb(Chunk chunk, Chunk younger, bint compressed):
+    """See ``scans.py``."""
+    _read_times(chunk, _times)
+    _read_values(chunk, _values)
+    _read_times(younger, _times + chunk.count)
+    _read_values(younger, _values + chunk.count)
+    chunk.count += younger.count
+    chunk.last = younger.last
+    _pack(chunk, _times, _values, compressed)
+
+
+cpdef Py_ssize_t memory_bytes(list chunks):
+    """See ``scans.py``."""
+    cdef Py_ssize_t total = _chunk_bytes * len(chunks)
+    cdef Chunk chunk
+    for chunk in chunks:
+        if chunk.open_times is None:
+            total += 2 * _bytes_head + PyBytes_GET_SIZE(chunk.packed_times) + PyBytes_GET_SIZE(chunk.packed_values)
+        else:
+            total += <Py_ssize_t>getsizeof(chunk.open_times) + <Py_ssize_t>getsizeof(chunk.open_values)
+    return total
 
 
 # ---------------------------------------------------------------- buckets
@@ -205,6 +412,8 @@ cdef struct Group:
     int64_t end
     Py_ssize_t count  # of values
     Py_ssize_t empty  # NaN
+    Py_ssize_t at  # where its values begin that wait to be added up
+    Py_ssize_t stop
     double total
     double squares  # sum of the squared values
     double average  # instead of the total where that is too big for a double
@@ -220,21 +429,21 @@ cdef struct Group:
 cdef void _open(Group *group, int64_t begin, int64_t bucket) noexcept:
     group.begin = begin
     group.end = _end_of(begin, bucket)
-    group.count = group.empty = 0
+    group.count = group.empty = group.at = group.stop = 0
     group.total = group.squares = group.mean = group.spread = group.average = 0
     group.overflown = False
     group.least = INFINITE
     group.greatest = -INFINITE
 
 
-cdef void _take_average(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
+cdef void _take_average(Group *group, Py_ssize_t taken, double total) noexcept:
     """Go on with the average of values whose sum is too big for a double, in steps that are not."""
-    cdef Py_ssize_t i, taken = group.count
-    cdef double total = group.total, value
+    cdef Py_ssize_t i
+    cdef double value
     cdef long double average
-    for i in range(count):
+    for i in range(group.at, group.stop):
         taken += 1
-        value = values[i * step]
+        value = _queue[i]
         if group.overflown:
             average = <long double>group.average / taken * (taken - 1)
         elif isinf(value) or fabs(total) <= GREATEST_DOUBLE - fabs(value) or (total < 0) != (value < 0):
@@ -246,27 +455,97 @@ cdef void _take_average(Group *group, const double *values, Py_ssize_t count, Py
         group.average = <double>(average + <long double>value / taken)
 
 
-cdef void _take_sums(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
-    """Add values one by one, as they are read: the rounding of a sum depends on the order."""
-    cdef Py_ssize_t i
-    cdef double total = group.total
-    for i in range(count):
-        total += values[i * step]
-    if isinf(total):
-        _take_average(group, values, count, step)
+cdef void _take_spread(Group *group, Py_ssize_t taken) noexcept:
+    """Join the spread of the values that wait with that of those before them."""
+    cdef Py_ssize_t i, count = group.stop - group.at, whole = count - count % 4
+    cdef const double *values = _queue + group.at
+    cdef double[4] sums = [0, 0, 0, 0]
+    cdef double mean, distance
+    for i in range(0, whole, 4):
+        sums[0] += values[i]
+        sums[1] += values[i + 1]
+        sums[2] += values[i + 2]
+        sums[3] += values[i + 3]
+    for i in range(whole, count):
+        sums[0] += values[i]
+    mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / count
+    sums[0] = sums[1] = sums[2] = sums[3] = 0
+    for i in range(0, whole, 4):
+        sums[0] += (values[i] - mean) * (values[i] - mean)
+        sums[1] += (values[i + 1] - mean) * (values[i + 1] - mean)
+        sums[2] += (values[i + 2] - mean) * (values[i + 2] - mean)
+        sums[3] += (values[i + 3] - mean) * (values[i + 3] - mean)
+    for i in range(whole, count):
+        sums[0] += (values[i] - mean) * (values[i] - mean)
+    distance = mean - group.mean
+    group.spread += (sums[0] + sums[1]) + (sums[2] + sums[3])
+    group.spread += distance * distance * taken * count / (taken + count)
+    group.mean += distance * count / (taken + count)
+
+
+cdef void _add_side_by_side(Group *groups, Py_ssize_t count, bint squares) noexcept:
+    """Add the values of some groups that wait, or their squares, one by one: the rounding of a sum depends on the order.
+
+    An addition waits for the one before it, and the processor has time for others meanwhile: those of other groups.
+    """
+    cdef Group *lanes[4]
+    cdef const double *values[4]
+    cdef const double *p
+    cdef const double *q
+    cdef const double *r
+    cdef const double *s
+    cdef Py_ssize_t[4] left = [0, 0, 0, 0]
+    cdef double[4] totals = [0, 0, 0, 0]
+    cdef double a, b, c, d
+    cdef Py_ssize_t next = 0, least, i
+    cdef int lane
+    while True:
+        least = QUEUE
+        for lane in range(4):
+            while not left[lane] and next < count:
+                lanes[lane] = &groups[next]
+                values[lane] = _queue + groups[next].at
+                left[lane] = groups[next].stop - groups[next].at
+                totals[lane] = groups[next].squares if squares else groups[next].total
+                next += 1
+            least = left[lane] if left[lane] < least else least
+        if not least:
+            break
+        a, b, c, d = totals[0], totals[1], totals[2], totals[3]
+        p, q, r, s = values[0], values[1], values[2], values[3]
+        if squares:
+            for i in range(least):
+                a += p[i] * p[i]
+                b += q[i] * q[i]
+                c += r[i] * r[i]
+                d += s[i] * s[i]
+        else:
+            for i in range(least):
+                a += p[i]
+                b += q[i]
+                c += r[i]
+                d += s[i]
+        totals[0], totals[1], totals[2], totals[3] = a, b, c, d
+        for lane in range(4):
+            left[lane] -= least
+            values[lane] += least
+            if not left[lane]:
+                _keep_sum(lanes[lane], totals[lane], squares)
+    for lane in range(4):
+        if left[lane]:
+            a, p = totals[lane], values[lane]
+            for i in range(left[lane]):
+                a += p[i] * p[i] if squares else p[i]
+            _keep_sum(lanes[lane], a, squares)
+
+
+cdef inline void _keep_sum(Group *group, double total, bint squares) noexcept:
+    if squares:
+        group.squares = total
+        return
+    if group.overflown or not isfinite(total):
+        _take_average(group, group.count - (group.stop - group.at), group.total)
     group.total = total
-
-
-cdef void _take_squares(Group *group, const double *values, Py_ssize_t count, Py_ssize_t step) noexcept:
-    """Add what variances are made from: sums, and the spread around the mean (Welford)."""
-    cdef Py_ssize_t i, taken = group.count
-    cdef double distance
-    for i in range(count):
-        taken += 1
-        group.squares += values[i * step] * values[i * step]
-        distance = values[i * step] - group.mean
-        group.mean += distance / taken
-        group.spread += distance * (values[i * step] - group.mean)
 
 
 cdef void _take_extremes(Group *group, const double *values, Py_ssize_t count) noexcept:
@@ -324,25 +603,37 @@ cdef void _take_packed(
     _take_ends(group, numbers[0] / scale, numbers[count - 1] / scale, count, reverse)
 
 
-cdef void _take(
-    Group *group, const double *values, Py_ssize_t count, bint sums, bint extremes, bint squares, bint reverse
-) noexcept:
-    """Let a group have a run of values."""
-    cdef Py_ssize_t i, at, empty = 0
+cdef bint _all_real(Chunk chunk) noexcept:
+    """Whether the form of a chunk tells that none of its values is NaN, which has all bits of the exponent."""
+    cdef uint64_t base
+    if chunk.open_values is not None or chunk.values_form == 8:
+        return False
+    if chunk.values_form < NARROWEST:
+        return True
+    memcpy(&base, PyBytes_AS_STRING(chunk.packed_values) + chunk.values_form * chunk.count, 8)
+    return (base >> 52 & 0x7FF) + 16 < 0x7FF
+
+
+cdef Py_ssize_t _count_empty(const double *values, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t i, empty = 0
     for i in range(count):
         empty += values[i] != values[i]
-    if empty:
+    return empty
+
+
+cdef void _take(
+    Group *group, const double *values, Py_ssize_t count, bint all_real, bint extremes, bint reverse
+) noexcept:
+    """Let a group have a run of values of which no sums are needed."""
+    cdef Py_ssize_t i, at
+    if not all_real and _count_empty(values, count):
         for i in range(count):
             at = count - 1 - i if reverse else i
             if values[at] != values[at]:
                 group.empty += 1
             else:
-                _take(group, values + at, 1, sums, extremes, squares, reverse)
+                _take(group, values + at, 1, True, extremes, reverse)
         return
-    if sums or squares:
-        _take_sums(group, values + count - 1 if reverse else values, count, -1 if reverse else 1)
-    if squares:
-        _take_squares(group, values + count - 1 if reverse else values, count, -1 if reverse else 1)
     if extremes:
         _take_extremes(group, values, count)
     _take_ends(group, values[0], values[count - 1], count, reverse)
@@ -388,16 +679,22 @@ cdef double _result(const Group *group, int code) noexcept:
 
 
 cdef class Buckets:
-    """Takes runs of samples in the order in which they are read and keeps a row of results for each bucket that is over."""
+    """Takes runs of samples in the order in which they are read and keeps a row of results for each bucket that is over.
 
-    cdef Group group
+    Values of which sums are needed wait in a queue until those of several buckets can be added up side by side.
+    """
+
+    cdef Group[GROUPS] groups  # the last one is of the bucket that is open
+    cdef Py_ssize_t open
     cdef bint started, sums, extremes, squares, reverse
+    cdef bint all_real  # the values that are read
     cdef int64_t bucket, align
+    cdef int64_t step  # between times of the chunk that is read; 0 where they are in _times
     cdef int columns
     cdef int[32] codes
     cdef int64_t *begins
     cdef double *results  # row after row
-    cdef Py_ssize_t rows, room
+    cdef Py_ssize_t rows, room, queued, length  # of the last run
 
     def __cinit__(self):
         self.begins = NULL
@@ -416,12 +713,12 @@ cdef class Buckets:
             code = _CODES[name]
             self.codes[self.columns] = code
             self.columns += 1
-            self.sums = self.sums or code in (SUM, AVG)
-            self.extremes = self.extremes or code in (LEAST, GREATEST, RANGE)
             self.squares = self.squares or code in (VAR_P, VAR_S, STD_P, STD_S)
+            self.sums = self.sums or self.squares or code in (SUM, AVG)
+            self.extremes = self.extremes or code in (LEAST, GREATEST, RANGE)
 
-    cdef int close(self) except -1:
-        """Keep the results of the bucket that is over."""
+    cdef int close(self, const Group *group) except -1:
+        """Keep the results of a bucket that is over."""
         cdef void *grown
         cdef int i
         if self.rows == self.room:
@@ -434,86 +731,203 @@ cdef class Buckets:
             if grown == NULL:
                 raise MemoryError
             self.results = <double *>grown
-        self.begins[self.rows] = self.group.begin
+        self.begins[self.rows] = group.begin
         for i in range(self.columns):
-            self.results[self.rows * self.columns + i] = _result(&self.group, self.codes[i])
+            self.results[self.rows * self.columns + i] = _result(group, self.codes[i])
         self.rows += 1
+        return 0
+
+    cdef int settle(self) except -1:
+        """Add up what waits, and keep the results of the buckets that are over."""
+        cdef Py_ssize_t i, count = self.open + 1
+        if not self.started:
+            return 0
+        if self.squares:
+            for i in range(count):
+                if self.groups[i].stop > self.groups[i].at:
+                    _take_spread(&self.groups[i], self.groups[i].count - (self.groups[i].stop - self.groups[i].at))
+            _add_side_by_side(self.groups, count, True)
+        if self.sums:
+            _add_side_by_side(self.groups, count, False)
+        for i in range(self.open):
+            self.close(&self.groups[i])
+        self.groups[0] = self.groups[self.open]
+        self.groups[0].at = self.groups[0].stop = self.open = 0
+        return 0
+
+    cdef int finish(self) except -1:
+        """Keep the results of the last bucket too."""
+        self.settle()
+        if self.started:
+            self.close(&self.groups[0])
         return 0
 
     cdef int turn(self, int64_t time) except -1:
         """Open the bucket of a time that is not in the one that is open."""
+        if self.open == GROUPS - 1:
+            self.settle()
+        cdef int64_t begin
+        if self.started and not self.reverse and time - self.groups[self.open].end <= self.bucket:
+            begin = self.groups[self.open].end + 1  # a division takes longer
+        else:
+            begin = _begin_of(time, self.bucket, self.align)
         if self.started:
-            self.close()
+            self.open += 1
         self.started = True
-        _open(&self.group, _begin_of(time, self.bucket, self.align), self.bucket)
+        _open(&self.groups[self.open], begin, self.bucket)
         return 0
+
+    cdef inline int64_t time_of(self, Chunk chunk, Py_ssize_t at) noexcept:
+        return chunk.first + at * self.step if self.step else _times[at]
+
+    cdef inline Py_ssize_t behind(self, Chunk chunk, Py_ssize_t at, Py_ssize_t stop, int64_t time) noexcept:
+        """The first place from ``at`` on whose time is greater."""
+        cdef Py_ssize_t place
+        if not self.step:
+            return _first_behind(_times, at, stop, time)
+        if time < chunk.first:
+            return at
+        if time >= chunk.last:
+            return stop
+        place = at + self.length  # runs of the same length need no division
+        if place >= stop or self.time_of(chunk, place) <= time or self.time_of(chunk, place - 1) > time:
+            place = (time - chunk.first) // self.step + 1
+        if place <= at:
+            return at
+        self.length = min(place, stop) - at
+        return at + self.length
+
+    cdef inline Py_ssize_t place_from(self, Chunk chunk, Py_ssize_t at, Py_ssize_t stop, int64_t time) noexcept:
+        """The first place from ``at`` on whose time is not less."""
+        return self.behind(chunk, at, stop, time - 1) if self.step else _first_from(_times, at, stop, time)
 
     cdef int take(self, Chunk chunk, int64_t low, int64_t high) except -1:
         """Take the samples of a chunk from one time to another, both included."""
         cdef Py_ssize_t at = 0, stop = chunk.count, behind
-        cdef bint is_packed = (
-            chunk.open_values is None
-            and chunk.values_form < 7
-            and not self.squares
-            and (chunk.scale == 1 or not self.sums)
-        )
         cdef bint inside = self.started and low <= chunk.first and chunk.last <= high
-        cdef const char *raw = PyBytes_AS_STRING(chunk.packed_values)
-        cdef const double *values = _values
-        inside = inside and chunk.first >= self.group.begin and chunk.last <= self.group.end
+        cdef const double *values = NULL
+        inside = (
+            inside
+            and chunk.first >= self.groups[self.open].begin
+            and chunk.last <= self.groups[self.open].end
+        )
+        self.step = 0
         if not inside:  # otherwise all are in the open bucket: their times do not matter
-            _read_times(chunk, _times)
-            if low > chunk.first:
-                at = _first_behind(_times, 0, stop, low - 1)
-            if high < chunk.last:
-                stop = at if _times[at] > high else _first_behind(_times, at, stop, high)
-        if not is_packed:
-            if chunk.open_values is not None:
-                values = (<array.array>chunk.open_values).data.as_doubles
-            elif chunk.values_form == 8:
-                values = <const double *>raw
+            if chunk.open_times is None and chunk.times_form == EVEN:
+                self.step = (<const int64_t *>PyBytes_AS_STRING(chunk.packed_times))[0]
             else:
-                _read_values(chunk, _values)
+                _read_times(chunk, _times)
+            if low > chunk.first:
+                at = self.behind(chunk, 0, stop, low - 1)
+            if high < chunk.last:
+                stop = at if self.time_of(chunk, at) > high else self.behind(chunk, at, stop, high)
+        if not self.is_counted(chunk):
+            values = self.read(chunk)
         while at < stop:
             if self.reverse:
                 behind = at
                 if not inside:
-                    if not self.started or _times[stop - 1] < self.group.begin:
-                        self.turn(_times[stop - 1])
-                    behind = _first_from(_times, at, stop, self.group.begin)
-                self.take_run(chunk, values, behind, stop - behind, is_packed)
+                    if not self.started or self.time_of(chunk, stop - 1) < self.groups[self.open].begin:
+                        self.turn(self.time_of(chunk, stop - 1))
+                    behind = self.place_from(chunk, at, stop, self.groups[self.open].begin)
+                self.take_run(chunk, values, behind, stop - behind)
                 stop = behind
             else:
                 behind = stop
                 if not inside:
-                    if not self.started or _times[at] > self.group.end:
-                        self.turn(_times[at])
-                    behind = _first_behind(_times, at, stop, self.group.end)
-                self.take_run(chunk, values, at, behind - at, is_packed)
+                    if not self.started or self.time_of(chunk, at) > self.groups[self.open].end:
+                        self.turn(self.time_of(chunk, at))
+                    behind = self.behind(chunk, at, stop, self.groups[self.open].end)
+                self.take_run(chunk, values, at, behind - at)
                 at = behind
         return 0
 
-    cdef void take_run(
-        self, Chunk chunk, const double *values, Py_ssize_t at, Py_ssize_t count, bint is_packed
-    ) noexcept:
+    cdef bint is_counted(self, Chunk chunk) except -1:
+        """Whether packed integers give all results as they are: their sum too, which then takes no rounding."""
+        cdef Group *group = &self.groups[self.open]
+        if chunk.open_values is not None or chunk.values_form > 4:
+            return False
+        if not self.sums:
+            return True
+        if self.squares or chunk.scale != 1:
+            return False
+        if self.started and group.stop > group.at:
+            self.settle()
+            group = &self.groups[self.open]
+        return not self.started or (fabs(group.total) < 4503599627370496.0 and <int64_t>group.total == group.total)
+
+    cdef const double *read(self, Chunk chunk) except NULL:
+        """The values of a chunk; at the end of the queue, in the order in which they are read, where sums are needed."""
+        cdef Py_ssize_t i, last = chunk.count - 1
+        cdef double *values = _values
+        cdef double kept
+        self.all_real = _all_real(chunk)
+        if self.sums:
+            if self.queued + chunk.count > QUEUE:
+                self.settle()
+                self.queued = 0
+            values = _queue + self.queued
+            self.queued += chunk.count
+        elif chunk.open_values is not None:
+            return (<array.array>chunk.open_values).data.as_doubles
+        elif chunk.values_form == 8:
+            return <const double *>PyBytes_AS_STRING(chunk.packed_values)
+        _read_values(chunk, values)
+        if self.sums and self.reverse:
+            for i in range(chunk.count // 2):
+                kept = values[i]
+                values[i] = values[last - i]
+                values[last - i] = kept
+        return values
+
+    cdef int take_run(self, Chunk chunk, const double *values, Py_ssize_t at, Py_ssize_t count) except -1:
         """Let the open bucket have the samples of a chunk that belong to it."""
+        cdef Group *group = &self.groups[self.open]
         cdef const char *raw
-        if not is_packed:
-            _take(&self.group, values + at, count, self.sums, self.extremes, self.squares, self.reverse)
-            return
+        if values != NULL:
+            if self.sums:
+                self.enqueue(values - _queue + (chunk.count - at - count if self.reverse else at), count)
+            else:
+                _take(group, values + at, count, self.all_real, self.extremes, self.reverse)
+            return 0
         raw = PyBytes_AS_STRING(chunk.packed_values)
         if chunk.values_form == 1:
             _take_packed(
-                &self.group, <const int8_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+                group, <const int8_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
             )
         elif chunk.values_form == 2:
             _take_packed(
-                &self.group, <const int16_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+                group, <const int16_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
             )
         else:
             _take_packed(
-                &self.group, <const int32_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
+                group, <const int32_t *>raw + at, count, chunk.scale, self.sums, self.extremes, self.reverse
             )
+        return 0
+
+    cdef int enqueue(self, Py_ssize_t at, Py_ssize_t count) except -1:
+        """Let the open bucket have values in the queue, which are added up later."""
+        cdef Group *group = &self.groups[self.open]
+        cdef Py_ssize_t i, kept = 0, empty = 0 if self.all_real else _count_empty(_queue + at, count)
+        if empty:
+            for i in range(at, at + count):
+                if _queue[i] == _queue[i]:
+                    _queue[at + kept] = _queue[i]
+                    kept += 1
+            group.empty += empty
+            count = kept
+            if not count:
+                return 0
+        if group.stop != at and group.stop > group.at:
+            self.settle()
+            group = &self.groups[self.open]
+        if group.stop == group.at:
+            group.at = at
+        group.stop = at + count
+        if self.extremes:
+            _take_extremes(group, _queue + at, count)
+        _take_ends(group, _queue[at], _queue[at + count - 1], count, False)
+        return 0
 
 
 def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int64_t align, bint reverse):
@@ -533,8 +947,7 @@ def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int6
     for chunk in reversed(chunks) if reverse else chunks:
         if chunk.last >= low and chunk.first <= high:
             buckets.take(chunk, low, high)
-    if buckets.started:
-        buckets.close()
+    buckets.finish()
     times = np.empty(buckets.rows, np.int64)
     begins = times
     columns = [np.empty(buckets.rows) for _ in functions]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from januskv.storage.chunks import MOST_TIME
@@ -237,6 +237,7 @@ rule_steps = st.one_of(
 )
 
 
+@example([("add", [(0, 0), (1, 0)]), ("remove", 0, 1)], 2, 1, "sum")  # a bucket that begins before 0
 @given(
     st.lists(rule_steps, max_size=25), st.integers(1, 60), st.integers(0, 20), st.sampled_from(["sum", "count", "max"])
 )
