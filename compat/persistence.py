@@ -62,7 +62,7 @@ class Persistence:
         self.delayed_syncs = 0
         self.scheduled = False  # a snapshot has been asked for that could not begin at once
         self.saved_ms = server.started_ms
-        self.saved_changes = self.begun_changes = server.store.feed.changes
+        self.saved_elements = self.begun_elements = server.store.feed.elements
         self.keys_loaded = sum(map(len, server.store.keyspaces()))
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self.end_process: Callable[[int], Any] = os._exit
@@ -214,15 +214,15 @@ class Persistence:
 
     @property
     def changes_since_save(self) -> int:
-        """How many changes the last snapshot does not hold."""
-        return self.server.store.feed.changes - self.saved_changes
+        """How many elements have changed that the last snapshot does not hold."""
+        return self.feed.elements - self.saved_elements
 
     # ------------------------------------------------------------ snapshots
 
     def begin_snapshot(self) -> None:
         """Begin a snapshot in a process of its own. Raises OSError."""
         self.wait_for_sync()
-        self.begun_changes = self.server.store.feed.changes
+        self.begun_elements = self.server.store.feed.elements
         try:
             self.journal.save_in_child()
         except Exception:
@@ -258,7 +258,7 @@ class Persistence:
             raise ConfigError("it would divide the transaction in the log")
         self.wait_for_sync()
         if on:
-            self.begun_changes = self.server.store.feed.changes
+            self.begun_elements = self.server.store.feed.elements
             try:
                 journal.start_logging()
             except OSError as error:
@@ -278,7 +278,7 @@ class Persistence:
         if self.journal.child:
             raise RespError("ERR Background save already in progress")
         self.wait_for_sync()
-        self.begun_changes = self.server.store.feed.changes
+        self.begun_elements = self.server.store.feed.elements
         try:
             self.journal.save()
         except Exception as error:
@@ -292,7 +292,7 @@ class Persistence:
     def saved(self) -> None:
         """Note that there is a new snapshot."""
         self.saved_ms = self.server.store.clock.now_ms
-        self.saved_changes = self.begun_changes
+        self.saved_elements = self.begun_elements
         self.saved_at = time.monotonic()
         self.note_fault()
         log.log(NOTICE, "a snapshot has been written, %d bytes", self.journal.base_bytes)

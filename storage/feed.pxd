@@ -1,7 +1,7 @@
 from januskv.storage.reclaiming cimport Reclaimer
 
 cdef class Feed:
-    cdef public long long changes
+    cdef public long long changes, extra
     cdef public bint held
     cdef public list listeners
     cdef public dict asked

@@ -23,21 +23,28 @@ Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
 class Feed:
     """Counts changes and hands them to listeners, in the order in which they subscribed.
 
-    ``changes`` counts since start and never goes back; a listener must not raise. While it is ``held`` keys that
+    ``changes`` counts since start and never goes back; a listener must not raise. ``extra`` is how many elements have
+    changed besides: a change that adds three members adds 2, the second of two changes that are one takes 1 away. While it is ``held`` keys that
     expire are absent but stay, so that nothing changes by itself. ``reclaimer`` takes the big values that changes
     leave behind.
     """
 
-    __slots__ = ("asked", "changes", "held", "listeners", "reclaimer", "wanted")
+    __slots__ = ("asked", "changes", "extra", "held", "listeners", "reclaimer", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
+        self.extra: int = 0
         self.held: bool = False
         self.listeners: list[Listener] = []
         # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
         self.asked: dict[str, frozenset[str]] = {}
         self.wanted: frozenset[str] = frozenset()
         self.reclaimer: Reclaimer = Reclaimer()
+
+    @property
+    def elements(self) -> int:
+        """How many elements have changed since start, as Redis counts them: what expires by itself is none."""
+        return self.changes + self.extra
 
     def subscribe(self, listener: Listener) -> None:
         """Call the listener for every change from now on; a second subscription changes nothing."""

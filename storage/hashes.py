@@ -61,8 +61,9 @@ class TimedHash(dict[bytes, Any]):
             del self[field], self.deadlines[field]
         self.soonest = min(self.deadlines.values(), default=0)
         keyspace.changed("hexpired", key, ("hash.remove", tuple(gone)))
+        keyspace.feed.extra -= 1
         if not self:
-            keyspace.delete(key)
+            keyspace.emptied(key)
         else:
             keyspace.file_fields(key, self.soonest)
 
@@ -133,6 +134,7 @@ def hash_to_read(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
 def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hset") -> int:
     """Set fields of a hash, which is created if the key does not exist; give how many are new. Raises WrongType."""
     held = hash_at(keyspace, key, keyspace.get(key))
+    keyspace.feed.extra += len(fields) - 1
     if held is None:
         keyspace.put(key, compact(fields), event)
         return len(fields)
@@ -187,9 +189,10 @@ def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> in
     else:
         removed = _removed(keyspace, key, held, fields)
     if removed:
+        keyspace.feed.extra += len(removed) - 1
         keyspace.changed("hdel", key, ("hash.remove", tuple(removed)))
         if not held:
-            keyspace.delete(key)
+            keyspace.emptied(key)
     return len(removed)
 
 
@@ -229,6 +232,7 @@ def random_fields(held: Hash, count: int) -> list[bytes]:
 def time_fields(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None], event: str) -> None:
     """Give fields that are there deadlines, or take them away (None)."""
     _time(keyspace, key, held, deadlines)
+    keyspace.feed.extra += len(deadlines) - 1
     keyspace.changed(event, key, ("hash.time", deadlines))
 
 

@@ -302,16 +302,22 @@ def _raise_dense(data: bytearray, register: int, value: int) -> bool:
 
 def add(data: bytes, elements: list[bytes], most_bytes: int) -> bytes | None:
     """The HyperLogLog with some more elements; None if that changes nothing. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    return added(data, elements, most_bytes)[0]
+
+
+def added(data: bytes, elements: list[bytes], most_bytes: int) -> tuple[bytes | None, int]:
+    """``add``, and how many of the elements have changed it."""
     raising = Raising(data, most_bytes) if is_sparse(data) else None
-    changed = False
+    count = 0
     for element in elements:
         register, value = place_of(element)
         if raising is None:  # a dense one is long: it is copied only if something changes
             if _dense_register(data, register) >= value:
                 continue
             raising = Raising(data, most_bytes)
-        changed = raising.raise_to(register, value) or changed
-    return raising.marked() if raising is not None and changed else None
+        if raising.raise_to(register, value):
+            count += 1
+    return (raising.marked() if raising is not None and count else None), count
 
 
 def _dense_register(data: bytes, register: int) -> int:

@@ -268,6 +268,11 @@ class Keyspace:
         self.changed(event, key)
         return True
 
+    def emptied(self, key: bytes) -> None:
+        """Remove a key with the last element, whose removal has been counted, and report it."""
+        self.delete(key)
+        self.feed.extra -= 1
+
     def forget(self, key: bytes) -> None:
         """Remove an existing key and what refers to it, without a report."""
         value = self.detach(key)
@@ -315,6 +320,7 @@ class Keyspace:
             value.renamed(self, source, target)  # type: ignore[attr-defined]
         self.changed("rename_from", source, (target,))
         self.changed("rename_to", target, (source,))
+        self.feed.extra -= 1
 
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
         """Put a value with its deadline under a free name, without a report of the change itself."""
@@ -399,6 +405,7 @@ class Keyspace:
         other.wake()
         self.changed("swapdb", b"", (other,))
         other.changed("swapdb", b"", (self,))
+        self.feed.extra -= 1
 
     # ------------------------------------------------------------ deadlines
 
@@ -418,6 +425,7 @@ class Keyspace:
         self.store(key, value, "set")
         self.file_deadline(key, deadline)
         self.changed("expire", key, (deadline,))
+        self.feed.extra -= 1
 
     def persist(self, key: bytes) -> bool:
         """Take an existing key's deadline away; False if it had none."""
@@ -467,6 +475,7 @@ class Keyspace:
         self.forget(key)
         self.expired += 1
         self.changed("expired", key)
+        self.feed.extra -= 1
 
     def expire_some(self, most: int) -> bool:
         """Remove up to ``most`` keys whose time has come; whether some are still to be looked at."""

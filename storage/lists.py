@@ -124,6 +124,7 @@ def put_list(keyspace: Keyspace, key: bytes, items: list[Any], event: str) -> No
 
 def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new: list[Any]) -> int:
     """Push to the list of a key, which is created if it is None; give its new length."""
+    keyspace.feed.extra += len(new) - 1
     if items is None:
         items = new[::-1] if at_head else list(new)
         if len(items) > LONG:
@@ -146,9 +147,10 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
 def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
     """Pop up to so many elements from the list of a key, which goes with its last one."""
     taken = take(items, at_head, count)
+    keyspace.feed.extra += len(taken) - 1
     keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, len(taken)))
     if not items:
-        keyspace.delete(key)
+        keyspace.emptied(key)
     return taken
 
 
@@ -161,9 +163,10 @@ def pop_pieces(keyspace: Keyspace, key: bytes, items: LongList, at_head: bool, c
     taken = items.pieces(0, count) if at_head else items.pieces(size - count, size)
     if count < size:
         items.keep(count if at_head else 0, size if at_head else size - count)
+    keyspace.feed.extra += count - 1
     keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, count))
     if count == size:
-        keyspace.delete(key)
+        keyspace.emptied(key)
     return taken
 
 
@@ -177,9 +180,10 @@ def remove_equal(keyspace: Keyspace, key: bytes, items: Items, count: int, wante
         is_all = len(found) == len(items)
         if not is_all:
             remove_at(items, found)
+        keyspace.feed.extra += len(found) - 1
         keyspace.changed("lrem", key, ("list.remove_equal", count, wanted))
         if is_all:
-            keyspace.delete(key)
+            keyspace.emptied(key)
     return len(found)
 
 
@@ -195,7 +199,7 @@ def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
     event = "lpop" if at_head else "rpop"
     keyspace.changed(event, key, ("list.pop", at_head, 1) if keyspace.feed.listeners else ())
     if not left:
-        keyspace.delete(key)
+        keyspace.emptied(key)
     return item
 
 

@@ -29,6 +29,7 @@ def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int
     held = as_set(keyspace.get(key))
     if held is None:
         fresh = set(members)
+        keyspace.feed.extra += len(fresh) - 1
         keyspace.put(key, fresh, "sadd")
         return len(fresh)
     before = len(held)
@@ -38,6 +39,7 @@ def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int
         held.update(members)
     added = len(held) - before
     if added:
+        keyspace.feed.extra += added - 1
         keyspace.changed("sadd", key, ("set.add", tuple(members)))
     return added
 
@@ -49,10 +51,11 @@ def remove_members(keyspace: Keyspace, key: bytes, members: Iterable[bytes], eve
         return 0
     removed = held.intersection(members)
     if removed:
+        keyspace.feed.extra += len(removed) - 1
         held -= removed
         keyspace.changed(event, key, ("set.remove", tuple(removed)))
         if not held:
-            keyspace.delete(key)
+            keyspace.emptied(key)
     return len(removed)
 
 
@@ -78,14 +81,16 @@ def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> li
         held.remove(member)
         keyspace.changed("spop", key, ("set.remove", (member,)) if keyspace.feed.listeners else ())
         if not held:
-            keyspace.delete(key)
+            keyspace.emptied(key)
         return [member]
     if count >= len(held):
+        keyspace.feed.extra += len(held) - 1
         keyspace.changed("spop", key, ("set.remove", ()))
-        keyspace.delete(key)
+        keyspace.emptied(key)
         return list(held)
     if count > _MANY and count > len(held) - count:  # more go than stay: those that stay become the set
         kept = set(random_members(held, len(held) - count))
+        keyspace.feed.extra += count - 1
         keyspace.replace(key, kept, "spop")
         return list(held - kept)
     taken = random_members(held, count)

@@ -451,9 +451,10 @@ class SortedSet:
         """Remove members, and the key with the last one; give how many there were."""
         found = self.discard(members)
         if found:
+            keyspace.feed.extra += len(found) - 1
             keyspace.changed(event, key, ("zset.remove", tuple(found)))
             if not len(self):
-                keyspace.delete(key)
+                keyspace.emptied(key)
         return len(found)
 
     def remove_ranks(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> int:
@@ -466,9 +467,10 @@ class SortedSet:
             left_behind = self.cut(start, stop)
             if left_behind:
                 keyspace.feed.reclaimer.take(left_behind)
+        keyspace.feed.extra += count - 1
         keyspace.changed(event, key, ("zset.cut", start, stop))
         if is_all:  # it goes with the key as it is
-            keyspace.delete(key)
+            keyspace.emptied(key)
         return count
 
     def take(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> list[Pair]:
@@ -491,7 +493,7 @@ class SortedSet:
         self.longest = max(self.longest, len(member))
         keyspace.changed(event, key, ("zset.remove", (member,)) if keyspace.feed.listeners else ())
         if size == 1:
-            keyspace.delete(key)
+            keyspace.emptied(key)
         return pair
 
     # ------------------------------------------------------------ as a value
@@ -603,6 +605,7 @@ def as_sorted_set(value: object) -> SortedSet | None:
 
 def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: dict[bytes, float], event: str) -> None:
     """Give members their scores, in a sorted set that is created if there is none."""
+    keyspace.feed.extra += len(scores) - 1
     if held is None:
         keyspace.put(key, SortedSet(scores), event)
         return

@@ -267,6 +267,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     data = editable(ctx, argv[1]) if writes else read_text(ctx, argv[1])
     replies: list[Reply] = []
     parts: list[tuple[int, int]] = []
+    written = 0
     for step in steps:
         old = get_field(data, step.offset, step.width, signed=step.signed)
         if step.verb == b"GET":
@@ -277,6 +278,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
             replies.append(None)
             continue
         replies.append(old if step.verb == b"SET" else new)
+        written += 1
         assert isinstance(data, LongString)
         size = len(data)
         set_field(data, step.offset, step.width, new)
@@ -289,6 +291,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
         parts.append((size - 1, size))
     if parts:
         assert isinstance(data, LongString)
+        ctx.keyspace.feed.extra += max(written, 1) - 1
         edited(ctx.keyspace, argv[1], data, parts, "setbit")
     return replies
 

@@ -256,6 +256,8 @@ class _Search:
         hits = [] if held is None else self.hits(held)
         if self.store is not None:
             scores = {hit.member: hit.metres / self.unit if self.store_distance else hit.score for hit in hits}
+            if scores:
+                ctx.keyspace.feed.extra += len(scores) - 1
             return store(ctx, self.store, scores, event)
         if len(hits) > MANY:
             return items_in_slices(

@@ -14,6 +14,7 @@ from januskv.storage.bits import differences
 from januskv.storage.hyperloglog import (
     HEADER,
     add,
+    added,
     count_of,
     dense,
     empty,
@@ -67,9 +68,10 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     """
     held = _held(ctx, argv[1])
     data = empty() if held is None else held
-    changed = add(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
+    changed, count = added(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
     if changed is None and held is not None:
         return 0
+    ctx.keyspace.feed.extra += count - (held is not None)
     _replace(ctx, argv[1], data, stale(data) if changed is None else changed)
     return 1
 

@@ -189,7 +189,7 @@ def persistence_section(server: Server) -> Fields:
         **zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"),
         "current_fork_perc": "0.00",
         **zeros("current_save_keys_processed", "current_save_keys_total"),
-        "rdb_changes_since_last_save": persistence.changes_since_save if persistence else server.store.feed.changes,
+        "rdb_changes_since_last_save": persistence.changes_since_save if persistence else server.store.feed.elements,
         "rdb_bgsave_in_progress": int(running),
         "rdb_last_save_time": (persistence.saved_ms if persistence else server.started_ms) // 1000,
         "rdb_last_bgsave_status": status,

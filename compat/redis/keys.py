@@ -325,6 +325,7 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
     target.restore(name, value, deadline)
     source.changed("move_from", name, (target,))
     target.changed("move_to", name, (source,))
+    source.feed.extra -= 1
     return 1
 
 

@@ -345,12 +345,14 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
     items = as_list(ctx.keyspace.get(argv[1]))
     if items is None:
         return OK
-    first, end = bounds(len(items), start, stop)
+    size = len(items)
+    first, end = bounds(size, start, stop)
     if first < end:
         keep(items, first, end)
+    ctx.keyspace.feed.extra += size - max(end - first, 0) - 1
     ctx.keyspace.changed("ltrim", argv[1], ("list.keep", first, end))
     if first >= end:  # it goes with the key as it is
-        ctx.keyspace.delete(argv[1])
+        ctx.keyspace.emptied(argv[1])
     return OK
 
 
@@ -372,6 +374,7 @@ def move(ctx: Context, source: bytes, target: bytes, from_head: bool, to_head: b
         assert grown is not None
         items = grown
     pop(keyspace, source, items, from_head, 1)
+    keyspace.feed.extra -= 1  # both together are one
     return texts_of([element])[0]
 
 

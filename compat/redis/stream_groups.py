@@ -354,6 +354,7 @@ def xack(ctx: Context, argv: list[bytes]) -> Reply:
     ids = [parse_id(text) for text in argv[3:]]
     gone = [id_text(entry_id) for entry_id in ids if group.acknowledge(entry_id)]
     if gone:
+        ctx.keyspace.feed.extra += len(gone) - 1
         ctx.keyspace.changed("xack", argv[1], ("stream.acknowledge", argv[2], *gone))
     return len(gone)
 
@@ -523,6 +524,7 @@ def xclaim(ctx: Context, argv: list[bytes]) -> Reply:
     if claimed:
         consumer.active_ms = now_ms
     if claimed or gone or advanced:
+        ctx.keyspace.feed.extra += max(len(claimed) + len(gone), 1) - 1
         effect = ("stream.claim", argv[2], argv[3], now_ms, id_text(group.last_id), claimed, gone)
         ctx.keyspace.changed("xclaim", argv[1], effect)
     return reply
@@ -608,6 +610,7 @@ def _claim_idle(
     if claimed:
         consumer.active_ms = now_ms
     if claimed or gone:
+        ctx.keyspace.feed.extra += len(claimed) + len(gone) - 1
         effect = ("stream.claim", group_name, consumer.name, now_ms, id_text(group.last_id), claimed, gone)
         ctx.keyspace.changed("xautoclaim", name, effect)
     return [id_text(following), reply, gone]

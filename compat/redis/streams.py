@@ -184,6 +184,7 @@ class Trim:
         trim = stream.trim_length if self.strategy == b"MAXLEN" else stream.trim_before
         removed = trim(self.threshold, self.approximate, self.limit or 0)
         if removed:
+            ctx.keyspace.feed.extra += removed - 1
             ctx.keyspace.changed("xtrim", name, ("stream.trim", stream.length))
         return removed
 
@@ -296,7 +297,8 @@ def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     except IdsExhausted:
         raise RespError("ERR The stream has exhausted the last possible ID, unable to add more items") from None
     if new.trim.strategy:
-        new.trim.apply(ctx, name, stream)
+        removed = new.trim.apply(ctx, name, stream)
+        keyspace.feed.extra -= removed  # both together are one
     return id_text(entry_id)
 
 
@@ -415,6 +417,7 @@ def xdel(ctx: Context, argv: list[bytes]) -> Reply:
     ids = [parse_id(text) for text in argv[2:]]
     gone = [id_text(entry_id) for entry_id in ids if stream.delete(entry_id)]
     if gone:
+        ctx.keyspace.feed.extra += len(gone) - 1
         ctx.keyspace.changed("xdel", argv[1], ("stream.delete", *gone))
     return len(gone)
 
