@@ -42,6 +42,7 @@ OURS = (
     "sh_",
     "sv_",
     "ts_",
+    "timeseries.",
     "ts.",
     "client|setinfo",
     "client|no-touch",

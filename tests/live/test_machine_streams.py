@@ -75,7 +75,8 @@ PROGRAM = st.lists(
         st.builds("XTRIM s MAXLEN ~ {} LIMIT {}".format, COUNTS, COUNTS),
         st.builds("XTRIM s MINID ~ {}".format, IDS),
         st.builds("XTRIM s MINID {}".format, IDS),
-        st.builds("XSETID s {}".format, IDS),
+        # Ids behind all: smaller ones than that of a deleted entry are refused since 7.4.
+        st.builds("XSETID s 16-{}".format, COUNTS),
         st.builds("XSETID s {} ENTRIESADDED {} MAXDELETEDID {}".format, IDS, COUNTS, IDS),
         st.just("XLEN s"),
         st.just("XINFO STREAM s"),

@@ -144,7 +144,9 @@ def test_forms_in_a_row(encoder: ModuleType, reply: Any, two: bytes, three: byte
     assert out.take() == b""
 
 
-@pytest.mark.parametrize("wrong", [object(), {1, 2}, bytearray(b"a"), 1j, Exception, ...], ids=lambda wrong: type(wrong).__name__)
+@pytest.mark.parametrize(
+    "wrong", [object(), {1, 2}, bytearray(b"a"), 1j, Exception, ...], ids=lambda wrong: type(wrong).__name__
+)
 @pytest.mark.parametrize(
     "wrap",
     [
