@@ -164,10 +164,11 @@ class Load:
         if self.random.random() < 0.5:
             await client.ask("HELLO", 3)
         for _ in range(self.random.randrange(20, 200)):
+            in_transaction = self.random.random() < 0.1
+            share = 0.0 if in_transaction else _SHARE_OVER_ALL
             commands = [self.command() for _ in range(self.random.choice((1, 4, 16, 64)))]
-            commands = [each for each in commands if each[0] not in _OVER_ALL or self.random.random() < _SHARE_OVER_ALL]
-            if self.random.random() < 0.1:
-                commands = [each for each in commands if each[0] not in _OVER_ALL]
+            commands = [each for each in commands if each[0] not in _OVER_ALL or self.random.random() < share]
+            if in_transaction:
                 commands = [["MULTI"], *commands, [self.random.choice(("EXEC", "DISCARD"))]]
             for command in commands:
                 client.send(*command)

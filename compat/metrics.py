@@ -17,109 +17,103 @@ from .server import Server
 
 Sample = tuple[str, float]  # labels in braces or "", value
 
-# Of each metric: its section and field of INFO, its name, and what it is.
-_COUNTERS = (
-    ("stats", "total_connections_received", "connections_received_total", "Connections accepted since start."),
-    ("stats", "rejected_connections", "rejected_connections_total", "Connections refused since start."),
-    ("stats", "total_commands_processed", "commands_processed_total", "Commands run since start."),
-    ("stats", "total_net_input_bytes", "net_input_bytes_total", "Bytes received."),
-    ("stats", "total_net_output_bytes", "net_output_bytes_total", "Bytes sent."),
-    ("stats", "total_error_replies", "error_replies_total", "Error replies sent."),
-    (
-        "stats",
-        "unexpected_error_replies",
-        "unexpected_error_replies_total",
-        "Errors that should not happen: see the log.",
+# By section of INFO: the field, the name of its metric, and what it is. A name that ends in _total is that of a counter.
+_FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "stats": (
+        ("total_connections_received", "connections_received_total", "Connections accepted since start."),
+        ("rejected_connections", "rejected_connections_total", "Connections refused since start."),
+        ("total_commands_processed", "commands_processed_total", "Commands run since start."),
+        ("total_net_input_bytes", "net_input_bytes_total", "Bytes received."),
+        ("total_net_output_bytes", "net_output_bytes_total", "Bytes sent."),
+        ("total_error_replies", "error_replies_total", "Error replies sent."),
+        ("unexpected_error_replies", "unexpected_error_replies_total", "Errors that should not happen: see the log."),
+        ("protocol_errors", "protocol_errors_total", "Connections closed for input that is no request."),
+        ("total_changes", "changes_total", "Changes of the data set."),
+        ("keyspace_hits", "keyspace_hits_total", "Look-ups that found their key."),
+        ("keyspace_misses", "keyspace_misses_total", "Look-ups that found nothing."),
+        ("expired_keys", "expired_keys_total", "Keys removed because their time had come."),
+        ("evicted_keys", "evicted_keys_total", "Keys removed because memory was used up."),
+        ("total_forks", "forks_total", "Processes forked to write snapshots and saves."),
+        (
+            "client_query_buffer_limit_disconnections",
+            "client_query_buffer_limit_disconnections_total",
+            "Clients closed for too much input that waited.",
+        ),
+        (
+            "client_output_buffer_limit_disconnections",
+            "client_output_buffer_limit_disconnections_total",
+            "Clients closed for too many replies that they did not read.",
+        ),
+        ("instantaneous_ops_per_sec", "instantaneous_ops_per_sec", "Commands a second, lately."),
+        ("pubsub_channels", "pubsub_channels", "Channels with subscribers."),
+        ("pubsub_patterns", "pubsub_patterns", "Patterns with subscribers."),
+        ("pubsubshard_channels", "pubsubshard_channels", "Shard channels with subscribers."),
+        ("tracking_total_keys", "tracking_total_keys", "Keys that clients are told about."),
+        ("tracking_total_items", "tracking_total_items", "Clients to be told, by key."),
+        ("tracking_total_prefixes", "tracking_total_prefixes", "Prefixes that clients are told about."),
     ),
-    ("stats", "protocol_errors", "protocol_errors_total", "Connections closed for input that is no request."),
-    ("stats", "total_changes", "changes_total", "Changes of the data set."),
-    ("stats", "keyspace_hits", "keyspace_hits_total", "Look-ups that found their key."),
-    ("stats", "keyspace_misses", "keyspace_misses_total", "Look-ups that found nothing."),
-    ("stats", "expired_keys", "expired_keys_total", "Keys removed because their time had come."),
-    ("stats", "evicted_keys", "evicted_keys_total", "Keys removed because memory was used up."),
-    ("stats", "total_forks", "forks_total", "Processes forked to write snapshots and saves."),
-    (
-        "stats",
-        "client_query_buffer_limit_disconnections",
-        "client_query_buffer_limit_disconnections_total",
-        "Clients closed for too much input that waited.",
+    "cpu": (
+        ("used_cpu_sys", "cpu_sys_seconds_total", "Processor time of the system for the server."),
+        ("used_cpu_user", "cpu_user_seconds_total", "Processor time of the server."),
+        ("used_cpu_sys_children", "cpu_sys_children_seconds_total", "Processor time of the system for its children."),
+        ("used_cpu_user_children", "cpu_user_children_seconds_total", "Processor time of its children."),
     ),
-    (
-        "stats",
-        "client_output_buffer_limit_disconnections",
-        "client_output_buffer_limit_disconnections_total",
-        "Clients closed for too many replies that they did not read.",
+    "persistence": (
+        ("rdb_saves", "rdb_saves_total", "Snapshots written."),
+        ("aof_delayed_fsync", "aof_delayed_fsync_total", "Times that a write waited for the log's fsync."),
+        ("loading", "loading_dump_file", "1 while data is being loaded."),
+        ("rdb_changes_since_last_save", "rdb_changes_since_last_save", "Changes since the last snapshot."),
+        ("rdb_bgsave_in_progress", "rdb_bgsave_in_progress", "1 while a snapshot is being written."),
+        ("rdb_last_save_time", "rdb_last_save_timestamp_seconds", "When the last snapshot was written."),
+        ("rdb_last_bgsave_time_sec", "rdb_last_bgsave_duration_sec", "How long it took; -1: there is none."),
+        ("rdb_current_bgsave_time_sec", "rdb_current_bgsave_duration_sec", "How long it has taken so far."),
+        ("aof_enabled", "aof_enabled", "1 if changes are logged."),
+        ("aof_rewrite_in_progress", "aof_rewrite_in_progress", "1 while the log is rewritten."),
+        ("aof_rewrite_scheduled", "aof_rewrite_scheduled", "1 if the log will be rewritten."),
+        ("aof_last_rewrite_time_sec", "aof_last_rewrite_duration_sec", "How long the last rewrite took."),
+        ("aof_current_rewrite_time_sec", "aof_current_rewrite_duration_sec", "How long it has taken so far."),
+        ("aof_current_size", "aof_current_size_bytes", "Size of the log with its snapshot."),
+        ("aof_base_size", "aof_base_size_bytes", "Size of the snapshot."),
+        ("aof_buffer_length", "aof_buffer_length", "Bytes that are not written to the log yet."),
+        ("aof_pending_bio_fsync", "aof_pending_bio_fsync", "1 while an fsync of the log is under way."),
+        ("rdb_last_bgsave_status", "rdb_last_bgsave_status", "1 if the last snapshot was written."),
+        ("aof_last_bgrewrite_status", "aof_last_bgrewrite_status", "1 if the last rewrite was written."),
+        ("aof_last_write_status", "aof_last_write_status", "1 if the last write to the log was written."),
     ),
-    ("cpu", "used_cpu_sys", "cpu_sys_seconds_total", "Processor time of the system for the server."),
-    ("cpu", "used_cpu_user", "cpu_user_seconds_total", "Processor time of the server."),
-    (
-        "cpu",
-        "used_cpu_sys_children",
-        "cpu_sys_children_seconds_total",
-        "Processor time of the system for its children.",
+    "server": (
+        ("uptime_in_seconds", "uptime_in_seconds", "Seconds since start."),
+        ("process_id", "process_id", "The server's process."),
     ),
-    ("cpu", "used_cpu_user_children", "cpu_user_children_seconds_total", "Processor time of its children."),
-    ("persistence", "rdb_saves", "rdb_saves_total", "Snapshots written."),
-    ("persistence", "aof_delayed_fsync", "aof_delayed_fsync_total", "Times that a write waited for the log's fsync."),
-)
-_GAUGES = (
-    ("server", "uptime_in_seconds", "uptime_in_seconds", "Seconds since start."),
-    ("server", "process_id", "process_id", "The server's process."),
-    ("clients", "connected_clients", "connected_clients", "Open connections."),
-    ("clients", "blocked_clients", "blocked_clients", "Clients that wait for a key or for the log."),
-    ("clients", "tracking_clients", "tracking_clients", "Clients that are told what has changed."),
-    ("clients", "pubsub_clients", "pubsub_clients", "Clients that subscribe."),
-    ("clients", "watching_clients", "watching_clients", "Clients that watch keys."),
-    ("clients", "maxclients", "max_clients", "Most connections at a time."),
-    ("clients", "client_recent_max_input_buffer", "client_recent_max_input_buffer_bytes", "Longest input that waits."),
-    ("clients", "client_recent_max_output_buffer", "client_recent_max_output_buffer_bytes", "Most replies unread."),
-    ("memory", "used_memory", "memory_used_bytes", "Memory in RAM."),
-    ("memory", "used_memory_rss", "memory_used_rss_bytes", "Memory in RAM."),
-    ("memory", "used_memory_peak", "memory_used_peak_bytes", "Most memory that was in RAM."),
-    ("memory", "used_memory_overhead", "memory_used_overhead_bytes", "Memory for other things than data."),
-    ("memory", "used_memory_dataset", "memory_used_dataset_bytes", "Memory for data."),
-    ("memory", "used_memory_startup", "memory_used_startup_bytes", "Memory in RAM at the start."),
-    ("memory", "total_system_memory", "total_system_memory_bytes", "Memory of the machine."),
-    ("memory", "maxmemory", "memory_max_bytes", "Most memory that data may take; 0: no limit."),
-    ("memory", "mem_fragmentation_ratio", "mem_fragmentation_ratio", "Memory in RAM by memory in use."),
-    ("memory", "lazyfree_pending_objects", "lazyfree_pending_objects", "Values that are being freed in slices."),
-    ("persistence", "loading", "loading_dump_file", "1 while data is being loaded."),
-    ("persistence", "rdb_changes_since_last_save", "rdb_changes_since_last_save", "Changes since the last snapshot."),
-    ("persistence", "rdb_bgsave_in_progress", "rdb_bgsave_in_progress", "1 while a snapshot is being written."),
-    ("persistence", "rdb_last_save_time", "rdb_last_save_timestamp_seconds", "When the last snapshot was written."),
-    ("persistence", "rdb_last_bgsave_time_sec", "rdb_last_bgsave_duration_sec", "How long it took; -1: there is none."),
-    ("persistence", "rdb_current_bgsave_time_sec", "rdb_current_bgsave_duration_sec", "How long it has taken so far."),
-    ("persistence", "aof_enabled", "aof_enabled", "1 if changes are logged."),
-    ("persistence", "aof_rewrite_in_progress", "aof_rewrite_in_progress", "1 while the log is rewritten."),
-    ("persistence", "aof_rewrite_scheduled", "aof_rewrite_scheduled", "1 if the log will be rewritten."),
-    ("persistence", "aof_last_rewrite_time_sec", "aof_last_rewrite_duration_sec", "How long the last rewrite took."),
-    (
-        "persistence",
-        "aof_current_rewrite_time_sec",
-        "aof_current_rewrite_duration_sec",
-        "How long it has taken so far.",
+    "clients": (
+        ("connected_clients", "connected_clients", "Open connections."),
+        ("blocked_clients", "blocked_clients", "Clients that wait for a key or for the log."),
+        ("tracking_clients", "tracking_clients", "Clients that are told what has changed."),
+        ("pubsub_clients", "pubsub_clients", "Clients that subscribe."),
+        ("watching_clients", "watching_clients", "Clients that watch keys."),
+        ("maxclients", "max_clients", "Most connections at a time."),
+        ("client_recent_max_input_buffer", "client_recent_max_input_buffer_bytes", "Longest input that waits."),
+        ("client_recent_max_output_buffer", "client_recent_max_output_buffer_bytes", "Most replies unread."),
     ),
-    ("persistence", "aof_current_size", "aof_current_size_bytes", "Size of the log with its snapshot."),
-    ("persistence", "aof_base_size", "aof_base_size_bytes", "Size of the snapshot."),
-    ("persistence", "aof_buffer_length", "aof_buffer_length", "Bytes that are not written to the log yet."),
-    ("persistence", "aof_pending_bio_fsync", "aof_pending_bio_fsync", "1 while an fsync of the log is under way."),
-    ("stats", "instantaneous_ops_per_sec", "instantaneous_ops_per_sec", "Commands a second, lately."),
-    ("stats", "pubsub_channels", "pubsub_channels", "Channels with subscribers."),
-    ("stats", "pubsub_patterns", "pubsub_patterns", "Patterns with subscribers."),
-    ("stats", "pubsubshard_channels", "pubsubshard_channels", "Shard channels with subscribers."),
-    ("stats", "tracking_total_keys", "tracking_total_keys", "Keys that clients are told about."),
-    ("stats", "tracking_total_items", "tracking_total_items", "Clients to be told, by key."),
-    ("stats", "tracking_total_prefixes", "tracking_total_prefixes", "Prefixes that clients are told about."),
-    ("replication", "connected_slaves", "connected_slaves", "Replicas: there are none."),
-    ("sessions", "sessions", "sessions", "Open sessions."),
-    ("sessions", "session_keys", "session_keys", "Keys in sessions."),
-)
-# Fields that are "ok" or "err".
-_STATES = (
-    ("persistence", "rdb_last_bgsave_status", "rdb_last_bgsave_status", "1 if the last snapshot was written."),
-    ("persistence", "aof_last_bgrewrite_status", "aof_last_bgrewrite_status", "1 if the last rewrite was written."),
-    ("persistence", "aof_last_write_status", "aof_last_write_status", "1 if the last write to the log was written."),
-)
+    "memory": (
+        ("used_memory", "memory_used_bytes", "Memory in RAM."),
+        ("used_memory_rss", "memory_used_rss_bytes", "Memory in RAM."),
+        ("used_memory_peak", "memory_used_peak_bytes", "Most memory that was in RAM."),
+        ("used_memory_overhead", "memory_used_overhead_bytes", "Memory for other things than data."),
+        ("used_memory_dataset", "memory_used_dataset_bytes", "Memory for data."),
+        ("used_memory_startup", "memory_used_startup_bytes", "Memory in RAM at the start."),
+        ("total_system_memory", "total_system_memory_bytes", "Memory of the machine."),
+        ("maxmemory", "memory_max_bytes", "Most memory that data may take; 0: no limit."),
+        ("mem_fragmentation_ratio", "mem_fragmentation_ratio", "Memory in RAM by memory in use."),
+        ("lazyfree_pending_objects", "lazyfree_pending_objects", "Values that are being freed in slices."),
+    ),
+    "replication": (("connected_slaves", "connected_slaves", "Replicas: there are none."),),
+    "sessions": (
+        ("sessions", "sessions", "Open sessions."),
+        ("session_keys", "session_keys", "Keys in sessions."),
+    ),
+}
+# Fields that are words.
+_NUMBERS = {"ok": 1, "err": 0}
 _BY_COMMAND: tuple[tuple[str, Callable[[Command], float], str], ...] = (
     ("commands_total", lambda command: command.calls, "Calls by command."),
     ("commands_duration_seconds_total", lambda command: command.usec / 1e6, "Seconds spent by command."),
@@ -143,18 +137,13 @@ def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
         yield f"januskv_{name}{labels} {value:.15g}"
 
 
-def _info(server: Server) -> dict[str, dict[str, Any]]:
-    names = {section for section, *_ in (*_COUNTERS, *_GAUGES, *_STATES)}
-    return {name: SECTIONS[name][1](server) for name in names}
-
-
 def exposition(server: Server) -> bytes:
     """All metrics of a server."""
     return ("\n".join(_lines(server)) + "\n").encode()
 
 
 def _lines(server: Server) -> Iterator[str]:
-    info = _info(server)
+    info: dict[str, dict[str, Any]] = {name: SECTIONS[name][1](server) for name in _FROM_INFO}
     about = info["server"]
     yield from _metric("up", "gauge", "1: the server answers.", [("", 1)])
     build = _labels(
@@ -171,12 +160,12 @@ def _lines(server: Server) -> Iterator[str]:
     yield from _metric("instance_info", "gauge", "What runs here.", [(build, 1)])
     started_s = server.started_ms / 1000
     yield from _metric("start_time_seconds", "gauge", "When the server was started.", [("", started_s)])
-    for kind, table in (("counter", _COUNTERS), ("gauge", _GAUGES)):
-        for section, field, name, text in table:
-            if field in info[section]:  # those of the log are there only with a log
-                yield from _metric(name, kind, text, [("", float(info[section][field]))])
-    for section, field, name, text in _STATES:
-        yield from _metric(name, "gauge", text, [("", info[section][field] == "ok")])
+    for section, metrics in _FROM_INFO.items():
+        for field, name, text in metrics:
+            value = info[section].get(field)
+            if value is not None:  # those of the log are there only with a log
+                kind = "counter" if name.endswith("_total") else "gauge"
+                yield from _metric(name, kind, text, [("", float(_NUMBERS.get(value, value)))])
     latest_fork_s = info["stats"]["latest_fork_usec"] / 1e6
     yield from _metric("latest_fork_seconds", "gauge", "How long the last fork took.", [("", latest_fork_s)])
     pages = server.http_connections

@@ -205,6 +205,16 @@ cdef int _shortest_of_text(double value, char *digits, int *power) except -1:
     return count
 
 
+cdef inline Py_ssize_t _point_first(const char *digits, int count, char *out, Py_ssize_t used) noexcept:
+    """Write digits with a point behind the first one, behind what is written; the size of all."""
+    out[used] = digits[0]
+    if count == 1:
+        return used + 1
+    out[used + 1] = c"."
+    memcpy(out + used + 2, digits + 1, count - 1)
+    return used + 1 + count
+
+
 cdef Py_ssize_t _spell(double value, char *out) except -1:
     """Write a double (at most DOUBLE_ROOM bytes), see ``double_text``; its size."""
     cdef char[24] room
@@ -256,12 +266,7 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
         memset(out + used + 2, c"0", -point)
         memcpy(out + used + 2 - point, digits, count)
         return used + 2 - point + count
-    out[used] = digits[0]
-    used += 1
-    if count > 1:
-        out[used] = c"."
-        memcpy(out + used + 1, digits + 1, count - 1)
-        used += count
+    used = _point_first(digits, count, out, used)
     out[used] = c"e"
     out[used + 1] = c"-" if exponent < 0 else c"+"
     used += 2
@@ -313,12 +318,7 @@ cdef Py_ssize_t _spell_sample(double value, char *out) except -1:
     if size >= 1 and size < 72057594037927936.0 and power == 0:  # 2 ** 56
         memcpy(out + used, digits, count)
         return used + count
-    out[used] = digits[0]
-    used += 1
-    if count > 1:
-        out[used] = c"."
-        memcpy(out + used + 1, digits + 1, count - 1)
-        used += count
+    used = _point_first(digits, count, out, used)
     out[used] = c"E"
     used += 1
     power += count - 1

@@ -9,6 +9,7 @@ cdef class AccessTimes:
     cdef public Py_ssize_t most_keys
     cdef public bint frozen, asked
     cpdef note(self, bytes key, long long now_ms)
+    cpdef enter(self, bytes key, long long now_ms, Py_ssize_t keys)
     cpdef grow(self, Py_ssize_t keys)
     cpdef begin(self, Py_ssize_t keys, long long now_ms)
     cpdef ask(self, Py_ssize_t keys)

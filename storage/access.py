@@ -40,6 +40,12 @@ class AccessTimes:
         if not self.frozen:
             self.slots[hash(key) & len(self.slots) - 1] = now_ms >> UNIT_BITS & _TIME_BITS
 
+    def enter(self, key: bytes, now_ms: int, keys: int) -> None:
+        """A key is written that may be new; there are so many keys now."""
+        if keys > self.most_keys:
+            self.grow(keys)
+        self.note(key, now_ms)
+
     def grow(self, keys: int) -> None:
         """Have slots for so many keys; those there are keep what was noted."""
         slots = self.slots

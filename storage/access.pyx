@@ -35,6 +35,12 @@ cdef class AccessTimes:
         if not self.frozen:
             self.slots[hash(key) & (self.size - 1)] = <uint32_t>(now_ms >> BITS)
 
+    cpdef enter(self, bytes key, long long now_ms, Py_ssize_t keys):
+        """See ``access.py``."""
+        if keys > self.most_keys:
+            self.grow(keys)
+        self.note(key, now_ms)
+
     cpdef grow(self, Py_ssize_t keys):
         """See ``access.py``."""
         cdef Py_ssize_t size = self.size

@@ -206,10 +206,8 @@ class Keyspace:
         else:
             self.data.update(values)
             self.feed.changes += len(values)
-            if len(self.data) > self.access.most_keys:
-                self.access.grow(len(self.data))
             for key in values:
-                self.access.note(key, self.clock.now_ms)
+                self.access.enter(key, self.clock.now_ms, len(self.data))
 
     def replace(self, key: bytes, value: object, event: str, detail: tuple[object, ...] = ()) -> None:
         """Set a key to a value and keep its deadline."""
@@ -225,13 +223,9 @@ class Keyspace:
         old = data.get(key)
         data[key] = value
         feed.changes += 1
-        access = self.access
-        if old is None:
-            if len(data) > access.most_keys:
-                access.grow(len(data))
-        elif old is not value and is_big(old):
+        self.access.enter(key, self.clock.now_ms, len(data))
+        if old is not None and old is not value and is_big(old):
             feed.reclaimer.take(old)
-        access.note(key, self.clock.now_ms)
 
     def store_watched(self, key: bytes, value: object, event: str, detail: tuple[object, ...]) -> None:
         """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
@@ -245,16 +239,10 @@ class Keyspace:
             old.unlink(self, key)  # type: ignore[attr-defined]
         data[key] = value
         feed.changes += 1
-        access = self.access
-        if old is None:
-            is_new = True
-            if len(data) > access.most_keys:
-                access.grow(len(data))
-        else:
-            is_new = False
-            if old is not value and is_big(old):
-                feed.reclaimer.take(old)
-        access.note(key, self.clock.now_ms)
+        self.access.enter(key, self.clock.now_ms, len(data))
+        is_new = old is None
+        if old is not None and old is not value and is_big(old):
+            feed.reclaimer.take(old)
         if is_new and "new" in feed.wanted:
             feed.publish(self, "new", key, ())
         if feed.listeners:
@@ -325,9 +313,7 @@ class Keyspace:
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
         """Put a value with its deadline under a free name, without a report of the change itself."""
         self.data[key] = compact(value)
-        if len(self.data) > self.access.most_keys:
-            self.access.grow(len(self.data))
-        self.access.note(key, self.clock.now_ms)
+        self.access.enter(key, self.clock.now_ms, len(self.data))
         if is_series(value):
             self.series_count += 1
             self.labels.add(key, labels_of(value))

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import StorageError
-from .stream_groups import Group
+from .stream_groups import Consumer, Group
 from .stream_ids import distance_bytes, id_text, ids_of, integer_bytes, parts_of, texts_bytes
 from .values import name_to_json, text_from_bytes
 
@@ -652,6 +652,23 @@ def _drop_consumer(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes)
     _group(keyspace, key, name).drop_consumer(consumer)
 
 
+def _advance(
+    keyspace: Keyspace,
+    key: bytes,
+    name: bytes,
+    consumer: bytes,
+    now_ms: int,
+    last_id: bytes,
+    entries_read: int | None,
+) -> tuple[Group, Consumer]:
+    """Let a group have read up to an id, through a consumer."""
+    group = _group(keyspace, key, name)
+    reader = group.consumer(consumer, now_ms)
+    reader.active_ms = now_ms
+    group.last_id, group.entries_read = id_of_text(last_id), entries_read
+    return group, reader
+
+
 def _deliver(
     keyspace: Keyspace,
     key: bytes,
@@ -662,12 +679,9 @@ def _deliver(
     entries_read: int | None,
     *ids: bytes,
 ) -> None:
-    group = _group(keyspace, key, name)
-    reader = group.consumer(consumer, now_ms)
-    reader.active_ms = now_ms
+    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
     for entry_id in ids:
         group.deliver(id_of_text(entry_id), reader, now_ms, 1)
-    group.last_id, group.entries_read = id_of_text(last_id), entries_read
 
 
 def _deliver_from(
@@ -681,12 +695,9 @@ def _deliver_from(
     first: bytes,
     last: bytes,
 ) -> None:
-    group = _group(keyspace, key, name)
-    reader = group.consumer(consumer, now_ms)
-    reader.active_ms = now_ms
+    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
     entries = _stream(keyspace, key).range(id_of_text(first), id_of_text(last))
     group.deliver_news([entry_id for entry_id, _ in entries], reader, now_ms)
-    group.last_id, group.entries_read = id_of_text(last_id), entries_read
 
 
 def _claim(

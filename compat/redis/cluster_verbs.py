@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
@@ -10,7 +12,8 @@ from januskv.resp.replies import Reply
 
 verbs = Family("cluster")
 
-_DISABLED = "ERR This instance has cluster support disabled"
+_MODE = Flag.LOADING | Flag.STALE | Flag.FAST
+_VARIES = ("nondeterministic_output",)
 
 
 @verbs.verb("CLUSTER", arity=-2, since="3.0.0")
@@ -22,67 +25,39 @@ def cluster(ctx: Context, argv: list[bytes]) -> Reply:
     raise AssertionError("a container is never run")
 
 
-@verbs.verb("CLUSTER|INFO", arity=2, flags=Flag.STALE, since="3.0.0", hints=("nondeterministic_output",))
-def cluster_info(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER INFO
+def _refuse(usage: str, about: str, since: str = "3.0.0", **declared: Any) -> None:
+    """Declare a verb that is refused, by its usage line, which has all its words, and what its manual says."""
 
-    Refused: there is no cluster.
+    def run(ctx: Context, argv: list[bytes]) -> Reply:
+        raise RespError("ERR This instance has cluster support disabled")
 
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
-
-
-@verbs.verb("CLUSTER|MYID", arity=2, flags=Flag.STALE, since="3.0.0")
-def cluster_myid(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER MYID
-
-    Refused: there is no cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
+    run.__doc__ = f"{usage}\n\n{about}\n\nCost: O(1)"
+    words = usage.split()
+    name = "|".join(word for word in words if word.isupper())
+    verbs.verb(name, arity=len(words), since=since, **declared)(run)
 
 
-@verbs.verb("CLUSTER|SLOTS", arity=2, flags=Flag.STALE, since="3.0.0", hints=("nondeterministic_output",))
-def cluster_slots(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER SLOTS
+for _usage, _since, _hints in (
+    ("CLUSTER INFO", "3.0.0", _VARIES),
+    ("CLUSTER MYID", "3.0.0", ()),
+    ("CLUSTER SLOTS", "3.0.0", _VARIES),
+    ("CLUSTER NODES", "3.0.0", _VARIES),
+    ("CLUSTER SHARDS", "7.0.0", _VARIES),
+    ("CLUSTER KEYSLOT key", "3.0.0", ()),
+):
+    _refuse(_usage, "Refused: there is no cluster.", _since, flags=Flag.STALE, hints=_hints)
 
-    Refused: there is no cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
-
-
-@verbs.verb("CLUSTER|NODES", arity=2, flags=Flag.STALE, since="3.0.0", hints=("nondeterministic_output",))
-def cluster_nodes(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER NODES
-
-    Refused: there is no cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
-
-
-@verbs.verb("CLUSTER|SHARDS", arity=2, flags=Flag.STALE, since="7.0.0", hints=("nondeterministic_output",))
-def cluster_shards(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER SHARDS
-
-    Refused: there is no cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
-
-
-@verbs.verb("CLUSTER|KEYSLOT", arity=3, flags=Flag.STALE, since="3.0.0")
-def cluster_keyslot(ctx: Context, argv: list[bytes]) -> Reply:
-    """CLUSTER KEYSLOT key
-
-    Refused: there is no cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_DISABLED)
+for _usage, _about, _flags in (
+    (
+        "READONLY",
+        "Lets a connection read from a replica in a cluster. Refused: the server is not part of one.",
+        _MODE,
+    ),
+    ("READWRITE", "Ends what READONLY began. Refused: the server is not part of a cluster.", _MODE),
+    (
+        "ASKING",
+        "Lets the next command read a slot that is moving into a node of a cluster. Refused: the server is not part of one.",
+        Flag.FAST,
+    ),
+):
+    _refuse(_usage, _about, flags=_flags, categories=("connection",))

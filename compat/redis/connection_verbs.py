@@ -72,43 +72,6 @@ def ping(ctx: Context, argv: list[bytes]) -> Reply:
     return PONG if len(argv) == 1 else argv[1]
 
 
-_NO_CLUSTER = "ERR This instance has cluster support disabled"
-_MODE = Flag.LOADING | Flag.STALE | Flag.FAST
-
-
-@verbs.verb("READONLY", arity=1, flags=_MODE, since="3.0.0", group="cluster", categories=("connection",))
-def readonly(ctx: Context, argv: list[bytes]) -> Reply:
-    """READONLY
-
-    Lets a connection read from a replica in a cluster. Refused: the server is not part of one.
-
-    Cost: O(1)
-    """
-    raise RespError(_NO_CLUSTER)
-
-
-@verbs.verb("READWRITE", arity=1, flags=_MODE, since="3.0.0", group="cluster", categories=("connection",))
-def readwrite(ctx: Context, argv: list[bytes]) -> Reply:
-    """READWRITE
-
-    Ends what READONLY began. Refused: the server is not part of a cluster.
-
-    Cost: O(1)
-    """
-    raise RespError(_NO_CLUSTER)
-
-
-@verbs.verb("ASKING", arity=1, flags=Flag.FAST, since="3.0.0", group="cluster", categories=("connection",))
-def asking(ctx: Context, argv: list[bytes]) -> Reply:
-    """ASKING
-
-    Lets the next command read a slot that is moving into a node of a cluster. Refused: the server is not part of one.
-
-    Cost: O(1)
-    """
-    raise RespError(_NO_CLUSTER)
-
-
 @verbs.verb("ECHO", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
 def echo(ctx: Context, argv: list[bytes]) -> Reply:
     """ECHO message

@@ -87,11 +87,8 @@ _OVER_RESP: dict[int, str] = {
     Status.VALUE_TYPE: "a list holds what is no text",
     Status.NOT_PERMITTED: "over RESP, or beside SUBSCRIBE",
 }
-_RANGE: dict[int, str] = {
-    SeriesStatus.RANGE_SIZE: "`rng` has neither no nor two items",
-    SeriesStatus.RANGE_VALUES: "`rng` begins after its end",
-}
-_NONE: dict[int, str] = {SeriesStatus.SERIES_NOT_EXIST: "no such series"}
+_RANGE: dict[int, str] = {each: SERIES_MEANINGS[each] for each in (SeriesStatus.RANGE_SIZE, SeriesStatus.RANGE_VALUES)}
+_NONE: dict[int, str] = {SeriesStatus.SERIES_NOT_EXIST: SERIES_MEANINGS[SeriesStatus.SERIES_NOT_EXIST]}
 _GET: dict[int, str] = {
     **_RANGE,
     **_NONE,
@@ -143,7 +140,7 @@ OWN: dict[str, dict[int, str]] = {
     },
     "TS_DELETE": _NONE,
     "TS_ADD_EVT": {**_NONE, SeriesStatus.PARAM_VALUE: "`t` and `evt` have not the same length, or are empty"},
-    "TS_CREATE_INDEX": {**_NONE, SeriesStatus.INDEX_EXISTS: "the member is indexed"},
+    "TS_CREATE_INDEX": {**_NONE, SeriesStatus.INDEX_EXISTS: SERIES_MEANINGS[SeriesStatus.INDEX_EXISTS]},
     "TS_GET": _GET,
     "TS_GET_MULTI": {
         **_GET,
