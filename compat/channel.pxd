@@ -21,7 +21,7 @@ cdef class Channel:
     cdef public object parked, pieces, session
     cdef public list unsent, behind
     cdef public Command last_command
-    cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, query_limit, unsent_bytes, taken_before
+    cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, most_written, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
     cpdef run_batch(self)

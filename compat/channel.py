@@ -82,6 +82,7 @@ class Channel:
         self.changed: int = 0  # the number of the last change that its requests have made
         self.bytes_in: int = 0
         self.bytes_out: int = 0
+        self.most_written: int = 0  # most bytes of replies at a time
         self.taken_before: int = 0  # ``taken_bytes`` when it was last looked at; see ``has_read``
         self.query_limit: int = 0
 
@@ -94,6 +95,10 @@ class Channel:
     def pending_input(self) -> int:
         """Bytes received that are no whole request yet."""
         raise NotImplementedError
+
+    def spare_input(self) -> int:
+        """Bytes that the buffer for what is no whole request yet has room for besides."""
+        return 0
 
     def run_batch(self) -> None:
         """Run requests until there is no whole one left, or the channel halts or closes. ``failed`` gets what it raises."""
@@ -377,6 +382,8 @@ class Channel:
             return
         if data:
             self.bytes_out += len(data)
+            if len(data) > self.most_written:
+                self.most_written = len(data)
             self.transport.write(data)
             if self.write_paused or len(data) > _BIG_OUTPUT:
                 self.check_output()

@@ -71,6 +71,10 @@ class Connection(Channel):
         """Bytes received that are no whole request yet."""
         return self.parser.pending
 
+    def spare_input(self) -> int:
+        """Bytes that the buffer for what is no whole request yet has room for besides."""
+        return int(self.parser.spare)
+
     def encoded(self, message: Any) -> bytes:
         """The bytes of a reply value that is sent out of turn."""
         return message.wire if type(message) is RawReply else encode(message, self.client.protocol)

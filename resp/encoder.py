@@ -125,6 +125,11 @@ class Encoder:
             self._sized = len(parts)
         return self._size
 
+    @property
+    def room(self) -> int:
+        """Bytes that the buffer has now: as many as wait."""
+        return self.size
+
     def write(self, reply: Reply) -> None:
         """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
         parts = self._parts

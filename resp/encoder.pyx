@@ -366,6 +366,11 @@ cdef class Encoder:
         """Bytes waiting."""
         return self._used if self._whole is None else PyBytes_GET_SIZE(self._whole)
 
+    @property
+    def room(self):
+        """Bytes that the buffer has now."""
+        return self._room if self._whole is None else PyBytes_GET_SIZE(self._whole)
+
     cpdef write(self, object reply):
         """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
         cdef Py_ssize_t mark

@@ -152,3 +152,8 @@ def _quoted(line: bytes, at: int, quote: int, word: bytearray) -> int | None:
 
 
 _HEX = re.compile(rb"[0-9a-fA-F]{2}").match
+
+
+def wire_size(argv: list[bytes]) -> int:
+    """The bytes of a request as a RESP array."""
+    return len(b"*%d\r\n" % len(argv)) + sum(len(arg) + len(b"$%d\r\n\r\n" % len(arg)) for arg in argv)

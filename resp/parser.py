@@ -28,6 +28,7 @@ from .inline import (
     is_binary,
     read_line,
     unexpected,
+    wire_size,
 )
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
@@ -79,7 +80,12 @@ class Parser:
     @property
     def pending(self) -> int:
         """Bytes received and not yet returned as requests."""
-        return len(self._buffer) - self._at + self._taken + sum(map(_wire_size, self._ready))
+        return len(self._buffer) - self._at + self._taken + sum(map(wire_size, self._ready))
+
+    @property
+    def spare(self) -> int:
+        """Bytes that the buffer for unfinished requests has room for besides: none, it grows when they come."""
+        return 0
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
@@ -280,10 +286,6 @@ def strict_int(text: bytes) -> int | None:
         return None
     value = int(text)
     return value if b"%d" % value == text and -(1 << 63) <= value < 1 << 63 else None
-
-
-def _wire_size(argv: list[bytes]) -> int:
-    return len(b"*%d\r\n" % len(argv)) + sum(len(arg) + len(b"$%d\r\n\r\n" % len(arg)) for arg in argv)
 
 
 # ---------------------------------------------------------------- hiredis

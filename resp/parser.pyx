@@ -133,6 +133,11 @@ cdef class Parser:
         """Bytes received and not yet returned as requests."""
         return self._end - self._at + self._taken
 
+    @property
+    def spare(self):
+        """Bytes that the buffer for unfinished requests has room for besides."""
+        return 0 if self._chunk is not None or not self._room else self._room - self._end
+
     cpdef feed(self, bytes data):
         """Take received bytes."""
         if data is None:

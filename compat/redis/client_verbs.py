@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from januskv.commands.context import Context
@@ -12,6 +13,7 @@ from januskv.compat.faults import RespError
 from januskv.compat.server import Server
 from januskv.compat.tracking import TrackingMode
 from januskv.compat.tracking import describe as describe_tracking
+from januskv.resp.inline import wire_size
 from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
 
@@ -56,7 +58,7 @@ def client_info(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return Verbatim(b"txt", describe(ctx.server, ctx.client) + b"\n")
+    return Verbatim(b"txt", describe(ctx.server, ctx.client, argv) + b"\n")
 
 
 @verbs.verb("CLIENT|GETNAME", arity=2, flags=_ANY, since="2.6.9")
@@ -308,13 +310,34 @@ def flags_of(client: Client) -> str:
     return "".join(letter for letter, is_set in letters if is_set) or "N"
 
 
-def describe(server: Server, client: Client) -> bytes:
-    """The line of one connection, in the fields of Redis 7.2."""
+def _sizes(server: Server, client: Client, argv: list[bytes]) -> dict[str, int]:
+    """What a connection takes, in bytes; ``argv`` is the request that it runs."""
+    connection = client.connection
+    waiter = server.waiting.by_client.get(client)
+    kept = argv or connection.parked or (None if waiter is None else waiter.request) or []
+    queue = client.queue or []
+    sizes = {
+        "qbuf": connection.pending_input() + (wire_size(argv) if argv else 0),
+        "qbuf-free": connection.spare_input(),
+        "argv-mem": sum(map(len, kept)) if isinstance(kept, list) else len(kept),
+        "multi-mem": sum(sys.getsizeof(argv) + sum(map(len, argv)) for _, argv in queue),
+        "rbs": connection.encoder.room,
+        "rbp": connection.most_written,
+        "obl": 0,
+        "oll": 0,
+        "omem": connection.unread_bytes,
+    }
+    parts = (client, connection, connection.encoder, *client.watched)
+    sizes["tot-mem"] = sum(sizes.values()) - sizes["rbp"] + sum(map(sys.getsizeof, parts))
+    return sizes
+
+
+def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
+    """The line of one connection, in the fields of Redis 7.2; ``argv`` is the request that it runs, if it runs one."""
     now_ms = server.store.clock.now_ms
     connection = client.connection
     transport = connection.transport
-    pending = connection.pending_input()
-    unread = connection.unread_bytes
+    sizes = _sizes(server, client, argv)
     sock = transport.get_extra_info("socket") if transport is not None else None
     held = client.subscriptions
     fields: list[tuple[str, object]] = [
@@ -332,17 +355,8 @@ def describe(server: Server, client: Client) -> bytes:
         ("ssub", 0 if held is None else len(held.shards)),
         ("multi", -1 if client.queue is None else len(client.queue)),
         ("watch", len(client.watched)),
-        ("qbuf", pending),
-        ("qbuf-free", 0),
-        ("argv-mem", 0),
-        ("multi-mem", sum(sum(map(len, argv)) for _, argv in client.queue or ())),
-        ("rbs", 0),
-        ("rbp", 0),
-        ("obl", 0),
-        ("oll", 0),
-        ("omem", unread),
-        ("tot-mem", pending + unread),
-        ("events", "rw" if unread else "r"),
+        *sizes.items(),
+        ("events", "rw" if sizes["omem"] else "r"),
         ("cmd", client.last_command),
         ("user", client.user),
         ("redir", -1 if client.tracking is None else client.tracking.redirect),
@@ -392,7 +406,10 @@ def client_list(ctx: Context, argv: list[bytes]) -> Reply:
         wanted = {_client_id(text) for text in args.rest()}
         clients = [client for client in clients if client.id in wanted]
     args.end()
-    return Verbatim(b"txt", b"".join(describe(ctx.server, client) + b"\n" for client in clients))
+    return Verbatim(
+        b"txt",
+        b"".join(describe(ctx.server, client, argv if client is ctx.client else []) + b"\n" for client in clients),
+    )
 
 
 Test = Callable[[Client], bool]
