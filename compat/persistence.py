@@ -16,7 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from januskv.storage.durability.journal import Journal
+from januskv.storage.durability.generations import DirectoryTaken
+from januskv.storage.durability.journal import HoldsData, Journal, begin_journal
+from januskv.storage.durability.records import Damaged
 
 from .faults import RespError
 from .logs import NOTICE
@@ -267,6 +269,15 @@ class Persistence:
             journal.stop_logging()
         log.warning("changes are %s", "logged once the snapshot that begins is complete" if on else "no longer logged")
 
+    def begin_logging(self) -> None:
+        """Write a first snapshot and log changes from then on. Raises ConfigError."""
+        try:
+            self.save()
+        except RespError as error:
+            raise ConfigError(error.text.removeprefix("ERR ")) from error
+        self.journal.listen()
+        log.warning("changes are logged")
+
     def save_at_end(self) -> None:
         """Write the snapshot that the end of the server needs, if there is no log. Raises RespError."""
         if self.server.config.save and not self.journal.logging:
@@ -322,3 +333,28 @@ class Persistence:
         self.held.clear()
         if self.journal.fault:
             raise OSError(5, self.journal.fault)
+
+
+def begin_keeping(server: Server, logging: bool, call_soon: CallSoon | None = None) -> None:
+    """Keep the data of a server that was started to keep nothing: in 'dir', by snapshots or with a log. Raises ConfigError.
+
+    Nobody else is served until the first snapshot is complete that a log begins with.
+    """
+    path = server.config.dir
+    if server.in_exec:
+        raise ConfigError("it would divide the transaction in the log")
+    try:
+        journal = begin_journal(path, server.store)
+    except (DirectoryTaken, HoldsData, Damaged) as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"data directory {path}: {error.strerror or error}") from error
+    persistence = Persistence(server, journal, call_soon)
+    persistence.saved_elements = 0  # nothing has been saved
+    if logging:
+        try:
+            persistence.begin_logging()
+        except ConfigError:
+            server.persistence = server.outbox.gate = None
+            persistence.close()
+            raise

@@ -271,6 +271,8 @@ class Server:
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
         # How many clients there is room for, up to a number; set by the composition root.
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
+        # Keeps data where nothing was kept so far, with a log or without; set by the composition root.
+        self.begin_keeping: Callable[[bool], None] = keeps_nothing
         self.refusals = RefusalLog()
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
@@ -365,7 +367,7 @@ class Server:
         elif any(
             values.get(name, False) not in (False, (), getattr(self.config, name)) for name in ("appendonly", "save")
         ):
-            raise ConfigError("the server was started to keep nothing; start it with this setting")
+            self.begin_keeping(bool(values.get("appendonly", False)))
 
     def allows_protected(self, client: Client, command: Command) -> bool:
         """Whether DEBUG or MODULE may be used by this client."""
@@ -616,6 +618,11 @@ class Server:
         threshold_ms = config.latency_monitor_threshold
         if threshold_ms and usec >= threshold_ms * 1000:
             self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
+
+
+def keeps_nothing(logging: bool) -> None:
+    """Data cannot be kept. Raises ConfigError."""
+    raise ConfigError("the server was started to keep nothing; start it with this setting")
 
 
 def attempted(task: Callable[[], object]) -> object:

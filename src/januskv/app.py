@@ -25,7 +25,7 @@ from .compat.logs import NOTICE
 from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
 from .compat.parameters import Parameter
-from .compat.persistence import Persistence
+from .compat.persistence import Persistence, begin_keeping
 from .compat.server import Server, attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
@@ -101,6 +101,7 @@ class App:
         self.server.outbox.soon = loop.call_soon
         self.server.stop = self.stop
         self.server.tune_socket = self.tune_socket
+        self.server.begin_keeping = lambda logging: begin_keeping(self.server, logging, loop.call_soon_threadsafe)
         self.config.on_change = self.config_changed
         opening = self.open_directory()
         self.server.set_loading(True)

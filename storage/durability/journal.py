@@ -548,3 +548,29 @@ def open_journal(path: str, store: Store, *, cut_torn_tail: bool, logging: bool 
     except BaseException:
         opening.abandon()
         raise
+
+
+class HoldsData(Exception):
+    """A directory that was to be begun holds the data of another run."""
+
+
+# Reading what a directory without data holds takes less.
+_EMPTY_LOAD_S = 0.1
+
+
+def begin_journal(path: str, store: Store) -> Journal:
+    """The journal of a store that is in use already, in a directory that holds no data; it logs nothing yet.
+
+    Raises HoldsData, Damaged, DirectoryTaken, OSError.
+    """
+    scratch = Store(len(store.databases))
+    opening = Opening(path, scratch, cut_torn_tail=False)
+    recovery = opening.recovery
+    try:
+        if recovery.manifest.base or not recovery.go_on(_EMPTY_LOAD_S) or recovery.found.records:
+            raise HoldsData(f"{path} holds the data of another run, which is not loaded")
+        opening.store = store
+        return opening.journal(logging=False)
+    except BaseException:
+        opening.abandon()
+        raise
