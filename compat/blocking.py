@@ -99,6 +99,13 @@ class Waiting:
         if timeout_ms is not None:
             waiter.timer = self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
+    def keys_of(self, name: str) -> int:
+        """How many keys somebody waits for with this command."""
+        return sum(
+            any(each.command is not None and each.command.name == name for each in waiters)
+            for waiters in self.by_key.values()
+        )
+
     def forget(self, client: Client) -> None:
         """A client waits no longer; no error if it did not."""
         waiter = self.by_client.pop(client, None)

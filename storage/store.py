@@ -33,6 +33,8 @@ class Store:
         self.active_expiry = True  # False: keys expire only when they are looked at
         self._swept_ms = self.clock.now_ms
         self._sweeping = False
+        self.expiry_s = 0.0  # spent on what is due in keyspaces
+        self.expiry_cuts = 0  # how often the time for that was over before the work was
         self._busy: deque[Keyspace] = deque()  # keyspaces with something to do right now
 
     def keyspaces(self) -> Iterator[Keyspace]:
@@ -72,6 +74,7 @@ class Store:
     def _tend_keyspaces(self, stop: float) -> bool:
         """Look after the keyspaces in turn, some keys of each at a time, until then; whether there is more to do."""
         agenda, busy = self.agenda, self._busy
+        began = time.perf_counter()
         due = agenda.look(_SLICE, self.clock.now_ms)
         while due or busy:
             for keyspace in due:
@@ -85,4 +88,7 @@ class Store:
             if time.perf_counter() > stop:
                 break
             due = [] if busy else agenda.look(_SLICE, self.clock.now_ms)
-        return bool(busy or agenda.overdue)
+        self.expiry_s += time.perf_counter() - began
+        more = bool(busy or agenda.overdue)
+        self.expiry_cuts += more
+        return more

@@ -20,6 +20,7 @@ from januskv.compat.latencies import percentiles_us
 from januskv.compat.server import REDIS_VERSION, Server, peak_resident_bytes, resident_bytes
 from januskv.resp.replies import Reply, Verbatim
 from januskv.storage.durability.children import forks
+from januskv.storage.keyspace import Keyspace
 
 from .server_verbs import MODULES
 
@@ -107,10 +108,10 @@ def clients_section(server: Server) -> Fields:
         "tracking_clients": len(server.tracking.clients),
         "pubsub_clients": len(server.pubsub.clients),
         "watching_clients": sum(bool(client.watched) for client in clients),
-        "clients_in_timeout_table": 0,
+        "clients_in_timeout_table": sum(each.timer is not None for each in server.waiting.by_client.values()),
         "total_watched_keys": len(server.watches.by_key),
         "total_blocking_keys": len(server.waiting.by_key),
-        "total_blocking_keys_on_nokey": 0,
+        "total_blocking_keys_on_nokey": server.waiting.keys_of("XREADGROUP"),
     }
 
 
@@ -150,7 +151,8 @@ def memory_section(server: Server) -> Fields:
         **zeros("mem_fragmentation_bytes", "mem_not_counted_for_evict", "mem_replication_backlog"),
         **zeros("mem_total_replication_buffers", "mem_clients_slaves"),
         "mem_clients_normal": clients,
-        **zeros("mem_cluster_links", "mem_aof_buffer"),
+        **zeros("mem_cluster_links"),
+        "mem_aof_buffer": 0 if server.persistence is None else sum(map(len, server.persistence.journal.unwritten)),
         "mem_allocator": "pymalloc",
         **zeros("active_defrag_running"),
         "lazyfree_pending_objects": server.store.feed.reclaimer.pending,
@@ -200,7 +202,7 @@ def persistence_section(server: Server) -> Fields:
         "rdb_last_load_keys_loaded": persistence.keys_loaded if persistence else 0,
         "aof_enabled": int(logging),
         "aof_rewrite_in_progress": int(running and logging),
-        "aof_rewrite_scheduled": 0,
+        "aof_rewrite_scheduled": int(persistence is not None and persistence.scheduled and logging),
         "aof_last_rewrite_time_sec": seconds,
         "aof_current_rewrite_time_sec": since_s,
         "aof_last_bgrewrite_status": status,
@@ -210,6 +212,18 @@ def persistence_section(server: Server) -> Fields:
         **zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"),
         **({} if persistence is None else persistence.log_fields()),
     }
+
+
+def stale_percentage(spaces: list[Keyspace]) -> float:
+    """How many of a hundred keys with a deadline are past it and wait for being removed."""
+    timed = sum(len(each.deadlines) for each in spaces)
+    overdue = sum(
+        len(item) if isinstance(item, set) else 1
+        for each in spaces
+        if each.times is not None
+        for item in each.times.overdue
+    )
+    return min(100 * overdue / timed, 100.0) if timed else 0.0
 
 
 def stats_section(server: Server) -> Fields:
@@ -230,6 +244,9 @@ def stats_section(server: Server) -> Fields:
         "rejected_connections": stats.rejected_connections,
         **zeros("sync_full", "sync_partial_ok", "sync_partial_err"),
         "expired_keys": sum(each.expired for each in spaces),
+        "expired_stale_perc": f"{stale_percentage(spaces):.2f}",
+        "expired_time_cap_reached_count": server.store.expiry_cuts,
+        "expire_cycle_cpu_milliseconds": int(server.store.expiry_s * 1000),
         **zeros("evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"),
         "keyspace_hits": sum(each.hits for each in spaces),
         "keyspace_misses": sum(each.misses for each in spaces),
@@ -239,6 +256,8 @@ def stats_section(server: Server) -> Fields:
         "total_forks": forks.count,
         "latest_fork_usec": forks.latest_us,
         **zeros("migrate_cached_sockets", "slave_expires_tracked_keys"),
+        **zeros("total_active_defrag_time", "current_active_defrag_time", "dump_payload_sanitizations"),
+        **zeros("io_threaded_reads_processed", "io_threaded_writes_processed"),
         **zeros("active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"),
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
@@ -275,6 +294,18 @@ def cpu_section(server: Server) -> Fields:
         "used_cpu_user": f"{own.ru_utime:.6f}",
         "used_cpu_sys_children": f"{children.ru_stime:.6f}",
         "used_cpu_user_children": f"{children.ru_utime:.6f}",
+        **main_thread_times(),
+    }
+
+
+def main_thread_times() -> Fields:
+    """What the thread has used that owns the data; nothing where the system does not tell."""
+    if sys.platform != "linux":
+        return {}
+    own = resource.getrusage(resource.RUSAGE_THREAD)
+    return {
+        "used_cpu_sys_main_thread": f"{own.ru_stime:.6f}",
+        "used_cpu_user_main_thread": f"{own.ru_utime:.6f}",
     }
 
 

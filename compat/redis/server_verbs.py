@@ -155,6 +155,8 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     for keyspace in server.store.keyspaces():
         keyspace.hits = keyspace.misses = keyspace.expired = 0
     server.store.feed.reclaimer.freed = 0
+    server.store.expiry_cuts = 0
+    server.store.expiry_s = 0.0
     server.rates.reset()
     return OK
 

@@ -174,3 +174,27 @@ def test_each_address_of_a_listener_is_a_pair(make_house: Any) -> None:
         "listener0:name=tcp,bind=127.0.0.1,bind=-::1,port=7000",
         "listener1:name=unix,bind=/tmp/janus.sock",
     ]
+
+
+def test_clients_that_wait(house: Any, wire: Any) -> None:
+    wire.line("XGROUP CREATE s g $ MKSTREAM")
+    for line in (b"BLPOP l 0", b"BLPOP l m 5", b"XREADGROUP GROUP g c BLOCK 0 STREAMS s >"):
+        house.connect().send(line + b"\r\n")
+    found = fields(wire, "clients")
+    assert found["total_blocking_keys"] == "3"
+    assert found["total_blocking_keys_on_nokey"] == "1"
+    assert found["clients_in_timeout_table"] == "1"
+
+
+def test_expiry_that_takes_longer_than_it_may(house: Any, wire: Any) -> None:
+    for number in range(2000):
+        wire("SET", f"k{number}", 1, "PX", 100)
+    house.clock.advance(1000)
+    assert house.store.tend(0.0)
+    found = fields(wire, "stats")
+    assert found["expired_time_cap_reached_count"] == "1"
+    assert 90 < float(found["expired_stale_perc"]) <= 100
+    house.advance(0)
+    assert fields(wire, "stats")["expired_stale_perc"] == "0.00"
+    wire.line("CONFIG RESETSTAT")
+    assert fields(wire, "stats")["expired_time_cap_reached_count"] == "0"
