@@ -22,7 +22,14 @@ _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g
 
 
 class ConfigError(Exception):
-    """A parameter has a value that it cannot take; the text says why, in Redis' words where it has them."""
+    """A parameter has a value that it cannot take; the text says why, in Redis' words where it has them.
+
+    ``parameter`` is its name where several were to be set.
+    """
+
+    def __init__(self, text: str, parameter: str = "") -> None:
+        super().__init__(text)
+        self.parameter = parameter
 
 
 # ---------------------------------------------------------------- types
@@ -273,14 +280,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         TEXT,
         "127.0.0.1 -::1",
         "Addresses that both listeners bind; '-' before one: no error if absent.",
-        fixed=True,
     ),
     Parameter(
         "port",
         integer(-1, 65535),
         6379,
         "TCP port of the data listener; 0: none, -1: one that the kernel chooses.",
-        fixed=True,
     ),
     Parameter(
         "http-port",

@@ -273,6 +273,8 @@ class Server:
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
         # Keeps data where nothing was kept so far, with a log or without; set by the composition root.
         self.begin_keeping: Callable[[bool], None] = keeps_nothing
+        # Listens on other addresses, or on another port; set by the composition root.
+        self.rebind: Callable[[str, int], None] = lambda bind, port: None
         self.refusals = RefusalLog()
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
@@ -359,8 +361,26 @@ class Server:
         wanted = values.get("maxclients", 0)
         if (most := self.most_clients(wanted)) < wanted:
             raise ConfigError(
-                f"The operating system is not able to handle the specified number of clients, try with {most}"
+                f"The operating system is not able to handle the specified number of clients, try with {most}",
+                "maxclients",
             )
+        before = self.config.bind, self.tcp_port
+        bind, port = values.get("bind", before[0]), values.get("port", before[1])
+        moves = (bind, port) != before
+        if moves:
+            try:
+                self.rebind(bind, port)
+            except ConfigError as error:
+                raise ConfigError(str(error), "bind" if "bind" in values else "port") from error
+        try:
+            self.prepare_keeping(values)
+        except ConfigError as error:
+            if moves:
+                self.rebind(*before)
+            raise ConfigError(str(error), "appendonly" if "appendonly" in values else "save") from error
+
+    def prepare_keeping(self, values: dict[str, Any]) -> None:
+        """Begin or end to keep data as new values of parameters ask for. Raises ConfigError."""
         if self.persistence is not None:
             if "appendonly" in values:
                 self.persistence.switch_log(values["appendonly"])

@@ -103,7 +103,7 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
         parameter = BY_NAME.get(name.lower())
         if parameter is None:
             raise RespError(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
-        if parameter.fixed and parameter.name not in _CHECKED_FIRST:
+        if parameter.fixed:
             raise _config_set_failed(name, "can't set immutable config")
         if name.lower() in given:
             raise _config_set_failed(name, "duplicate parameter")
@@ -114,18 +114,12 @@ def config_set(ctx: Context, argv: list[bytes]) -> Reply:
             new[parameter.attribute] = parameter.kind.parse(value.decode(errors="surrogateescape"))
         except ConfigError as error:
             raise _config_set_failed(name, str(error)) from None
-        if parameter.fixed:
-            raise _config_set_failed(name, "can't set immutable config")
     try:
         ctx.server.prepare_change(new)
     except ConfigError as error:
-        raise _config_set_failed("appendonly" if "appendonly" in new else "save", str(error)) from None
+        raise _config_set_failed(error.parameter, str(error)) from None
     ctx.server.config.update(new)
     return OK
-
-
-# Redis can change these while it runs, so it looks at their values first.
-_CHECKED_FIRST = ("bind", "port")
 
 
 def _config_set_failed(name: str, reason: str) -> RespError:

@@ -24,7 +24,7 @@ from .compat.faults import RespError
 from .compat.logs import NOTICE
 from .compat.native import NativeFace
 from .compat.native_saves import load_at_start
-from .compat.parameters import Parameter
+from .compat.parameters import ConfigError, Parameter
 from .compat.persistence import Persistence, begin_keeping
 from .compat.server import Server, attempted
 from .http import HttpListener
@@ -65,6 +65,10 @@ _LOAD_SLICE_S = 0.01
 _LONG_LOAD_BYTES = 10_000_000
 
 
+# How redis.conf writes "all addresses".
+_ANYWHERE = {"*": "0.0.0.0", "::*": "::"}
+
+
 class StartError(Exception):
     """The server cannot start; the text says why."""
 
@@ -82,6 +86,10 @@ class App:
         self.native = NativeFace(self.server)
         self.http = HttpListener(self.server, self.native)
         self.listeners: list[asyncio.Server] = []
+        # (which port, address as configured, its number) -> what listens there
+        self.bound: dict[tuple[str, str, int], list[asyncio.Server]] = {}
+        self.opening: set[asyncio.Task[None]] = set()  # listeners whose sockets are open already
+        self.factories: dict[str, Callable[[], Any]] = {"port": self.connect}
         self.ended = asyncio.Event()
         self.supervisor = Supervisor("no")
         self.ending = False
@@ -102,12 +110,14 @@ class App:
         self.server.stop = self.stop
         self.server.tune_socket = self.tune_socket
         self.server.begin_keeping = lambda logging: begin_keeping(self.server, logging, loop.call_soon_threadsafe)
+        self.server.rebind = self.rebind
         self.config.on_change = self.config_changed
         opening = self.open_directory()
         self.server.set_loading(True)
         try:
-            self.server.tcp_port = await self.listen(self.config.port, self.connect)
-            self.server.http_port = await self.listen(self.config.http_port, await self.http.start())
+            self.server.tcp_port = await self.listen("port", self.config.port)
+            self.factories["http-port"] = await self.http.start()
+            self.server.http_port = await self.listen("http-port", self.config.http_port)
             await self.listen_unix()
         except OSError as error:
             if opening is not None:
@@ -207,7 +217,7 @@ class App:
         """Make the protocol of a new connection to the data port."""
         return Connection(self.server, self.dispatcher, self.native)
 
-    async def listen(self, port: int, factory: Callable[[], Any]) -> int:
+    async def listen(self, name: str, port: int) -> int:
         """Bind every configured address on one port (0 in the configuration: no listener at all); give the port.
 
         The port -1 asks the kernel for one, which all addresses then share.
@@ -218,10 +228,10 @@ class App:
         loop = asyncio.get_running_loop()
         for word in self.config.bind.split():
             address, optional = word.lstrip("-"), word.startswith("-")
-            host = {"*": "0.0.0.0", "::*": "::"}.get(address, address)
+            host = _ANYWHERE.get(address, address)
             try:
                 listener = await loop.create_server(
-                    factory, host, port, backlog=self.config.tcp_backlog, reuse_address=True
+                    self.factories[name], host, port, backlog=self.config.tcp_backlog, reuse_address=True
                 )
             except OSError as error:
                 if optional:
@@ -229,7 +239,66 @@ class App:
                 raise OSError(error.errno, f"cannot bind {host}:{port}: {error.strerror or error}") from error
             self.listeners.append(listener)
             port = listener.sockets[0].getsockname()[1]
+            self.bound[name, address, port] = [listener]
         return port
+
+    def rebind(self, bind: str, port: int) -> None:
+        """Listen on these addresses, for the data port on this port; what is connected stays. Raises ConfigError.
+
+        New sockets are open before old ones are closed. An address that overlaps an old one ('*') can therefore not be
+        bound to the same port.
+        """
+        if self.ending:
+            raise ConfigError("the server is ending")
+        fresh: dict[tuple[str, str, int], list[socket.socket]] = {}
+        wanted: set[tuple[str, str, int]] = set()
+        numbers = {"port": port, "http-port": self.server.http_port}
+        try:
+            for name, number in numbers.items():
+                for word in bind.split() if number else []:
+                    address, number = word.lstrip("-"), max(numbers[name], 0)
+                    if (name, address, number) not in self.bound:
+                        try:
+                            sockets = open_sockets(_ANYWHERE.get(address, address), number, self.config.tcp_backlog)
+                        except OSError:
+                            if word.startswith("-"):
+                                continue
+                            raise
+                        number = numbers[name] = sockets[0].getsockname()[1]
+                        fresh[name, address, number] = sockets
+                    wanted.add((name, address, number))
+        except OSError as error:
+            for sockets in fresh.values():
+                for sock in sockets:
+                    sock.close()
+            raise ConfigError(
+                "Failed to bind to specified addresses."
+                if bind != self.config.bind
+                else "Unable to listen on this port. Check server logs."
+            ) from error
+        for place, sockets in fresh.items():
+            self.bound[place] = []
+            for sock in sockets:
+                task = asyncio.get_running_loop().create_task(self.serve_socket(place, sock))
+                self.opening.add(task)
+                task.add_done_callback(self.opening.discard)
+        for place in self.bound.keys() - wanted:
+            for listener in self.bound.pop(place):
+                self.listeners.remove(listener)
+                listener.close()
+        self.server.tcp_port = numbers["port"]
+        log.log(NOTICE, "listening on %s, port %d", bind or "no address", self.server.tcp_port)
+
+    async def serve_socket(self, place: tuple[str, str, int], sock: socket.socket) -> None:
+        """Accept connections on a socket that listens already."""
+        listener = await asyncio.get_running_loop().create_server(
+            self.factories[place[0]], sock=sock, backlog=self.config.tcp_backlog
+        )
+        if self.ending or place not in self.bound:  # meanwhile it is no longer wanted
+            listener.close()
+            return
+        self.bound[place].append(listener)
+        self.listeners.append(listener)
 
     async def listen_unix(self) -> None:
         """Bind the unix socket, if one is configured; a stale one of an earlier run is replaced."""
@@ -252,7 +321,7 @@ class App:
 
     def ready_line(self) -> str:
         """What is served where, for the log."""
-        host = self.config.bind.split()[0].lstrip("-")
+        host = (self.config.bind.split() or ["no address"])[0].lstrip("-")
         parts = []
         if self.server.tcp_port:
             parts.append(f"RESP and JSON lines on {host}:{self.server.tcp_port}")
@@ -371,6 +440,28 @@ class App:
                 self.failed = True
                 log.error("the last changes could not be written: %s", error.strerror)
             self.server.persistence = self.server.outbox.gate = None
+
+
+def open_sockets(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Sockets that listen on all addresses of a host; port 0: one that the kernel chooses. Raises OSError."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        ):
+            sock = socket.socket(family, kind, protocol)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind(address)
+            sock.listen(backlog)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 def _is_served(path: str) -> bool:
