@@ -54,7 +54,7 @@ def integer(least: int = 0, most: int = sys.maxsize) -> Kind:
     """A whole number within bounds."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        if not re.fullmatch(r"0|-?[1-9][0-9]{0,18}", text):
             raise ConfigError("argument couldn't be parsed into an integer")
         if not least <= int(text) <= most:
             raise ConfigError(f"argument must be between {least} and {most} inclusive")

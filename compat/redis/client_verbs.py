@@ -369,12 +369,9 @@ def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
 
 def _client_id(text: bytes) -> int:
     try:
-        number = parse_int(text)
+        return parse_int(text)
     except NotAnInteger:
-        number = 0
-    if number <= 0:
-        raise RespError("ERR Invalid client ID")
-    return number
+        raise RespError("ERR Invalid client ID") from None
 
 
 def _is_type(client: Client, kind: bytes) -> bool:
@@ -398,7 +395,7 @@ def client_list(ctx: Context, argv: list[bytes]) -> Reply:
     """
     args = Args(argv, 2)
     clients = list(ctx.server.clients.values())
-    if args.flag(b"TYPE"):
+    if args.left() == 2 and args.flag(b"TYPE"):
         kind = _take_type(args)
         clients = [client for client in clients if _is_type(client, kind)]
     elif args.peek() == b"ID" and args.left() > 1:

@@ -113,6 +113,7 @@ def test_list_by_type_and_number(house: Any, wire: Any) -> None:
     assert len(wire.line("CLIENT LIST TYPE normal").splitlines()) == 2
     assert wire.line("CLIENT LIST TYPE pubsub") == b""
     assert wire.line("CLIENT LIST ID 1 2 999").count(b"\n") == 2
+    assert wire.line("CLIENT LIST ID 0 -1") == b""
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,7 @@ def test_list_by_type_and_number(house: Any, wire: Any) -> None:
         ("CLIENT SETINFO lib-x a", "ERR Unrecognized option 'lib-x'"),
         ("CLIENT LIST TYPE x", "ERR Unknown client type 'x'"),
         ("CLIENT LIST ID x", "ERR Invalid client ID"),
+        ("CLIENT LIST TYPE x TYPE x", "ERR syntax error"),
         ("CLIENT KILL ID 0", "ERR client-id should be greater than 0"),
         ("CLIENT KILL 1.2.3.4:5", "ERR No such client"),
         ("CLIENT KILL SKIPME maybe", "ERR syntax error"),

@@ -113,6 +113,12 @@ def test_set_refuses_and_changes_nothing(wire: Any, line: str, reply: ErrorReply
     assert wire.line("CONFIG GET *") == before
 
 
+@pytest.mark.parametrize("text", ["01", "-0", "+1", "", "9" * 20])
+def test_numbers_are_written_as_redis_writes_them(wire: Any, text: str) -> None:
+    reply = wire("CONFIG", "SET", "slowlog-max-len", text)
+    assert reply.text.endswith(b"argument couldn't be parsed into an integer")
+
+
 def test_a_limit_of_one_class_leaves_the_others(wire: Any) -> None:
     wire.line("CONFIG SET client-output-buffer-limit 'normal 1mb 2mb 3'")
     wire.line("CONFIG SET client-output-buffer-limit 'pubsub 4 5 6'")
