@@ -41,6 +41,7 @@ _HOT = frozenset(
         "storage.durability.plain_operations",
         "storage.feed",
         "storage.keyspace",
+        "storage.samples",
         "storage.values",
     )
 )

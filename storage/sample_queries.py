@@ -60,6 +60,8 @@ class Rows:
 
     def cut(self, *, reverse: bool, count: int | None) -> Rows:
         """The rows from the other end if wanted, and the first of them."""
+        if not reverse and count is None:
+            return self
         step = slice(None, None, -1) if reverse else slice(None)
         return Rows(self.times[step][:count], [column[step][:count] for column in self.columns])
 
@@ -160,7 +162,8 @@ def _with_empty(
             aggregation.room, wanted.count, wanted.reverse, aggregation.align, line, wanted.low, wanted.high
         )
         begins, columns = with_empty(begins, columns, aggregation.functions, aggregation.bucket, filling)
-    begins = np.maximum(begins, 0)
+    if len(begins) and begins[0] < 0:
+        begins = np.maximum(begins, 0)
     if aggregation.stamp:
         shift = aggregation.bucket if aggregation.stamp == 1 else aggregation.bucket // 2
         begins = np.minimum(begins, MOST_TIME - shift) + shift
@@ -209,6 +212,7 @@ def combine(parts: Sequence[Rows], reducer: str) -> Rows:
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     starts, (column,) = downsample(times, values, [reducer], 1)
-    if reducer not in COUNTS:  # where no part has a value there is none, not even a sum of nothing
-        column[~np.isin(starts, times[~np.isnan(values)])] = np.nan
+    empty = np.isnan(values)
+    if reducer not in COUNTS and empty.any():  # where no part has a value there is none, not even a sum of nothing
+        column[~np.isin(starts, times[~empty])] = np.nan
     return Rows(starts, [column])

@@ -38,8 +38,8 @@ SERIES_BYTES: Final = 700  # without samples and labels: the object, its lists a
 RULE_BYTES: Final = 250
 DEFAULT_CHUNK_BYTES: Final = 4096
 
-# Samples of an open chunk take 16 bytes each: as many as RedisTimeSeries' chunks of 4096 bytes are half full.
-_MOST_OPEN = 512
+# Samples of an open chunk take 16 bytes each and room for some more; the chunk before it takes that many in at a time.
+_MOST_OPEN = 256
 
 # A change of a bucket that is over, by which no client is told of an event.
 CORRECTED: Final = "ts.corrected"

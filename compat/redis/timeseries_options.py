@@ -120,6 +120,8 @@ class Options:
 
     def place(self, name: bytes, begin: int = 0) -> int | None:
         """Where in the command line an option stands, None if it is not there."""
+        if name not in self.words:  # most are not, and an exception takes longer
+            return None
         try:
             return self.words.index(name, max(0, begin - self.begin)) + self.begin
         except ValueError:
@@ -475,6 +477,8 @@ def read_ends(argv: Sequence[bytes], at: int) -> tuple[int, int]:
 def _read_selection(options: Options, at: int, reverse: bool) -> RangeQuery:
     low, high = read_ends(options.argv, at)
     chosen = Selection(low, high, reverse=reverse)
+    if not options.words:
+        return RangeQuery(chosen)
     query = RangeQuery(chosen, latest=options.has(b"LATEST"))
     chosen.count = _count(options)
     chosen.aggregation = _aggregation(options)

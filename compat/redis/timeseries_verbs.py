@@ -138,11 +138,13 @@ def _labels(ctx: Context, labels: Mapping[bytes, bytes], wanted: RangeQuery | No
     """Labels as a query wants them shown. Those that it selects are found in any case."""
     if wanted is None or wanted.with_labels:
         shown: dict[bytes, bytes | None] = dict(labels)
+    elif not wanted.selected:
+        return {} if _resp3(ctx) else []
     else:
         by_lower: dict[bytes, tuple[bytes, bytes | None]] = {}
         for name, value in labels.items():
             by_lower.setdefault(name.lower(), (name, value))
-        shown = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected or ())
+        shown = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected)
     return shown if _resp3(ctx) else [list(pair) for pair in shown.items()]
 
 
