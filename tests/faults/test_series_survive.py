@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from januskv.resp.decoder import ReplyReader
@@ -65,3 +67,29 @@ def test_series_after_a_kill(tmp_path: Any, start_januskv: Callable[..., Any], e
     assert ask(second, encode_command, *QUESTIONS) == before
     ask(second, encode_command, "TS.ADD raw 31 1")
     assert ask(second, encode_command, "TS.RANGE sums - +")[0][-1][0] == 20
+
+
+# A snapshot and a log of the time when sealed chunks held raw doubles and two chunks were open.
+OLDER = Path(__file__).parent / "older_series"
+
+
+def test_older_data_is_read(tmp_path: Path, start_januskv: Callable[..., Any], encode_command: Any) -> None:
+    for each in OLDER.iterdir():
+        shutil.copy(each, tmp_path)
+    server = start_januskv("--appendonly", "yes", "--dir", str(tmp_path))
+    numbers = range(150)
+    expected = {
+        "thirds": [[500, -0.25], *([1000 * (n + 1) + (n + 1) ** 2 % 7, n / 3] for n in numbers)],
+        "whole": [[1000 * (n + 1), n * 37 % 101] for n in numbers],
+        "tenths": [[1000 * (n + 1), n * 37 % 1001 / 10] for n in numbers if not 20 <= n + 1 <= 29],
+        "raw": [[1000 * n + 1, n / 7] for n in range(39, 100)],
+        "sums": [[10_000 * at, sum(n * 37 % 101 for n in numbers if (n + 1) // 10 == at)] for at in range(15)],
+    }
+    for name, rows in expected.items():
+        (found,) = ask(server, encode_command, f"TS.RANGE {name} - +")
+        assert [[time, float(value.text)] for time, value in found] == rows
+    assert ask(server, encode_command, "TS.QUERYINDEX kind=raw", "TS.MADD whole 160000 1 thirds 160000 0.1") == [
+        [b"raw"],
+        [160000, 160000],
+    ]
+    assert ask(server, encode_command, "TS.GET sums")[0][0] == 150000

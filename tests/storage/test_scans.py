@@ -14,7 +14,7 @@ from januskv.storage.chunks import MOST_TIME
 from januskv.storage.downsampling import NAMES, downsample
 from januskv.storage.sample_queries import Aggregation, Selection, select
 from januskv.storage.samples import SampleSeries
-from januskv.storage.scans import read_columns
+from januskv.storage.scans import read_columns, seal
 
 tenths = st.integers(-50_000, 50_000).map(lambda number: number / 10)
 whole = st.integers(-100, 100).map(float)
@@ -69,3 +69,71 @@ def test_buckets_from_chunks_are_those_from_columns(series: SampleSeries, data: 
     assert rows.times.tolist() == np.maximum(begins, 0).tolist()
     for name, got, expected in zip(names, rows.columns, columns, strict=True):
         assert got.tolist() == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-3, nan_ok=True), name
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        pytest.param([1.0, 2.0, -3.0], 1, id="whole numbers"),
+        pytest.param([0.25, 300.0, -17.5], 2, id="quarters as hundredths"),
+        pytest.param([1000 + n / 7 for n in range(50)], 6, id="near each other"),
+        pytest.param([0.01 + n / 7 for n in range(50)], 7, id="of about the same size"),
+        pytest.param([-math.pi, -math.e], 7, id="both negative"),
+        pytest.param([math.pi, -math.e], 8, id="of both signs"),
+        pytest.param([0.0, -0.0], 8, id="a zero with a sign keeps it"),
+        pytest.param([math.pi, math.nan, math.inf], 8, id="without a value, without an end"),
+        pytest.param([2.0**31, 2.0**30], 7, id="too big for integers"),
+        pytest.param([5e-324, 1e-323], 5, id="as small as can be"),
+    ],
+)
+def test_values_come_back_from_their_form(values: list[float], form: int) -> None:
+    series = SampleSeries()
+    series.extend(range(len(values)), values)
+    seal(series.chunks[0], True)
+    assert series.chunks[0].values_form == form
+    packed = array("d", values).tobytes()
+    assert read_columns(series.chunks)[1].tobytes() == packed
+    assert series.chunks[0].columns()[1].tobytes() == packed
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-1e6, 1e6) | st.just(math.nan), min_size=1, max_size=90)
+        | st.lists(st.integers(-(10**6), 10**6).map(lambda number: number / 100), min_size=1, max_size=90)
+        | st.lists(st.integers(-9, 9).map(float), min_size=1, max_size=90),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_sums_are_added_in_the_order_of_the_samples(parts: list[list[float]], bucket: int, reverse: bool) -> None:
+    series = SampleSeries()
+    series.capacity = series.room = 40
+    for part in parts:
+        series.extend(range(series.last_time + 1, series.last_time + 1 + len(part)), part)
+    values = [value for part in parts for value in part]
+    expected = []
+    for at in range(0, len(values), bucket):
+        total = 0.0
+        for value in values[at : at + bucket][:: -1 if reverse else 1]:
+            total += 0.0 if math.isnan(value) else value
+        expected.append(total)
+    aggregation = Aggregation(["sum"], bucket)
+    rows = select(series, Selection(0, MOST_TIME, aggregation=aggregation, reverse=reverse))
+    assert rows.cut(reverse=reverse, count=None).columns[0].tolist() == expected
+
+
+def test_the_sum_of_many_buckets_over_many_chunks_is_that_of_each() -> None:
+    series = SampleSeries()
+    values = [n % 977 / 10 + (n % 5) / 3 for n in range(60_000)]
+    series.extend(range(60_000), values)
+    for bucket in (7, 1000, 50_000):
+        rows = select(series, Selection(0, MOST_TIME, aggregation=Aggregation(["sum"], bucket)))
+        expected = []
+        for at in range(0, len(values), bucket):
+            total = 0.0
+            for value in values[at : at + bucket]:
+                total += value
+            expected.append(total)
+        assert rows.columns[0].tolist() == expected
