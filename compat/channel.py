@@ -154,7 +154,7 @@ class Channel:
             self.process()
         if self.pending_input() > self.query_limit:
             self.server.stats.client_query_buffer_limit_disconnections += 1
-            log.warning("client %s closed: query buffer limit", self.client.address)
+            self.server.limited_log.note("query buffer", f"client {self.client.address} closed: query buffer limit")
             self.abort()
 
     def rest(self) -> None:
@@ -427,7 +427,7 @@ class Channel:
         limit = self.server.config.output_limit(self.client)
         if limit and self.unread_bytes + held_bytes > limit:
             self.server.stats.client_output_buffer_limit_disconnections += 1
-            log.warning("client %s closed: output buffer limit", self.client.address)
+            self.server.limited_log.note("output buffer", f"client {self.client.address} closed: output buffer limit")
             self.abort()
 
     # ------------------------------------------------------------ the end

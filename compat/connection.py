@@ -185,7 +185,8 @@ class Connection(Channel):
             None  # the parser keeps the error, and its frames would keep the parser and the connection
         )
         if isinstance(error, HttpRequest):
-            log.warning("possible attack: an HTTP request from %s on the data port, closed", self.client.address)
+            line = f"possible attack: an HTTP request from {self.client.address} on the data port, closed"
+            self.server.limited_log.note("http", line)
         elif error.json:
             self.encoder.write_raw(self.native.refuse_line(str(error)))
         else:

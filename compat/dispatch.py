@@ -229,11 +229,11 @@ def unknown_command(argv: list[bytes]) -> str:
     for arg in argv[1:]:
         if len(shown) >= _SHOWN_ARGS:
             break
-        shown += f"'{arg[: _SHOWN_ARGS - len(shown)].decode(errors='replace')}' "
-    name = argv[0][:_SHOWN_ARGS].decode(errors="replace")
+        shown += f"'{arg[: _SHOWN_ARGS - len(shown)].decode(errors='surrogateescape')}' "
+    name = argv[0][:_SHOWN_ARGS].decode(errors="surrogateescape")
     return f"ERR unknown command '{name}', with args beginning with: {shown}"
 
 
 def unknown_subcommand(command: Command, word: bytes) -> str:
     """Redis' text for a container that does not know the subcommand."""
-    return f"ERR unknown subcommand '{word[:128].decode(errors='replace')}'. Try {command.name} HELP."
+    return f"ERR unknown subcommand '{word[:128].decode(errors='surrogateescape')}'. Try {command.name} HELP."

@@ -11,23 +11,23 @@ log = logging.getLogger("januskv")
 # Redis' level between "verbose" and "warning".
 NOTICE = 25
 
-# Refusals of one kind are logged this often.
+# Lines of one kind are logged this often.
 _LOG_EVERY_S = 10.0
 
 
-class RefusalLog:
-    """Logs refused clients: the first of a kind, and later how many there were meanwhile."""
+class LimitedLog:
+    """Logs what clients cause, such as refusals: the first line of a kind, and later how many more there were meanwhile."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self.now_s = now_s
         self._logged: dict[str, tuple[float, int]] = {}  # kind -> when it was logged, how many came since
 
-    def note(self, kind: str, line: str) -> None:
-        """Log a refusal, unless one of its kind has been logged just now."""
+    def note(self, kind: str, line: str, level: int = logging.WARNING) -> None:
+        """Log a line, unless one of its kind has been logged just now."""
         now_s = self.now_s()
         logged_s, more = self._logged.get(kind, (-_LOG_EVERY_S, 0))
         if now_s - logged_s < _LOG_EVERY_S:
             self._logged[kind] = logged_s, more + 1
             return
         self._logged[kind] = now_s, 0
-        log.warning("%s%s", line, f" ({more} more since the last line like this)" if more else "")
+        log.log(level, "%s%s", line, f" ({more} more since the last line like this)" if more else "")

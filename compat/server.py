@@ -21,7 +21,7 @@ from januskv.storage.store import Store
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
-from .logs import RefusalLog
+from .logs import LimitedLog
 from .long_commands import LongCommands
 from .notifications import Notifier
 from .outbox import Outbox
@@ -275,7 +275,7 @@ class Server:
         self.begin_keeping: Callable[[bool], None] = keeps_nothing
         # Listens on other addresses, or on another port; set by the composition root.
         self.rebind: Callable[[str, int], None] = lambda bind, port: None
-        self.refusals = RefusalLog()
+        self.limited_log = LimitedLog()
         self.tune_socket: Callable[[Any], None] = lambda sock: None  # set by the composition root
         self.config_changed()
 
@@ -303,7 +303,7 @@ class Server:
             self.stats.rejected_connections += 1
             parameter, text = refusal
             if parameter:
-                self.refusals.note(parameter, f"client {client.address} refused: {parameter}")
+                self.limited_log.note(parameter, f"client {client.address} refused: {parameter}")
             connection.refuse(text)
             return
         self.add_client(client)
@@ -493,7 +493,7 @@ class Server:
                 client.over_soft_limit_ms = now_ms
             elif now_ms - client.over_soft_limit_ms > seconds * 1000:
                 self.stats.client_output_buffer_limit_disconnections += 1
-                log.warning("client %s closed: soft output buffer limit", client.address)
+                self.limited_log.note("soft output buffer", f"client {client.address} closed: soft output buffer limit")
                 client.connection.abort()
 
     @property

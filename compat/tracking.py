@@ -317,8 +317,8 @@ def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:
         for other, what in others:
             if prefix.startswith(other) or other.startswith(prefix):
                 raise RespError(
-                    f"ERR Prefix '{prefix.decode(errors='replace')}' overlaps with {what} prefix "
-                    f"'{other.decode(errors='replace')}'. Prefixes for a single client must not overlap."
+                    f"ERR Prefix '{prefix.decode(errors='surrogateescape')}' overlaps with {what} prefix "
+                    f"'{other.decode(errors='surrogateescape')}'. Prefixes for a single client must not overlap."
                 )
 
 

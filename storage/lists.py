@@ -45,7 +45,8 @@ def positions(items: Items, wanted: bytes, rank: int, count: int, most: int) -> 
     """
     size = len(items)
     looked_at = min(most, size) if most else size
-    skipped = abs(rank) - 1
+    skipped = min(abs(rank) - 1, size)
+    count = min(count, size)
     if isinstance(items, LongList):
         start, stop = (0, looked_at) if rank > 0 else (size - looked_at, size)
         places = items.places_of(wanted, start, stop, rank < 0)

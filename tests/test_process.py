@@ -187,6 +187,35 @@ def test_sighup_does_not_end_it(start_januskv: Start) -> None:
         assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
 
 
+def test_a_log_that_nobody_reads_holds_nothing_up(start_januskv: Start) -> None:
+    server = start_januskv("--enable-debug-command", "yes")
+    with server.connect() as sock:
+        lines = b"".join(b"DEBUG LOG %d%s\r\n" % (number, b"x" * 500) for number in range(1000))
+        assert exchange(sock, lines + b"PING\r\n", b"PONG\r\n").endswith(b"+PONG\r\n")
+        os.set_blocking(server.process.stdout.fileno(), False)
+        logged = server.process.stdout.read().count(b"DEBUG LOG")
+        exchange(sock, b"DEBUG LOG again\r\n")
+        rest = server.process.stdout.read().decode()
+    lost, line = rest.splitlines()
+    assert lost == f"({1000 - logged} lines have been lost: standard output was not read)"
+    assert line.endswith('DEBUG LOG: "again"')
+
+
+def test_a_closed_standard_output(tmp_path: Path) -> None:
+    program = f"exec {sys.executable} -m januskv --port 0 --http-port 0 --unixsocket {tmp_path}/s --save no >&-"
+    server = subprocess.Popen(["sh", "-c", program], cwd=tmp_path)
+    try:
+        while not (tmp_path / "s").exists():
+            assert server.poll() is None
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(tmp_path / "s"))
+            assert exchange(sock, b"PING\r\n") == b"+PONG\r\n"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    assert server.returncode == 0
+
+
 def run_in_background(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     files = ["--daemonize", "yes", "--pidfile", str(folder / "pid"), "--logfile", str(folder / "log")]
     ports = ["--port", "0", "--http-port", "0", "--unixsocket", str(folder / "s")]
@@ -262,8 +291,8 @@ def test_refused_clients_are_logged(make_house: Any, caplog: Any, options: Any, 
     for port in (1, 2, 3):
         house.connect((peer, port))
     assert [record.getMessage() for record in caplog.records] == [f"client {peer}:1 refused: {parameter}"]
-    now_s = house.server.refusals.now_s()
-    house.server.refusals.now_s = lambda: now_s + 60
+    now_s = house.server.limited_log.now_s()
+    house.server.limited_log.now_s = lambda: now_s + 60
     house.connect((peer, 4))
     assert caplog.messages[1:] == [f"client {peer}:4 refused: {parameter} (2 more since the last line like this)"]
 

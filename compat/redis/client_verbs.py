@@ -113,7 +113,7 @@ def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
     """
     attribute = argv[2].lower()
     if attribute not in (b"lib-name", b"lib-ver"):
-        raise RespError(f"ERR Unrecognized option '{argv[2].decode(errors='replace')}'")
+        raise RespError(f"ERR Unrecognized option '{argv[2].decode(errors='surrogateescape')}'")
     check_name(argv[3], argv[2].decode())
     if attribute == b"lib-name":
         ctx.client.lib_name = argv[3]
@@ -381,7 +381,7 @@ def _is_type(client: Client, kind: bytes) -> bool:
 def _take_type(args: Args) -> bytes:
     word = args.take()
     if word.upper() not in _TYPES:
-        raise RespError(f"ERR Unknown client type '{word.decode(errors='replace')}'")
+        raise RespError(f"ERR Unknown client type '{word.decode(errors='surrogateescape')}'")
     return word.upper()
 
 

@@ -161,7 +161,7 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
             name = argv[at + 1]
             at += 2
         else:
-            raise RespError(f"ERR Syntax error in HELLO option '{argv[at].decode(errors='replace')}'")
+            raise RespError(f"ERR Syntax error in HELLO option '{argv[at].decode(errors='surrogateescape')}'")
     return protocol, name, login
 
 

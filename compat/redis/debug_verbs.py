@@ -252,7 +252,7 @@ def debug_error(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    raise RespError(argv[2].decode(errors="replace"))
+    raise RespError(argv[2].decode(errors="surrogateescape"))
 
 
 @verbs.verb("DEBUG|LOG", arity=3, flags=_FLAGS)

@@ -165,7 +165,7 @@ def pfdebug(ctx: Context, argv: list[bytes]) -> Reply:
         if not is_sparse(held):
             raise RespError("ERR HLL encoding is not sparse")
         return b" ".join(_runs(held))
-    raise RespError(f"ERR Unknown PFDEBUG subcommand '{argv[1].decode(errors='replace')}'")
+    raise RespError(f"ERR Unknown PFDEBUG subcommand '{argv[1].decode(errors='surrogateescape')}'")
 
 
 def _runs(data: bytes) -> list[bytes]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
@@ -22,8 +20,6 @@ from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
 from .encoding import encoding_of, keep_encoding
 from .help import help_lines
 from .scanning import ScanOptions, parse_cursor
-
-log = logging.getLogger("januskv")
 
 verbs = Family("generic")
 
@@ -357,7 +353,7 @@ def _expire_condition(args: Args) -> set[bytes]:
     while args.more():
         word = args.take()
         if word.upper() not in (b"NX", b"XX", b"GT", b"LT"):
-            raise RespError(f"ERR Unsupported option {word.decode(errors='replace')}")
+            raise RespError(f"ERR Unsupported option {word.decode(errors='surrogateescape')}")
         only.add(word.upper())
     if b"NX" in only and len(only) > 1:
         raise RespError("ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -627,6 +623,13 @@ def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
     return len(ctx.keyspace)
 
 
+def _log_flush(ctx: Context, verb: str, keys: int) -> None:
+    """Tell the log who removed all keys, unless there were none."""
+    if keys:
+        who = "the server" if ctx.client is None else ctx.client.address
+        ctx.server.limited_log.note(verb, f"{verb} by {who}: {keys} keys removed", NOTICE)
+
+
 def _check_flush_option(argv: list[bytes]) -> None:
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"ASYNC", b"SYNC")):
         raise RespError(SYNTAX_ERROR)
@@ -648,8 +651,10 @@ def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N keys
     """
     _check_flush_option(argv)
+    keys = len(ctx.keyspace)
     ctx.keyspace.clear()
     ctx.server.tracking.flushed()
+    _log_flush(ctx, "FLUSHDB", keys)
     return OK
 
 
@@ -674,7 +679,7 @@ def flushall(ctx: Context, argv: list[bytes]) -> Reply:
     keys = sum(map(len, ctx.store.databases))
     ctx.store.flush_all()
     ctx.server.tracking.flushed()
-    log.log(NOTICE, "FLUSHALL by %s: %d keys removed", "the server" if ctx.client is None else ctx.client.address, keys)
+    _log_flush(ctx, "FLUSHALL", keys)
     return OK
 
 

@@ -134,10 +134,10 @@ class RangeQuery:
                 return 0, 0
             count = stop - start - self.offset if self.limit < 0 else self.limit
             if self.reverse:
-                stop -= self.offset
+                stop = max(start, stop - self.offset)
                 start = max(start, stop - count)
             else:
-                start += self.offset
+                start = min(stop, start + self.offset)
                 stop = min(stop, start + count)
         return start, stop
 

@@ -105,7 +105,7 @@ def time_of(text: bytes, now_ms: int) -> int:
 
 def wrong_arity(argv: Sequence[bytes]) -> RespError:
     """The error for a command line with too few or too many arguments."""
-    return RespError(f"ERR wrong number of arguments for '{argv[0].decode(errors='replace').lower()}' command")
+    return RespError(f"ERR wrong number of arguments for '{argv[0].decode(errors='surrogateescape').lower()}' command")
 
 
 class Options:

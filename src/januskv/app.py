@@ -34,6 +34,7 @@ from .process import (
     Foreground,
     Supervisor,
     go_to_background,
+    open_standard_files,
     pid_file,
     reopen_log,
     set_up_logging,
@@ -496,6 +497,7 @@ async def serve(config: Config, starter: Foreground) -> bool:
 
 def run(config: Config) -> int:
     """Run a server as a process; gives the exit status."""
+    open_standard_files()
     try:
         set_up_logging(config)
     except OSError as error:

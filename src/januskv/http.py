@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .compat.access import SESSION_USER, authenticate, basic_or_bearer, credentials
 from .compat.client import format_address, is_loopback
 from .compat.hosts import WebAccess, path_of, split_target
-from .compat.logs import RefusalLog
+from .compat.logs import LimitedLog
 from .compat.native import NativeFace
 from .compat.server import FULL, PROTECTED, Server
 from .compat.websocket import WebSocketConnection
@@ -262,7 +262,7 @@ class HttpListener:
         self.connections: set[HttpConnection] = set()  # all that are no WebSockets
         self.guests: set[HttpConnection] = set()  # those among them that are refused
         self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
-        self._refusals = RefusalLog(now_s)
+        self._refusals = LimitedLog(now_s)
         self._timer: asyncio.TimerHandle | None = None
         self.pages: Pages | None = None
         self._loading: asyncio.Task[None] | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import socket
-import sys
 from collections.abc import Iterator
 
 from .compat.config import Config
@@ -21,7 +21,18 @@ LOG_LEVELS = {
     "warning": logging.WARNING,
     "nothing": 100,
 }
+_STDOUT = 1
 _MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
+
+
+# ---------------------------------------------------------------- standard files
+
+
+def open_standard_files() -> None:
+    """Open what was closed at the start as /dev/null, so that no other file gets numbers 0 to 2."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 # ---------------------------------------------------------------- log
@@ -50,10 +61,32 @@ class LogFile(logging.FileHandler):
             old.close()
 
 
+class StandardOutput(logging.Handler):
+    """Standard output, which may be a pipe that nobody reads: lines are lost then, and the server is not held up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost_lines = 0
+        self.output = select.poll()
+        self.output.register(_STDOUT, select.POLLOUT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record) + "\n"
+            if self.lost_lines:
+                text = f"({self.lost_lines} lines have been lost: standard output was not read)\n{text}"
+            left = memoryview(text.encode(errors="backslashreplace"))
+            while left and self.output.poll(0):
+                left = left[os.write(_STDOUT, left[: select.PIPE_BUF]) :]
+            self.lost_lines = self.lost_lines + 1 if left else 0
+        except Exception:
+            self.handleError(record)
+
+
 def set_up_logging(config: Config) -> None:
     """Send log lines to 'logfile', or to standard output. Raises OSError."""
     logging.addLevelName(NOTICE, "NOTICE")
-    handler = LogFile(config.logfile, encoding="utf-8") if config.logfile else logging.StreamHandler(sys.stdout)
+    handler = LogFile(config.logfile, encoding="utf-8") if config.logfile else StandardOutput()
     handler.setFormatter(LogLine())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -106,7 +139,6 @@ def go_to_background() -> Background | int:
     It is to be called before there are threads and an event loop.
     """
     reading, writing = os.pipe()
-    sys.stdout.flush()
     if os.fork():
         os.close(writing)
         return 0 if os.read(reading, 1) else 1

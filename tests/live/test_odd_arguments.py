@@ -58,6 +58,10 @@ SKIPPED = {
 # Replies with idle times, or with what Redis 7.4 counts otherwise: only their shape is compared.
 SHAPED = {"XINFO", "XPENDING", "XCLAIM", "XAUTOCLAIM", "TTL", "PTTL", "XGROUP"}
 _NUMBER = re.compile(rb"[-+(]?[0-9.]+(e[0-9]+)?(-[0-9*]+)?|[-+$]|inf|nan|0x10")
+_NEWER_TEXTS = (
+    b"ERR Unbalanced 'xread",
+    b"ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+)
 _NO_DOUBLE = ErrorReply("ERR One or more scores can't be converted into double")
 
 
@@ -111,7 +115,7 @@ def plain(value: Any) -> Any:
         return ("error", value.text.replace(b"\0", b""))
     if isinstance(value, list):
         return list(map(plain, value))
-    if isinstance(value, bytes) and len(value) > 15:
+    if isinstance(value, bytes) and (len(value) > 15 or b"e" in value):
         try:
             return float(value)
         except ValueError:
@@ -126,6 +130,8 @@ def is_explained(words: list[bytes], mine: Any, his: Any) -> bool:
     return bool(
         (verb in (b"ZRANK", b"ZREVRANK") and len(words) == 4)  # WITHSCORE, since 7.2
         or (verb in (b"XREAD", b"XREADGROUP") and b"+" in rest)  # since 7.4
+        or (isinstance(mine, ErrorReply) and mine.text.startswith(_NEWER_TEXTS))  # since 7.4
+        or (verb in (b"BITCOUNT", b"BITPOS") and isinstance(mine, ErrorReply))  # arguments before the key since 7.4
         or (verb in (b"MOVE", b"COPY") and any(len(word) > 18 for word in rest))  # a session's token
         or (verb == b"LPOS" and b"-9223372036854775808" in rest)
         or (verb.startswith(b"SORT") and his == _NO_DOUBLE)  # of an earlier command's errno

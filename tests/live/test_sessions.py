@@ -12,6 +12,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ def with_token(text: str, token: int) -> str:
 
 def test_the_example_of_the_readme(janus: Any) -> None:
     need("redis-cli"), need("nc")
+    assert cli(janus, "FLUSHALL").stdout == "OK"
     token: int | None = None
     for step in example("README.md", "console", "## Sessions").split("$ ")[1:]:
         command, _, wanted = step.partition("\n")
@@ -279,12 +281,12 @@ def test_a_page_in_a_browser(start_januskv: Any, tmp_path: Path) -> None:
         process = subprocess.Popen(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              f"--user-data-dir={tmp_path}", "--remote-debugging-port=0", f"http://127.0.0.1:{page_port}/?{query}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"HOME": str(tmp_path)}, start_new_session=True,
         )  # fmt: skip
         try:
             found = answers.get(timeout=60)
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGKILL)  # its own processes end with it
             process.wait(20)
         assert found == {
             "enter": [1, 1, {"page": "hello"}],

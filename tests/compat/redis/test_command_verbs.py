@@ -112,6 +112,8 @@ def test_keys_with_what_is_done_to_them(wire: Any, line: str, flags: list[bytes]
 @pytest.mark.parametrize(
     ("line", "text"),
     [
+        ('COMMAND "a\\xff"', "ERR unknown subcommand 'a\udcff'. Try COMMAND HELP."),
+        ('"a\\xff" b', "ERR unknown command 'a\udcff', with args beginning with: 'b' "),
         ("COMMAND GETKEYS nosuch a", "ERR Invalid command specified"),
         ("COMMAND GETKEYS PING", "ERR The command has no key arguments"),
         ("COMMAND GETKEYS GET", "ERR Invalid number of arguments specified for command"),
