@@ -28,11 +28,12 @@ _FLAGS = ("-g0", "-w", "-fno-strict-aliasing")
 _HOT = frozenset(
     f"januskv.{name}"
     for name in (
-        "compat.channel",
-        "compat.connection",
-        "compat.dispatch",
-        "compat.native",
-        "compat.outbox",
+        "compat.server.channel",
+        "compat.server.connection",
+        "compat.server.dispatch",
+        "compat.server.native_requests",
+        "compat.native.face",
+        "compat.server.outbox",
         "compat.redis.strings",
         "commands.context",
         "commands.keyvalues",

@@ -54,11 +54,11 @@ class Nowhere:
 def make_connection() -> Any:
     """A connection to a whole server without sockets; the only place that knows how ours is put together."""
     from januskv.compat.commands import build_table
-    from januskv.compat.config import Config
-    from januskv.compat.connection import Connection
-    from januskv.compat.dispatch import Dispatcher
-    from januskv.compat.native import NativeFace
-    from januskv.compat.server import Server
+    from januskv.compat.native.face import NativeFace
+    from januskv.compat.server.config import Config
+    from januskv.compat.server.connection import Connection
+    from januskv.compat.server.dispatch import Dispatcher
+    from januskv.compat.server.server import Server
     from januskv.storage.store import Store
 
     server = Server(Store(), build_table(), Config())

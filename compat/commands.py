@@ -5,7 +5,7 @@ from __future__ import annotations
 from januskv.commands import exports, keyvalues, sessions, timeseries
 from januskv.commands.table import CommandTable, Family
 
-from . import native_saves, service
+from .native import saves, service
 from .redis import (
     bitmaps,
     client_verbs,
@@ -73,8 +73,8 @@ FAMILIES: tuple[Family, ...] = (
     keyvalues.commands,
     sessions.commands,
     exports.commands,
-    native_saves.commands,
-    native_saves.series_commands,
+    saves.commands,
+    saves.series_commands,
     timeseries.commands,
     service.commands,
 )

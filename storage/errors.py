@@ -1,4 +1,4 @@
-"""What can go wrong in the engine, as facts. The faces word them (``compat/faults.py``)."""
+"""What can go wrong in the engine, as facts. The faces word them (``compat/server/faults.py``)."""
 
 
 class StorageError(Exception):

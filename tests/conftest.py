@@ -17,11 +17,11 @@ import pytest
 
 from januskv.commands.context import Context
 from januskv.compat.commands import build_table
-from januskv.compat.config import Config
-from januskv.compat.connection import Connection
-from januskv.compat.dispatch import Dispatcher
-from januskv.compat.native import NativeFace
-from januskv.compat.server import Server
+from januskv.compat.native.face import NativeFace
+from januskv.compat.server.config import Config
+from januskv.compat.server.connection import Connection
+from januskv.compat.server.dispatch import Dispatcher
+from januskv.compat.server.server import Server
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.inline import split_words
 from januskv.storage.clock import ManualClock

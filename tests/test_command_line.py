@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from januskv.cli import help_text, main, read_config
-from januskv.compat.config import Config
-from januskv.compat.parameters import BY_NAME, DIRECTIVES, GROUPS, PARAMETERS, ConfigError
+from januskv.compat.server.config import Config
+from januskv.compat.server.parameters import BY_NAME, DIRECTIVES, GROUPS, PARAMETERS, ConfigError
 from januskv.resp.replies import OK
 
 DEBIAN = Path(__file__).parent / "debian-redis.conf"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.config import Config
-from januskv.compat.hosts import WebAccess
-from januskv.compat.parameters import ConfigError
+from januskv.compat.server.config import Config
+from januskv.compat.server.hosts import WebAccess
+from januskv.compat.server.parameters import ConfigError
 from januskv.http import GUEST_S, IDLE_S, LEAVING_S, MOST_GUESTS, REQUEST_S, UNREAD_S
 
 from .http_port import HttpPort, request, upgrade

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.config import Config
+from januskv.compat.server.config import Config
 from januskv.open_files import OWN_FILES, TooFewFiles, fit_clients, most_clients
 from januskv.resp.replies import OK, ErrorReply
 

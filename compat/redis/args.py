@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import inf, isinf
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.numbers import MOST_CHARACTERS, lost_in_reading
 from januskv.storage.spelling import int64_of

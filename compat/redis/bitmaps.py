@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.bits import combine, count, find, get_field, set_field
 from januskv.storage.errors import NotAnInteger

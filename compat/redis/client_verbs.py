@@ -8,11 +8,11 @@ from collections.abc import Callable
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.client import Client
-from januskv.compat.faults import RespError
-from januskv.compat.server import Server
-from januskv.compat.tracking import TrackingMode
-from januskv.compat.tracking import describe as describe_tracking
+from januskv.compat.server.client import Client
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.server import Server
+from januskv.compat.server.tracking import TrackingMode
+from januskv.compat.server.tracking import describe as describe_tracking
 from januskv.resp.inline import wire_size
 from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger

@@ -7,7 +7,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 
 verbs = Family("cluster")

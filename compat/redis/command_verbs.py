@@ -7,7 +7,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
 from januskv.commands.table import Command, CommandTable, Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply, SetReply, Simple
 from januskv.storage.glob import matcher
 

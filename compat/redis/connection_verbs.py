@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.access import DEFAULT_USER, SESSION_USER, authenticate, enter_session, leave_place
-from januskv.compat.client import Client
-from januskv.compat.faults import RespError
-from januskv.compat.server import REDIS_VERSION
+from januskv.compat.server.access import DEFAULT_USER, SESSION_USER, authenticate, enter_session, leave_place
+from januskv.compat.server.client import Client
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.server import REDIS_VERSION
 from januskv.resp.replies import OK, PONG, Reply, Simple
 from januskv.storage.sessions import LEAST_TOKEN, is_cut_token
 

@@ -11,9 +11,9 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.parameters import ConfigError, memory
-from januskv.compat.server import quoted
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.parameters import ConfigError, memory
+from januskv.compat.server.server import quoted
 from januskv.resp.replies import (
     OK,
     Attribute,

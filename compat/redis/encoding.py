@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
-from januskv.compat.config import Config
+from januskv.compat.server.config import Config
 from januskv.storage.hashes import Hash, TimedHash
 from januskv.storage.long_strings import LongString
 from januskv.storage.values import kind_of, text_of

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, KeySpec, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, RawReply, Reply
 from januskv.storage.geohash import (
     MOST_LATITUDE,

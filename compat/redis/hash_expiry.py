@@ -7,7 +7,7 @@ from collections.abc import Callable
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.hashes import Hash, TimedHash, hash_at, hash_to_read, remove_fields, time_fields
 

@@ -11,8 +11,8 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
 from januskv.storage.hashes import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from januskv.commands.table import CommandTable
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Simple
 
 from .help_texts import TEXTS

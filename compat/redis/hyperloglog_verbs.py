@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.bits import differences
 from januskv.storage.hyperloglog import (

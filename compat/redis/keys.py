@@ -6,9 +6,9 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.logs import NOTICE
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.logs import NOTICE
+from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.errors import NoSuchKey, NotAnInteger, StillLoading
 from januskv.storage.glob import matcher

@@ -7,9 +7,9 @@ import time
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, Family
-from januskv.compat.faults import RespError
-from januskv.compat.latencies import table_us
-from januskv.compat.server import LatencyEvent, LatencyEvents
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.latencies import table_us
+from januskv.compat.server.server import LatencyEvent, LatencyEvents
 from januskv.resp.replies import Reply, Verbatim
 
 from .help import help_lines

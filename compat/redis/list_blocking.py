@@ -7,11 +7,12 @@ from collections.abc import Callable
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block, blocking_timeout, no_array, no_value
+from januskv.compat.server.blocking import NOT_READY, block, no_array, no_value
 from januskv.resp.replies import Reply
 from januskv.storage.values import kind_of
 
 from .lists import ManyPop, move, pop_first, side
+from .timeouts import blocking_timeout
 
 verbs = Family("list")
 

@@ -9,8 +9,8 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, in_slices, items_in_slices, together
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, in_slices, items_in_slices, together
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.lists import (

@@ -8,12 +8,12 @@ import sys
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.sections import human, memory_section
 from januskv.resp.replies import OK, Reply, Verbatim
 
 from .args import SYNTAX_ERROR, Args
 from .help import help_lines
-from .info import human, memory_section
 from .sizes import size_of
 
 verbs = Family("server")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.client import Client
-from januskv.compat.pubsub import CHANNELS, PATTERNS, SHARDS
+from januskv.compat.server.client import Client
+from januskv.compat.server.pubsub import CHANNELS, PATTERNS, SHARDS
 from januskv.resp.encoder import encode
 from januskv.resp.replies import Push, RawReply, Reply
 from januskv.storage.glob import matcher

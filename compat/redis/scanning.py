@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.storage.glob import matcher
 
 from .args import SYNTAX_ERROR, UINT64_MAX, Args

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.storage.errors import NotAFloat
 from januskv.storage.sorted_sets import SortedSet
 

@@ -8,11 +8,12 @@ from januskv import __version__
 from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.config import Config
-from januskv.compat.faults import RespError
-from januskv.compat.parameters import BY_NAME, ConfigError, Parameter
-from januskv.compat.persistence import Persistence
-from januskv.compat.server import REDIS_VERSION, Server, Stats
+from januskv.compat.server.config import Config
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.parameters import BY_NAME, ConfigError, Parameter
+from januskv.compat.server.persistence import Persistence
+from januskv.compat.server.sections import MODULES
+from januskv.compat.server.server import REDIS_VERSION, Server, Stats
 from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
@@ -29,8 +30,6 @@ _REPLICATION = _SAVING | Flag.STALE
 _MODULES = _SAVING | Flag.PROTECTED
 
 NO_PERSISTENCE = "ERR this server was started to keep nothing (save no): there is no directory to save to"
-# What is built in and known to clients as a module, with the module's version that it behaves like.
-MODULES = {"timeseries": 11209}
 NO_MODULES = "ERR this server loads no modules"
 
 

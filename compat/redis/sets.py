@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply, SetReply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.picking import random_member

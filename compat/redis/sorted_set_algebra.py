@@ -8,7 +8,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.errors import WrongType
 from januskv.storage.sorted_sets import SortedSet, columns_in_order

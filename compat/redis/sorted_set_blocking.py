@@ -5,11 +5,12 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block, blocking_timeout
+from januskv.compat.server.blocking import NOT_READY, block
 from januskv.resp.replies import Reply
 
 from .list_blocking import attempts
 from .sorted_sets import ManyPop, pop_first
+from .timeouts import blocking_timeout
 
 verbs = Family("sorted_set")
 

@@ -13,9 +13,9 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, items_in_slices
+from januskv.compat.server.blocking import NOT_READY
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.stream_groups import Consumer, Delivery, Group

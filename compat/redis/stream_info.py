@@ -7,7 +7,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.stream_groups import Consumer, Group
 from januskv.storage.stream_ids import id_text

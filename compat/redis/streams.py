@@ -11,9 +11,9 @@ from itertools import chain
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block
-from januskv.compat.faults import RespError
-from januskv.compat.slices import MANY, in_slices, together
+from januskv.compat.server.blocking import NOT_READY, block
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import MANY, in_slices, together
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NotAnInteger, WrongType
 from januskv.storage.stream_ids import id_text

@@ -10,8 +10,8 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import LONG, string_in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import LONG, string_in_slices
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence

@@ -13,7 +13,7 @@ from typing import Any
 
 import re2
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.storage.chunks import MOST_TIME
 from januskv.storage.downsampling import NAMES, Room
 from januskv.storage.errors import NotAFloat, NotAnInteger

@@ -15,8 +15,8 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.faults import RespError
-from januskv.compat.slices import in_slices
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.slices import in_slices
 from januskv.resp.encoder import array_head, encode, number_rows, sample_text
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample

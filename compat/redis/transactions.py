@@ -5,8 +5,8 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.client import Client
-from januskv.compat.faults import RespError
+from januskv.compat.server.client import Client
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.keyspace import Keyspace
 

@@ -8,9 +8,9 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.blocking import NOT_READY, block
-from januskv.compat.faults import RespError
-from januskv.compat.server import Server
+from januskv.compat.server.blocking import NOT_READY, block
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.server import Server
 from januskv.resp.replies import Reply
 
 from .args import Args

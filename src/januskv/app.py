@@ -17,16 +17,16 @@ import uvloop
 
 from . import __version__, plain_reason
 from .compat.commands import build_table
-from .compat.config import Config
-from .compat.connection import Connection
-from .compat.dispatch import Dispatcher
-from .compat.faults import RespError
-from .compat.logs import NOTICE
-from .compat.native import NativeFace
-from .compat.native_saves import load_at_start
-from .compat.parameters import ConfigError, Parameter
-from .compat.persistence import Persistence, begin_keeping
-from .compat.server import Server, attempted
+from .compat.native.face import NativeFace
+from .compat.native.saves import load_at_start
+from .compat.server.config import Config
+from .compat.server.connection import Connection
+from .compat.server.dispatch import Dispatcher
+from .compat.server.faults import RespError
+from .compat.server.logs import NOTICE
+from .compat.server.parameters import ConfigError, Parameter
+from .compat.server.persistence import Persistence, begin_keeping
+from .compat.server.server import Server, attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
 from .process import (

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from . import __version__
-from .compat.config import Config
-from .compat.parameters import BY_NAME, GROUPS, PARAMETERS, ConfigError, Parameter
+from .compat.server.config import Config
+from .compat.server.parameters import BY_NAME, GROUPS, PARAMETERS, ConfigError, Parameter
 from .process_title import VARIABLES
 
 _USAGE = """\

@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .compat.access import SESSION_USER, authenticate, basic_or_bearer, credentials
-from .compat.client import format_address, is_loopback
-from .compat.hosts import WebAccess, path_of, split_target
-from .compat.logs import LimitedLog
-from .compat.native import NativeFace
-from .compat.server import FULL, PROTECTED, Server
-from .compat.websocket import WebSocketConnection
+from .compat.native.face import NativeFace
+from .compat.native.websocket import WebSocketConnection
+from .compat.server.access import SESSION_USER, authenticate, basic_or_bearer, credentials
+from .compat.server.client import format_address, is_loopback
+from .compat.server.hosts import WebAccess, path_of, split_target
+from .compat.server.logs import LimitedLog
+from .compat.server.server import FULL, PROTECTED, Server
 from .resp.websocket import HandshakeError, UpgradeRequest
 from .storage.errors import StillLoading
 

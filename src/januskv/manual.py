@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .commands.table import Command, CommandTable
 from .compat.commands import build_table
-from .compat.parameters import DIRECTIVES, PARAMETERS, Parameter
+from .compat.server.parameters import DIRECTIVES, PARAMETERS, Parameter
 from .statuses import sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 
-from .compat.config import Config
+from .compat.server.config import Config
 
 log = logging.getLogger("januskv")
 

@@ -9,10 +9,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .compat.access import basic_or_bearer
-from .compat.hosts import split_target
-from .compat.metrics import exposition
-from .compat.server import PROTECTED
+from .compat.server.access import basic_or_bearer
+from .compat.server.hosts import split_target
+from .compat.server.server import PROTECTED
+from .compat.web.metrics import exposition
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
 
 # So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.

@@ -9,8 +9,8 @@ import select
 import socket
 from collections.abc import Iterator
 
-from .compat.config import Config
-from .compat.logs import NOTICE
+from .compat.server.config import Config
+from .compat.server.logs import NOTICE
 
 log = logging.getLogger("januskv")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.persistence import begin_keeping
+from januskv.compat.server.persistence import begin_keeping
 from januskv.resp.replies import OK
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store

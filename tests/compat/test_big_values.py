@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.persistence import Persistence
 from januskv.compat.redis.debug_verbs import digest_of
+from januskv.compat.server.persistence import Persistence
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK
 from januskv.storage import sorted_sets

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from januskv.compat.blocking import blocking_timeout
-from januskv.compat.faults import RespError
+from januskv.compat.redis.timeouts import blocking_timeout
+from januskv.compat.server.faults import RespError
 
 
 @pytest.mark.parametrize(

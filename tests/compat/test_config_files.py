@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from januskv.compat.config import Config, quoted
-from januskv.compat.parameters import BY_NAME, PARAMETERS, ConfigError
+from januskv.compat.server.config import Config, quoted
+from januskv.compat.server.parameters import BY_NAME, PARAMETERS, ConfigError
 
 
 def written(folder: Path, text: str, name: str = "janus.conf") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from januskv.compat.metrics import exposition
+from januskv.compat.web.metrics import exposition
 
 SAMPLE = re.compile(r'januskv_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.]+(e[-+][0-9]+)?')
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.config import Config
-from januskv.compat.persistence import Persistence
+from januskv.compat.server.config import Config
+from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import OK, ErrorReply, Simple
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability import journal as journals

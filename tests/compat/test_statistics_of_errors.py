@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 
 

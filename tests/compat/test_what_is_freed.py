@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import januskv
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 
 
@@ -242,5 +242,5 @@ def test_every_class_of_the_server_can_be_counted() -> None:
     """A class that the collector does not know would pass unseen."""
     names = [name for _, name, _ in pkgutil.walk_packages(januskv.__path__, "januskv.") if ".tools" not in name]
     assert "januskv.storage.streams" in names
-    for name in ("januskv.compat.channel", "januskv.compat.client", "januskv.commands.context"):
+    for name in ("januskv.compat.server.channel", "januskv.compat.server.client", "januskv.commands.context"):
         assert importlib.import_module(name)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import encoded
 
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 
 from .redis.test_pubsub import got

@@ -19,7 +19,7 @@ import pytest
 
 from januskv.commands.status import TIME_SERIES
 from januskv.compat.commands import build_table
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from januskv.app import App
-from januskv.compat.config import Config
+from januskv.compat.server.config import Config
 from januskv.resp.decoder import ReplyReader
 
 KILLS = int(os.environ.get("JANUSKV_KILLS", "0"))

@@ -14,11 +14,11 @@ import pytest
 from tests.conftest import FakeTransport, encoded
 
 from januskv.app import App
-from januskv.compat import server as servers
-from januskv.compat.config import Config
-from januskv.compat.persistence import Persistence
-from januskv.compat.unconfirmed import denied
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.server import server as servers
+from januskv.compat.native.websocket import WebSocketConnection
+from januskv.compat.server.config import Config
+from januskv.compat.server.persistence import Persistence
+from januskv.compat.server.unconfirmed import denied
 from januskv.resp import websocket as ws
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK, ErrorReply
@@ -429,8 +429,8 @@ def test_a_batch_of_big_replies_is_told_in_its_middle(kept: Any, monkeypatch: py
         (b'+OK\r\n{"A":1}\n+OK\r\n', b'-E x\r\n{"ERR":{"st":1000,"m":"E x"}}\n', False),
     ],
 )
-def test_errors_in_place_of_replies(data: bytes, left: bytes, told: bool) -> None:
-    assert denied(data, "E x") == (left, told)
+def test_errors_in_place_of_replies(house: Any, data: bytes, left: bytes, told: bool) -> None:
+    assert denied(data, "E x", house.server.native) == (left, told)
 
 
 # ---------------------------------------------------------------- what else may fail

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from januskv.app import App, StartError
-from januskv.compat.config import Config
+from januskv.compat.server.config import Config
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import ErrorReply, Simple
 from januskv.storage.durability.generations import Directory, Recovery

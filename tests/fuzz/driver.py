@@ -42,10 +42,10 @@ from tests.conftest import FakeTransport, House, Wire, encoded
 from januskv.commands.context import Context
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
-from januskv.compat.connection import Connection
-from januskv.compat.faults import RespError
-from januskv.compat.persistence import Persistence
 from januskv.compat.redis.debug_verbs import debug_digest
+from januskv.compat.server.connection import Connection
+from januskv.compat.server.faults import RespError
+from januskv.compat.server.persistence import Persistence
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.parser import Parser, ProtocolError
 from januskv.resp.replies import Push, Simple

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.persistence import Persistence
+from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import Simple
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store

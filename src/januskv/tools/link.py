@@ -10,11 +10,11 @@ from typing import Any
 import hiredis
 
 from januskv.compat.commands import build_table
-from januskv.compat.config import Config
-from januskv.compat.connection import Connection
-from januskv.compat.dispatch import Dispatcher
-from januskv.compat.native import NativeFace
-from januskv.compat.server import NoTimer, Server, Timer
+from januskv.compat.native.face import NativeFace
+from januskv.compat.server.config import Config
+from januskv.compat.server.connection import Connection
+from januskv.compat.server.dispatch import Dispatcher
+from januskv.compat.server.server import NoTimer, Server, Timer
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
 

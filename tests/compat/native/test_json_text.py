@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from januskv.compat.json_scan import written_members
-from januskv.compat.json_text import JsonError, dumps, fault_text, loads
+from januskv.compat.server.json_scan import written_members
+from januskv.compat.server.json_text import JsonError, dumps, fault_text, loads
 
 
 def nested(depth: int, inner: str = "1") -> bytes:

@@ -12,7 +12,7 @@ from tests.compat.test_both_doors import Native
 from tests.conftest import encoded
 
 from januskv.commands.jsonpath import Budget
-from januskv.compat import long_commands
+from januskv.compat.server import long_commands
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK, Simple
 

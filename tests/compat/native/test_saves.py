@@ -13,9 +13,9 @@ import orjson
 import pytest
 from tests.conftest import FakeTransport
 
-from januskv.compat.native_saves import load_at_start
-from januskv.compat.save_queue import MOST_WAITING
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.saves import load_at_start
+from januskv.compat.native.websocket import WebSocketConnection
+from januskv.compat.server.save_queue import MOST_WAITING
 from januskv.storage.durability import saves
 from januskv.storage.durability.saves import BadSave
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from januskv.compat.websocket import WebSocketConnection
+from januskv.compat.native.websocket import WebSocketConnection
 from januskv.resp import websocket as ws
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.conftest import words
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, ErrorReply, Simple
 from januskv.storage.errors import NoSuchKey, NoSuchSession, NotAnInteger
 

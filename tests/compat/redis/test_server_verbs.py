@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.dispatch import _NOT_BUILT_TEXTS
+from januskv.compat.server.dispatch import _NOT_BUILT_TEXTS
 from januskv.resp.replies import ErrorReply, Simple
 
 SYNTAX = ErrorReply("ERR syntax error")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import NULL_ARRAY
 from januskv.storage.clock import ManualClock
 from januskv.storage.store import Store

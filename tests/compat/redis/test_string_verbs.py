@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.faults import RespError
+from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK
 from januskv.storage.errors import (
     IncrementNotFinite,

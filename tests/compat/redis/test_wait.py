@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.persistence import Persistence
+from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import OK, ErrorReply
 from januskv.storage.durability.journal import open_journal
 

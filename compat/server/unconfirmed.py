@@ -7,10 +7,10 @@ from januskv.resp.decoder import ReplyReader
 from januskv.resp.encoder import encode
 from januskv.resp.replies import ErrorReply, Push
 
-from .native import error_reply
+from .native_requests import NativeRequests
 
 
-def denied(data: bytes, text: str) -> tuple[bytes, bool]:
+def denied(data: bytes, text: str, native: NativeRequests) -> tuple[bytes, bool]:
     """Encoded replies of the data port with an error for each that was none; push messages stay.
 
     False besides where the client is not told by that of everything: a JSON line may have been quiet, a reply not
@@ -23,7 +23,7 @@ def denied(data: bytes, text: str) -> tuple[bytes, bool]:
     reader.feed(data)
     while rest := reader.buffer:
         if rest.startswith(b"{"):
-            return b"".join(found) + error_reply(Status.UNKNOWN, text) + b"\n", False
+            return b"".join(found) + native.error_reply(Status.UNKNOWN, text) + b"\n", False
         reply = reader.gets()
         if reply is None:
             return b"".join(found), False

@@ -1,4 +1,5 @@
-from januskv.compat.channel cimport Channel
+from januskv.compat.server.channel cimport Channel
+from januskv.compat.native.face cimport NativeFace
 from januskv.resp.encoder cimport Encoder
 from januskv.resp.websocket cimport FrameReader
 
@@ -6,6 +7,7 @@ cimport cython
 
 cdef class WebSocketConnection(Channel):
     cdef public FrameReader reader
+    cdef public NativeFace face
     cdef public bint fragmented
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)

@@ -1,7 +1,7 @@
 from januskv.commands.context cimport Context
 from januskv.commands.table cimport Command
-from januskv.compat.native cimport NativeFace
-from januskv.compat.outbox cimport Outbox
+from januskv.compat.server.native_requests cimport NativeRequests
+from januskv.compat.server.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
 from januskv.storage.clock cimport Clock
 from januskv.storage.feed cimport Feed
@@ -10,7 +10,7 @@ cimport cython
 
 cdef class Channel:
     cdef public object server
-    cdef public NativeFace native
+    cdef public NativeRequests native
     cdef public Clock clock
     cdef public Feed change_feed
     cdef public Outbox outbox

@@ -12,18 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.context import Context
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
-from januskv.storage.errors import NotAFloat
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.numbers import parse_long_double
 from januskv.storage.values import kind_of
 
 from .faults import RespError
-from .redis.args import parse_float
 from .stopwatch import now_ns
 
 if TYPE_CHECKING:
@@ -50,7 +46,6 @@ _RESULTS = frozenset(
     ("sortstore", "zunionstore", "zinterstore", "zdiffstore", "zrangestore", "geosearchstore", "georadiusstore")
 )
 _WHILE_PAUSED_S = 0.01
-_MOST_MS = (1 << 63) - 1
 
 
 class Waiter:
@@ -264,28 +259,6 @@ def no_array() -> Reply:
 def no_value() -> Reply:
     """What verbs with a single value answer when the time is over."""
     return None
-
-
-def blocking_timeout(text: bytes) -> int | None:
-    """A timeout in seconds, with fractions, as ms; None for 0, which means for ever."""
-    try:
-        seconds = parse_float(text)
-    except NotAFloat:
-        seconds = _wide_timeout(text)
-    if seconds * 1000 > _MOST_MS:
-        raise RespError("ERR timeout is out of range")
-    if seconds < 0:
-        raise RespError("ERR timeout is negative")
-    return ceil(seconds * 1000) or None
-
-
-def _wide_timeout(text: bytes) -> float:
-    """A timeout that no double can hold, as Redis takes it: it reads timeouts as long doubles. Raises RespError."""
-    try:
-        seconds = parse_long_double(text)
-    except NotAFloat:
-        raise RespError("ERR timeout is not a float or out of range") from None
-    return float(seconds) if abs(seconds) > 1 else 0.001
 
 
 def may_wait(ctx: Context) -> bool:

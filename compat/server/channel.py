@@ -21,7 +21,7 @@ from januskv.storage.sessions import Session
 
 from .client import Client
 from .json_text import dumps
-from .native import NativeFace
+from .native_requests import NativeRequests
 from .outbox import Outbox
 from .server import Server
 
@@ -49,9 +49,9 @@ class Channel:
     command or of a reply that is sent in pieces (``sending``). ``closing`` says that there will be no more requests.
     """
 
-    def __init__(self, server: Server, native: NativeFace) -> None:
+    def __init__(self, server: Server, native: NativeRequests) -> None:
         self.server: Server = server
-        self.native: NativeFace = native
+        self.native: NativeRequests = native
         self.clock: Clock = server.store.clock
         self.change_feed: Feed = server.store.feed
         self.outbox: Outbox = server.outbox

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from januskv.commands.status import Status
+from januskv.compat.server.channel import FLUSH_BYTES, Channel
+from januskv.compat.server.server import Server
 from januskv.resp import websocket as ws
 from januskv.resp.inline import STRANGER_JSON
 from januskv.resp.replies import RawReply
 
-from .channel import FLUSH_BYTES, Channel
-from .native import NativeFace, error_reply
-from .server import Server
+from .face import NativeFace
 
 
 class WebSocketConnection(Channel):
@@ -19,6 +19,7 @@ class WebSocketConnection(Channel):
 
     def __init__(self, server: Server, native: NativeFace) -> None:
         super().__init__(server, native)
+        self.face = native
         self.reader = ws.FrameReader(server.config.json_max_payload)
         self.fragmented = False  # in the middle of a reply of several frames
 
@@ -81,7 +82,7 @@ class WebSocketConnection(Channel):
             if answer is not None:
                 self.encoder.write_raw(ws.frame(ws.TEXT, answer))
         elif opcode == ws.BINARY:
-            self.encoder.write_raw(ws.frame(ws.TEXT, self.native.binary_refusal()))
+            self.encoder.write_raw(ws.frame(ws.TEXT, self.face.binary_refusal()))
         elif opcode == ws.PING:
             self.encoder.write_raw(ws.frame(ws.PONG, payload))
         elif opcode == ws.CLOSE:
@@ -100,7 +101,7 @@ class WebSocketConnection(Channel):
 
     def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
         """An error and the end in place of messages, of which some may have been quiet."""
-        error = ws.frame(ws.TEXT, error_reply(Status.UNKNOWN, text))
+        error = ws.frame(ws.TEXT, self.native.error_reply(Status.UNKNOWN, text))
         return error + ws.close_frame(ws.INTERNAL, "not logged"), False
 
     def encoded(self, message: Any) -> bytes:

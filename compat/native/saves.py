@@ -18,16 +18,15 @@ from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
 from januskv.commands.status import TIME_SERIES, Status
 from januskv.commands.table import Family
+from januskv.compat.server.save_queue import Saving, folder_of
 from januskv.storage.durability import saves
 from januskv.storage.durability.saves import BadSave
 from januskv.storage.errors import HeldBySeries
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import is_series
 
-from .save_queue import Saving, folder_of
-
 if TYPE_CHECKING:
-    from .server import Server
+    from januskv.compat.server.server import Server
 
 log = logging.getLogger("januskv")
 

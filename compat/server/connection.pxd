@@ -1,9 +1,9 @@
-from januskv.compat.stopwatch cimport now_ns
+from januskv.compat.server.stopwatch cimport now_ns
 from januskv.commands.context cimport Context
 from januskv.commands.table cimport Command
-from januskv.compat.channel cimport Channel
-from januskv.compat.dispatch cimport Dispatcher
-from januskv.compat.native cimport NativeFace
+from januskv.compat.server.channel cimport Channel
+from januskv.compat.server.dispatch cimport Dispatcher
+from januskv.compat.server.native_requests cimport NativeRequests
 from januskv.resp.encoder cimport Encoder
 from januskv.resp.parser cimport Parser
 
@@ -16,5 +16,5 @@ cdef class Connection(Channel):
     cdef public long long timed_ns
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeFace, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)
+    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeRequests, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)
     cpdef run_batch(self)

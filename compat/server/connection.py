@@ -16,7 +16,7 @@ from januskv.resp.replies import ErrorReply, RawReply
 
 from .channel import FLUSH_BYTES, Channel
 from .dispatch import Dispatcher
-from .native import NativeFace
+from .native_requests import NativeRequests
 from .server import Server
 from .stopwatch import now_ns
 from .unconfirmed import denied
@@ -33,7 +33,7 @@ class Connection(Channel):
     client is in a special state; then every request goes through the dispatcher.
     """
 
-    def __init__(self, server: Server, dispatcher: Dispatcher, native: NativeFace) -> None:
+    def __init__(self, server: Server, dispatcher: Dispatcher, native: NativeRequests) -> None:
         super().__init__(server, native)
         self.dispatcher: Dispatcher = dispatcher
         self.parser: Parser = Parser()
@@ -85,7 +85,7 @@ class Connection(Channel):
 
     def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
         """Replies with an error for each that was none, and whether the client is told of everything by them."""
-        return denied(data, text)
+        return denied(data, text, self.native)
 
     def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """A native reply in pieces: a line."""

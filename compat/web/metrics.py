@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from januskv.commands.table import Command
-
-from .latencies import percentiles_us, table_us
-from .redis.info import SECTIONS
-from .server import Server
+from januskv.compat.server.latencies import percentiles_us, table_us
+from januskv.compat.server.sections import SECTIONS
+from januskv.compat.server.server import Server
 
 Sample = tuple[str, float]  # labels in braces or "", value
 

@@ -16,14 +16,14 @@ from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
 from januskv.commands.table import Command
 from januskv.commands.work import Work, text_of
+from januskv.compat.server.config import Config
+from januskv.compat.server.faults import fault_of
+from januskv.compat.server.json_text import JsonError, dumps, fault_text, loads
+from januskv.compat.server.native_requests import NativeRequests
+from januskv.compat.server.server import Server
+from januskv.compat.server.stopwatch import now_ns
 from januskv.resp.replies import NO_REPLY, OK, Reply
 from januskv.storage.keyspace import Keyspace
-
-from .config import Config
-from .faults import fault_of
-from .json_text import JsonError, dumps, fault_text, loads
-from .server import Server
-from .stopwatch import now_ns
 
 log = logging.getLogger("januskv")
 
@@ -50,22 +50,17 @@ def refusal(
     return dumps({f"{name}_RSP": body})
 
 
-class NativeFace:
-    """Answers native JSON requests, whichever door they come through.
-
-    After each request ``served`` is the command that it ran (None if it was refused before that) and
-    ``spent_ns`` the time from its text to that of the reply.
-    """
+class NativeFace(NativeRequests):
+    """Answers native JSON requests, whichever door they come through."""
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self.server: Server = server
         server.native = self
         self.config: Config = server.config
         self.native: dict[str, Command] = server.table.native
         # Empty while a request needs a closer look: MONITOR, loading.
         self.hot: dict[bytes, Command] = server.hot
-        self.served: Command | None = None
-        self.spent_ns: int = 0
         self.scoped: Context = Context(server.store, server.store.databases[0], None, server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
         self.openings: dict[str, bytes] = {name: b'{"%s_RSP":' % name.encode() for name in self.native}
@@ -167,6 +162,10 @@ class NativeFace:
         """The reply to a command that is refused. It is counted."""
         self.server.count_error(code_word(dialect, status))
         return refusal(name, dialect, status, text, token, param)
+
+    def error_reply(self, status: int, text: str) -> bytes:
+        """The reply to a request that names no command. It is not counted."""
+        return error_reply(status, text)
 
     # ------------------------------------------------------------ one request
 

@@ -43,9 +43,9 @@ log = logging.getLogger("januskv")
 _COMPILED = (
     "januskv.resp.parser",
     "januskv.resp.encoder",
-    "januskv.compat.channel",
-    "januskv.compat.connection",
-    "januskv.compat.redis.strings",
+    "januskv.compat.server.channel",
+    "januskv.compat.server.connection",
+    "januskv.compat.server.dispatch",
     "januskv.storage.keyspace",
 )
 

@@ -1,4 +1,4 @@
-from januskv.compat.stopwatch cimport now_ns
+from januskv.compat.server.stopwatch cimport now_ns
 from januskv.commands.context cimport Context
 from januskv.commands.table cimport Command
 

@@ -12,12 +12,11 @@ from januskv.commands.params import NativeError
 from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
 from januskv.commands.table import Family
+from januskv.compat.server.access import DEFAULT_USER, authenticate, enter_session, leave_place, token_in
+from januskv.compat.server.pubsub import CHANNELS, PATTERNS
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import NoSuchSession
 from januskv.storage.values import text_from_bytes
-
-from .access import DEFAULT_USER, authenticate, enter_session, leave_place, token_in
-from .pubsub import CHANNELS, PATTERNS
 
 commands = Family("native")
 

@@ -1,3 +1,0 @@
-from januskv.compat.json_scan cimport count_members, written_members
-
-cpdef object loads(bytes text)

@@ -1,0 +1,1 @@
+"""The native JSON face: requests over a line, a WebSocket or RESP, saves, service commands."""
