@@ -136,12 +136,8 @@ def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
         yield f"januskv_{name}{labels} {value:.15g}"
 
 
-def exposition(server: Server) -> bytes:
-    """All metrics of a server."""
-    return ("\n".join(_lines(server)) + "\n").encode()
-
-
-def _lines(server: Server) -> Iterator[str]:
+def exposition(server: Server) -> Iterator[str]:
+    """The lines of all metrics of a server. They need not be of one moment: the server may run between any two."""
     info: dict[str, dict[str, Any]] = {name: SECTIONS[name][1](server) for name in _FROM_INFO}
     about = info["server"]
     yield from _metric("up", "gauge", "1: the server answers.", [("", 1)])
@@ -176,7 +172,7 @@ def _lines(server: Server) -> Iterator[str]:
     yield from _metric("slowlog_last_id", "gauge", "Number of its newest entry.", [("", last)])
     yield from _databases(server)
     yield from _commands(server)
-    errors = ((_labels(err=code), count) for code, count in server.stats.errors.items())
+    errors = ((_labels(err=code), count) for code, count in list(server.stats.errors.items()))
     yield from _metric("errors_total", "counter", "Error replies by code word.", errors)
 
 
@@ -203,9 +199,11 @@ def _commands(server: Server) -> Iterator[str]:
     yield "# HELP januskv_commands_latencies_usec How many calls took at most so many microseconds, by command."
     yield "# TYPE januskv_commands_latencies_usec histogram"
     for command, times in timed:
-        for us, count in table_us(times):
+        # The counts of a command are of one moment: they have to grow from bucket to bucket.
+        buckets, total, usec = list(table_us(times)), times.total, command.usec
+        for us, count in buckets:
             yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le=us)} {count}"
         named = _labels(cmd=command.text_name)
-        yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le='+Inf')} {times.total}"
-        yield f"januskv_commands_latencies_usec_sum{named} {command.usec:.15g}"
-        yield f"januskv_commands_latencies_usec_count{named} {times.total}"
+        yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le='+Inf')} {total}"
+        yield f"januskv_commands_latencies_usec_sum{named} {usec:.15g}"
+        yield f"januskv_commands_latencies_usec_count{named} {total}"

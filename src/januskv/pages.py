@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,11 +13,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from .compat.server.access import basic_or_bearer
 from .compat.server.hosts import split_target
 from .compat.server.server import PROTECTED
+from .compat.server.stopwatch import now_ns
 from .compat.web.metrics import exposition
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
 
 # So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.
 _LINGER_S = 1.0
+# The metrics of hundreds of commands take tens of milliseconds, which clients do not wait for.
+_SLICE_NS = 1_000_000
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -122,4 +126,12 @@ class Pages:
         """Statistics as Prometheus reads them; needs the password where one is set."""
         if not basic_or_bearer(self.server, request.headers.get("Authorization")):
             return web.Response(status=401, text="password needed\n", headers={"WWW-Authenticate": "Basic"})
-        return web.Response(body=exposition(self.server), headers={"Content-Type": "text/plain; version=0.0.4"})
+        lines: list[str] = []
+        began = now_ns()
+        for line in exposition(self.server):
+            lines.append(line)
+            if now_ns() - began >= _SLICE_NS:
+                await asyncio.sleep(0)  # clients are served
+                began = now_ns()
+        lines.append("")
+        return web.Response(text="\n".join(lines), headers={"Content-Type": "text/plain; version=0.0.4"})

@@ -13,7 +13,7 @@ SAMPLE = re.compile(r'januskv_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -
 def read(house: Any) -> dict[str, str]:
     """Samples by name and labels; each has a kind and a meaning before it."""
     known, found = set(), {}
-    for line in exposition(house.server).decode().splitlines():
+    for line in exposition(house.server):
         if line.startswith("# TYPE "):
             known.add(line.split()[2])
         elif not line.startswith("# HELP "):

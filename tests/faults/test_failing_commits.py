@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import FakeTransport, encoded
 
 from januskv.app import App
-from januskv.compat.server import server as servers
 from januskv.compat.native.websocket import WebSocketConnection
+from januskv.compat.server import server as servers
 from januskv.compat.server.config import Config
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.unconfirmed import denied
