@@ -7,7 +7,7 @@ import pytest
 from januskv.commands.status import SeriesStatus, Status
 from januskv.commands.table import CommandTable
 from januskv.compat.commands import FAMILIES, build_table
-from januskv.manual import DOCS, commands_page, pages
+from januskv.manual import DOCS, command_pages, pages
 from januskv.statuses import MEANINGS, OWN, SERIES_MEANINGS
 
 
@@ -16,13 +16,17 @@ def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run python -m januskv.manual"
 
 
+def test_no_other_pages_are_left() -> None:
+    assert {f"commands/{path.name}" for path in (DOCS / "commands").iterdir()} <= set(pages())
+
+
 def test_every_command_has_an_entry() -> None:
     table = build_table()
-    page = commands_page(table)
+    page = "".join(command_pages(table).values())
     missing = [
         command.name
         for command in table.everything()
-        if not command.subcommands and f"\n### {command.name.replace('|', ' ')}\n" not in page
+        if not command.subcommands and f"\n## {command.name.replace('|', ' ')}\n" not in page
     ]
     assert not missing
 
@@ -37,4 +41,4 @@ def test_a_group_without_a_heading_is_refused() -> None:
     table = CommandTable(FAMILIES)
     table.commands[b"GET"].options = type(table.commands[b"GET"].options)(group="nosuch")
     with pytest.raises(ValueError, match="nosuch"):
-        commands_page(table)
+        command_pages(table)

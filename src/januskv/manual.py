@@ -1,6 +1,7 @@
-"""The pages under docs/ that are made from declarations: ``python -m januskv.manual`` writes them anew.
+"""The pages under docs/ that are made from declarations: ``python -m januskv.manual`` writes them again.
 
-    docs/commands.md        from the command table: what every command does, costs, and how it differs
+    docs/commands.md        from the command table: an index of the commands by family
+    docs/commands/          a page a family: what every command does, costs, and how it differs
     docs/configuration.md   from the table of parameters
     docs/statuses.md        from the statuses of native commands, and their declarations
 
@@ -66,7 +67,7 @@ def _anchor(command: Command) -> str:
 
 def _entry(command: Command) -> Iterator[str]:
     manual, options = command.manual, command.options
-    yield f"### {shown_name(command)}"
+    yield f"## {shown_name(command)}"
     yield f"```\n{manual.usage}\n```"
     yield from (part for part in manual.text.split("\n\n") if not part.startswith(("Cost: ", "Differs: ")))
     facts = [f"Cost: {manual.cost}."] if manual.cost else []
@@ -81,27 +82,32 @@ def _entry(command: Command) -> Iterator[str]:
         yield f"**Differs:** {manual.differs}"
 
 
-def commands_page(table: CommandTable) -> str:
-    """The text of docs/commands.md. Raises KeyError for a group without a heading."""
+def _file_name(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()) + ".md"
+
+
+def command_pages(table: CommandTable) -> dict[str, str]:
+    """File name -> text of docs/commands.md, the index, and of docs/commands/, a page a family. Raises ValueError for a group without a heading."""
     commands = _leaves(table)
     used = {command.options.group for command in commands}
-    headings = {group: GROUPS[group] for group in sorted(used, key=list(GROUPS).index)}
-    parts = [
+    index = [
         _GENERATED,
         "# Commands",
-        f"{len(commands)} commands and subcommands. Names are the same in any letter case. "
-        "Everything that is not in this list is answered with an error.",
+        f"{len(commands)} commands and subcommands. Names are not case-sensitive. "
+        "A command that is not listed here gets an error reply.",
     ]
-    for group, heading in headings.items():
-        names = [command for command in commands if command.options.group == group]
-        links = " · ".join(f"[{shown_name(command)}](#{_anchor(command)})" for command in names)
-        parts.append(f"**{heading}**: {links}")
-    for group, heading in headings.items():
-        parts.append(f"## {heading}")
-        for command in commands:
-            if command.options.group == group:
-                parts += _entry(command)
-    return "\n\n".join(parts) + "\n"
+    found: dict[str, str] = {}
+    for group in sorted(used, key=list(GROUPS).index):
+        heading = GROUPS[group]
+        family = [command for command in commands if command.options.group == group]
+        name = f"commands/{_file_name(heading)}"
+        links = " · ".join(f"[{shown_name(command)}]({name}#{_anchor(command)})" for command in family)
+        index.append(f"**[{heading}]({name})**: {links}")
+        parts = [_GENERATED, f"# {heading}"]
+        for command in family:
+            parts += _entry(command)
+        found[name] = "\n\n".join(parts) + "\n"
+    return {"commands.md": "\n\n".join(index) + "\n", **found}
 
 
 # ---------------------------------------------------------------- configuration
@@ -165,7 +171,7 @@ def pages() -> dict[str, str]:
     """File name -> text of every page."""
     table = build_table()
     return {
-        "commands.md": commands_page(table),
+        **command_pages(table),
         "configuration.md": configuration_page(),
         "statuses.md": "\n\n".join([_GENERATED, *sections(table.native.values())]) + "\n",
     }
@@ -177,6 +183,7 @@ def main() -> int:
         print(f"januskv.manual: {DOCS} is not there: run it in a source tree", file=sys.stderr)
         return 1
     for name, text in pages().items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
         (DOCS / name).write_text(text, encoding="utf-8")
         print(DOCS / name)
     return 0
