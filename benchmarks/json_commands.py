@@ -101,7 +101,7 @@ def main() -> None:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--builds", type=words("compiled", "plain"), default=["compiled", "plain"])
+    parser.add_argument("--builds", type=words("compiled", "plain", "before"), default=["compiled", "plain"])
     parser.add_argument("--pipelines", type=numbers, default=[1, 16])
     parser.add_argument("--modes", type=words(*MODES), default=list(MODES))
     parser.add_argument("--kinds", type=words(*KINDS), default=list(KINDS))

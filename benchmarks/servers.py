@@ -31,7 +31,7 @@ END_LIMIT_S = 15.0
 _CORES = sorted(os.sched_getaffinity(0))
 
 # How the servers are called on the command lines of these scripts.
-BUILDS = ("compiled", "plain", "redis")
+BUILDS = ("compiled", "plain", "redis", "before")
 
 
 # ---------------------------------------------------------------- cores
@@ -310,15 +310,25 @@ def redis_server() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def januskv(build: str = "compiled") -> Iterator[Server]:
-    """A JanusKV of the compiled or the plain build without persistence, on ports that the kernel chooses."""
+    """A JanusKV of the compiled or the plain build without persistence, on ports that the kernel chooses.
+
+    The build "before" is the compiled one of the directory that JANUSKV_BEFORE names.
+    """
+    environment = {}
+    if build == "before":
+        if "JANUSKV_BEFORE" not in os.environ:
+            sys.exit(
+                "the build 'before' needs JANUSKV_BEFORE, the directory of a tree with its compiled modules in place"
+            )
+        environment["PYTHONPATH"] = str(Path(os.environ["JANUSKV_BEFORE"]).resolve() / "src")
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", "--save", ""]
-    with started("januskv", argv, build) as (process, log):
+    with started("januskv", argv, build, environment=environment) as (process, log):
         deadline = time.monotonic() + START_LIMIT_S
         while (ready := re.search(r"\((\w+), pid \d+\) ready: (.*)\n", log.read_text())) is None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("januskv did not start")
             time.sleep(0.02)
-        if ready[1] != build:
+        if ready[1] != ("compiled" if build == "before" else build):
             raise RuntimeError(f"this is the {ready[1]} build, not the {build} one")
         port, http_port = (int(text) for text in re.findall(r"127\.0\.0\.1:(\d+)", ready[2])[:2])
         server = Server(build, port, http_port, process.pid)
