@@ -300,7 +300,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
     Parameter("protected-mode", BOOL, True, "Without a password, serve only clients of this machine."),
-    Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that is idle for so many seconds; 0: never."),
+    Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that has been idle for this long, in seconds; 0: never."),
     Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
     Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
     Parameter(
@@ -372,7 +372,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "save",
         SAVE_POINTS,
         (),
-        "Snapshot after so many seconds if there were so many changes ('3600 1 300 100'). With 'appendonly no' the"
+        "Pairs of seconds and changes: snapshot after that time if there were that many changes ('3600 1 300 100'). With 'appendonly no' the"
         " default is Redis' '3600 1 300 100 60 10000', and a snapshot is written at the end.",
     ),
     Parameter(
@@ -407,9 +407,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "auto-aof-rewrite-percentage",
         integer(),
         100,
-        "Start the log anew from a snapshot once it is so much longer than the last snapshot; 0: never.",
+        "Rewrite the log from a snapshot once it is longer than the last snapshot by this share; 0: never.",
     ),
-    Parameter("auto-aof-rewrite-min-size", memory(), 64 << 20, "Never start the log anew below this size, in bytes."),
+    Parameter("auto-aof-rewrite-min-size", memory(), 64 << 20, "Never rewrite the log below this size, in bytes."),
     _only("maxmemory", memory(), 0, _NO_EVICTION),
     _only(
         "maxmemory-policy",

@@ -23,7 +23,7 @@ MEANINGS: dict[Status, str] = {
     Status.COMMAND_DISABLED: "saving is switched off; this reply has no `tkn`",
     Status.KEY_NOT_EXIST: "no such key",
     Status.PARAM_MISSING: "a parameter is missing; `param` names it",
-    Status.HELD_BY_SERIES: "the name is held by a series (ours)",
+    Status.HELD_BY_SERIES: "a series has the name (ours)",
     Status.VALUE_TYPE: "a parameter, or the value of a key, has the wrong type; `param` names the parameter",
     Status.VALUE_SIZE: "a parameter is empty, or a value is too big",
     Status.SESSION_NOT_EXIST: "no session has the token, or the session of the connection has ended",
@@ -52,7 +52,7 @@ SERIES_MEANINGS: dict[SeriesStatus, str] = {
     SeriesStatus.PARAM_MISSING: "a parameter is missing; `param` names it",
     SeriesStatus.PARAM_TYPE: "a parameter, or what it holds, has the wrong type",
     SeriesStatus.PARAM_VALUE: "a parameter has a value that it cannot have",
-    SeriesStatus.RANGE_SIZE: "`rng` has neither no nor two items",
+    SeriesStatus.RANGE_SIZE: "`rng` must be empty or have two items",
     SeriesStatus.RANGE_VALUES: "`rng` begins after its end",
     SeriesStatus.SERIES_NOT_EXIST: "no such series",
     SeriesStatus.SERIES_EXISTS: "a series has the name",
@@ -80,11 +80,11 @@ _LOAD: dict[int, str] = {
 }
 _SET: dict[int, str] = {Status.HELD_BY_SERIES: "a series holds one of the names; nothing is set"}
 _TOKEN: dict[int, str] = {
-    Status.SESSION_NOT_EXIST: "no such session",
+    Status.SESSION_NOT_EXIST: "session not found",
     Status.SESSION_TOKEN_INVALID: "`tkn` is missing or no token",
 }
 _OVER_RESP: dict[int, str] = {
-    Status.VALUE_TYPE: "a list holds what is no text",
+    Status.VALUE_TYPE: "a list has an item that is not text",
     Status.NOT_PERMITTED: "over RESP, or beside SUBSCRIBE",
 }
 _RANGE: dict[int, str] = {each: SERIES_MEANINGS[each] for each in (SeriesStatus.RANGE_SIZE, SeriesStatus.RANGE_VALUES)}
@@ -119,17 +119,17 @@ OWN: dict[str, dict[int, str]] = {
     "SH_END": _TOKEN,
     "SH_INFO": {**_TOKEN, Status.COMMAND_SYNTAX: "there are other members than `tkn`"},
     "SH_ENTER": _TOKEN,
-    "SH_EXISTS": {Status.SESSION_TOKEN_INVALID: "`tkns` holds what is no token"},
+    "SH_EXISTS": {Status.SESSION_TOKEN_INVALID: "`tkns` has an item that is not a token"},
     "SH_RESTORE": {
         Status.SESSION_TOKEN_INVALID: "a database could have the token",
         Status.SESSION_NEW_FAIL: "a shared session of the name is open with another token",
     },
-    "SV_EXPORT": {Status.SESSION_NOT_EXIST: "no such session"},
+    "SV_EXPORT": {Status.SESSION_NOT_EXIST: "session not found"},
     "SV_AUTH": {Status.NOT_AUTHENTICATED: "wrong name, password or token"},
     "SV_SUBSCRIBE": _OVER_RESP,
     "SV_UNSUBSCRIBE": _OVER_RESP,
     "KV_SAVE": {**_SAVE, **_HERE},
-    "SH_SAVE": {**_SAVE, Status.SESSION_TOKEN_INVALID: "`tkns` holds what is no token"},
+    "SH_SAVE": {**_SAVE, Status.SESSION_TOKEN_INVALID: "`tkns` has an item that is not a token"},
     "KV_LOAD": {**_LOAD, **_HERE},
     "SH_LOAD": _LOAD,
     "TS_SAVE": {each: text for each, text in {**_SAVE, **_HERE}.items() if each not in (26, 41, 42)},
@@ -165,8 +165,8 @@ def of_command(command: Command) -> dict[int, str]:
     if rules.filled:
         found[int(dialect.param_empty)] = _names("empty", (name for name, _ in rules.filled))
     if command.in_keyspace:
-        found[int(Status.SESSION_NOT_EXIST)] = "no such session, or that of the connection has ended"
-        found[int(Status.SESSION_TOKEN_INVALID)] = "`tkn` is no token, or missing where `sessions-required` is set"
+        found[int(Status.SESSION_NOT_EXIST)] = "session not found, or that of the connection has ended"
+        found[int(Status.SESSION_TOKEN_INVALID)] = "`tkn` is not a token, or missing where `sessions-required` is set"
     for status, text in OWN.get(command.name, {}).items():
         found[int(status)] = text
     return dict(sorted(found.items()))
