@@ -16,16 +16,13 @@ from __future__ import annotations
 
 import marshal
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from .errors import StorageError
-from .stream_groups import Consumer, Group
+from .stream_groups import Group
 from .stream_ids import distance_bytes, id_text, ids_of, integer_bytes, parts_of, texts_bytes
 from .values import name_to_json, text_from_bytes
-
-if TYPE_CHECKING:
-    from .keyspace import Keyspace
 
 SEQ_BITS = 64
 MAX_PART = (1 << 64) - 1
@@ -601,148 +598,3 @@ def _fields_to_json(fields: Fields) -> dict[str, Any] | list[Any]:
     if len(set(names)) < len(names):
         return [text_from_bytes(text) for text in fields]
     return {name_to_json(name): text_from_bytes(value) for name, value in zip(names, fields[1::2], strict=True)}
-
-
-# ---------------------------------------------------------------- effects
-
-
-def _stream(keyspace: Keyspace, key: bytes) -> Stream:
-    value = keyspace.get(key)
-    assert isinstance(value, Stream)
-    return value
-
-
-def _group(keyspace: Keyspace, key: bytes, name: bytes) -> Group:
-    return _stream(keyspace, key).groups[name]
-
-
-def _add(keyspace: Keyspace, key: bytes, entry_id: bytes, *fields: bytes) -> None:
-    _stream(keyspace, key).add(id_of_text(entry_id), tuple(fields))
-
-
-def _trim(keyspace: Keyspace, key: bytes, length: int) -> None:
-    _stream(keyspace, key).trim_length(length)
-
-
-def _delete(keyspace: Keyspace, key: bytes, *ids: bytes) -> None:
-    stream = _stream(keyspace, key)
-    for entry_id in ids:
-        stream.delete(id_of_text(entry_id))
-
-
-def _set_id(keyspace: Keyspace, key: bytes, last_id: bytes, added: int, max_deleted: bytes) -> None:
-    stream = _stream(keyspace, key)
-    stream.last_id, stream.added, stream.max_deleted = id_of_text(last_id), added, id_of_text(max_deleted)
-
-
-def _set_group(keyspace: Keyspace, key: bytes, name: bytes, last_id: bytes, entries_read: int | None) -> None:
-    group = _stream(keyspace, key).groups.setdefault(name, Group())
-    group.last_id, group.entries_read = id_of_text(last_id), entries_read
-
-
-def _drop_group(keyspace: Keyspace, key: bytes, name: bytes) -> None:
-    del _stream(keyspace, key).groups[name]
-
-
-def _add_consumer(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes, seen_ms: int) -> None:
-    _group(keyspace, key, name).consumer(consumer, seen_ms)
-
-
-def _drop_consumer(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes) -> None:
-    _group(keyspace, key, name).drop_consumer(consumer)
-
-
-def _advance(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    entries_read: int | None,
-) -> tuple[Group, Consumer]:
-    """Let a group have read up to an id, through a consumer."""
-    group = _group(keyspace, key, name)
-    reader = group.consumer(consumer, now_ms)
-    reader.active_ms = now_ms
-    group.last_id, group.entries_read = id_of_text(last_id), entries_read
-    return group, reader
-
-
-def _deliver(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    entries_read: int | None,
-    *ids: bytes,
-) -> None:
-    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
-    for entry_id in ids:
-        group.deliver(id_of_text(entry_id), reader, now_ms, 1)
-
-
-def _deliver_from(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    entries_read: int | None,
-    first: bytes,
-    last: bytes,
-) -> None:
-    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
-    entries = _stream(keyspace, key).range(id_of_text(first), id_of_text(last))
-    group.deliver_news([entry_id for entry_id, _ in entries], reader, now_ms)
-
-
-def _claim(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    claimed: list[tuple[bytes, int, int]],
-    gone: list[bytes],
-) -> None:
-    group = _group(keyspace, key, name)
-    owner = group.consumer(consumer, now_ms)
-    if claimed:
-        owner.active_ms = now_ms
-    for entry_id, time_ms, count in claimed:
-        group.deliver(id_of_text(entry_id), owner, time_ms, count)
-    for entry_id in gone:
-        group.acknowledge(id_of_text(entry_id))
-    group.last_id = id_of_text(last_id)
-
-
-def _acknowledge(keyspace: Keyspace, key: bytes, name: bytes, *ids: bytes) -> None:
-    group = _group(keyspace, key, name)
-    for entry_id in ids:
-        group.acknowledge(id_of_text(entry_id))
-
-
-def _seen(keyspace: Keyspace, key: bytes, name: bytes, consumer: bytes, now_ms: int) -> None:
-    _group(keyspace, key, name).consumer(consumer, now_ms)
-
-
-# How each effect is done again; ids are their text, times ms since the epoch.
-EFFECTS: dict[str, Callable[..., None]] = {
-    "stream.add": _add,
-    "stream.trim": _trim,
-    "stream.delete": _delete,
-    "stream.setid": _set_id,
-    "stream.group": _set_group,
-    "stream.group_gone": _drop_group,
-    "stream.consumer": _add_consumer,
-    "stream.consumer_gone": _drop_consumer,
-    "stream.deliver": _deliver,
-    "stream.deliver_from": _deliver_from,
-    "stream.claim": _claim,
-    "stream.acknowledge": _acknowledge,
-}

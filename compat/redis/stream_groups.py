@@ -1,9 +1,5 @@
 # cython: annotation_typing=True
-"""Consumer groups of streams: XGROUP, XREADGROUP, XACK, XPENDING, XCLAIM, XAUTOCLAIM.
-
-The change feed hears of deliveries, acknowledgements and claims under names of our own (xreadgroup, xack,
-xclaim, xautoclaim), for which Redis publishes nothing.
-"""
+"""Consumer groups of streams: XGROUP, XREADGROUP, XACK, XPENDING, XCLAIM, XAUTOCLAIM."""
 
 from __future__ import annotations
 
@@ -18,9 +14,22 @@ from januskv.compat.server.faults import RespError
 from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.errors import NotAnInteger
-from januskv.storage.stream_groups import Consumer, Delivery, Group
+from januskv.storage.group_operations import (
+    ClaimTerms,
+    acknowledge,
+    claim,
+    claim_idle,
+    consumer_now,
+    create_group,
+    deliver_again,
+    deliver_news,
+    destroy_group,
+    drop_consumer,
+    set_progress,
+)
+from januskv.storage.stream_groups import Consumer, Group
 from januskv.storage.stream_ids import id_text
-from januskv.storage.streams import MAX_ID, Stream
+from januskv.storage.streams import MAX_ID, Entry, Stream
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 from .help import help_lines, wrong_form
@@ -38,10 +47,6 @@ from .streams import (
 verbs = Family("stream")
 
 _WRITE_FAST = Flag.WRITE | Flag.FAST
-# More deliveries than this are logged by the first and the last of them.
-_FEW = 16
-# XAUTOCLAIM looks at so many pending entries for each one that it may return.
-_LOOKS = 10
 # Options of XGROUP may be repeated up to these lengths of the line: those of a line with all of them once.
 _MOST_CREATE_WORDS = 8
 _MOST_SETID_WORDS = 7
@@ -58,16 +63,6 @@ def group_of(stream: Stream | None, argv_key: bytes, name: bytes, suffix: str = 
     if group is None:
         raise RespError(f"NOGROUP No such key '{shown(argv_key)}' or consumer group '{shown(name)}'{suffix}")
     return group
-
-
-def consumer_of(ctx: Context, name: bytes, group_name: bytes, group: Group, consumer: bytes) -> Consumer:
-    """The consumer that acts now. A new one is made and reported."""
-    now_ms = ctx.store.clock.now_ms
-    fresh = consumer not in group.consumers
-    found = group.consumer(consumer, now_ms)
-    if fresh:
-        ctx.keyspace.changed("xgroup-createconsumer", name, ("stream.consumer", group_name, consumer, now_ms))
-    return found
 
 
 # ---------------------------------------------------------------- XGROUP
@@ -135,14 +130,9 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) > _MOST_CREATE_WORDS:
         raise wrong_form(argv)
     last_id = (0 if held is None else held.last_id) if argv[4] == b"$" else parse_id(argv[4])
-    stream = Stream() if held is None else held
-    if argv[3] in stream.groups:
+    if held is not None and argv[3] in held.groups:
         raise RespError("BUSYGROUP Consumer Group name already exists")
-    stream.groups[argv[3]] = Group(last_id, entries_read)
-    if held is None:
-        keyspace.put(name, stream, "xgroup-create")
-    else:
-        keyspace.changed("xgroup-create", name, ("stream.group", argv[3], id_text(last_id), entries_read))
+    create_group(keyspace, name, held, argv[3], last_id, entries_read)
     return OK
 
 
@@ -160,8 +150,7 @@ def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) > _MOST_SETID_WORDS:
         raise wrong_form(argv)
     last_id = stream.last_id if argv[4] == b"$" else parse_loose_id(argv[4])
-    group.last_id, group.entries_read = last_id, entries_read
-    ctx.keyspace.changed("xgroup-setid", argv[2], ("stream.group", argv[3], id_text(last_id), entries_read))
+    set_progress(ctx.keyspace, argv[2], argv[3], group, last_id, entries_read)
     return OK
 
 
@@ -174,10 +163,7 @@ def xgroup_destroy(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N entries pending
     """
     stream = _stream_for_group(ctx, argv[2])
-    if stream.groups.pop(argv[3], None) is None:
-        return 0
-    ctx.keyspace.changed("xgroup-destroy", argv[2], ("stream.group_gone", argv[3]))
-    return 1
+    return int(destroy_group(ctx.keyspace, argv[2], stream, argv[3]))
 
 
 @verbs.verb(
@@ -197,7 +183,7 @@ def xgroup_createconsumer(ctx: Context, argv: list[bytes]) -> Reply:
     group = _group_for(_stream_for_group(ctx, argv[2]), argv)
     if argv[4] in group.consumers:
         return 0
-    consumer_of(ctx, argv[2], argv[3], group, argv[4])
+    consumer_now(ctx.keyspace, argv[2], argv[3], group, argv[4])
     return 1
 
 
@@ -212,9 +198,7 @@ def xgroup_delconsumer(ctx: Context, argv: list[bytes]) -> Reply:
     group = _group_for(_stream_for_group(ctx, argv[2]), argv)
     if argv[4] not in group.consumers:
         return 0
-    lost = group.drop_consumer(argv[4])
-    ctx.keyspace.changed("xgroup-delconsumer", argv[2], ("stream.consumer_gone", argv[3], argv[4]))
-    return lost
+    return drop_consumer(ctx.keyspace, argv[2], argv[3], group, argv[4])
 
 
 @verbs.verb("XGROUP|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")
@@ -258,62 +242,25 @@ def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> 
         groups.append((name, stream, group, entry_id))
     found: list[tuple[bytes, Reply]] = []
     for name, stream, group, entry_id in groups:
-        consumer = consumer_of(ctx, name, group_name, group, options.consumer)
+        consumer = consumer_now(ctx.keyspace, name, group_name, group, options.consumer)
         if entry_id is not None:
             found.append((name, _history(ctx, name, stream, group, consumer, entry_id, options)))
         elif stream.length and stream.last_id > group.last_id:
-            entries = _news(ctx, name, stream, group, consumer, options)
+            entries = deliver_news(
+                ctx.keyspace, name, stream, group_name, group, consumer, options.most, not options.noack
+            )
             if entries:
-                found.append((name, entries))
+                found.append((name, entries_reply(ctx, entries)))
     return by_stream(ctx, found) if found else NOT_READY
-
-
-def _news(ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Consumer, options: ReadOptions) -> Reply:
-    """Deliver entries that the group has not read yet."""
-    now_ms = ctx.store.clock.now_ms
-    entries = stream.range(group.last_id + 1, MAX_ID, options.most)
-    if not entries:
-        return []
-    for entry_id, _ in entries:
-        stream.advance(group, entry_id)
-    if not options.noack:
-        group.deliver_news([entry_id for entry_id, _ in entries], consumer, now_ms)
-    consumer.active_ms = now_ms
-    read = (options.group, consumer.name, now_ms, id_text(group.last_id), group.entries_read)
-    if len(entries) > _FEW and not options.noack:
-        ends = id_text(entries[0][0]), id_text(entries[-1][0])
-        ctx.keyspace.changed("xreadgroup", name, ("stream.deliver_from", *read, *ends))
-    else:
-        pending = () if options.noack else tuple([id_text(entry_id) for entry_id, _ in entries])
-        ctx.keyspace.changed("xreadgroup", name, ("stream.deliver", *read, *pending))
-    return entries_reply(ctx, entries)
 
 
 def _history(
     ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Consumer, after: int, options: ReadOptions
 ) -> list[Reply]:
     """Give a consumer again what is pending for it; what was removed meanwhile has no fields."""
-    now_ms = ctx.store.clock.now_ms
-    reply: list[Reply] = []
-    again: list[tuple[bytes, int, int]] = []
-    pending = consumer.pending
-    for entry_id in pending.ids(after + 1, MAX_ID, options.most):
-        held = pending.deliveries[entry_id]
-        fields = stream.get(entry_id)
-        text = id_text(entry_id)
-        if fields is None:
-            reply.append([text, NULL_ARRAY])
-            continue
-        held.time_ms = now_ms
-        held.count += 1
-        again.append((text, now_ms, held.count))
-        reply.append([text, fields])
-    if again:
-        consumer.active_ms = now_ms
-        gone: list[bytes] = []
-        effect = ("stream.claim", options.group, consumer.name, now_ms, id_text(group.last_id), again, gone)
-        ctx.keyspace.changed("xreadgroup", name, effect)
-    return reply
+    assert options.group is not None
+    entries = deliver_again(ctx.keyspace, name, stream, options.group, group, consumer, after, options.most)
+    return [[id_text(entry_id), NULL_ARRAY if fields is None else fields] for entry_id, fields in entries]
 
 
 @verbs.verb(
@@ -352,11 +299,7 @@ def xack(ctx: Context, argv: list[bytes]) -> Reply:
     if group is None:
         return 0
     ids = [parse_id(text) for text in argv[3:]]
-    gone = [id_text(entry_id) for entry_id in ids if group.acknowledge(entry_id)]
-    if gone:
-        ctx.keyspace.feed.extra += len(gone) - 1
-        ctx.keyspace.changed("xack", argv[1], ("stream.acknowledge", argv[2], *gone))
-    return len(gone)
+    return acknowledge(ctx.keyspace, argv[1], argv[2], group, ids)
 
 
 @verbs.verb(
@@ -430,35 +373,37 @@ def _pending_summary(group: Group) -> Reply:
 # ---------------------------------------------------------------- XCLAIM, XAUTOCLAIM
 
 
-class Claim:
-    """The options of XCLAIM. ``time_ms``: when the entries count as delivered; ``count`` -1: one more than before."""
+def _claim_terms(args: Args, now_ms: int, min_idle_ms: int) -> ClaimTerms:
+    """The options of XCLAIM."""
+    terms = ClaimTerms(now_ms, min_idle_ms)
+    while args.more():
+        text = args.take()
+        word = text.upper()
+        if word == b"FORCE":
+            terms.force = True
+        elif word == b"JUSTID":
+            terms.just_id = True
+        elif word == b"IDLE" and args.more():
+            terms.time_ms = now_ms - args.integer("ERR Invalid IDLE option argument for XCLAIM")
+        elif word == b"TIME" and args.more():
+            terms.time_ms = args.integer("ERR Invalid TIME option argument for XCLAIM")
+        elif word == b"RETRYCOUNT" and args.more():
+            count = args.integer("ERR Invalid RETRYCOUNT option argument for XCLAIM")
+            terms.count = None if count < 0 else count
+        elif word == b"LASTID" and args.more():
+            terms.last_id = parse_id(args.take())
+        else:
+            raise RespError(f"ERR Unrecognized XCLAIM option '{shown(text)}'")
+    if not 0 <= terms.time_ms <= now_ms:
+        terms.time_ms = now_ms  # clients compute times with clocks of their own
+    return terms
 
-    __slots__ = ("count", "force", "just_id", "last_id", "time_ms")
 
-    def __init__(self, args: Args, now_ms: int) -> None:
-        self.force = self.just_id = False
-        self.count = -1
-        self.last_id = 0
-        self.time_ms = now_ms
-        while args.more():
-            text = args.take()
-            word = text.upper()
-            if word == b"FORCE":
-                self.force = True
-            elif word == b"JUSTID":
-                self.just_id = True
-            elif word == b"IDLE" and args.more():
-                self.time_ms = now_ms - args.integer("ERR Invalid IDLE option argument for XCLAIM")
-            elif word == b"TIME" and args.more():
-                self.time_ms = args.integer("ERR Invalid TIME option argument for XCLAIM")
-            elif word == b"RETRYCOUNT" and args.more():
-                self.count = args.integer("ERR Invalid RETRYCOUNT option argument for XCLAIM")
-            elif word == b"LASTID" and args.more():
-                self.last_id = parse_id(args.take())
-            else:
-                raise RespError(f"ERR Unrecognized XCLAIM option '{shown(text)}'")
-        if not 0 <= self.time_ms <= now_ms:
-            self.time_ms = now_ms  # clients compute times with clocks of their own
+def _claimed(entries: list[Entry], just_id: bool) -> list[Reply]:
+    """Entries that were claimed, as asked."""
+    if just_id:
+        return [id_text(entry_id) for entry_id, _ in entries]
+    return [[id_text(entry_id), fields] for entry_id, fields in entries]
 
 
 def _is_id(text: bytes) -> bool:
@@ -495,39 +440,10 @@ def xclaim(ctx: Context, argv: list[bytes]) -> Reply:
     at = 5
     while at < len(argv) and _is_id(argv[at]):
         at += 1
-    now_ms = ctx.store.clock.now_ms
-    claim = Claim(Args(argv, at), now_ms)
-    advanced = claim.last_id > group.last_id
-    group.last_id = max(claim.last_id, group.last_id)
-    consumer = consumer_of(ctx, argv[1], argv[2], group, argv[3])
-    reply: list[Reply] = []
-    claimed: list[tuple[bytes, int, int]] = []
-    gone: list[bytes] = []
-    for text in argv[5:at]:
-        entry_id = parse_id(text)
-        held: Delivery | None = group.pending.get(entry_id)
-        fields = stream.get(entry_id)
-        if fields is None:
-            if group.acknowledge(entry_id):
-                gone.append(id_text(entry_id))
-            continue
-        if held is None and not claim.force:
-            continue
-        if held is not None and min_idle_ms > 0 and now_ms - held.time_ms < min_idle_ms:
-            continue
-        count = claim.count
-        if count < 0:
-            count = (1 if held is None else held.count) + (0 if claim.just_id else 1)
-        group.deliver(entry_id, consumer, claim.time_ms, count)
-        claimed.append((id_text(entry_id), claim.time_ms, count))
-        reply.append(id_text(entry_id) if claim.just_id else [id_text(entry_id), fields])
-    if claimed:
-        consumer.active_ms = now_ms
-    if claimed or gone or advanced:
-        ctx.keyspace.feed.extra += max(len(claimed) + len(gone), 1) - 1
-        effect = ("stream.claim", argv[2], argv[3], now_ms, id_text(group.last_id), claimed, gone)
-        ctx.keyspace.changed("xclaim", argv[1], effect)
-    return reply
+    terms = _claim_terms(Args(argv, at), ctx.store.clock.now_ms, min_idle_ms)
+    consumer = consumer_now(ctx.keyspace, argv[1], argv[2], group, argv[3])
+    ids = [parse_id(text) for text in argv[5:at]]
+    return _claimed(claim(ctx.keyspace, argv[1], stream, argv[2], group, consumer, ids, terms), terms.just_id)
 
 
 @verbs.verb(
@@ -566,51 +482,8 @@ def xautoclaim(ctx: Context, argv: list[bytes]) -> Reply:
     stream = stream_of(ctx.keyspace.read(argv[1]))
     group = group_of(stream, argv[1], argv[2])
     assert stream is not None
-    consumer = consumer_of(ctx, argv[1], argv[2], group, argv[3])
-    return _claim_idle(ctx, argv[1], argv[2], stream, group, consumer, min_idle_ms, start, most, just_id)
-
-
-def _claim_idle(
-    ctx: Context,
-    name: bytes,
-    group_name: bytes,
-    stream: Stream,
-    group: Group,
-    consumer: Consumer,
-    min_idle_ms: int,
-    start: int,
-    most: int,
-    just_id: bool,
-) -> Reply:
-    """Walk over what is pending and claim what is idle enough."""
-    now_ms = ctx.store.clock.now_ms
-    reply: list[Reply] = []
-    claimed: list[tuple[bytes, int, int]] = []
-    gone: list[bytes] = []
-    looks, following = most * _LOOKS, 0
-    chosen: list[tuple[int, Delivery]] = []
-    for entry_id in group.pending.ids(start, None, looks + 1):  # the group changes only after the walk
-        if looks == 0 or len(chosen) + len(gone) == most:
-            following = entry_id
-            break
-        looks -= 1
-        held = group.pending.deliveries[entry_id]
-        fields = stream.get(entry_id)
-        if fields is None:
-            gone.append(id_text(entry_id))
-        elif min_idle_ms <= 0 or now_ms - held.time_ms >= min_idle_ms:
-            chosen.append((entry_id, held))
-            reply.append(id_text(entry_id) if just_id else [id_text(entry_id), fields])
-    for text in gone:
-        group.acknowledge(parse_id(text))
-    for entry_id, held in chosen:
-        count = held.count if just_id else held.count + 1
-        group.deliver(entry_id, consumer, now_ms, count)
-        claimed.append((id_text(entry_id), now_ms, count))
-    if claimed:
-        consumer.active_ms = now_ms
-    if claimed or gone:
-        ctx.keyspace.feed.extra += len(claimed) + len(gone) - 1
-        effect = ("stream.claim", group_name, consumer.name, now_ms, id_text(group.last_id), claimed, gone)
-        ctx.keyspace.changed("xautoclaim", name, effect)
-    return [id_text(following), reply, gone]
+    consumer = consumer_now(ctx.keyspace, argv[1], argv[2], group, argv[3])
+    following, entries, removed = claim_idle(
+        ctx.keyspace, argv[1], stream, argv[2], group, consumer, min_idle_ms, start, most, just_id
+    )
+    return [id_text(following), _claimed(entries, just_id), removed]

@@ -3,6 +3,7 @@ from januskv.compat.redis.args cimport Args, parse_int
 from januskv.compat.redis.entry_wire cimport entries_wire
 from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.stream_ids cimport id_text
+from januskv.storage.stream_operations cimport append, begin, trim_before, trim_length
 from januskv.storage.streams cimport Stream
 
 cpdef Stream stream_of(object value)

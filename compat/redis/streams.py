@@ -17,6 +17,7 @@ from januskv.compat.server.slices import MANY, in_slices, together
 from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NotAnInteger, WrongType
 from januskv.storage.stream_ids import id_text
+from januskv.storage.stream_operations import append, begin, delete, set_last_id, trim_before, trim_length
 from januskv.storage.streams import (
     MAX_ID,
     MAX_PART,
@@ -179,14 +180,12 @@ class Trim:
             limit = 100 * ctx.server.config.stream_node_max_entries
             self.limit = min(limit if limit > 0 else 10_000, 1_000_000) if self.approximate else 0
 
-    def apply(self, ctx: Context, name: bytes, stream: Stream) -> int:
-        """Trim, and report it; how many entries went."""
-        trim = stream.trim_length if self.strategy == b"MAXLEN" else stream.trim_before
-        removed = trim(self.threshold, self.approximate, self.limit or 0)
-        if removed:
-            ctx.keyspace.feed.extra += removed - 1
-            ctx.keyspace.changed("xtrim", name, ("stream.trim", stream.length))
-        return removed
+    def apply(self, ctx: Context, name: bytes, stream: Stream, counts: bool) -> int:
+        """Trim; how many entries went. ``counts``: whether each of them is a change of its own."""
+        keyspace, limit = ctx.keyspace, self.limit or 0
+        if self.strategy == b"MAXLEN":
+            return trim_length(keyspace, name, stream, self.threshold, self.approximate, limit, counts)
+        return trim_before(keyspace, name, stream, self.threshold, self.approximate, limit, counts)
 
 
 # ---------------------------------------------------------------- XADD
@@ -254,17 +253,10 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
         stream = keyspace.get(argv[1])
         if type(stream) is Stream and stream.last_id != MAX_ID:
             entry_id = stream.next_id(keyspace.clock.now_ms)
-            return append(ctx, argv[1], stream, entry_id, tuple(argv[3:]))
+            config = ctx.server.config
+            most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
+            return append(keyspace, argv[1], stream, entry_id, tuple(argv[3:]), most_bytes, most_entries)
     return add_with_options(ctx, argv)
-
-
-def append(ctx: Context, name: bytes, stream: Stream, entry_id: int, fields: tuple[bytes, ...]) -> bytes:
-    """Add an entry to a stream that has its key, and report it; the id as text. Raises IdTooSmall."""
-    config = ctx.server.config
-    stream.add(entry_id, fields, config.stream_node_max_bytes, config.stream_node_max_entries)
-    text = id_text(entry_id)
-    ctx.keyspace.changed("xadd", name, ("stream.add", text, *fields))
-    return text
 
 
 def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
@@ -281,24 +273,22 @@ def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     held = stream_of(keyspace.get(name))
     if held is None and not new.make:
         return None
-    stream = Stream() if held is None else held
+    config = ctx.server.config
+    most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
     try:
-        if stream.last_id == MAX_ID:
+        if held is not None and held.last_id == MAX_ID:
             raise IdsExhausted
-        entry_id = new.next_id(ctx, stream)
+        entry_id = new.next_id(ctx, Stream() if held is None else held)
         if held is None:
-            config = ctx.server.config
-            stream.add(entry_id, fields, config.stream_node_max_bytes, config.stream_node_max_entries)
-            keyspace.put(name, stream, "xadd")
+            held = begin(keyspace, name, entry_id, fields, most_bytes, most_entries)
         else:
-            append(ctx, name, stream, entry_id, fields)
+            append(keyspace, name, held, entry_id, fields, most_bytes, most_entries)
     except IdTooSmall:
         raise RespError("ERR The ID specified in XADD is equal or smaller than the target stream top item") from None
     except IdsExhausted:
         raise RespError("ERR The stream has exhausted the last possible ID, unable to add more items") from None
     if new.trim.strategy:
-        removed = new.trim.apply(ctx, name, stream)
-        keyspace.feed.extra -= removed  # both together are one
+        new.trim.apply(ctx, name, held, counts=False)  # both together are one
     return id_text(entry_id)
 
 
@@ -400,7 +390,7 @@ def xtrim(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR syntax error, XTRIM must be called with a trimming strategy")
     trim.settle(ctx)
     stream = stream_of(ctx.keyspace.get(argv[1]))
-    return 0 if stream is None else trim.apply(ctx, argv[1], stream)
+    return 0 if stream is None else trim.apply(ctx, argv[1], stream, counts=True)
 
 
 @verbs.verb("XDEL", arity=-3, flags=_WRITE_FAST, keys=key("RW", "delete"), since="5.0.0")
@@ -415,11 +405,7 @@ def xdel(ctx: Context, argv: list[bytes]) -> Reply:
     if stream is None:
         return 0
     ids = [parse_id(text) for text in argv[2:]]
-    gone = [id_text(entry_id) for entry_id in ids if stream.delete(entry_id)]
-    if gone:
-        ctx.keyspace.feed.extra += len(gone) - 1
-        ctx.keyspace.changed("xdel", argv[1], ("stream.delete", *gone))
-    return len(gone)
+    return delete(ctx.keyspace, argv[1], stream, ids)
 
 
 @verbs.verb("XSETID", arity=-3, flags=_WRITE_FAST | Flag.DENYOOM, keys=key("RW", "update"), since="5.0.0")
@@ -431,7 +417,8 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     last_id = parse_id(argv[2])
-    added, max_deleted = -1, None
+    added: int | None = None
+    max_deleted = 0
     args = Args(argv, 3)
     while args.more():
         word = args.word()
@@ -449,24 +436,18 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
     if stream is None:
         raise RespError("ERR no such key")
     _check_last_id(stream, last_id, added)
-    stream.last_id = last_id
-    if added != -1:
-        stream.added = added
-    if max_deleted:
-        stream.max_deleted = max_deleted
-    effect = ("stream.setid", id_text(last_id), stream.added, id_text(stream.max_deleted))
-    ctx.keyspace.changed("xsetid", argv[1], effect)
+    set_last_id(ctx.keyspace, argv[1], stream, last_id, added, max_deleted)
     return OK
 
 
-def _check_last_id(stream: Stream, last_id: int, added: int) -> None:
+def _check_last_id(stream: Stream, last_id: int, added: int | None) -> None:
     """Refuse what would contradict the entries that are there or were."""
     if last_id < stream.max_deleted:
         raise RespError("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
     if stream.length:
         if last_id < stream.greatest_id():
             raise RespError("ERR The ID specified in XSETID is smaller than the target stream top item")
-        if added != -1 and stream.length > added:
+        if added is not None and stream.length > added:
             raise RespError("ERR The entries_added specified in XSETID is smaller than the target stream length")
 
 

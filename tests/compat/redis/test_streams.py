@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import NULL_ARRAY
 from januskv.storage.clock import ManualClock
+from januskv.storage.durability.codec import effects
 from januskv.storage.store import Store
-from januskv.storage.streams import EFFECTS, Stream
+from januskv.storage.streams import Stream
 
 
 def test_ids_come_from_the_clock(house: Any, wire: Any) -> None:
@@ -194,7 +195,7 @@ def test_effects_done_again_give_the_same_stream(make_house: Any, split_line: An
 
     def redo(keyspace: Any, event: str, key: bytes, detail: tuple[Any, ...]) -> None:
         if detail and isinstance(detail[0], str) and "." in detail[0]:
-            EFFECTS[detail[0]](twin, key, *detail[1:])
+            effects()[detail[0]](twin, key, *detail[1:])
         elif event == "del":
             twin.forget(key)
         else:
