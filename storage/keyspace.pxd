@@ -13,7 +13,7 @@ cdef class Keyspace:
     cdef public Feed feed
     cdef public dict data, deadlines
     cdef public Timetable times, field_due, agenda
-    cdef public object labels, scans
+    cdef public object labels, scans, marks
     cpdef object get(self, bytes key)
     cpdef object read(self, bytes key)
     cpdef bint drop_if_due(self, bytes key) except -1
@@ -28,6 +28,8 @@ cdef class Keyspace:
     cpdef forget(self, bytes key)
     cpdef object detach(self, bytes key)
     cpdef object withdraw(self, bytes key)
+    cpdef mark(self, bytes key, long long mark)
+    cpdef long long mark_of(self, bytes key) except -1
     cpdef file_deadline(self, bytes key, long long deadline)
     cpdef unfile(self, bytes key, long long deadline)
     cpdef wake(self)

@@ -6,6 +6,7 @@
     times      timetable of these deadlines, drives active expiry; None as long as no key has had one
     field_due  timetable of the hashes with fields that expire, by the first of them; None as long as there was none
     agenda     timetable of the store's keyspaces: when there is something to look at in each
+    marks      key -> what is to be known of its value and does not show in it; None as long as there is nothing
 
 Writes go through ``put``, ``replace``, ``delete``, ``expire_at`` ..., which report to the change
 feed. A command that changes a collection in place calls ``changed`` itself, once.
@@ -27,7 +28,7 @@ from .labels import LabelIndex, labels_of
 from .reclaiming import MANY, is_big
 from .scan import Scans
 from .timetable import NEVER, Timetable
-from .values import compact, is_series
+from .values import compact, copied, is_series
 from .walking import key_at
 
 _KEY_STEP_MS = 100  # keys that expire are looked for by tenths of seconds
@@ -56,6 +57,7 @@ class Keyspace:
         "hits",
         "index",
         "labels",
+        "marks",
         "misses",
         "scans",
         "series_count",
@@ -72,6 +74,7 @@ class Keyspace:
         self.times: Timetable | None = None
         self.field_due: Timetable | None = None
         self.agenda: Timetable = Timetable(1, {}) if agenda is None else agenda
+        self.marks: dict[bytes, int] | None = None
         self.hits: int = 0
         self.misses: int = 0
         self.expired: int = 0
@@ -200,7 +203,8 @@ class Keyspace:
 
     def put_many(self, values: dict[bytes, object]) -> None:
         """Set many keys; they no longer expire. One step where nobody has to be told of each."""
-        if self.deadlines or self.series_count or self.feed.listeners or self.field_due is not None:
+        watched = self.feed.listeners or self.field_due is not None or self.marks is not None
+        if watched or self.deadlines or self.series_count:
             for key, value in values.items():
                 self.put(key, value)
         else:
@@ -216,7 +220,7 @@ class Keyspace:
     def store(self, key: bytes, value: object, event: str, detail: tuple[object, ...] = ()) -> None:
         """Write the map and report it; callers have dealt with the deadline."""
         feed = self.feed
-        if feed.listeners or self.series_count or self.field_due is not None:
+        if feed.listeners or self.series_count or self.field_due is not None or self.marks is not None:
             self.store_watched(key, value, event, detail)
             return
         data = self.data
@@ -228,8 +232,10 @@ class Keyspace:
             feed.reclaimer.take(old)
 
     def store_watched(self, key: bytes, value: object, event: str, detail: tuple[object, ...]) -> None:
-        """``store`` where somebody listens to the feed, series have to be counted or fields expire."""
+        """``store`` where somebody listens to the feed, series have to be counted, fields expire or values have marks."""
         data, feed = self.data, self.feed
+        if self.marks is not None:
+            self.mark(key, 0)
         if self.field_due is not None:
             self.file_fields(key, getattr(value, "soonest", 0))
         old = data.get(key)
@@ -284,10 +290,31 @@ class Keyspace:
                 self.unfile(key, deadline)
         if self.field_due is not None:
             self.file_fields(key, 0)
+        if self.marks is not None:
+            self.mark(key, 0)
         if self.series_count and is_series(value):
             self.series_count -= 1
             self.labels.discard(key, labels_of(value))
         return value
+
+    def mark(self, key: bytes, mark: int) -> None:
+        """Note what is to be known of the value of a key and does not show in it, 0: nothing. It goes with the value.
+
+        Collections that change in place keep their mark; a value that takes the place of another one begins without.
+        """
+        marks = self.marks
+        if mark:
+            if marks is None:
+                marks = self.marks = {}
+            marks[key] = mark
+        elif marks is not None:
+            marks.pop(key, None)
+            if not marks:
+                self.marks = None  # so that writes need not ask it
+
+    def mark_of(self, key: bytes) -> int:
+        """The mark of the value of a key, 0 if it has none."""
+        return 0 if self.marks is None else self.marks.get(key, 0)
 
     def rename(self, source: bytes, target: bytes) -> None:
         """Move a value with its deadline to another name, over whatever that held.
@@ -299,16 +326,48 @@ class Keyspace:
             raise NoSuchKey(source)
         if source == target:
             return
-        deadline = self.deadlines.get(source)
+        deadline, mark = self.deadlines.get(source), self.mark_of(source)
         if self.get(target) is not None:
             self.forget(target)
         self.withdraw(source)
         self.restore(target, value, deadline)
+        self.mark(target, mark)
         if self.series_count and is_series(value):
             value.renamed(self, source, target)  # type: ignore[attr-defined]
         self.changed("rename_from", source, (target,))
         self.changed("rename_to", target, (source,))
         self.feed.extra -= 1
+
+    def copy_to(self, source: bytes, target: Keyspace, key: bytes, replace: bool) -> bool:
+        """Copy a value with its deadline to another key, perhaps of another keyspace.
+
+        False if there is no value, or if the other key has one that may not be replaced.
+        """
+        value = self.read(source)
+        if value is None:
+            return False
+        if target.get(key) is not None:
+            if not replace:
+                return False
+            target.forget(key)
+        target.restore(key, copied(value), self.deadlines.get(source))
+        target.mark(key, self.mark_of(source))
+        target.changed("copy_to", key, (source, self))
+        return True
+
+    def move_to(self, target: Keyspace, key: bytes) -> bool:
+        """Move a value with its deadline to another keyspace; False if there is none, or if the key is not free there."""
+        value = self.get(key)
+        if value is None or target.get(key) is not None:
+            return False
+        deadline, mark = self.deadlines.get(key), self.mark_of(key)
+        self.detach(key)
+        target.restore(key, value, deadline)
+        target.mark(key, mark)
+        self.changed("move_from", key, (target,))
+        target.changed("move_to", key, (self,))
+        self.feed.extra -= 1
+        return True
 
     def restore(self, key: bytes, value: object, deadline: int | None) -> None:
         """Put a value with its deadline under a free name, without a report of the change itself."""
@@ -368,7 +427,7 @@ class Keyspace:
         self.data = {}
         self.access = AccessTimes()
         self.deadlines = {}
-        self.times = self.field_due = self.scans = None
+        self.times = self.field_due = self.scans = self.marks = None
         self.agenda.remove(self)
         self.series_count = 0
         self.labels = LabelIndex()
@@ -384,6 +443,7 @@ class Keyspace:
         self.deadlines, other.deadlines = other.deadlines, self.deadlines
         self.times, other.times = other.times, self.times
         self.field_due, other.field_due = other.field_due, self.field_due
+        self.marks, other.marks = other.marks, self.marks
         self.scans, other.scans = other.scans, self.scans
         self.series_count, other.series_count = other.series_count, self.series_count
         self.labels, other.labels = other.labels, self.labels
@@ -485,6 +545,7 @@ class Keyspace:
             self.field_due.check()
         assert timed == ({} if self.field_due is None else self.field_due.deadlines)
         self.check_agenda()
+        assert self.marks is None or (self.marks and self.marks.keys() <= self.data.keys())
         assert self.series_count == sum(map(is_series, self.data.values()))
         self.labels.check({key: value for key, value in self.data.items() if is_series(value)})
         assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))

@@ -204,6 +204,45 @@ def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
     return item
 
 
+def set_item(keyspace: Keyspace, key: bytes, items: Items, index: int, item: Any) -> None:
+    """Set the element at an index, which exists and may count from the tail."""
+    items[index] = item
+    keyspace.changed("lset", key, ("list.set", index, item))
+
+
+def insert_item(keyspace: Keyspace, key: bytes, items: Items, index: int, item: Any) -> None:
+    """Insert an element before the one at an index, or behind the last one."""
+    items.insert(index, item)
+    keyspace.changed("linsert", key, ("list.insert", index, item))
+
+
+def keep_range(keyspace: Keyspace, key: bytes, items: Items, first: int, end: int) -> None:
+    """Remove all elements but those from one index up to another, without that; the key goes if none is left."""
+    size = len(items)
+    if first < end:
+        keep(items, first, end)
+    keyspace.feed.extra += size - max(end - first, 0) - 1
+    keyspace.changed("ltrim", key, ("list.keep", first, end))
+    if first >= end:  # the elements go with the key
+        keyspace.emptied(key)
+
+
+def move_item(keyspace: Keyspace, source: bytes, target: bytes, from_head: bool, to_head: bool) -> Any:
+    """Move an element from one end of a list to one end of another or the same; None if there is none. Raises WrongType."""
+    items = as_list(keyspace.get(source))
+    if not items:
+        return None
+    target_items = as_list(keyspace.get(target))
+    item = items[0 if from_head else -1]
+    # Pushed first, so that a list of one element that is turned is never empty in between.
+    push(keyspace, target, target_items, to_head, [item])
+    if source == target:  # it may have grown into another form
+        items = _held(keyspace, source)
+    pop(keyspace, source, items, from_head, 1)
+    keyspace.feed.extra -= 1  # both together are one
+    return item
+
+
 # ---------------------------------------------------------------- redoing
 
 

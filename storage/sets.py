@@ -90,8 +90,10 @@ def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> li
         return list(held)
     if count > _MANY and count > len(held) - count:  # more go than stay: those that stay become the set
         kept = set(random_members(held, len(held) - count))
+        mark = keyspace.mark_of(key)
         keyspace.feed.extra += count - 1
         keyspace.replace(key, kept, "spop")
+        keyspace.mark(key, mark)
         return list(held - kept)
     taken = random_members(held, count)
     remove_members(keyspace, key, taken, "spop")

@@ -82,7 +82,7 @@ def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
     value = ctx.keyspace.get(argv[2])
     if value is None:
         raise RespError("ERR no such key")
-    encoding = encoding_of(value, ctx.server.config)
+    encoding = encoding_of(ctx.keyspace, argv[2], ctx.server.config)
     size = size_of(argv[2], value, 0)
     idle_s = ctx.keyspace.idle_s(argv[2])
     lru = ctx.keyspace.clock.now_ms // 1000 - idle_s & 0xFFFFFF

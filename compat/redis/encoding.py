@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
 from januskv.compat.server.config import Config
 from januskv.storage.hashes import Hash, TimedHash
+from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_strings import LongString
 from januskv.storage.values import kind_of, text_of
 
@@ -62,72 +62,60 @@ def _list(value: list[Any], config: Config) -> str:
     return "listpack"
 
 
+# What a set has been is the mark of its key.
 _SET_ENCODINGS = ("intset", "listpack", "hashtable")
 _INTSET, _LISTPACK, _HASHTABLE = range(3)
 
-# What sets have been that have shrunk since, by their identity: Redis never goes back. Forgotten with the set.
-grown_sets: dict[int, tuple[weakref.ref[set[bytes]], int]] = {}
 
+def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: Config) -> None:
+    """Note what the set of a key was before these members were removed, where its content does not show it any more. O(removed).
 
-def _note(members: set[bytes], level: int) -> None:
-    number = id(members)
-    if level > _level_before(members):
-        grown_sets[number] = (weakref.ref(members, lambda gone: grown_sets.pop(number, None)), level)
-
-
-def _level_before(members: set[bytes]) -> int:
-    found = grown_sets.get(id(members))
-    return _INTSET if found is None else found[1]
-
-
-def shrunk(members: set[bytes], removed: Collection[bytes], config: Config) -> None:
-    """Note what a set was before these members were removed, where its content does not show it any more. O(removed)."""
+    Redis never goes back: once a set was more than integers, or has been big, it stays that.
+    """
+    members: Any = keyspace.data.get(key)  # a set, or nothing if that was its last member
+    if not members or not removed:
+        return
     size, most_integers, most = len(members), config.set_max_intset_entries, config.set_max_listpack_entries
     if size > most_integers and size > most:  # its size shows what it is
         return
-    if not size or not removed or _level_before(members) == _HASHTABLE:
-        return
     before = size + len(removed)
     full = _HASHTABLE if before > most else _LISTPACK
+    level = _INTSET
     if max(map(len, removed)) > config.set_max_listpack_value:
-        _note(members, _HASHTABLE)
+        level = _HASHTABLE
     elif before > most_integers:
         if size <= most < before or size <= most_integers:
-            _note(members, full)
+            level = full
     elif not all(map(is_int, removed)):
         if full == _HASHTABLE or is_int(next(iter(members))):
-            _note(members, full)
+            level = full
     elif size <= most < before and not all(map(is_int, members)):
-        _note(members, full)
+        level = full
+    if level > keyspace.mark_of(key):
+        keyspace.mark(key, level)
 
 
-def keep_encoding(value: object, copy: object) -> None:
-    """Let the copy of a set have its encoding."""
-    if type(value) is set and type(copy) is set:
-        _note(copy, _level_before(value))
-
-
-def is_intset(members: set[bytes], config: Config) -> bool:
+def is_intset(members: set[bytes], level: int, config: Config) -> bool:
     """Whether Redis keeps a set in ascending order: few members, and never any but integers."""
-    return (
-        len(members) <= config.set_max_intset_entries
-        and all(map(is_int, members))
-        and _level_before(members) == _INTSET
-    )
+    return len(members) <= config.set_max_intset_entries and all(map(is_int, members)) and level == _INTSET
 
 
-def _set(members: set[bytes], config: Config) -> str:
-    if is_intset(members, config):
+def _set(members: set[bytes], level: int, config: Config) -> str:
+    if is_intset(members, level, config):
         return _SET_ENCODINGS[_INTSET]
     small = len(members) <= config.set_max_listpack_entries
-    level = _LISTPACK if small and max(map(len, members)) <= config.set_max_listpack_value else _HASHTABLE
-    return _SET_ENCODINGS[max(level, _level_before(members))]
+    shows = _LISTPACK if small and max(map(len, members)) <= config.set_max_listpack_value else _HASHTABLE
+    return _SET_ENCODINGS[max(shows, level)]
 
 
-_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list, "set": _set}
+_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list}
 
 
-def encoding_of(value: Any, config: Config) -> str:
-    """The name of a value's encoding."""
-    name = _ENCODINGS.get(kind_of(value))
+def encoding_of(keyspace: Keyspace, key: bytes, config: Config) -> str:
+    """The name of the encoding of an existing key's value."""
+    value: Any = keyspace.data[key]
+    kind = kind_of(value)
+    if kind == "set":
+        return _set(value, keyspace.mark_of(key), config)
+    name = _ENCODINGS.get(kind)
     return str(value.encoding(config)) if name is None else name(value, config)

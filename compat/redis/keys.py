@@ -14,10 +14,10 @@ from januskv.storage.errors import NoSuchKey, NotAnInteger, StillLoading
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
-from januskv.storage.values import copied, kind_of
+from januskv.storage.values import kind_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int, parse_uint
-from .encoding import encoding_of, keep_encoding
+from .encoding import encoding_of
 from .help import help_lines
 from .scanning import ScanOptions, parse_cursor
 
@@ -285,18 +285,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
     source, name = argv[1], argv[2]
     if target is keyspace and source == name:
         raise RespError("ERR source and destination objects are the same")
-    value = keyspace.read(source)
-    if value is None:
-        return 0
-    if target.get(name) is not None:
-        if not replace:
-            return 0
-        target.forget(name)
-    copy = copied(value)
-    keep_encoding(value, copy)
-    target.restore(name, copy, keyspace.deadline_of(source))
-    target.changed("copy_to", name, (source, keyspace))
-    return 1
+    return int(keyspace.copy_to(source, target, name, replace))
 
 
 @verbs.verb("MOVE", arity=3, flags=_WRITE_FAST, keys=key("RW", "access", "delete"))
@@ -313,16 +302,7 @@ def move(ctx: Context, argv: list[bytes]) -> Reply:
     target, _ = find_keyspace(ctx, argv[2])
     if target is source:
         raise RespError("ERR source and destination objects are the same")
-    value = source.get(name)
-    if value is None or target.get(name) is not None:
-        return 0
-    deadline = source.deadline_of(name)
-    source.detach(name)
-    target.restore(name, value, deadline)
-    source.changed("move_from", name, (target,))
-    target.changed("move_to", name, (source,))
-    source.feed.extra -= 1
-    return 1
+    return int(source.move_to(target, name))
 
 
 # ---------------------------------------------------------------- deadlines
@@ -528,7 +508,7 @@ def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1), for hashes and lists O(N) up to the threshold
     """
     value = _object_of(ctx, argv[2])
-    return None if value is None else encoding_of(value, ctx.server.config)
+    return None if value is None else encoding_of(ctx.keyspace, argv[2], ctx.server.config)
 
 
 @verbs.verb(

@@ -1,7 +1,7 @@
 from januskv.commands.context cimport Context
 from januskv.compat.redis.args cimport parse_int
 from januskv.storage.keyspace cimport Keyspace
-from januskv.storage.lists cimport as_list, bounds, pop, pop_one, push, texts_of
+from januskv.storage.lists cimport as_list, bounds, insert_item, move_item, pop, pop_one, push, set_item, texts_of
 from januskv.storage.long_lists cimport LongList
 from januskv.storage.values cimport text_of
 

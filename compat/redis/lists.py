@@ -17,13 +17,16 @@ from januskv.storage.lists import (
     Items,
     as_list,
     bounds,
-    keep,
+    insert_item,
+    keep_range,
+    move_item,
     pop,
     pop_one,
     pop_pieces,
     positions,
     push,
     remove_equal,
+    set_item,
     texts_of,
 )
 from januskv.storage.long_lists import LongList, Piece, framed_piece
@@ -288,8 +291,7 @@ def lset(ctx: Context, argv: list[bytes]) -> Reply:
     index = parse_int(argv[2])
     if not -len(items) <= index < len(items):
         raise RespError(_OUT_OF_RANGE)
-    items[index] = argv[3]
-    ctx.keyspace.changed("lset", argv[1], ("list.set", index, argv[3]))
+    set_item(ctx.keyspace, argv[1], items, index, argv[3])
     return OK
 
 
@@ -312,8 +314,7 @@ def linsert(ctx: Context, argv: list[bytes]) -> Reply:
     if not found:
         return -1
     index = found[0] + (where == b"AFTER")
-    items.insert(index, argv[4])
-    ctx.keyspace.changed("linsert", argv[1], ("list.insert", index, argv[4]))
+    insert_item(ctx.keyspace, argv[1], items, index, argv[4])
     return len(items)
 
 
@@ -345,14 +346,7 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
     items = as_list(ctx.keyspace.get(argv[1]))
     if items is None:
         return OK
-    size = len(items)
-    first, end = bounds(size, start, stop)
-    if first < end:
-        keep(items, first, end)
-    ctx.keyspace.feed.extra += size - max(end - first, 0) - 1
-    ctx.keyspace.changed("ltrim", argv[1], ("list.keep", first, end))
-    if first >= end:  # it goes with the key as it is
-        ctx.keyspace.emptied(argv[1])
+    keep_range(ctx.keyspace, argv[1], items, *bounds(len(items), start, stop))
     return OK
 
 
@@ -361,21 +355,8 @@ def ltrim(ctx: Context, argv: list[bytes]) -> Reply:
 
 def move(ctx: Context, source: bytes, target: bytes, from_head: bool, to_head: bool) -> bytes | None:
     """Move one element, which keeps its JSON type; None if there is none. Raises WrongType."""
-    keyspace = ctx.keyspace
-    items = as_list(keyspace.get(source))
-    if not items:
-        return None
-    others = as_list(keyspace.get(target))
-    element = items[0 if from_head else -1]
-    # Pushed first, so that a list of one element that is turned is never empty in between.
-    push(keyspace, target, others, to_head, [element])
-    if source == target:  # it may have grown into another form
-        grown = as_list(keyspace.get(source))
-        assert grown is not None
-        items = grown
-    pop(keyspace, source, items, from_head, 1)
-    keyspace.feed.extra -= 1  # both together are one
-    return texts_of([element])[0]
+    item = move_item(ctx.keyspace, source, target, from_head, to_head)
+    return None if item is None else texts_of([item])[0]
 
 
 @verbs.verb("LMOVE", arity=5, flags=_WRITE, keys=_MOVE_KEYS, since="6.2.0")

@@ -23,7 +23,7 @@ from januskv.storage.sets import (
 )
 
 from .args import INT64_MAX, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
-from .encoding import is_intset, keep_encoding, shrunk
+from .encoding import is_intset, shrunk
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("set")
@@ -42,16 +42,16 @@ def read_set(ctx: Context, name: bytes) -> Members | None:
     return as_set(ctx.keyspace.read(name))
 
 
-def in_order(ctx: Context, held: Members) -> list[bytes]:
-    """All members: of a small set of integers ascending, as Redis keeps them, else in no order."""
-    if is_intset(held, ctx.server.config):
+def in_order(ctx: Context, held: Members, key: bytes | None) -> list[bytes]:
+    """All members: of a small set of integers ascending, as Redis keeps them, else in no order. A result has no key."""
+    if is_intset(held, 0 if key is None else ctx.keyspace.mark_of(key), ctx.server.config):
         return sorted(held, key=int)
     return list(held)
 
 
-def members_of(ctx: Context, held: Members) -> Reply:
-    """All members as a reply."""
-    members = in_order(ctx, held)
+def members_of(ctx: Context, held: Members, key: bytes | None) -> Reply:
+    """All members as a reply, of a key or of a result, which has none."""
+    members = in_order(ctx, held, key)
     if len(members) > MANY:
         three = ctx.client is not None and ctx.client.protocol == 3
         return items_in_slices(ctx, members, b"%b%d\r\n" % (b"~" if three else b"*", len(members)))
@@ -85,7 +85,7 @@ def srem(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     found = held.intersection(argv[2:])
     count = remove_members(ctx.keyspace, argv[1], found)
-    shrunk(held, found, ctx.server.config)
+    shrunk(ctx.keyspace, argv[1], found, ctx.server.config)
     return count
 
 
@@ -132,7 +132,7 @@ def smembers(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N members
     """
     held = read_set(ctx, argv[1])
-    return members_of(ctx, set() if held is None else held)
+    return members_of(ctx, set() if held is None else held, argv[1])
 
 
 @verbs.verb(
@@ -154,7 +154,7 @@ def smove(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     if argv[1] != argv[2]:
         remove_members(keyspace, argv[1], (argv[3],))
-        shrunk(source, (argv[3],), ctx.server.config)
+        shrunk(keyspace, argv[1], (argv[3],), ctx.server.config)
         add_members(keyspace, argv[2], (argv[3],))
     return 1
 
@@ -185,11 +185,7 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
 def popped(ctx: Context, key: bytes, held: Members, count: int) -> list[bytes]:
     """Members that are taken from a set at random."""
     taken = pop_members(ctx.keyspace, key, held, count)
-    left = as_set(ctx.keyspace.data.get(key))
-    if left is not None:
-        if left is not held:
-            keep_encoding(held, left)
-        shrunk(left, taken, ctx.server.config)
+    shrunk(ctx.keyspace, key, taken, ctx.server.config)
     return taken
 
 
@@ -249,7 +245,7 @@ def _difference(sets: Sequence[Members]) -> Members:
 
 
 def _combined(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members]) -> Reply:
-    return members_of(ctx, combine(_sets(ctx, argv[1:], reading=True)))
+    return members_of(ctx, combine(_sets(ctx, argv[1:], reading=True)), None)
 
 
 def _stored(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members], event: str) -> Reply:
@@ -401,7 +397,7 @@ def sscan(ctx: Context, argv: list[bytes]) -> Reply:
     options = ScanOptions(Args(argv, 3))
     config = ctx.server.config
     if len(held) <= max(config.set_max_listpack_entries, config.set_max_intset_entries):
-        cursor, found = 0, in_order(ctx, held)
+        cursor, found = 0, in_order(ctx, held, argv[1])
     else:
         cursor, found = ctx.keyspace.scan(cursor, options.count, held)
     return [b"%d" % cursor, [member for member in found if member in held and options.wants(member)]]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import pytest
-
-from januskv.compat.redis import encoding
 
 
 def words(numbers: range) -> str:
@@ -65,12 +62,35 @@ def test_sorted_sets(wire: Any, lines: list[str], shown: bytes) -> None:
     assert wire.line("OBJECT ENCODING z") == shown
 
 
-def test_nothing_is_kept_of_sets_that_are_gone(wire: Any) -> None:
-    gc.collect()
-    before = len(encoding.grown_sets)
-    for number in range(100):
-        wire.line(f"SADD s{number} 1 2 a")
-        wire.line(f"SREM s{number} a")
-    assert len(encoding.grown_sets) == before + 100
+def test_nothing_is_kept_of_sets_that_are_gone(house: Any, wire: Any) -> None:
+    keyspace = house.store.databases[0]
+    ways = [
+        "DEL",
+        "UNLINK",
+        "SET {} v",
+        "SREM {} 1 2",
+        "EXPIRE {} -1",
+        "RENAME other",
+        "SUNIONSTORE {} none",
+        "MOVE {} 1",
+    ]
+    for number, way in enumerate(ways):
+        name = f"s{number}"
+        wire.line(f"SADD {name} 1 2 a")
+        wire.line(f"SREM {name} a")
+        assert keyspace.marks == {name.encode(): 1}
+        wire.line("SADD other 1")
+        wire.line(
+            "RENAME other " + name if way.startswith("RENAME") else way.format(name) if "{" in way else f"{way} {name}"
+        )
+        assert keyspace.marks is None, way
+        keyspace.check()
     wire.line("FLUSHALL")
-    assert len(encoding.grown_sets) == before
+    assert all(each.marks is None for each in house.store.databases)
+
+
+@pytest.mark.parametrize("lines", [["MOVE s 1"], ["SWAPDB 0 1"], ["COPY s s DB 1"], ["RENAME s t", "COPY t s DB 1"]])
+def test_the_encoding_goes_with_the_set(wire: Any, lines: list[str]) -> None:
+    for line in ("SADD s 1 2 a", "SREM s a", *lines, "SELECT 1"):
+        wire.line(line)
+    assert wire.line("OBJECT ENCODING s") == b"listpack"
