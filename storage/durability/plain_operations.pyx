@@ -120,7 +120,9 @@ def redo_plain(store, bytes payload not None, Py_ssize_t at, Py_ssize_t stop):
         found = reader.next()
         if found != NIL and found != INTEGER:
             return at
-        if (keyspace.deadlines or keyspace.series_count) and key in keyspace.data:
+        if (
+            keyspace.deadlines or keyspace.series_count or keyspace.field_due is not None or keyspace.marks is not None
+        ) and key in keyspace.data:
             keyspace.forget(key)
         keyspace.data[key] = value
         if found == INTEGER:

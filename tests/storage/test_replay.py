@@ -81,3 +81,18 @@ def test_it_stops_before_what_it_does_not_do() -> None:
     assert redo_plain(store, payload, 0, len(payload)) == 0
     assert redo_plain(store, b"\x95\xa3put\x00\xc4", 0, 6) == 0
     assert store.databases[0].data == {}
+
+
+def test_a_string_in_the_place_of_a_hash_with_fields_that_expire() -> None:
+    store = Store(clock=ManualClock(0))
+    for operation in (
+        ["put", 0, b"h", {b"f": b"v"}, None],
+        ["do", 0, b"h", "hash.time", {b"f": 5}],
+        ["put", 0, b"h", b"text", None],
+    ):
+        replay.redo(store, pack(operation))
+    store.databases[0].check()
+    store.clock.advance(10)
+    while store.tend():
+        pass
+    assert store.databases[0].data == {b"h": b"text"}
