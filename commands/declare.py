@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 class Flag(enum.Flag):
@@ -85,6 +85,8 @@ class KeySpec:
     flags_of: Callable[[Sequence[bytes]], tuple[str, ...]] | None = None
     # Where keys can stand anywhere: finds them in a command line. COMMAND calls such a place unknown.
     search: Callable[[Sequence[bytes]], Iterable[int]] | None = None
+    # Native commands: finds the names of the keys in the body. COMMAND calls such a place unknown too.
+    names: Callable[[dict[str, Any]], Iterable[str]] | None = None
 
     def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
         """Yield the indexes of the keys in a command line. Raises ValueError where it has no such form."""
@@ -129,6 +131,34 @@ class KeySpec:
 def key(*flags: str, begin: int = 1, last: int = 0, step: int = 1, limit: int = 0, **more: Any) -> KeySpec:
     """A key spec by index: ``key("RO", "access")`` is one key as first argument."""
     return KeySpec(begin=begin, last=last, step=step, limit=limit, flags=flags, **more)
+
+
+def member(name: str, *flags: str) -> KeySpec:
+    """The key spec of a native command: a parameter holds a name, an array of names, or an object with names as members.
+
+    What is not text in an array names no key, as for the commands themselves.
+    """
+
+    def names(body: dict[str, Any]) -> Iterable[str]:
+        value: Any = body.get(name)
+        if type(value) is str:
+            return (value,)
+        return [each for each in value if type(each) is str] if type(value) in (list, dict) else ()
+
+    return KeySpec(flags=flags, names=names, notes=f"The keys are named by '{name}' in the JSON object")
+
+
+def all_members(*flags: str) -> KeySpec:
+    """The key spec of a native command whose body has a member for each key. A token that is a number is no key."""
+
+    def names(body: dict[str, Any]) -> Iterable[str]:
+        return [name for name, entry in body.items() if name != "tkn" or type(entry) is dict]
+
+    return KeySpec(flags=flags, names=names, notes="The keys are the members of the JSON object, but 'tkn'")
+
+
+# The key specs of a native command that names no keys: it is about all of a keyspace, about sessions, or about the server.
+NO_KEYS: Final[tuple[KeySpec, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from januskv.storage.sessions import LEAST_TOKEN
 from januskv.storage.store import Store
 
 from .context import Context
-from .declare import Flag, Param
+from .declare import NO_KEYS, Flag, Param
 from .params import NativeError
 from .sessions import check_new, token_of
 from .status import Status
@@ -28,6 +28,8 @@ _MOST_COUNT = 1_000_000
 
 @commands.native(
     "SV_EXPORT",
+    keys=NO_KEYS,
+    strict=True,
     params=(
         Param("from", "uint", required=False),
         Param("cursor", "uint", required=False),
@@ -89,6 +91,9 @@ def _gather(
 
 @commands.native(
     "SH_RESTORE",
+    keys=NO_KEYS,
+    strict=True,
+    categories=("session",),
     params=(
         Param("tkn", "uint"),
         Param("name", "string", empty_text="Session name empty"),

@@ -33,14 +33,14 @@ from januskv.storage.values import (
 )
 
 from .context import Context
-from .declare import Flag, Param
+from .declare import NO_KEYS, Flag, Param, member
 from .jsonpath import Budget, PathError, PathTooCostly, compile, normalised
 from .params import NativeError
 from .status import DONE, Status
 from .table import Family
 from .work import FEW, STEP, LongArray, LongObject, Parts, Steps, Work, at_once, key_batches, live_batches
 
-commands = Family("native")
+commands = Family("native", categories=("keyvalue",))
 
 Body = dict[str, Any]
 
@@ -105,7 +105,13 @@ def in_steps(ctx: Context, steps: Steps) -> Body | Work:
 # ---------------------------------------------------------------- writing
 
 
-@commands.native("KV_SET", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+@commands.native(
+    "KV_SET",
+    keys=member("keys", "OW", "update"),
+    params=(KEYS_OBJECT_FILLED,),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
 def kv_set(ctx: Context, body: Body) -> Body:
     """{"KV_SET": {"keys": {name: value, ...}, "tkn"?: token}}
 
@@ -117,7 +123,13 @@ def kv_set(ctx: Context, body: Body) -> Body:
     return DONE
 
 
-@commands.native("KV_SETQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+@commands.native(
+    "KV_SETQ",
+    keys=member("keys", "OW", "update"),
+    params=(KEYS_OBJECT_FILLED,),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
 def kv_setq(ctx: Context, body: Body) -> None:
     """{"KV_SETQ": {"keys": {name: value, ...}, "tkn"?: token}}
 
@@ -128,7 +140,13 @@ def kv_setq(ctx: Context, body: Body) -> None:
     store(ctx.keyspace, body["keys"])
 
 
-@commands.native("KV_ADD", params=(KEYS_OBJECT,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+@commands.native(
+    "KV_ADD",
+    keys=member("keys", "RW", "insert"),
+    params=(KEYS_OBJECT,),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
 def kv_add(ctx: Context, body: Body) -> Body:
     """{"KV_ADD": {"keys": {name: value, ...}, "tkn"?: token}}
 
@@ -140,7 +158,13 @@ def kv_add(ctx: Context, body: Body) -> Body:
     return DONE
 
 
-@commands.native("KV_ADDQ", params=(KEYS_OBJECT_FILLED,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+@commands.native(
+    "KV_ADDQ",
+    keys=member("keys", "RW", "insert"),
+    params=(KEYS_OBJECT_FILLED,),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
 def kv_addq(ctx: Context, body: Body) -> None:
     """{"KV_ADDQ": {"keys": {name: value, ...}, "tkn"?: token}}
 
@@ -151,7 +175,13 @@ def kv_addq(ctx: Context, body: Body) -> None:
     add(ctx.keyspace, body["keys"])
 
 
-@commands.native("KV_RMV", params=(Param("keys", "array", empty_text=_EMPTY_KEYS),), in_keyspace=True, flags=Flag.WRITE)
+@commands.native(
+    "KV_RMV",
+    keys=member("keys", "RM", "delete"),
+    params=(Param("keys", "array", empty_text=_EMPTY_KEYS),),
+    in_keyspace=True,
+    flags=Flag.WRITE,
+)
 def kv_rmv(ctx: Context, body: Body) -> Body:
     """{"KV_RMV": {"keys": [name, ...], "tkn"?: token}}
 
@@ -166,7 +196,7 @@ def kv_rmv(ctx: Context, body: Body) -> Body:
     return DONE
 
 
-@commands.native("KV_CLEAR", in_keyspace=True, flags=Flag.WRITE)
+@commands.native("KV_CLEAR", keys=NO_KEYS, in_keyspace=True, flags=Flag.WRITE)
 def kv_clear(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR": {"tkn"?: token}}
 
@@ -183,7 +213,13 @@ def kv_clear(ctx: Context, body: Body) -> Body | Work:
     return in_steps(ctx, steps())
 
 
-@commands.native("KV_CLEAR_SET", params=(KEYS_OBJECT,), in_keyspace=True, flags=Flag.WRITE | Flag.DENYOOM)
+@commands.native(
+    "KV_CLEAR_SET",
+    keys=member("keys", "OW", "update"),
+    params=(KEYS_OBJECT,),
+    in_keyspace=True,
+    flags=Flag.WRITE | Flag.DENYOOM,
+)
 def kv_clear_set(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR_SET": {"keys": {name: value, ...}, "tkn"?: token}}
 
@@ -208,7 +244,9 @@ def kv_clear_set(ctx: Context, body: Body) -> Body | Work:
 # ---------------------------------------------------------------- reading
 
 
-@commands.native("KV_GET", params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
+@commands.native(
+    "KV_GET", keys=member("keys", "RO", "access"), params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY
+)
 def kv_get(ctx: Context, body: Body) -> Body:
     """{"KV_GET": {"keys": [name, ...], "tkn"?: token}}
 
@@ -226,7 +264,7 @@ def kv_get(ctx: Context, body: Body) -> Body:
     return {"st": 1, "keys": found}
 
 
-@commands.native("KV_CONTAINS", params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
+@commands.native("KV_CONTAINS", keys=member("keys", "RO"), params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
 def kv_contains(ctx: Context, body: Body) -> Body:
     """{"KV_CONTAINS": {"keys": [name, ...], "tkn"?: token}}
 
@@ -239,7 +277,7 @@ def kv_contains(ctx: Context, body: Body) -> Body:
     return {"st": 1, "contains": there}
 
 
-@commands.native("KV_COUNT", in_keyspace=True, flags=Flag.READONLY)
+@commands.native("KV_COUNT", keys=NO_KEYS, in_keyspace=True, flags=Flag.READONLY)
 def kv_count(ctx: Context, body: Body) -> Body:
     """{"KV_COUNT": {"tkn"?: token}}
 
@@ -250,7 +288,7 @@ def kv_count(ctx: Context, body: Body) -> Body:
     return {"st": 1, "cnt": len(ctx.keyspace.data) - ctx.keyspace.series_count}
 
 
-@commands.native("KV_KEYS", in_keyspace=True, flags=Flag.READONLY)
+@commands.native("KV_KEYS", keys=NO_KEYS, in_keyspace=True, flags=Flag.READONLY)
 def kv_keys(ctx: Context, body: Body) -> Body | Work:
     """{"KV_KEYS": {"tkn"?: token}}
 
@@ -344,6 +382,7 @@ def find(batches: Iterable[Examples], body: Body, keys: list[str] | LongArray, v
 
 @commands.native(
     "KV_FIND",
+    keys=member("keys", "RO", "access"),
     params=(Param("keys", "array", required=False), Param("path", "string"), Param("rsp", "string")),
     check=check_find,
     in_keyspace=True,
@@ -417,6 +456,7 @@ def with_copies(tree: Any, shared: object) -> Any:
 
 @commands.native(
     "KV_UPDATE",
+    keys=member("key", "RW", "access", "update"),
     params=(Param("key", "string"), Param("path", "string"), Param("value", "any")),
     in_keyspace=True,
     flags=Flag.WRITE | Flag.DENYOOM,
@@ -454,6 +494,7 @@ def kv_update(ctx: Context, body: Body) -> Body:
 
 @commands.native(
     "KV_ARR_APPEND",
+    keys=member("key", "RW", "insert"),
     params=(Param("items", "array"), Param("key", "string"), Param("name", "string", required=False)),
     in_keyspace=True,
     flags=Flag.WRITE | Flag.DENYOOM,

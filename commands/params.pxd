@@ -1,6 +1,10 @@
+import cython
+
 cpdef bint is_uint(object value)
 
 cdef class ParamCheck:
-    cdef public list rules, filled
-    cdef public object dialect, own
+    cdef public list rules, filled, optional
+    cdef public object dialect, own, known
+    cdef public bint strict, takes_token
+    @cython.locals(found=cython.int, unsigned=bint, required=bint)
     cpdef check(self, dict body)

@@ -2,6 +2,9 @@
 
 The parameters are visited in alphabetical order and the first problem wins: absent, then of a wrong
 type. What must not be empty is looked at when all types are right, and then the command's own check.
+
+NemesisDB ignores parameters that a command does not take, and so do its commands here, but for names that are nearly
+those of optional parameters: nobody means ``limt``, and without an answer nobody would notice.
 """
 
 from __future__ import annotations
@@ -46,16 +49,37 @@ def is_uint(value: object) -> bool:
     return type(value) is int and 0 <= value <= UINT64_MAX
 
 
-class ParamCheck:
-    """The checks of one command, made from its declared parameters once. ``own`` is what it checks after those."""
+def is_misspelling(name: str, meant: str) -> bool:
+    """Whether two different names differ in letter case only, or in one letter: another, missing, added, or two swapped."""
+    if abs(len(name) - len(meant)) > 1:
+        return False
+    if name.lower() == meant.lower():
+        return True
+    at = 0
+    while at < min(len(name), len(meant)) and name[at] == meant[at]:
+        at += 1
+    name, meant = name[at:], meant[at:]
+    swapped = name[:2] == meant[:2][::-1] and name[2:] == meant[2:]
+    return swapped or name[1:] == meant[1:] or name[1:] == meant or name == meant[1:]
 
-    __slots__ = ("dialect", "filled", "own", "rules")
+
+class ParamCheck:
+    """The checks of one command, made from its declared parameters once. ``own`` is what it checks after those.
+
+    ``taken`` are optional parameters that are checked elsewhere. With ``strict`` all others are refused, without it
+    only misspelt ones.
+    """
+
+    __slots__ = ("dialect", "filled", "known", "optional", "own", "rules", "strict", "takes_token")
 
     def __init__(
         self,
         params: tuple[Param, ...] = (),
         dialect: Dialect = KEY_VALUES,
         own: Callable[[dict[str, Any]], None] | None = None,
+        *,
+        taken: tuple[str, ...] = (),
+        strict: bool = False,
     ) -> None:
         for param in params:
             if param.kind not in KINDS:
@@ -68,11 +92,16 @@ class ParamCheck:
         self.filled: list[tuple[str, str]] = [
             (param.name, param.empty_text) for param in ordered if param.empty_text is not None
         ]
+        self.known: frozenset[str] = frozenset([*taken, *(param.name for param in params)])
+        self.optional: list[str] = [*taken, *(param.name for param in ordered if not param.required)]
+        self.takes_token = "tkn" in taken
+        self.strict = strict
         self.dialect = dialect
         self.own = own
 
     def check(self, body: dict[str, Any]) -> None:
         """Look at a body. Raises NativeError with the dialect's statuses."""
+        found = 0
         for name, kind, unsigned, required in self.rules:
             value = body.get(name, _ABSENT)
             if value is _ABSENT:
@@ -80,8 +109,23 @@ class ParamCheck:
                     raise NativeError(self.dialect.param_missing, MISSING, param=name)
             elif (kind is not None and type(value) is not kind) or (unsigned and not is_uint(value)):
                 raise NativeError(self.dialect.param_type, WRONG_TYPE, param=name)
+            else:
+                found += 1
+        if found != len(body) and not (found + 1 == len(body) and self.takes_token and "tkn" in body):
+            self.check_names(body)
         for name, text in self.filled:
             if not body.get(name, True):
                 raise NativeError(self.dialect.param_empty, text)
         if self.own is not None:
             self.own(body)
+
+    def check_names(self, body: dict[str, Any]) -> None:
+        """Look at the names of the parameters only. Raises NativeError with the dialect's status."""
+        for name in body:
+            if name in self.known:
+                continue
+            meant = next((each for each in self.optional if is_misspelling(name, each)), None)
+            if meant is not None:
+                raise NativeError(self.dialect.param_unknown, f"Unknown parameter, similar to '{meant}'", param=name)
+            if self.strict:
+                raise NativeError(self.dialect.param_unknown, "Unknown parameter", param=name)

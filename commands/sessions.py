@@ -8,13 +8,13 @@ from januskv.storage.errors import SessionExists
 from januskv.storage.sessions import Session
 
 from .context import Context
-from .declare import Flag, Param
+from .declare import NO_KEYS, Flag, Param
 from .params import NativeError, ParamCheck, is_uint
 from .status import NO_SUCH_SESSION, Status
 from .table import Family
 from .work import FEW, Steps, Work, at_once, batched
 
-commands = Family("native")
+commands = Family("native", categories=("session",))
 
 Body = dict[str, Any]
 
@@ -32,6 +32,7 @@ def check_new(body: Body) -> None:
 
 @commands.native(
     "SH_NEW",
+    keys=NO_KEYS,
     params=(_NAME, Param("expiry", "object", required=False), Param("shared", "bool", required=False)),
     check=check_new,
     flags=Flag.WRITE | Flag.DENYOOM,
@@ -60,7 +61,7 @@ def sh_new(ctx: Context, body: Body) -> Body:
     return {"tkn": session.token, "name": name, "st": 1}
 
 
-@commands.native("SH_OPEN", params=(_NAME,), flags=Flag.READONLY)
+@commands.native("SH_OPEN", keys=NO_KEYS, params=(_NAME,), flags=Flag.READONLY)
 def sh_open(ctx: Context, body: Body) -> Body:
     """{"SH_OPEN": {"name": name}}
 
@@ -82,7 +83,7 @@ def token_of(body: Body) -> int:
     return int(body["tkn"])
 
 
-@commands.native("SH_END", flags=Flag.WRITE)
+@commands.native("SH_END", keys=NO_KEYS, needs_body=True, flags=Flag.WRITE)
 def sh_end(ctx: Context, body: Body) -> Body:
     """{"SH_END": {"tkn": token}}
 
@@ -97,7 +98,7 @@ def sh_end(ctx: Context, body: Body) -> Body:
     return {"st": 1, "tkn": token}
 
 
-@commands.native("SH_END_ALL", flags=Flag.WRITE)
+@commands.native("SH_END_ALL", keys=NO_KEYS, flags=Flag.WRITE)
 def sh_end_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_END_ALL": {}}
 
@@ -132,7 +133,7 @@ def _expiry_of(session: Session, now_ms: int) -> Body:
     return {"expires": True, "expiry": settings}
 
 
-@commands.native("SH_INFO", check=check_info, flags=Flag.READONLY)
+@commands.native("SH_INFO", keys=NO_KEYS, needs_body=True, check=check_info, flags=Flag.READONLY)
 def sh_info(ctx: Context, body: Body) -> Body:
     """{"SH_INFO": {"tkn": token}}
 
@@ -154,7 +155,7 @@ def sh_info(ctx: Context, body: Body) -> Body:
     return about | _expiry_of(session, ctx.store.clock.now_ms)
 
 
-@commands.native("SH_INFO_ALL", flags=Flag.READONLY)
+@commands.native("SH_INFO_ALL", keys=NO_KEYS, flags=Flag.READONLY)
 def sh_info_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_INFO_ALL": {}}
 
@@ -182,7 +183,7 @@ def sh_info_all(ctx: Context, body: Body) -> Body | Work:
     return Work(steps())
 
 
-@commands.native("SH_EXISTS", params=(Param("tkns", "array"),), flags=Flag.READONLY)
+@commands.native("SH_EXISTS", keys=NO_KEYS, params=(Param("tkns", "array"),), flags=Flag.READONLY)
 def sh_exists(ctx: Context, body: Body) -> Body:
     """{"SH_EXISTS": {"tkns": [token, ...]}}
 

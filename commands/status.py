@@ -85,6 +85,7 @@ class Dialect:
     param_missing: int
     param_type: int
     param_empty: int
+    param_unknown: int
     failure: int
     texts: Mapping[int, str]  # what is said where a refusal has no text of its own; NemesisDB has none for the others
 
@@ -99,6 +100,7 @@ KEY_VALUES = Dialect(
     param_missing=Status.PARAM_MISSING,
     param_type=Status.VALUE_TYPE,
     param_empty=Status.VALUE_SIZE,
+    param_unknown=Status.COMMAND_SYNTAX,
     failure=Status.UNKNOWN,
     texts={
         Status.COMMAND_NOT_EXIST: "Unknown command",
@@ -116,6 +118,7 @@ TIME_SERIES = Dialect(
     param_missing=SeriesStatus.PARAM_MISSING,
     param_type=SeriesStatus.PARAM_TYPE,
     param_empty=SeriesStatus.PARAM_VALUE,
+    param_unknown=SeriesStatus.PARAM_VALUE,
     failure=SeriesStatus.UNKNOWN,
     texts={
         SeriesStatus.COMMAND_NOT_EXIST: "Unknown command",

@@ -82,8 +82,8 @@ class Command:
 
     @property
     def arity(self) -> int:
-        """The number of words including the name; negative: at least so many."""
-        return self.max_args if self.max_args < _NO_LIMIT else -self.min_args
+        """The number of words including the name; negative: at least that many."""
+        return self.max_args if self.max_args == self.min_args else -self.min_args
 
     @property
     def flags(self) -> Flag:
@@ -125,17 +125,14 @@ class Command:
         redact = self.options.redact
         return argv if redact is None else redact(argv)
 
-    def key_positions(self, argv: Sequence[bytes]) -> list[int]:
-        """Indexes of all keys in a command line. Raises ValueError where it has no valid form."""
-        return [index for spec in self.options.keys if "not_key" not in spec.flags for index in spec.positions(argv)]
-
 
 class Family:
     """The commands of one module. ``verb`` declares Redis verbs, ``native`` JSON commands."""
 
-    def __init__(self, group: str, dialect: Dialect = KEY_VALUES) -> None:
+    def __init__(self, group: str, dialect: Dialect = KEY_VALUES, categories: tuple[str, ...] = ()) -> None:
         self.group = group
         self.dialect = dialect
+        self.categories = categories  # ACL categories of all its native commands
         self.commands: list[Command] = []
 
     def verb(
@@ -177,10 +174,16 @@ class Family:
         self,
         name: str,
         *,
+        keys: KeySpec | tuple[KeySpec, ...],
         params: tuple[Param, ...] = (),
         check: Callable[[dict[str, Any]], None] | None = None,
         in_keyspace: bool = False,
+        taken: tuple[str, ...] = (),
+        needs_body: bool = False,
+        free_names: bool = False,
+        strict: bool = False,
         flags: Flag = Flag.NONE,
+        categories: tuple[str, ...] = (),
         since: str = "0.1.0",
         plain: Handler | None = None,
         redact: Redact | None = None,
@@ -188,21 +191,30 @@ class Family:
         """Declare the decorated function as a native JSON command; ``plain`` runs it as a Redis verb with one plain argument.
 
         ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
-        What they refuse, and how, is said in the family's dialect.
+        What they refuse, and how, is said in the family's dialect. ``taken`` are optional parameters that the handler
+        checks itself; with ``free_names`` the parameters have names of the caller's choice. A ``strict`` command (those that NemesisDB does not
+        have) refuses all parameters that it does not take. Over RESP the body may be left out, unless a parameter is
+        required or the command ``needs_body``.
         """
+        specs = keys if isinstance(keys, tuple) else (keys,)
         options = Options(
-            flags=flags,
+            flags=flags | Flag.MOVABLEKEYS if specs else flags,
+            keys=specs,
             group=self.group,
             since=since,
+            categories=self.categories + categories,
             params=params,
             in_keyspace=in_keyspace,
             plain=plain,
             redact=redact,
         )
-        rules = ParamCheck(params, self.dialect, check)
+        if in_keyspace and not free_names:
+            taken += ("tkn",)
+        rules = ParamCheck(params, self.dialect, check, taken=taken, strict=strict)
+        arity = 2 if needs_body or any(param.required for param in params) else -1
 
         def declare(handle: Handler) -> Handler:
-            command = Command(name, -1, handle, options, read_manual(name, handle))
+            command = Command(name, arity, handle, options, read_manual(name, handle))
             command.max_args = 2  # over RESP: the name and the body as JSON text
             command.handle = handle
             command.rules = rules

@@ -31,13 +31,13 @@ from januskv.storage.samples import SampleSeries
 from januskv.storage.values import is_series, name_to_json
 
 from .context import Context
-from .declare import Flag, Param
-from .params import NativeError
+from .declare import NO_KEYS, Flag, Param, all_members, member
+from .params import MISSING, NativeError, ParamCheck
 from .status import TIME_SERIES, SeriesStatus
 from .table import Family
 from .work import FEW, STEP, Parts, Steps, Work, batched, live_batches
 
-commands = Family("native", TIME_SERIES)
+commands = Family("native", TIME_SERIES, categories=("timeseries",))
 
 Body = dict[str, Any]
 Rows = tuple[list[int], list[Body]]
@@ -46,6 +46,14 @@ NewArray = Callable[[], Any]
 _LEAST_TIME, _MOST_TIME = -(1 << 63), (1 << 63) - 1
 _RANGE = Param("rng", "array")
 _SERIES = Param("ts", "string")
+_QUERY = (
+    _RANGE,
+    Param("where", "object", required=False),
+    Param("limit", "uint", required=False),
+    Param("agg", "object", required=False),
+)
+# For the entries of TS_GET_MULTI.
+_ENTRY = ParamCheck(_QUERY, TIME_SERIES)
 _NO_64_BITS = "'agg' takes times of 64 bits"
 
 _TYPES: dict[str, str] = {"ts-events": "Ordered", "TSDB-TYPE": "Samples"}
@@ -136,18 +144,8 @@ class Query:
 
     __slots__ = ("aggregation", "high", "limit", "low", "where")
 
-    def __init__(self, body: Any) -> None:
-        if type(body) is not dict or "rng" not in body:
-            raise NativeError(SeriesStatus.PARAM_MISSING, "Missing parameter")
-        limit = body.get("limit")
-        if (
-            type(body["rng"]) is not list
-            or ("where" in body and type(body["where"]) is not dict)
-            or ("agg" in body and type(body["agg"]) is not dict)
-            or ("limit" in body and (type(limit) is not int or limit < 0))
-        ):
-            raise NativeError(SeriesStatus.PARAM_TYPE, "Param type incorrect")
-        self.limit: int | None = limit
+    def __init__(self, body: Body) -> None:
+        self.limit: int | None = body.get("limit")
         self.low, self.high = read_range(body["rng"])
         self.where = read_where(body.get("where"))
         self.aggregation = read_aggregation(body.get("agg"))
@@ -292,7 +290,11 @@ def _as_events(values: list[float]) -> list[Body]:
 
 
 @commands.native(
-    "TS_CREATE", params=(Param("name", "string"), Param("type", "string")), in_keyspace=True, flags=Flag.WRITE
+    "TS_CREATE",
+    keys=member("name", "OW", "insert"),
+    params=(Param("name", "string"), Param("type", "string")),
+    in_keyspace=True,
+    flags=Flag.WRITE,
 )
 def ts_create(ctx: Context, body: Body) -> Body:
     """{"TS_CREATE": {"name": name, "type": "Ordered", "tkn"?: token}}
@@ -312,7 +314,11 @@ def ts_create(ctx: Context, body: Body) -> Body:
 
 
 @commands.native(
-    "TS_DELETE", params=(Param("name", "string", empty_text="'name' is empty"),), in_keyspace=True, flags=Flag.WRITE
+    "TS_DELETE",
+    keys=member("name", "RM", "delete"),
+    params=(Param("name", "string", empty_text="'name' is empty"),),
+    in_keyspace=True,
+    flags=Flag.WRITE,
 )
 def ts_delete(ctx: Context, body: Body) -> Body:
     """{"TS_DELETE": {"name": name, "tkn"?: token}}
@@ -330,6 +336,7 @@ def ts_delete(ctx: Context, body: Body) -> Body:
 
 @commands.native(
     "TS_ADD_EVT",
+    keys=member("ts", "RW", "update"),
     params=(
         _SERIES,
         Param("t", "array", empty_text="'t' is empty"),
@@ -374,7 +381,13 @@ def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
     return {"ts": body["ts"], "st": 1}
 
 
-@commands.native("TS_CREATE_INDEX", params=(_SERIES, Param("key", "string")), in_keyspace=True, flags=Flag.WRITE)
+@commands.native(
+    "TS_CREATE_INDEX",
+    keys=member("ts", "RW", "update"),
+    params=(_SERIES, Param("key", "string")),
+    in_keyspace=True,
+    flags=Flag.WRITE,
+)
 def ts_create_index(ctx: Context, body: Body) -> Body:
     """{"TS_CREATE_INDEX": {"ts": name, "key": member, "tkn"?: token}}
 
@@ -394,12 +407,10 @@ def ts_create_index(ctx: Context, body: Body) -> Body:
 
 @commands.native(
     "TS_GET",
+    keys=member("ts", "RO", "access"),
     params=(
         _SERIES,
-        _RANGE,
-        Param("where", "object", required=False),
-        Param("limit", "uint", required=False),
-        Param("agg", "object", required=False),
+        *_QUERY,
     ),
     in_keyspace=True,
     flags=Flag.READONLY,
@@ -427,7 +438,17 @@ def ts_get(ctx: Context, body: Body) -> Body | Work:
     return Work(steps(), parts)
 
 
-@commands.native("TS_GET_MULTI", in_keyspace=True, flags=Flag.READONLY)
+def _entry_query(entry: Any) -> Query:
+    """What an entry of TS_GET_MULTI asks for. Raises NativeError."""
+    if type(entry) is not dict:
+        raise NativeError(SeriesStatus.PARAM_MISSING, MISSING)
+    _ENTRY.check(entry)
+    return Query(entry)
+
+
+@commands.native(
+    "TS_GET_MULTI", keys=all_members("RO", "access"), free_names=True, in_keyspace=True, flags=Flag.READONLY
+)
 def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
     """{"TS_GET_MULTI": {name: {"rng": [] | [min, max], "where"?: ..., "limit"?: ..., "agg"?: ...}, ..., "tkn"?: token}}
 
@@ -435,7 +456,7 @@ def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
 
     Cost: that of TS_GET for each series
     """
-    queries = [(name, Query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
+    queries = [(name, _entry_query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
     keyspace = ctx.keyspace
     found = [(name, query, keyspace.read(name.encode())) for name, query in queries]
     if len(found) + sum([query.rows(series) for _, query, series in found]) <= FEW:
@@ -461,7 +482,7 @@ def _described(key: bytes, series: EventSeries | SampleSeries) -> Body:
     return described
 
 
-@commands.native("TS_LIST", in_keyspace=True, flags=Flag.READONLY)
+@commands.native("TS_LIST", keys=NO_KEYS, strict=True, in_keyspace=True, flags=Flag.READONLY)
 def ts_list(ctx: Context, body: Body) -> Body | Work:
     """{"TS_LIST": {"tkn"?: token}}
 
@@ -486,7 +507,9 @@ def ts_list(ctx: Context, body: Body) -> Body | Work:
     return Work(steps(), parts)
 
 
-@commands.native("TS_INFO", params=(_SERIES,), in_keyspace=True, flags=Flag.READONLY)
+@commands.native(
+    "TS_INFO", keys=member("ts", "RO", "access"), strict=True, params=(_SERIES,), in_keyspace=True, flags=Flag.READONLY
+)
 def ts_info(ctx: Context, body: Body) -> Body:
     """{"TS_INFO": {"ts": name, "tkn"?: token}}
 
@@ -507,7 +530,14 @@ def ts_info(ctx: Context, body: Body) -> Body:
     return reply
 
 
-@commands.native("TS_DEL_EVT", params=(_SERIES, _RANGE), in_keyspace=True, flags=Flag.WRITE)
+@commands.native(
+    "TS_DEL_EVT",
+    keys=member("ts", "RW", "delete"),
+    strict=True,
+    params=(_SERIES, _RANGE),
+    in_keyspace=True,
+    flags=Flag.WRITE,
+)
 def ts_del_evt(ctx: Context, body: Body) -> Body:
     """{"TS_DEL_EVT": {"ts": name, "rng": [] | [min, max], "tkn"?: token}}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from januskv.commands.context import Context
-from januskv.commands.declare import Flag, Param
+from januskv.commands.declare import NO_KEYS, Flag, Param
 from januskv.commands.keyvalues import put_values
 from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
@@ -76,7 +76,7 @@ def _here(ctx: Context) -> Keyspace:
     return ctx.keyspace
 
 
-@commands.native("KV_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
+@commands.native("KV_SAVE", keys=NO_KEYS, needs_body=True, categories=("keyvalue",), flags=Flag.ADMIN | Flag.NO_MULTI)
 def kv_save(ctx: Context, body: Body) -> Body | None:
     """{"KV_SAVE": {"name": name}}
 
@@ -93,7 +93,7 @@ def kv_save(ctx: Context, body: Body) -> Body | None:
     return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
 
 
-@commands.native("SH_SAVE", flags=Flag.ADMIN | Flag.NO_MULTI)
+@commands.native("SH_SAVE", keys=NO_KEYS, needs_body=True, categories=("session",), flags=Flag.ADMIN | Flag.NO_MULTI)
 def sh_save(ctx: Context, body: Body) -> Body | None:
     """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
 
@@ -113,7 +113,9 @@ def sh_save(ctx: Context, body: Body) -> Body | None:
     return save(ctx, "SH_SAVE", body, saves.SESSIONS, files)
 
 
-@series_commands.native("TS_SAVE", params=(_NAME,), flags=Flag.ADMIN | Flag.NO_MULTI)
+@series_commands.native(
+    "TS_SAVE", keys=NO_KEYS, strict=True, categories=("timeseries",), params=(_NAME,), flags=Flag.ADMIN | Flag.NO_MULTI
+)
 def ts_save(ctx: Context, body: Body) -> Body | None:
     """{"TS_SAVE": {"name": name}}
 
@@ -188,7 +190,7 @@ def loaded(name: str, work: Callable[[], Body]) -> Body:
         return {"st": Status.LOAD_ERROR.value, "name": name}
 
 
-@commands.native("KV_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+@commands.native("KV_LOAD", keys=NO_KEYS, categories=("keyvalue",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
 def kv_load(ctx: Context, body: Body) -> Body:
     """{"KV_LOAD": {"name": name}}
 
@@ -206,7 +208,7 @@ def kv_load(ctx: Context, body: Body) -> Body:
     return loaded(body["name"], work)
 
 
-@commands.native("SH_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+@commands.native("SH_LOAD", keys=NO_KEYS, categories=("session",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
 def sh_load(ctx: Context, body: Body) -> Body:
     """{"SH_LOAD": {"name": name}}
 
@@ -222,7 +224,9 @@ def sh_load(ctx: Context, body: Body) -> Body:
     return loaded(body["name"], work)
 
 
-@series_commands.native("TS_LOAD", params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+@series_commands.native(
+    "TS_LOAD", keys=NO_KEYS, strict=True, categories=("timeseries",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN
+)
 def ts_load(ctx: Context, body: Body) -> Body:
     """{"TS_LOAD": {"name": name}}
 

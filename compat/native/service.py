@@ -7,7 +7,7 @@ from typing import Any
 
 from januskv import __version__
 from januskv.commands.context import Context
-from januskv.commands.declare import REDACTED, Flag, Param
+from januskv.commands.declare import NO_KEYS, REDACTED, Flag, Param
 from januskv.commands.params import NativeError
 from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
@@ -28,7 +28,7 @@ def _hide_body(argv: Sequence[bytes]) -> list[bytes]:
 Body = dict[str, Any]
 
 
-@commands.native("SV_INFO", flags=Flag.READONLY)
+@commands.native("SV_INFO", keys=NO_KEYS, categories=("connection",), flags=Flag.READONLY)
 def sv_info(ctx: Context, body: Body) -> Body:
     """{"SV_INFO": {}}
 
@@ -89,7 +89,7 @@ def _held(ctx: Context) -> Body:
     return {"st": 1, **dict(zip(kinds, found, strict=True))}
 
 
-@commands.native("SV_SUBSCRIBE", params=_NAMES)
+@commands.native("SV_SUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES)
 def sv_subscribe(ctx: Context, body: Body) -> Body:
     """{"SV_SUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
@@ -113,7 +113,7 @@ def sv_subscribe(ctx: Context, body: Body) -> Body:
     return _held(ctx)
 
 
-@commands.native("SV_UNSUBSCRIBE", params=_NAMES)
+@commands.native("SV_UNSUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES)
 def sv_unsubscribe(ctx: Context, body: Body) -> Body:
     """{"SV_UNSUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
@@ -134,7 +134,13 @@ def sv_unsubscribe(ctx: Context, body: Body) -> Body:
     return _held(ctx)
 
 
-@commands.native("SV_PUBLISH", params=(Param("channel", "string"), Param("message", "string")))
+@commands.native(
+    "SV_PUBLISH",
+    keys=NO_KEYS,
+    strict=True,
+    categories=("pubsub",),
+    params=(Param("channel", "string"), Param("message", "string")),
+)
 def sv_publish(ctx: Context, body: Body) -> Body:
     """{"SV_PUBLISH": {"channel": name, "message": text}}
 
@@ -147,6 +153,9 @@ def sv_publish(ctx: Context, body: Body) -> Body:
 
 @commands.native(
     "SV_AUTH",
+    keys=NO_KEYS,
+    strict=True,
+    categories=("connection",),
     params=(Param("password", "string"), Param("user", "string", required=False)),
     flags=Flag.NO_AUTH | Flag.LOADING,
     redact=_hide_body,
@@ -169,7 +178,16 @@ def _enter_by_word(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@commands.native("SH_ENTER", flags=Flag.LOADING | Flag.FAST, plain=_enter_by_word)
+@commands.native(
+    "SH_ENTER",
+    keys=NO_KEYS,
+    needs_body=True,
+    strict=True,
+    taken=("tkn",),
+    categories=("connection", "session"),
+    flags=Flag.LOADING | Flag.FAST,
+    plain=_enter_by_word,
+)
 def sh_enter(ctx: Context, body: Body) -> Body:
     """{"SH_ENTER": {"tkn": token}}
 

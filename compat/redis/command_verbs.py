@@ -8,6 +8,7 @@ from januskv.commands.context import Context
 from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
 from januskv.commands.table import Command, CommandTable, Family
 from januskv.compat.server.faults import RespError
+from januskv.compat.server.key_names import BadBody, called, keys_of
 from januskv.resp.replies import Reply, SetReply, Simple
 from januskv.storage.glob import matcher
 
@@ -18,6 +19,7 @@ from .usage import arguments_of
 verbs = Family("server")
 
 _FLAGS = Flag.LOADING | Flag.STALE
+_BAD_ARGUMENTS = "ERR Invalid arguments specified for command"
 
 _GROUP_CATEGORIES = {
     "generic": "keyspace",
@@ -66,7 +68,11 @@ def _shown_flags(command: Command) -> SetReply:
 
 def _key_range(command: Command) -> tuple[int, int, int]:
     """First key, last key and step, in the old form that clients still use."""
-    specs = [spec for spec in command.options.keys if spec.keyword is None and spec.search is None and not spec.numkeys]
+    specs = [
+        spec
+        for spec in command.options.keys
+        if spec.keyword is None and spec.search is None and spec.names is None and not spec.numkeys
+    ]
     if not specs:
         return 0, 0, 0
     first = min(spec.begin for spec in specs)
@@ -82,7 +88,7 @@ def _key_spec(spec: KeySpec) -> dict[str, Any]:
     find: dict[str, Any] = {"type": "range", "spec": {"lastkey": spec.last, "keystep": spec.step, "limit": spec.limit}}
     if spec.numkeys:
         find = {"type": "keynum", "spec": {"keynumidx": 0, "firstkey": 1, "keystep": spec.step}}
-    if spec.search is not None:
+    if spec.search is not None or spec.names is not None:
         begin = find = {"type": "unknown", "spec": {}}
     flags = SetReply([Simple(flag.encode()) for flag in spec.flags])
     notes = {"notes": spec.notes} if spec.notes else {}
@@ -240,18 +246,22 @@ def command_list(ctx: Context, argv: list[bytes]) -> Reply:
     return [command.text_name for command in commands]
 
 
-def _keys_of(ctx: Context, line: list[bytes]) -> tuple[Command, list[int]]:
-    command = ctx.server.table.find(line)
+def _keys_of(ctx: Context, line: list[bytes]) -> list[tuple[bytes, KeySpec]]:
+    table: CommandTable = ctx.server.table
+    try:
+        command, arguments = called(table, line)
+    except BadBody:
+        raise RespError(_BAD_ARGUMENTS) from None
     if command is None or (command.subcommands and len(line) > 1):
         raise RespError("ERR Invalid command specified")
     if all("not_key" in spec.flags for spec in command.options.keys):
         raise RespError("ERR The command has no key arguments")
-    if not command.min_args <= len(line) <= command.max_args:
+    if table.find(line) is command and not command.min_args <= len(line) <= command.max_args:
         raise RespError("ERR Invalid number of arguments specified for command")
     try:
-        return command, command.key_positions(line)
+        return keys_of(command, arguments)
     except ValueError:
-        raise RespError("ERR Invalid arguments specified for command") from None
+        raise RespError(_BAD_ARGUMENTS) from None
 
 
 @verbs.verb("COMMAND|GETKEYS", arity=-3, flags=_FLAGS, since="2.8.13", categories=("connection",))
@@ -262,8 +272,7 @@ def command_getkeys(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N arguments
     """
-    line = argv[2:]
-    return [line[index] for index in _keys_of(ctx, line)[1]]
+    return [name for name, _ in _keys_of(ctx, argv[2:])]
 
 
 def _flags_of(spec: KeySpec, line: list[bytes]) -> tuple[str, ...]:
@@ -279,12 +288,9 @@ def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N arguments
     """
     line = argv[2:]
-    command, _ = _keys_of(ctx, line)
     return [
-        [line[index], SetReply([Simple(flag.encode()) for flag in _flags_of(spec, line)])]
-        for spec in command.options.keys
-        if "not_key" not in spec.flags
-        for index in spec.positions(line)
+        [name, SetReply([Simple(flag.encode()) for flag in _flags_of(spec, line)])]
+        for name, spec in _keys_of(ctx, line)
     ]
 
 

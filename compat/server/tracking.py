@@ -21,6 +21,7 @@ from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import text_from_bytes
 
 from .faults import RespError
+from .key_names import BadBody, called, keys_of
 
 if TYPE_CHECKING:
     from .client import Client
@@ -164,8 +165,8 @@ class Tracking:
         mode = client.tracking
         if mode is None:
             return
-        if argv is not None and Flag.READONLY in command.flags and not mode.broadcast and mode.remembers:
-            self.remember(client, self.keys_of(command, argv))
+        if argv is not None and not mode.broadcast and mode.remembers:
+            self.remember(client, self.keys_read(command, argv))
         if client not in self.server.waiting.by_client and not self.server.in_exec:
             self.answered_one(client, command)
 
@@ -175,11 +176,18 @@ class Tracking:
         if mode is not None and client.queue is None and (command is None or not command.name.startswith("CLIENT|")):
             mode.caching = False
 
-    @staticmethod
-    def keys_of(command: Command, argv: list[bytes]) -> list[bytes]:
+    def keys_read(self, command: Command, argv: list[bytes]) -> list[bytes]:
         """The keys that a command has read. One that has run has keys where its declaration says."""
+        table = self.server.table
+        if Flag.READONLY not in command.flags and command is not table.document:
+            return []
         try:
-            return [argv[at] for at in command.key_positions(argv)]
+            found, arguments = called(table, argv)
+            if found is None or Flag.READONLY not in found.flags:
+                return []
+            return [name for name, _ in keys_of(found, arguments)]
+        except BadBody:
+            return []  # a native command that was refused
         except (ValueError, IndexError):
             log.exception("the keys of %s are not where its declaration says", command.name)
             return []

@@ -19,7 +19,7 @@ MEANINGS: dict[Status, str] = {
     Status.COMMAND_NOT_EXIST: "unknown command",
     Status.COMMAND_MULTIPLE: "more than one command in a request",
     Status.COMMAND_TYPE: "the command's body is not an object",
-    Status.COMMAND_SYNTAX: "the request is not an object, or is empty; a member is not what the command takes",
+    Status.COMMAND_SYNTAX: "the request is not an object, or is empty; a parameter is unknown or not what the command takes",
     Status.COMMAND_DISABLED: "saving is switched off; this reply has no `tkn`",
     Status.KEY_NOT_EXIST: "no such key",
     Status.PARAM_MISSING: "a parameter is missing; `param` names it",
@@ -51,7 +51,7 @@ SERIES_MEANINGS: dict[SeriesStatus, str] = {
     SeriesStatus.COMMAND_NOT_EXIST: "unknown command",
     SeriesStatus.PARAM_MISSING: "a parameter is missing; `param` names it",
     SeriesStatus.PARAM_TYPE: "a parameter, or what it holds, has the wrong type",
-    SeriesStatus.PARAM_VALUE: "a parameter has a value that it cannot have",
+    SeriesStatus.PARAM_VALUE: "a parameter has a value that it cannot have, or is unknown; `param` names an unknown one",
     SeriesStatus.RANGE_SIZE: "`rng` must be empty or have two items",
     SeriesStatus.RANGE_VALUES: "`rng` begins after its end",
     SeriesStatus.SERIES_NOT_EXIST: "no such series",
@@ -129,7 +129,11 @@ OWN: dict[str, dict[int, str]] = {
     "SV_SUBSCRIBE": _OVER_RESP,
     "SV_UNSUBSCRIBE": _OVER_RESP,
     "KV_SAVE": {**_SAVE, **_HERE},
-    "SH_SAVE": {**_SAVE, Status.SESSION_TOKEN_INVALID: "`tkns` has an item that is not a token"},
+    "SH_SAVE": {
+        **_SAVE,
+        Status.COMMAND_SYNTAX: "a misspelt parameter",
+        Status.SESSION_TOKEN_INVALID: "`tkns` has an item that is not a token",
+    },
     "KV_LOAD": {**_LOAD, **_HERE},
     "SH_LOAD": _LOAD,
     "TS_SAVE": {each: text for each, text in {**_SAVE, **_HERE}.items() if each not in (26, 41, 42)},
@@ -147,6 +151,7 @@ OWN: dict[str, dict[int, str]] = {
         SeriesStatus.UNKNOWN: "the body is not an object of objects",
         SeriesStatus.PARAM_MISSING: "the body is empty, or a series has no `rng`",
         SeriesStatus.PARAM_TYPE: "a parameter of a series has the wrong type",
+        SeriesStatus.PARAM_VALUE: f"a misspelt parameter of a series; {_GET[SeriesStatus.PARAM_VALUE]}",
     },
     "TS_INFO": _NONE,
     "TS_DEL_EVT": {**_NONE, **_RANGE},
@@ -164,11 +169,15 @@ def of_command(command: Command) -> dict[int, str]:
         found[int(dialect.param_type)] = _names("wrong type", (param.name for param in params))
     if rules.filled:
         found[int(dialect.param_empty)] = _names("empty", (name for name, _ in rules.filled))
+    if rules.strict or rules.optional:
+        found.setdefault(
+            int(dialect.param_unknown), "a parameter that it does not take" if rules.strict else "a misspelt parameter"
+        )
     if command.in_keyspace:
         found[int(Status.SESSION_NOT_EXIST)] = "session not found, or that of the connection has ended"
         found[int(Status.SESSION_TOKEN_INVALID)] = "`tkn` is not a token, or missing where `sessions-required` is set"
     for status, text in OWN.get(command.name, {}).items():
-        found[int(status)] = text
+        found[int(status)] = f"{found[status]}; {text}" if status == dialect.param_unknown and status in found else text
     return dict(sorted(found.items()))
 
 

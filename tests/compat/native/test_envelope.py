@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from januskv.commands.declare import Param
+from januskv.commands.declare import NO_KEYS, Param
 from januskv.commands.params import NativeError, ParamCheck
 from januskv.commands.status import TIME_SERIES
 from januskv.commands.table import Family
@@ -219,7 +219,7 @@ def test_facts_of_the_engine_are_worded(house: Any, through: Any) -> None:
 def test_the_dialect_of_time_series(house: Any, through: Any, error: Exception, reply: dict[str, Any]) -> None:
     family = Family("native", TIME_SERIES)
 
-    @family.native("TS_TRY")
+    @family.native("TS_TRY", keys=NO_KEYS)
     def ts_try(ctx: object, body: object) -> None:
         """{"TS_TRY": {}}
 
