@@ -12,18 +12,14 @@ from typing import Any
 
 import orjson
 
-from januskv.storage.arrays import append
-from januskv.storage.errors import HeldBySeries
+from januskv.storage.errors import HeldBySeries, NoArray
 from januskv.storage.hashes import TimedHash, hash_to_read
+from januskv.storage.json_changes import append_items, replace_parts
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.long_lists import LongList
-from januskv.storage.null import NULL
 from januskv.storage.store import Store
 from januskv.storage.values import (
     MOST_DEPTH,
-    compact,
     deeper_than,
-    element_from_json,
     from_json,
     is_json,
     is_series,
@@ -419,31 +415,6 @@ def kv_find(ctx: Context, body: Body) -> Body | Work:
 # ---------------------------------------------------------------- changing parts of a value
 
 
-def merged(old: object, old_json: Any, new_json: Any) -> object:
-    """The value to store for a changed JSON form; elements that did not change stay as they were held."""
-    if kind_of(old) == "hash" and type(new_json) is dict:
-        held_hash: Any = old
-        kept = {name_to_json(name): element for name, element in held_hash.items()}
-        fields = {
-            name.encode(): kept[name] if name in kept and old_json.get(name) is item else element_from_json(item)
-            for name, item in new_json.items()
-        }
-        return still_timed(old, fields) if type(old) is TimedHash else compact(fields)
-    if isinstance(old, list | LongList) and type(new_json) is list and len(old) == len(new_json):
-        items = [
-            held if was is item else element_from_json(item)
-            for held, was, item in zip(old, old_json, new_json, strict=True)
-        ]
-        return items if type(old) is list else LongList(items)
-    return from_json(new_json)
-
-
-def still_timed(old: Any, fields: dict[bytes, Any]) -> TimedHash:
-    """Changed fields of a hash with deadlines: those that hold what they held keep theirs, as with HSET."""
-    deadlines = {f: time for f, time in old.deadlines.items() if f in fields and fields[f] is old[f]}
-    return TimedHash(fields, deadlines)
-
-
 def with_copies(tree: Any, shared: object) -> Any:
     """A JSON value with a copy of its own in each place of a shared container: no two places change together."""
     if tree is shared:
@@ -488,7 +459,7 @@ def kv_update(ctx: Context, body: Body) -> Body:
         if count > 1:
             after = with_copies(after, new)
     if count:
-        keyspace.replace(body["key"].encode(), merged(held, before, after), "set")
+        replace_parts(keyspace, body["key"].encode(), held, before, after)
     return {"st": 1, "cnt": count}
 
 
@@ -514,14 +485,9 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
     held = value_of(keyspace, body["key"])
     if held is None:
         return {"st": Status.KEY_NOT_EXIST.value}
-    if member is None:
-        if not isinstance(held, list | LongList):
-            raise NativeError(Status.UNKNOWN, "Not an array")
-    else:
-        array = held.get(member, NULL) if isinstance(held, dict) else NULL
-        if type(array) is not list:
-            raise NativeError(Status.UNKNOWN, "No such array in the object")
-    if items:
-        append(held, member, items)
-        keyspace.changed("rpush" if member is None else "hset", key, ("array.append", member, items))
+    try:
+        append_items(keyspace, key, held, member, items)
+    except NoArray:
+        text = "Not an array" if member is None else "No such array in the object"
+        raise NativeError(Status.UNKNOWN, text) from None
     return DONE

@@ -57,6 +57,10 @@ class HeldBySeries(StorageError):
         self.key = key
 
 
+class NoArray(StorageError):
+    """A value, or the member of it that is meant, is not an array."""
+
+
 class IndexExists(StorageError):
     """The member of the events is indexed already."""
 

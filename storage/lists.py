@@ -26,6 +26,16 @@ def as_list(value: object) -> Items | None:
     raise WrongType
 
 
+def is_list(value: object) -> bool:
+    """Whether a value is a list, in whichever form."""
+    return type(value) is list or type(value) is LongList
+
+
+def same_form(old: Items, items: list[Any]) -> Items:
+    """Elements as a list of the same form as another one."""
+    return items if type(old) is list else LongList(items)
+
+
 def texts_of(items: list[Any]) -> list[bytes]:
     """Elements as the bytes that Redis verbs see."""
     return [item if type(item) is bytes else text_of(item) for item in items]
@@ -119,7 +129,8 @@ def grown(keyspace: Keyspace, key: bytes, items: Items) -> None:
 
 
 def put_list(keyspace: Keyspace, key: bytes, items: list[Any], event: str) -> None:
-    """Set a key to a list, whatever it held."""
+    """Set a key to a list, whatever it held; each element counts as a change."""
+    keyspace.feed.extra += len(items) - 1
     keyspace.put(key, LongList(items) if len(items) > LONG else items, event)
 
 

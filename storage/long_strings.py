@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from .bits import differences
 from .long_text import LongString
 
 if TYPE_CHECKING:
     from .keyspace import Keyspace
 
-__all__ = ["LEAST", "LongString", "edited", "opened"]
+__all__ = ["LEAST", "LongString", "edited", "opened", "put_text"]
 
 LEAST: Final = 4096
 
@@ -30,8 +31,11 @@ def opened(keyspace: Keyspace, key: bytes, text: bytes) -> LongString:
     return value
 
 
-def edited(keyspace: Keyspace, key: bytes, data: LongString, parts: Iterable[tuple[int, int]], event: str) -> None:
-    """Store what a key's string has become, and report the parts (first byte, end) that differ."""
+def edited(
+    keyspace: Keyspace, key: bytes, data: LongString, parts: Iterable[tuple[int, int]], event: str, elements: int = 1
+) -> None:
+    """Store what a key's string has become, and report the parts (first byte, end) that differ. It counts as so many changes."""
+    keyspace.feed.extra += elements - 1
     if len(data) <= LEAST:
         keyspace.replace(key, data.text(), event)
         return
@@ -43,6 +47,19 @@ def edited(keyspace: Keyspace, key: bytes, data: LongString, parts: Iterable[tup
     for first, end in parts:
         operands += (first, data[first:end])
     keyspace.replace(key, data, event, ("string.write", *operands))
+
+
+def put_text(keyspace: Keyspace, key: bytes, old: bytes, new: bytes, event: str, elements: int) -> None:
+    """Put a text in the place of an older one; where only a few bytes differ, only those are reported."""
+    value = keyspace.get(key)
+    parts = differences(old, new) if len(old) == len(new) and value is not None else None
+    if parts is None:
+        keyspace.feed.extra += elements - 1
+        keyspace.replace(key, new, event)
+        return
+    data = value if isinstance(value, LongString) else opened(keyspace, key, old)
+    data.write(0, new)
+    edited(keyspace, key, data, parts, event, elements)
 
 
 def _write_again(keyspace: Keyspace, key: bytes, *operands: int | bytes) -> None:

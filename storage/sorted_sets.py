@@ -617,6 +617,16 @@ def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: d
     keyspace.changed(event, key, ("zset.put", scores))
 
 
+def put_result(keyspace: Keyspace, key: bytes, scores: dict[bytes, float], event: str, elements: int = 1) -> int:
+    """Set a key to a sorted set of what was found, which counts as so many changes; nothing is no key. How many members there are."""
+    if scores:
+        keyspace.feed.extra += elements - 1
+        keyspace.put(key, SortedSet(scores), event)
+    else:
+        keyspace.delete(key)
+    return len(scores)
+
+
 # ---------------------------------------------------------------- effects
 
 

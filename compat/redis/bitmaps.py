@@ -291,8 +291,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
         parts.append((size - 1, size))
     if parts:
         assert isinstance(data, LongString)
-        ctx.keyspace.feed.extra += max(written, 1) - 1
-        edited(ctx.keyspace, argv[1], data, parts, "setbit")
+        edited(ctx.keyspace, argv[1], data, parts, "setbit", max(written, 1))
     return replies
 
 

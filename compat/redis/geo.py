@@ -24,10 +24,10 @@ from januskv.storage.geohash import (
     text_of_place,
 )
 from januskv.storage.near import inside
-from januskv.storage.sorted_sets import SortedSet, as_sorted_set, places_in_order
+from januskv.storage.sorted_sets import SortedSet, as_sorted_set, places_in_order, put_result
 
 from .args import SYNTAX_ERROR, Args
-from .sorted_sets import read_sorted_set, resp3, store, zadd
+from .sorted_sets import read_sorted_set, resp3, zadd
 
 verbs = Family("geo")
 
@@ -256,9 +256,7 @@ class _Search:
         hits = [] if held is None else self.hits(held)
         if self.store is not None:
             scores = {hit.member: hit.metres / self.unit if self.store_distance else hit.score for hit in hits}
-            if scores:
-                ctx.keyspace.feed.extra += len(scores) - 1
-            return store(ctx, self.store, scores, event)
+            return put_result(ctx.keyspace, self.store, scores, event, len(scores))
         if len(hits) > MANY:
             return items_in_slices(
                 ctx, hits, b"*%d\r\n" % len(hits), lambda some: [self._shown(ctx, hit) for hit in some]

@@ -10,7 +10,6 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, Reply, Simple
-from januskv.storage.bits import differences
 from januskv.storage.hyperloglog import (
     HEADER,
     add,
@@ -28,7 +27,7 @@ from januskv.storage.hyperloglog import (
     stored_estimate,
     with_estimate,
 )
-from januskv.storage.long_strings import edited
+from januskv.storage.long_strings import edited, put_text
 
 from .strings import editable, string_text
 
@@ -47,17 +46,6 @@ def _held(ctx: Context, name: bytes) -> bytes | None:
     return data
 
 
-def _replace(ctx: Context, name: bytes, old: bytes, new: bytes) -> None:
-    """Put a HyperLogLog in the place of an older one; of a dense one only the bytes that differ are logged."""
-    parts = differences(old, new) if len(old) == len(new) and ctx.keyspace.get(name) is not None else None
-    if parts is None:
-        ctx.keyspace.replace(name, new, "pfadd")
-        return
-    data = editable(ctx, name)
-    data.write(0, new)
-    edited(ctx.keyspace, name, data, parts, "pfadd")
-
-
 @verbs.verb("PFADD", arity=-2, flags=_WRITE | Flag.FAST, keys=key("RW", "insert"), since="2.8.9")
 def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     """PFADD key [element [element ...]]
@@ -71,8 +59,8 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     changed, count = added(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
     if changed is None and held is not None:
         return 0
-    ctx.keyspace.feed.extra += count - (held is not None)
-    _replace(ctx, argv[1], data, stale(data) if changed is None else changed)
+    elements = count + (held is None)
+    put_text(ctx.keyspace, argv[1], data, stale(data) if changed is None else changed, "pfadd", elements)
     return 1
 
 

@@ -199,7 +199,6 @@ def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
             return items_in_slices(ctx, found_texts, b"*%d\r\n" % len(found_texts))
         return found_texts
     if answers:
-        keyspace.feed.extra += len(answers) - 1
         put_list(keyspace, options.store, [answer or b"" for answer in answers], "sortstore")
     else:
         keyspace.delete(options.store)

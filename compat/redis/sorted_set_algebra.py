@@ -11,11 +11,11 @@ from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.errors import WrongType
-from januskv.storage.sorted_sets import SortedSet, columns_in_order
+from januskv.storage.sorted_sets import SortedSet, columns_in_order, put_result
 
 from .args import SYNTAX_ERROR, Args
 from .sets import read_limit
-from .sorted_sets import Columns, shown, store
+from .sorted_sets import Columns, shown
 
 verbs = Family("sorted_set")
 
@@ -173,7 +173,7 @@ def zunionstore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N members in all sets
     """
     inputs = Inputs(ctx, Args(argv, 2), "zunionstore", storing=True)
-    return store(ctx, argv[1], inputs.union(), "zunionstore")
+    return put_result(ctx.keyspace, argv[1], inputs.union(), "zunionstore")
 
 
 @verbs.verb("ZINTERSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, since="2.0.0")
@@ -185,7 +185,7 @@ def zinterstore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N*K) with N members in the smallest of K sets
     """
     inputs = Inputs(ctx, Args(argv, 2), "zinterstore", storing=True)
-    return store(ctx, argv[1], inputs.intersection(), "zinterstore")
+    return put_result(ctx.keyspace, argv[1], inputs.intersection(), "zinterstore")
 
 
 @verbs.verb("ZDIFFSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, since="6.2.0")
@@ -197,7 +197,7 @@ def zdiffstore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(L) with L members in all sets
     """
     inputs = Inputs(ctx, Args(argv, 2), "zdiffstore", weighted=False, storing=True)
-    return store(ctx, argv[1], inputs.difference(), "zdiffstore")
+    return put_result(ctx.keyspace, argv[1], inputs.difference(), "zdiffstore")
 
 
 @verbs.verb("ZINTERCARD", arity=-3, flags=_READ, keys=_READ_KEYS, since="7.0.0")

@@ -17,7 +17,7 @@ from januskv.resp.encoder import double_text
 from januskv.resp.replies import NULL_ARRAY, Reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.lists import bounds
-from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_scores
+from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_result, put_scores
 
 from .args import INT64_MAX, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_float, parse_int
 from .scanning import ScanOptions, parse_cursor
@@ -457,15 +457,6 @@ def zrevrangebylex(ctx: Context, argv: list[bytes]) -> Reply:
     return range_verb(ctx, argv, "name", True)
 
 
-def store(ctx: Context, name: bytes, scores: dict[bytes, float], event: str) -> int:
-    """Put what a verb has found into a key; nothing is no key. How many members there are."""
-    if scores:
-        ctx.keyspace.put(name, SortedSet(scores), event)
-    else:
-        ctx.keyspace.delete(name)
-    return len(scores)
-
-
 @verbs.verb(
     "ZRANGESTORE",
     arity=-5,
@@ -482,7 +473,8 @@ def zrangestore(ctx: Context, argv: list[bytes]) -> Reply:
     """
     query = RangeQuery(Args(argv, 3), None, None, storing=True)
     held = as_sorted_set(ctx.keyspace.get(argv[2]))
-    return store(ctx, argv[1], {} if held is None else dict(zip(*query.columns(held), strict=True)), "zrangestore")
+    scores = {} if held is None else dict(zip(*query.columns(held), strict=True))
+    return put_result(ctx.keyspace, argv[1], scores, "zrangestore")
 
 
 def remove_range(ctx: Context, argv: list[bytes], span: Span, event: str) -> Reply:
