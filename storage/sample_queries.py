@@ -1,16 +1,16 @@
-"""Queries over series of samples: one pipeline with a fixed order.
+"""Queries over a series of samples: one pipeline with a fixed order.
 
 time range -> values -> named times -> downsampling -> reverse -> count
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .chunks import MOST_TIME, Chunk, Sample, Times, Values
-from .downsampling import COUNTS, Filling, Room, Surroundings, bucket_count, downsample, with_empty
+from .downsampling import Filling, Room, Surroundings, bucket_count, downsample, with_empty
 from .lazily import lazily
 from .samples import NEIGHBOURS, SampleSeries
 from .scans import aggregate
@@ -37,7 +37,10 @@ class Aggregation:
 
 @dataclass(slots=True)
 class Selection:
-    """Which samples of a series a query is about, and what it makes of them. Times are in ms, ends are included."""
+    """Which samples of a series a query is about, and what it makes of them. Times are in ms, ends are included.
+
+    ``latest``: with the bucket that is not over, where a rule writes the series.
+    """
 
     low: int
     high: int
@@ -46,6 +49,7 @@ class Selection:
     aggregation: Aggregation | None = None
     count: int | None = None
     reverse: bool = False
+    latest: bool = False
 
 
 @dataclass(slots=True)
@@ -203,16 +207,3 @@ def _line(series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
         times, values = np.append(times, after[0]), np.append(values, after[1])
     real = ~np.isnan(values)
     return times[real], values[real]
-
-
-def combine(parts: Sequence[Rows], reducer: str) -> Rows:
-    """One row for each time of any of the parts: what the reducer makes of their values. O(n log n)."""
-    times = np.concatenate([part.times for part in parts]) if parts else np.empty(0, np.int64)
-    values = np.concatenate([part.columns[0] for part in parts]) if parts else np.empty(0)
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    starts, (column,) = downsample(times, values, [reducer], 1)
-    empty = np.isnan(values)
-    if reducer not in COUNTS and empty.any():  # where no part has a value there is none, not even a sum of nothing
-        column[~np.isin(starts, times[~empty])] = np.nan
-    return Rows(starts, [column])

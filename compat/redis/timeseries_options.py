@@ -333,10 +333,9 @@ def read_filters(words: Sequence[bytes]) -> list[Filter]:
 
 @dataclass(slots=True)
 class RangeQuery:
-    """What TS.RANGE and its relatives ask for."""
+    """What TS.MRANGE and its relatives ask for."""
 
     selection: Selection
-    latest: bool = False
     with_labels: bool = False
     selected: list[bytes] | None = None
     filters: list[Filter] | None = None
@@ -474,21 +473,21 @@ def read_ends(argv: Sequence[bytes], at: int) -> tuple[int, int]:
     return low, MOST_TIME if argv[at + 1] == b"+" else number_of(argv[at + 1], "wrong toTimestamp")
 
 
-def _read_selection(options: Options, at: int, reverse: bool) -> RangeQuery:
+def _read_selection(options: Options, at: int, reverse: bool) -> Selection:
     low, high = read_ends(options.argv, at)
     chosen = Selection(low, high, reverse=reverse)
     if not options.words:
-        return RangeQuery(chosen)
-    query = RangeQuery(chosen, latest=options.has(b"LATEST"))
+        return chosen
+    chosen.latest = options.has(b"LATEST")
     chosen.count = _count(options)
     chosen.aggregation = _aggregation(options)
     _set_align(options, chosen, options.argv[at] != b"-", options.argv[at + 1] != b"+")
     chosen.by_value = _by_value(options)
     chosen.by_times = _by_times(options)
-    return query
+    return chosen
 
 
-def read_range(argv: Sequence[bytes], *, reverse: bool) -> RangeQuery:
+def read_range(argv: Sequence[bytes], *, reverse: bool) -> Selection:
     """The arguments of TS.RANGE and TS.REVRANGE. Raises RespError."""
     return _read_selection(Options(argv, 4), 2, reverse)
 
@@ -518,7 +517,7 @@ def read_last(argv: Sequence[bytes]) -> RangeQuery:
     at = options.place(b"FILTER")
     if at is None:
         raise wrong_arity(argv)
-    query = RangeQuery(Selection(0, MOST_TIME), latest=options.has(b"LATEST"))
+    query = RangeQuery(Selection(0, MOST_TIME, latest=options.has(b"LATEST")))
     _read_labels(options, query)
     query.filters = read_filters(argv[at + 1 :])
     return query
@@ -527,7 +526,7 @@ def read_last(argv: Sequence[bytes]) -> RangeQuery:
 def read_ranges(argv: Sequence[bytes], *, reverse: bool) -> RangeQuery:
     """The arguments of TS.MRANGE and TS.MREVRANGE; FILTER comes last, but for GROUPBY. Raises RespError."""
     options = Options(argv, 3)
-    query = _read_selection(options, 1, reverse)
+    query = RangeQuery(_read_selection(options, 1, reverse))
     at = options.place(b"FILTER")
     if at is None:
         raise bad("missing FILTER argument")

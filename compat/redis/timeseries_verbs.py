@@ -8,7 +8,7 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -21,8 +21,9 @@ from januskv.resp.encoder import array_head, encode, number_rows, sample_text
 from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError
-from januskv.storage.sample_queries import Rows, check_room, combine, select
+from januskv.storage.sample_queries import Rows
 from januskv.storage.samples import Rule, SampleSeries
+from januskv.storage.series_queries import Chosen, choose_series, latest_sample, query_each, query_groups, query_series
 
 from .timeseries_options import (
     Options,
@@ -79,13 +80,6 @@ def read_series(ctx: Context, name: bytes) -> SampleSeries:
     """``known_series`` for a reading command, which counts a hit or a miss."""
     ctx.keyspace.read(name)
     return known_series(ctx, name)
-
-
-def chosen_series(ctx: Context, filters: Sequence[Any]) -> list[tuple[bytes, SampleSeries]]:
-    """Keys and series that pass all filters, keys ascending."""
-    keyspace = ctx.keyspace
-    found = ((name, keyspace.get(name)) for name in keyspace.labels.choose(filters))
-    return [(name, series) for name, series in found if type(series) is SampleSeries]
 
 
 # ---------------------------------------------------------------- replies
@@ -357,7 +351,7 @@ def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
     low, high = read_ends(argv, 2)
     if len(argv) == 4:
         return _remove(ctx, argv[1], known_series(ctx, argv[1]), low, high)
-    chosen = chosen_series(ctx, read_filters(argv[5:]))
+    chosen = choose_series(ctx.keyspace, read_filters(argv[5:]))
     for _, series in chosen:
         _check_removal(series, low)
     return sum([_remove(ctx, name, series, low, high) for name, series in chosen])
@@ -442,18 +436,12 @@ def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
     series = read_series(ctx, argv[1])
     if len(argv) == 3 and argv[2].upper() != b"LATEST":
         raise bad("wrong 3rd argument")
-    newest = series.newest_bucket(ctx.keyspace, argv[1]) if len(argv) == 3 else None
-    return _sample(ctx, newest or series.last())
-
-
-def _answer(ctx: Context, name: bytes, series: SampleSeries, query: RangeQuery) -> Rows:
-    newest = series.newest_bucket(ctx.keyspace, name) if query.latest else None
-    return select(series, query.selection, newest)
+    return _sample(ctx, latest_sample(ctx.keyspace, argv[1], series) if len(argv) == 3 else series.last())
 
 
 def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     series = read_series(ctx, argv[1])
-    rows = _answer(ctx, argv[1], series, read_range(argv, reverse=reverse))
+    rows = query_series(ctx.keyspace, argv[1], series, read_range(argv, reverse=reverse))
     if len(rows) > _SLICE:
         return in_slices(ctx, _all_pieces(ctx, rows, 3 if _resp3(ctx) else 2))
     return _rows(ctx, rows)
@@ -495,25 +483,25 @@ def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
     """
     query = read_last(argv)
     replies: dict[bytes, list[Reply]] = {}
-    for name, series in chosen_series(ctx, query.filters or ()):
-        newest = series.newest_bucket(ctx.keyspace, name) if query.latest else None
-        replies[name] = [_labels(ctx, series.labels, query), _sample(ctx, newest or series.last())]
+    for name, series in choose_series(ctx.keyspace, query.filters or ()):
+        last = latest_sample(ctx.keyspace, name, series) if query.selection.latest else series.last()
+        replies[name] = [_labels(ctx, series.labels, query), _sample(ctx, last)]
     return replies if _resp3(ctx) else [[name, *reply] for name, reply in replies.items()]
 
 
 def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     query = read_ranges(argv, reverse=reverse)
-    chosen = chosen_series(ctx, query.filters or ())
+    chosen = choose_series(ctx.keyspace, query.filters or ())
     if query.group_by is not None:
         return _grouped(ctx, chosen, query)
-    check_room([series for _, series in chosen], query.selection)
+    found = query_each(ctx.keyspace, chosen, query.selection)
     aggregation = query.selection.aggregation
     used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
     three = _resp3(ctx)
     answers: list[_Answer] = []
-    for name, series in chosen:
+    for (name, series), rows in zip(chosen, found, strict=True):
         labels = _labels(ctx, series.labels, query)
-        answers.append((name, [labels, used] if three else [labels], _answer(ctx, name, series, query)))
+        answers.append((name, [labels, used] if three else [labels], rows))
     return _many_rows(ctx, answers)
 
 
@@ -540,27 +528,16 @@ def _many_pieces(ctx: Context, answers: list[_Answer], protocol: int) -> Iterato
         yield from _all_pieces(ctx, rows, protocol)
 
 
-def _grouped(ctx: Context, chosen: list[tuple[bytes, SampleSeries]], query: RangeQuery) -> Reply:
-    """One reply for each value of the label that GROUPBY names. Reducing comes before COUNT."""
+def _grouped(ctx: Context, chosen: Chosen, query: RangeQuery) -> Reply:
+    """One reply for each value of the label that GROUPBY names."""
     assert query.group_by is not None
-    groups: dict[bytes, list[tuple[bytes, SampleSeries]]] = {}
-    for name, series in chosen:
-        value = series.labels.get(query.group_by)
-        if value is not None:
-            groups.setdefault(value, []).append((name, series))
-    count, query.selection.count = query.selection.count, None
-    reverse, query.selection.reverse = query.selection.reverse, False
-    check_room([series for group in groups.values() for _, series in group], query.selection)
     three = _resp3(ctx)
     answers: list[_Answer] = []
-    for value in sorted(groups):
-        parts = [_answer(ctx, name, series, query) for name, series in groups[value]]
-        rows = combine(parts, query.reducer).cut(reverse=reverse, count=count)
-        names = [name for name, _ in groups[value]]
-        made = {b"__reducer__": query.reducer.encode(), b"__source__": b",".join(names)}
-        labels = {query.group_by: value} | ({} if three and query.with_labels else made)
-        told = [_labels(ctx, labels, query), {b"reducers": [query.reducer]}, {b"sources": names}]
-        answers.append((query.group_by + b"=" + value, told if three else told[:1], rows))
+    for group in query_groups(ctx.keyspace, chosen, query.selection, query.group_by, query.reducer):
+        made = {b"__reducer__": query.reducer.encode(), b"__source__": b",".join(group.names)}
+        labels = {query.group_by: group.value} | ({} if three and query.with_labels else made)
+        told = [_labels(ctx, labels, query), {b"reducers": [query.reducer]}, {b"sources": group.names}]
+        answers.append((query.group_by + b"=" + group.value, told if three else told[:1], group.rows))
     return _many_rows(ctx, answers)
 
 
@@ -594,7 +571,7 @@ def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(S) with S series
     """
-    names = [name for name, _ in chosen_series(ctx, read_filters(argv[1:]))]
+    names = [name for name, _ in choose_series(ctx.keyspace, read_filters(argv[1:]))]
     return SetReply(names) if _resp3(ctx) else names
 
 

@@ -278,7 +278,7 @@ def test_the_empty_buckets_of_a_whole_answer_are_limited(wide: Any, query: str) 
 def test_no_series_is_read_for_an_answer_with_too_many_empty_buckets(
     wide: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs.select", lambda *_: pytest.fail("a series was read"))
+    monkeypatch.setattr("januskv.storage.series_queries.select", lambda *_: pytest.fail("a series was read"))
     assert wide.line("TS.MRANGE - + AGGREGATION sum 1 EMPTY FILTER kind=wide") == TOO_MANY
 
 
