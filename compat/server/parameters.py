@@ -300,7 +300,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("tcp-backlog", integer(0), 511, "Connections that may wait to be accepted.", fixed=True),
     Parameter("protected-mode", BOOL, True, "Without a password, serve only clients of this machine."),
-    Parameter("timeout", integer(0, 2**31 - 1), 0, "Close a client that has been idle for this long, in seconds; 0: never."),
+    Parameter(
+        "timeout", integer(0, 2**31 - 1), 0, "Close a client that has been idle for this long, in seconds; 0: never."
+    ),
     Parameter("tcp-keepalive", integer(0, 2**31 - 1), 300, "Seconds between TCP keepalive probes; 0: none."),
     Parameter("maxclients", integer(1, 2**32 - 1), 10000, "Most connections at a time."),
     Parameter(
