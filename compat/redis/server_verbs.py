@@ -62,7 +62,9 @@ def config_get(ctx: Context, argv: list[bytes]) -> Reply:
             found[pattern] = _shown(config, parameter)  # under the name as it was written
             continue
         matches = matcher(text.lower())
-        found |= {name: _shown(config, each) for name, each in BY_NAME.items() if matches(name.encode())}
+        found |= {
+            name: _shown(config, each) for name, each in BY_NAME.items() if not each.hidden and matches(name.encode())
+        }
     return found
 
 

@@ -223,7 +223,9 @@ REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged; ``idle`` ones have no effect."""
+    """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged; ``idle`` ones have no effect;
+    ``hidden`` ones are shown by CONFIG GET under their own names only, not where a pattern matches them.
+    """
 
     name: str
     kind: Kind
@@ -233,6 +235,7 @@ class Parameter:
     secret: bool = False
     alias: str | None = None
     idle: bool = False
+    hidden: bool = False
 
     @property
     def attribute(self) -> str:
@@ -747,7 +750,22 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle("see 'syslog-enabled'", TEXT, {"syslog-facility": "local0", "syslog-ident": "redis"}, fixed=True),
     *_idle("see 'oom-score-adj'", TEXT, {"oom-score-adj-values": "0 200 800"}),
     *_idle("RESTORE is not built yet", choice("no", "yes", "clients"), {"sanitize-dump-payload": "no"}),
-    *_idle(_NO_SCRIPTS, BOOL, {"lua-enable-deprecated-api": False}, fixed=True),
+    # of Redis' own tests
+    *_idle(_NO_SCRIPTS, BOOL, {"lua-enable-deprecated-api": False}, fixed=True, hidden=True),
+    *_idle(
+        "loading and saving are not slowed down",
+        integer(-(2**31), 2**31 - 1),
+        {"key-load-delay": 0, "rdb-key-save-delay": 0},
+        hidden=True,
+    ),
+    *_idle(
+        "clients are served between slices of loading",
+        memory(),
+        {"loading-process-events-interval-bytes": 1 << 21},
+        hidden=True,
+    ),
+    *_idle("nothing watches the event loop", integer(0, 2**31 - 1), {"watchdog-period": 0}, hidden=True),
+    *_idle("a crash ends the process", BOOL, {"use-exit-on-panic": False}, hidden=True),
 )
 
 # Lines of redis.conf that are no parameters: what they ask for, or "" where Redis takes no notice of them either.

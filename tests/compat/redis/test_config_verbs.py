@@ -38,6 +38,8 @@ def failed(name: str, reason: str) -> ErrorReply:
     ("patterns", "names"),
     [
         pytest.param("maxclients", ["maxclients"], id="a name"),
+        pytest.param("key-load-delay", ["key-load-delay"], id="the name of a hidden one"),
+        pytest.param("key-load-dela?", [], id="a pattern does not show hidden ones"),
         pytest.param("MAXCLIENTS", ["MAXCLIENTS"], id="as it was written"),
         pytest.param("slowlog-*", ["slowlog-log-slower-than", "slowlog-max-len"], id="a pattern"),
         pytest.param("port databases po*", ["port", "databases"], id="several, each once"),
