@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from januskv.storage.event_table import NOTIFIED, SILENT
 from januskv.storage.keyspace import Keyspace
 
-from .events import EVENTS, SILENT
 from .pubsub import PubSub
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Notifier:
         self.by_key, self.by_event = "K" in setting, "E" in setting
         feed = self.server.store.feed
         published = self.by_key or self.by_event
-        feed.want("notifications", [name for kind, name in SILENT.items() if kind in setting] if published else ())
+        feed.want("notifications", [name for name in SILENT if NOTIFIED[name] in setting] if published else ())
         if published and setting.strip("KE"):
             feed.subscribe(self.on_change)
         else:
@@ -38,7 +38,7 @@ class Notifier:
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Publish one change."""
-        kind = EVENTS.get(event)
+        kind = NOTIFIED.get(event)
         if kind is None or kind not in self.setting:
             return
         pubsub: PubSub = self.server.pubsub

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from januskv.resp.encoder import encode
 from januskv.resp.replies import Push, RawReply
+from januskv.storage.event_table import NOTIFIED
 from januskv.storage.feed import Feed
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import text_from_bytes
-
-from .events import EVENTS
 
 if TYPE_CHECKING:
     from .client import Client
@@ -142,7 +141,7 @@ class PubSub:
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Tell the native clients that want to hear of this key."""
-        if event not in EVENTS:
+        if event not in NOTIFIED:
             return
         for client in list(self.watching):
             held = client.subscriptions

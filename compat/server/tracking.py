@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import Push
+from januskv.storage.event_table import SILENT
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import text_from_bytes
 
@@ -36,7 +37,6 @@ _SWEPT_KEYS = 1000
 _SWEEP_EVERY_S = 0.02
 # Keys beyond tracking-table-max-keys that are forgotten at a time; the others follow when other clients have been served.
 _FORGOTTEN_KEYS = 1000
-_SILENT = frozenset(("keymiss", "new"))
 
 
 class TrackingMode:
@@ -226,7 +226,7 @@ class Tracking:
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Tell the clients that a change concerns."""
-        if event in _SILENT:
+        if event in SILENT:
             return
         if not key and event in ("flushdb", "swapdb"):
             self.flushed()

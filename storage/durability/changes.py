@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from januskv.storage.event_table import EVENTS, Logged
 from januskv.storage.feed import Listener
 from januskv.storage.keyspace import Keyspace
 
@@ -11,8 +12,8 @@ from .codec import packer
 from .records import BIG_BYTES
 
 # Events after which a key holds another plain value, and after which it is gone; the rest is the journal's business.
-PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
-REMOVALS = frozenset(("del", "expired"))
+PLAIN_EVENTS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.PLAIN)
+REMOVALS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.REMOVAL)
 
 
 class Changes:

@@ -16,9 +16,10 @@ cdef extern from "Python.h":
 from januskv.storage.keyspace cimport Keyspace
 
 from januskv.storage.durability.records import BIG_BYTES
+from januskv.storage.event_table import EVENTS, Logged
 
-PLAIN_EVENTS = frozenset(("set", "incrby", "decrby"))
-REMOVALS = frozenset(("del", "expired"))
+PLAIN_EVENTS = frozenset([name for name, event in EVENTS.items() if event.logged is Logged.PLAIN])
+REMOVALS = frozenset([name for name, event in EVENTS.items() if event.logged is Logged.REMOVAL])
 cdef Py_ssize_t BIG = BIG_BYTES
 cdef frozenset _plain = PLAIN_EVENTS
 cdef frozenset _removals = REMOVALS

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from januskv.storage.event_table import EVENTS, Logged
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 from januskv.storage.store import Store
@@ -114,31 +115,31 @@ class Journal:
     def change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Take a change of any kind. One that cannot be encoded is lost."""
         try:
-            whole = _WHOLE.get(event)
+            declared = EVENTS.get(event)
+            logged = Logged.VALUE if declared is None else declared.logged
+            whole = _WHOLE.get(logged)
             if whole is not None:
                 whole(self, keyspace, detail)
-            elif event not in _NO_CHANGES:
-                self.key_changed(keyspace, event, key, detail)
+            elif logged not in _UNLOGGED:
+                self.key_changed(keyspace, logged, key, detail)
         except Exception as error:
             self.lose(error, f"the change {event!r} of {key[:64]!r}")
 
-    def key_changed(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+    def key_changed(self, keyspace: Keyspace, logged: Logged, key: bytes, detail: tuple[object, ...]) -> None:
         """Note one key's change: as an effect if it is one, else as the value that the key now has."""
         place = keyspace.index
         if place < 0:
             place = self.tokens[id(keyspace)]
         value = keyspace.data.get(key)
         operation: list[object]
-        if event == "rename_from":
+        if logged is Logged.RENAME:
             operation = ["rename", place, key, detail[0]]
-        elif event == "copy_to" and value is not None:
+        elif logged is Logged.COPY and value is not None:
             source: Any = detail[1]
             operation = ["copy", self.place(source), detail[0], place, key]
-        elif event == "rename_to":
-            return  # rename_from has said it
         elif value is None:
             operation = ["del", place, key]
-        elif event == "expire" or event == "persist":
+        elif logged is Logged.DEADLINE:
             operation = ["deadline", place, key, keyspace.deadlines.get(key)]
         elif detail and type(detail[0]) is str and detail[0] in self.effects:
             operation = ["do", place, key, *detail]
@@ -488,14 +489,14 @@ def _joined(pieces: list[bytes]) -> Iterator[bytes]:
 
 Whole = Callable[[Journal, Keyspace, tuple[Any, ...]], None]
 
-# Events about a whole keyspace, or about no change at all.
-_WHOLE: dict[str, Whole] = {
-    "flushdb": Journal.cleared,
-    "swapdb": Journal.swapped,
-    "session_new": Journal.session_opened,
-    "session_end": Journal.session_ended,
+# What is about a whole keyspace, and what is not logged.
+_WHOLE: dict[Logged, Whole] = {
+    Logged.FLUSH: Journal.cleared,
+    Logged.SWAP: Journal.swapped,
+    Logged.SESSION: Journal.session_opened,
+    Logged.END: Journal.session_ended,
 }
-_NO_CHANGES = frozenset(("new", "keymiss"))
+_UNLOGGED = frozenset((Logged.NOTHING, Logged.RENAMED))
 
 
 class Opening:
