@@ -3,6 +3,7 @@ from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.small_hashes cimport SmallHash
 from januskv.storage.values cimport compact
 
+cpdef bint is_small(object value) except -1
 cpdef as_hash(object value)
 cpdef hash_at(Keyspace keyspace, bytes key, object value)
 cpdef hash_to_read(Keyspace keyspace, bytes key, object value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 from .errors import WrongType
 from .keyspace import Keyspace
@@ -103,6 +103,11 @@ class TimedHash(dict[bytes, Any]):
         """Assert what the class promises; for tests."""
         assert self.deadlines.keys() <= self.keys()
         assert self.soonest == min(self.deadlines.values(), default=0)
+
+
+def is_small(value: object) -> TypeGuard[SmallHash]:
+    """Whether a hash has the form of small ones, which gives its fields and values one after the other."""
+    return type(value) is SmallHash
 
 
 def as_hash(value: object) -> Hash | None:

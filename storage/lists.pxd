@@ -4,6 +4,7 @@ from januskv.storage.long_lists cimport LongList
 from januskv.storage.values cimport text_of
 
 cpdef as_list(object value)
+cpdef bint is_long(object items) except -1
 cpdef list texts_of(list items)
 cpdef add(object items, bint at_head, list new)
 cpdef list take(object items, bint at_head, Py_ssize_t count)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from .errors import WrongType
 from .keyspace import Keyspace
-from .long_lists import LongList, Piece
+from .long_lists import LongList, framed_piece
+from .long_lists import Piece as Piece
 from .values import text_of
 
 Items = list[Any] | LongList
@@ -24,6 +25,11 @@ def as_list(value: object) -> Items | None:
     if value is None or type(value) is list or type(value) is LongList:
         return value
     raise WrongType
+
+
+def is_long(items: object) -> TypeGuard[LongList]:
+    """Whether a list has a form that gives its elements in pieces, without an object for each."""
+    return type(items) is LongList
 
 
 def is_list(value: object) -> bool:
@@ -86,6 +92,16 @@ def add(items: Items, at_head: bool, new: list[Any]) -> None:
         items[:0] = new[::-1]
     else:
         items += new
+
+
+def framed_texts(piece: Piece, mark: bytes, end: bytes, backwards: bool = False) -> bytes:
+    """The elements of a piece as text, each with its length and these marks around, as protocols send them."""
+    framed = framed_piece(piece, mark, end, backwards)
+    if framed is None:  # some are not byte strings
+        texts = texts_of(piece[0][piece[1] : piece[2]])
+        framed = framed_piece((texts, 0, len(texts)), mark, end, backwards)
+        assert framed is not None
+    return framed
 
 
 def take(items: Items, at_head: bool, count: int) -> list[Any]:

@@ -20,6 +20,7 @@ from januskv.storage.hashes import (
     Hash,
     hash_at,
     hash_to_read,
+    is_small,
     put_field,
     put_fields,
     random_fields,
@@ -27,7 +28,6 @@ from januskv.storage.hashes import (
 )
 from januskv.storage.lists import texts_of
 from januskv.storage.numbers import add_as_text, as_number
-from januskv.storage.small_hashes import SmallHash
 from januskv.storage.values import text_of
 
 from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
@@ -205,7 +205,7 @@ def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N fields
     """
     held = read_hash(ctx, argv[1]) or {}
-    if isinstance(held, SmallHash) and ctx.client is not None and ctx.client.protocol == 2:
+    if is_small(held) and ctx.client is not None and ctx.client.protocol == 2:
         return texts_of(held.flat())  # what a map is there, without making one
     if len(held) > MANY:
         three = ctx.client is not None and ctx.client.protocol == 3

@@ -15,9 +15,12 @@ from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.lists import (
     Items,
+    Piece,
     as_list,
     bounds,
+    framed_texts,
     insert_item,
+    is_long,
     keep_range,
     move_item,
     pop,
@@ -29,7 +32,6 @@ from januskv.storage.lists import (
     set_item,
     texts_of,
 )
-from januskv.storage.long_lists import LongList, Piece, framed_piece
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
@@ -140,7 +142,7 @@ def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
 def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -> Reply:
     """Elements that are popped from a list which is not empty, in the order of removal."""
     count = min(count, len(items))
-    if count <= _FEW or not isinstance(items, LongList) or ctx.client is None:
+    if count <= _FEW or not is_long(items) or ctx.client is None:
         return texts_of(pop(ctx.keyspace, name, items, at_head, count))
     pieces = pop_pieces(ctx.keyspace, name, items, at_head, count)
     wires = [wire_of(piece, not at_head) for piece in (pieces if at_head else reversed(pieces))]
@@ -149,12 +151,7 @@ def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -
 
 def wire_of(piece: Piece, backwards: bool = False) -> bytes:
     """The elements of a piece as they are sent."""
-    wire = framed_piece(piece, b"$", b"\r\n", backwards)
-    if wire is None:  # some are no byte strings
-        texts = texts_of(piece[0][piece[1] : piece[2]])
-        wire = framed_piece((texts, 0, len(texts)), b"$", b"\r\n", backwards)
-        assert wire is not None
-    return wire
+    return framed_texts(piece, b"$", b"\r\n", backwards)
 
 
 @verbs.verb("LPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
@@ -223,11 +220,11 @@ def lrange(ctx: Context, argv: list[bytes]) -> Reply:
     if items is None:
         return []
     first, end = bounds(len(items), start, stop)
-    if isinstance(items, LongList) and ctx.client is not None and end - first <= MANY:
+    if is_long(items) and ctx.client is not None and end - first <= MANY:
         wire = items.framed(first, end, b"$", b"\r\n")  # without an object for each element
         if wire is not None:
             return RawReply(b"*%d\r\n%b" % (end - first, wire))
-    if isinstance(items, LongList) and end - first > MANY:
+    if is_long(items) and end - first > MANY:
         return in_slices(ctx, together(chain((b"*%d\r\n" % (end - first),), map(wire_of, items.pieces(first, end)))))
     found = items[first:end]
     if len(found) > MANY:
