@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
@@ -25,13 +26,13 @@ from januskv.resp.replies import (
 )
 from januskv.storage.clock import ShiftedClock
 from januskv.storage.durability.replay import reload
+from januskv.storage.events import EventSeries
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.long_lists import LongList
-from januskv.storage.long_strings import LongString
-from januskv.storage.null import NULL
-from januskv.storage.small_hashes import SmallHash
-from januskv.storage.values import is_series, kind_of, to_json
+from januskv.storage.null import NULL, Null
+from januskv.storage.samples import SampleSeries
+from januskv.storage.streams import Stream
+from januskv.storage.visiting import Visitor, visit
 
 from .args import SYNTAX_ERROR, Args
 from .encoding import encoding_of
@@ -315,35 +316,63 @@ def debug_protocol(ctx: Context, argv: list[bytes]) -> Reply:
     return _SAMPLES[word]
 
 
-def canonical(value: Any) -> bytes:
-    """A value, or a part of one, as bytes that are equal for equal values: members in order, types told apart."""
-    if isinstance(value, dict | SmallHash):
+def _framed(kind: bytes, parts: Iterable[bytes]) -> bytes:
+    return kind + b"".join([b"%d:%b" % (len(part), part) for part in parts]) + b";"
+
+
+def _element(value: Any) -> bytes:
+    """An element, or a part of one, as bytes that are equal for equal values: members in order, types told apart."""
+    if isinstance(value, dict):
         named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
-        parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, canonical(member))]
-        kind = b"object"
-    elif isinstance(value, list | tuple | LongList):
-        kind, parts = b"array", [canonical(item) for item in value]
-    elif isinstance(value, LongString):
-        kind, parts = b"text", [value.text()]
-    elif isinstance(value, str | bytes):
-        kind, parts = b"text", [value.encode() if isinstance(value, str) else value]
-    elif value is None or value is NULL:
-        kind, parts = b"null", []
-    elif isinstance(value, bool | int | float):
-        kind, parts = type(value).__name__.encode(), [repr(value).encode()]
-    elif isinstance(value, set):
-        kind, parts = b"set", sorted(value)
-    elif is_series(value):
-        kind, parts = kind_of(value).encode(), [canonical(part) for part in value.to_state()]
-    else:
-        kind, parts = kind_of(value).encode(), [canonical(to_json(value))]
-    return kind + b"".join(b"%d:%b" % (len(part), part) for part in parts) + b";"
+        parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, _element(member))]
+        return _framed(b"object", parts)
+    if isinstance(value, list | tuple):
+        return _framed(b"array", [_element(item) for item in value])
+    if isinstance(value, str | bytes):
+        return _framed(b"text", [value.encode() if isinstance(value, str) else value])
+    if value is None or value is NULL:
+        return _framed(b"null", [])
+    return _framed(type(value).__name__.encode(), [repr(value).encode()])
+
+
+class _Canonical(Visitor[bytes]):
+    """Makes bytes of values that are equal for equal values, in whichever form they are."""
+
+    def text(self, text: bytes) -> bytes:
+        return _element(text)
+
+    def scalar(self, value: int | float | Null) -> bytes:
+        return _element(value)
+
+    def fields(self, fields: Iterable[tuple[bytes, Any]]) -> bytes:
+        return _element(dict(fields))
+
+    def elements(self, elements: Iterable[Any]) -> bytes:
+        return _element(list(elements))
+
+    def members(self, members: Iterable[bytes]) -> bytes:
+        return _framed(b"set", sorted(members))
+
+    def scores(self, pairs: Iterable[tuple[bytes, float]]) -> bytes:
+        return _framed(b"zset", [_element(dict(pairs))])
+
+    def stream(self, stream: Stream) -> bytes:
+        return _framed(b"stream", [_element(stream.to_json())])
+
+    def samples(self, series: SampleSeries) -> bytes:
+        return _framed(b"TSDB-TYPE", [_element(part) for part in series.to_state()])
+
+    def events(self, series: EventSeries) -> bytes:
+        return _framed(b"ts-events", [_element(part) for part in series.to_state()])
+
+
+_CANONICAL = _Canonical()
 
 
 def digest_of(keyspace: Keyspace, key: bytes) -> bytes:
     """A digest of a key, its value and its deadline."""
     deadline = keyspace.deadline_of(key)
-    parts = (key, canonical(keyspace.data[key]), b"" if deadline is None else b"%d" % deadline)
+    parts = (key, visit(keyspace.data[key], _CANONICAL), b"" if deadline is None else b"%d" % deadline)
     return hashlib.sha1(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
 
 
@@ -352,7 +381,7 @@ def value_digest(keyspace: Keyspace, key: bytes) -> bytes:
     if keyspace.get(key) is None:
         return bytes(20)
     expires = b"!" if keyspace.deadline_of(key) is not None else b""
-    return hashlib.sha1(expires + canonical(keyspace.data[key])).digest()
+    return hashlib.sha1(expires + visit(keyspace.data[key], _CANONICAL)).digest()
 
 
 @verbs.verb("DEBUG|DIGEST", arity=2, flags=_FLAGS)

@@ -28,17 +28,14 @@ from januskv.storage.chunks import MOST_TIME
 from januskv.storage.events import EventSeries
 from januskv.storage.hashes import TimedHash
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.long_lists import LongList
-from januskv.storage.long_strings import LongString
-from januskv.storage.null import NULL
+from januskv.storage.null import NULL, Null
 from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import Session
-from januskv.storage.small_hashes import SmallHash
-from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.stream_groups import Group
 from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
 from januskv.storage.values import kind_of, text_from_bytes
+from januskv.storage.visiting import Visitor, visit
 
 Entry = dict[str, Any]
 
@@ -91,13 +88,6 @@ def _numbers(values: Iterable[float]) -> list[float | str]:
     return [value if math.isfinite(value) else repr(value) for value in values]
 
 
-def _hash(value: dict[bytes, Any] | SmallHash) -> Any:
-    try:
-        return {name.decode(): _element(item) for name, item in value.items()}
-    except UnicodeDecodeError:
-        return [[text_from_bytes(name), _element(item)] for name, item in value.items()]
-
-
 def _group(name: bytes, group: Group) -> Entry:
     consumers = [
         {
@@ -145,24 +135,42 @@ def _samples(series: SampleSeries) -> Entry:
     }
 
 
-def _value(value: Any) -> Any:
-    if isinstance(value, dict | SmallHash):
-        return _hash(value)
-    if isinstance(value, list | LongList):
-        return [_element(item) for item in value]
-    if isinstance(value, LongString):
-        return text_from_bytes(value.text())
-    if isinstance(value, set):
-        return [text_from_bytes(item) for item in value]
-    if isinstance(value, SortedSet):
-        return [[text_from_bytes(name), _number(score)] for name, score in value.slice(0, len(value))]
-    if isinstance(value, Stream):
-        return _stream(value)
-    if isinstance(value, SampleSeries):
-        return _samples(value)
-    if isinstance(value, EventSeries):
-        return {"t": list(value.times), "evt": list(value.events), "idx": list(value.indexes)}
-    return _element(value)
+class _Portable(Visitor[Any]):
+    """Makes of a value what an export holds."""
+
+    def text(self, text: bytes) -> Any:
+        return text_from_bytes(text)
+
+    def scalar(self, value: int | float | Null) -> Any:
+        return _element(value)
+
+    def fields(self, fields: Iterable[tuple[bytes, Any]]) -> Any:
+        pairs = list(fields)
+        try:
+            return {name.decode(): _element(item) for name, item in pairs}
+        except UnicodeDecodeError:
+            return [[text_from_bytes(name), _element(item)] for name, item in pairs]
+
+    def elements(self, elements: Iterable[Any]) -> Any:
+        return [_element(item) for item in elements]
+
+    def members(self, members: Iterable[bytes]) -> Any:
+        return [text_from_bytes(item) for item in members]
+
+    def scores(self, pairs: Iterable[tuple[bytes, float]]) -> Any:
+        return [[text_from_bytes(name), _number(score)] for name, score in pairs]
+
+    def stream(self, stream: Stream) -> Any:
+        return _stream(stream)
+
+    def samples(self, series: SampleSeries) -> Any:
+        return _samples(series)
+
+    def events(self, series: EventSeries) -> Any:
+        return {"t": list(series.times), "evt": list(series.events), "idx": list(series.indexes)}
+
+
+_PORTABLE: Final = _Portable()
 
 
 def entry_of(keyspace: Keyspace, key: bytes, place: int) -> Entry:
@@ -170,7 +178,7 @@ def entry_of(keyspace: Keyspace, key: bytes, place: int) -> Entry:
     value = keyspace.data[key]
     entry: Entry = {"type": kind_of(value), "key": text_from_bytes(key)}
     entry["database" if keyspace.index >= 0 else "session"] = place
-    entry["value"] = _value(value)
+    entry["value"] = visit(value, _PORTABLE)
     if type(value) is TimedHash and value.deadlines:
         entry["field_expiry"] = [[text_from_bytes(name), ms] for name, ms in value.deadlines.items()]
     entry["expiry"] = keyspace.deadline_of(key)
