@@ -1,24 +1,64 @@
-"""What a handler may touch besides its arguments."""
+"""The call context: what a handler may touch besides its arguments."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
+if TYPE_CHECKING:
+    from .table import Command
+
+
+class Settings:
+    """The settings that data commands look at: up to what sizes values are kept in a small form."""
+
+    hash_max_listpack_entries: int
+    hash_max_listpack_value: int
+    hll_sparse_max_bytes: int
+    list_max_listpack_size: int
+    set_max_intset_entries: int
+    set_max_listpack_entries: int
+    set_max_listpack_value: int
+    stream_node_max_bytes: int
+    stream_node_max_entries: int
+    zset_max_listpack_entries: int
+    zset_max_listpack_value: int
+
+
+class Caller:
+    """Who calls. This one is no connection: a script, a request over HTTP, a test, the server itself."""
+
+    __slots__ = ("user",)
+
+    def __init__(self, user: str = "default") -> None:
+        self.user = user
+
+    @property
+    def shown(self) -> str:
+        """Who it is, as the log tells it."""
+        return "the server"
+
+
+NOBODY = Caller()
+
 
 class Context:
-    """The store, the keyspace that is selected, and (for the few commands about them) client and server.
+    """The store, the keyspace that is selected, the settings, and who calls.
 
-    One exists for every connection; SELECT changes ``keyspace``. Data commands use ``keyspace``
-    and ``store`` only, so they run unchanged from every face and from scripts.
+    One exists for every connection; SELECT changes ``keyspace``. ``command`` is the command that runs, or ran last;
+    ``in_transaction`` says that it runs between others that nothing may come between. A data command needs no more, so it
+    runs unchanged from every face, from scripts and in tests; commands about the server or the connection get a context
+    that knows more (``januskv.compat.server.context``).
     """
 
-    __slots__ = ("client", "keyspace", "server", "store")
+    __slots__ = ("caller", "command", "in_transaction", "keyspace", "settings", "store")
 
-    def __init__(self, store: Store, keyspace: Keyspace, client: Any = None, server: Any = None) -> None:
+    def __init__(self, store: Store, keyspace: Keyspace, settings: Settings, caller: Caller = NOBODY) -> None:
         self.store: Store = store
         self.keyspace: Keyspace = keyspace
-        self.client: Any = client
-        self.server: Any = server
+        self.settings: Settings = settings
+        self.caller: Caller = caller
+        self.command: Command | None = None
+        self.in_transaction: bool = False

@@ -45,6 +45,9 @@ class Flag(enum.Flag):
     SUBSCRIBED = enum.auto()  # allowed for a RESP2 client that has subscribed
     HEALTH = enum.auto()  # PING: refused like a write when writes are, so that what watches the server hears of it
     QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed one by one
+    CONNECTION = enum.auto()  # about the connection that it comes through: there has to be one
+    ABOUT_CLIENTS = enum.auto()  # CLIENT: runs during a pause, and is not what CLIENT CACHING was for
+    TOUCHES = enum.auto()  # TOUCH: counts as an access, whatever CLIENT NO-TOUCH says
     NONE = 0
 
 

@@ -29,6 +29,18 @@ FEW: Final = 1000
 STEP: Final = 256
 
 
+class Later:
+    """What a handler gives whose command is answered later; there is one instance, ``LATER``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "LATER"
+
+
+LATER: Final = Later()
+
+
 class Parts:
     """The long parts of one reply. ``size`` is that of their text so far."""
 

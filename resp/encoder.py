@@ -12,14 +12,22 @@ from .replies import (
     QUEUED,
     Attribute,
     ErrorReply,
+    FlatMap,
+    Framed,
     NoReply,
     NullArray,
     Push,
     RawReply,
     Reply,
+    SampleNumber,
     SetReply,
+    Several,
+    Shaped,
     Simple,
+    Sliced,
+    SpeltDouble,
     Verbatim,
+    Written,
 )
 
 CRLF = b"\r\n"
@@ -106,12 +114,18 @@ def sample_text(value: float) -> bytes:
 
 
 class Encoder:
-    """Collects encoded replies until they are taken. ``protocol`` is 2 or 3."""
+    """Collects encoded replies until they are taken. ``protocol`` is 2 or 3.
 
-    __slots__ = ("_parts", "_size", "_sized", "protocol")
+    With ``slices`` a reply of many items is not encoded: it is ``sliced`` then, until that is set to None.
+    """
+
+    __slots__ = ("_mark", "_parts", "_size", "_sized", "protocol", "sliced", "slices")
 
     def __init__(self, protocol: int = 2) -> None:
         self.protocol: int = protocol
+        self.slices: bool = False
+        self.sliced: Sliced | None = None
+        self._mark = 0  # so many parts there were before this reply
         self._parts: list[bytes] = []
         self._sized = 0  # so many of the parts
         self._size = 0  # have so many bytes
@@ -144,7 +158,7 @@ class Encoder:
         elif kind is int and 0 <= reply < 10_000:  # type: ignore[operator]
             parts.append(_INTS[reply])  # type: ignore[index]
         else:
-            mark = len(parts)
+            self._mark = mark = len(parts)
             try:
                 (_WRITERS.get(kind) or _writer(kind))(self, reply)
             except BaseException:
@@ -232,6 +246,41 @@ class Encoder:
     def _pairs(self, head: bytes, pairs: dict[Any, Any]) -> None:
         self._items(head, (each for pair in pairs.items() for each in pair))
 
+    def _flat_map(self, reply: FlatMap) -> None:
+        size = len(reply.items)
+        self._items(b"%%%d\r\n" % (size // 2) if self.protocol == 3 else b"*%d\r\n" % size, reply.items)
+
+    def _shaped(self, reply: Shaped) -> None:
+        self._items(b"", (reply.shape(self.protocol == 3),))
+
+    def _sample_number(self, reply: SampleNumber) -> None:
+        if self.protocol == 3:
+            self._float(reply.value)
+        else:
+            self._parts += (b"+", sample_text(reply.value), CRLF)
+
+    def _spelt(self, reply: SpeltDouble) -> None:
+        if self.protocol == 3:
+            self._parts += (b",", reply.text, CRLF)
+        else:
+            self._bulk(reply.text)
+
+    def _framed(self, reply: Framed) -> None:
+        self._parts.append(b"*%d\r\n" % reply.count)
+        self._parts += (reply.frame(part, b"$", CRLF) for part in reply.parts)
+
+    def _written(self, reply: Written) -> None:
+        self._parts.append(reply.write(reply.value))
+
+    def _several(self, reply: Several) -> None:
+        self._items(b"", reply.replies)
+
+    def _sliced(self, reply: Sliced) -> None:
+        if self.slices and len(self._parts) == self._mark and reply.many:
+            self.sliced = reply
+        else:
+            self._parts += reply.pieces(self.protocol)
+
     def _verbatim(self, reply: Verbatim) -> None:
         if self.protocol == 3:
             self._parts += (b"=%d\r\n" % (len(reply.text) + 4), reply.format, b":", reply.text, CRLF)
@@ -265,6 +314,14 @@ _WRITERS: dict[type, Callable[[Encoder, Any], None]] = {
     Push: Encoder._push,
     Verbatim: Encoder._verbatim,
     Attribute: Encoder._attribute,
+    FlatMap: Encoder._flat_map,
+    Shaped: Encoder._shaped,
+    SampleNumber: Encoder._sample_number,
+    SpeltDouble: Encoder._spelt,
+    Framed: Encoder._framed,
+    Written: Encoder._written,
+    Several: Encoder._several,
+    Sliced: Encoder._sliced,
     RawReply: Encoder._raw,
 }
 
@@ -287,6 +344,11 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
 def array_head(count: int) -> bytes:
     """The bytes before the items of an array."""
     return b"*%d\r\n" % count
+
+
+def map_head(count: int, protocol: int = 2) -> bytes:
+    """The bytes before the keys and values of a map."""
+    return b"%%%d\r\n" % count if protocol == 3 else b"*%d\r\n" % (2 * count)
 
 
 def number_rows(times: Any, values: Any, protocol: int = 2) -> bytes:

@@ -6,7 +6,10 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memset, strlen
 
-from .replies import OK, Attribute, ErrorReply, NoReply, NullArray, Push, RawReply, SetReply, Simple, Verbatim
+from .replies import (
+    OK, Attribute, ErrorReply, FlatMap, Framed, NamedRows, NoReply, NullArray, PairMap, Push, RawReply, Rows, SampleNumber,
+    SetReply, Several, Shaped, Simple, Sliced, SpeltDouble, Verbatim, Written,
+)  # fmt: skip
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -25,9 +28,12 @@ cdef enum:
 cdef object _ok = OK
 cdef type _simple = Simple, _error = ErrorReply, _null_array = NullArray, _no_reply = NoReply
 cdef type _set = SetReply, _push = Push, _verbatim = Verbatim, _attribute = Attribute, _raw = RawReply
+cdef type _pair_map = PairMap, _named_rows = NamedRows, _flat_map = FlatMap, _rows = Rows, _shaped = Shaped, _spelt = SpeltDouble
+cdef type _several = Several, _sliced = Sliced, _framed = Framed, _written = Written, _sample_number = SampleNumber
 cdef frozenset _kinds = frozenset((
     bytes, str, int, float, list, tuple, dict,
     _simple, _error, _null_array, _no_reply, _set, _push, _verbatim, _attribute, _raw,
+    _shaped, _several, _sliced,
 ))  # fmt: skip
 
 
@@ -353,7 +359,10 @@ def one_line(bytes text not None):
 
 
 cdef class Encoder:
-    """Collects encoded replies until they are taken. ``protocol`` is 2 or 3."""
+    """Collects encoded replies until they are taken. ``protocol`` is 2 or 3.
+
+    With ``slices`` a reply of many items is not encoded: it is ``sliced`` then, until that is set to None.
+    """
 
     def __cinit__(self, int protocol=2):
         self.protocol = protocol
@@ -390,7 +399,7 @@ cdef class Encoder:
             else:
                 self._as(reply, int)
         else:
-            mark = self._used
+            self._mark = mark = self._used
             try:
                 self._value(reply)
             except BaseException:
@@ -546,6 +555,44 @@ cdef class Encoder:
             return self._append(b":1\r\n" if reply is True else b":0\r\n", 4)
         return self._as(reply, type(reply))
 
+    cdef int _flat_rows(self, object rows) except -1:
+        """Rows as RESP2 has them, all items in one array."""
+        cdef Py_ssize_t count = len(rows)
+        self._head(c"*", count * len(rows[0]) if count else 0)
+        for row in rows:
+            for item in row:
+                self._value(item)
+        return 0
+
+    cdef int _pair_array(self, object pairs) except -1:
+        """Pairs as RESP2 has them, or in RESP3 as a map."""
+        self._head(c"%" if self.protocol == 3 else c"*", len(pairs))
+        for name, value in pairs:
+            if self.protocol != 3:
+                self._append(b"*2\r\n", 4)
+            self._value(name)
+            self._value(value)
+        return 0
+
+    cdef int _row_map(self, object reply) except -1:
+        """Rows by name: a map, in RESP2 an array without the items that are for RESP3 alone."""
+        cdef bint three = self.protocol == 3
+        cdef Py_ssize_t at, size, start, stop
+        cdef tuple row
+        self._head(c"%" if three else c"*", len(reply.rows))
+        for row in reply.rows:
+            size = len(row)
+            start, stop, _ = reply.only_three.indices(size)
+            if three:
+                self._value(row[0])
+                self._head(c"*", size - 1)
+            else:
+                self._head(c"*", size - (stop - start))
+            for at in range(1 if three else 0, size):
+                if three or at < start or at >= stop:
+                    self._value(row[at])
+        return 0
+
     cdef int _as(self, object reply, type kind) except -1:
         """Encode a reply as what ``kind`` says, its own type or one that it is derived from."""
         cdef bint three = self.protocol == 3
@@ -555,6 +602,8 @@ cdef class Encoder:
         cdef const char *text
         cdef char[DOUBLE_ROOM] spelt
         cdef bytes digits
+        cdef list parts
+        cdef double shown
         if kind is int:
             number = PyLong_AsLongLongAndOverflow(reply, &overflow)
             if overflow == 0:
@@ -581,6 +630,35 @@ cdef class Encoder:
             self._append(b",", 1)
             self._append(spelt, size)
             return self._append(b"\r\n", 2)
+        if kind is _rows:
+            return self._items(c"*", reply.rows) if three else self._flat_rows(reply.rows)
+        if kind is _pair_map:
+            return self._pair_array(reply.pairs)
+        if kind is _named_rows:
+            return self._row_map(reply)
+        if kind is _flat_map:
+            parts = reply.items
+            size = len(parts)
+            self._head(c"%" if three else c"*", size // 2 if three else size)
+            for item in parts:
+                self._value(item)
+            return 0
+        if kind is _framed:
+            self._head(c"*", reply.count)
+            frame = reply.frame
+            for part in reply.parts:
+                digits = frame(part, b"$", b"\r\n")
+                self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+            return 0
+        if kind is _written:
+            digits = reply.write(reply.value)
+            return self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is _sample_number:
+            shown = reply.value
+            size = _spell(shown, spelt) if three else _spell_sample(shown, spelt)
+            self._append(b"," if three else b"+", 1)
+            self._append(spelt, size)
+            return self._append(b"\r\n", 2)
         if kind is _null_array:
             return self._append(b"_\r\n", 3) if three else self._append(b"*-1\r\n", 5)
         if kind is _no_reply:
@@ -600,6 +678,28 @@ cdef class Encoder:
                 return self._value(reply.reply)
             finally:
                 Py_LeaveRecursiveCall()
+        if kind is _spelt:
+            digits = reply.text
+            if three:
+                return self._line(c",", digits)
+            return self._string(c"$", PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is _several:
+            for item in reply.replies:
+                self._value(item)
+            return 0
+        if kind is _shaped:
+            _deeper()
+            try:
+                return self._value(reply.shape(three))
+            finally:
+                Py_LeaveRecursiveCall()
+        if kind is _sliced:
+            if self.slices and self._used == self._mark and reply.many:
+                self.sliced = reply
+                return 0
+            for digits in reply.pieces(self.protocol):
+                self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+            return 0
         if kind is _raw:
             digits = reply.wire
             return self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
@@ -621,6 +721,11 @@ def encode(reply, int protocol=2):
 def array_head(Py_ssize_t count):
     """The bytes before the items of an array."""
     return b"*%d\r\n" % count
+
+
+def map_head(Py_ssize_t count, int protocol=2):
+    """The bytes before the keys and values of a map."""
+    return b"%%%d\r\n" % count if protocol == 3 else b"*%d\r\n" % (2 * count)
 
 
 def number_rows(const long long[:] times not None, const double[:] values not None, int protocol=2):

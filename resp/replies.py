@@ -16,13 +16,24 @@ Instances of subclasses count as what they are derived from (an IntEnum is an in
 | Verbatim                      | verbatim string  | bulk string, text only        |
 | Attribute                     | attribute, reply | the reply alone               |
 | Simple, ErrorReply            | simple string, simple error | the same           |
+| FlatMap                       | map              | array of keys and values      |
+| Rows                          | array of arrays  | array of all their items      |
+| PairMap                       | map              | array of pairs                |
+| NamedRows                     | map of arrays    | array of arrays               |
+| Choice                        | one value        | another one                   |
+| SampleNumber                  | double           | simple string                 |
+| SpeltDouble                   | double           | bulk string                   |
+| Framed                        | array of bulk strings | the same                 |
+| Written                       | as its function encodes it | the same            |
+| Several                       | some replies, one after the other | the same     |
+| Sliced                        | what its pieces come to | the same               |
 | RawReply                      | its bytes        | its bytes                     |
 | NO_REPLY                      | nothing          | nothing                       |
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final, final
 
 
@@ -127,6 +138,189 @@ class Attribute:
         return f"Attribute({self.attributes!r}, {self.reply!r})"
 
 
+class Shaped:
+    """A reply whose form depends on the protocol. ``shape`` says it in other reply values."""
+
+    __slots__ = ()
+
+    def shape(self, three: bool) -> Any:
+        """The value in RESP3, or in RESP2."""
+        raise NotImplementedError
+
+
+class FlatMap:
+    """A map whose keys and values stand in one list, each key before its value. Keys may come twice."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items: list[Any] = items
+
+    def __repr__(self) -> str:
+        return f"FlatMap({self.items!r})"
+
+
+@final
+class Rows(Shaped):
+    """Rows of as many items each: members and their scores."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self.rows = rows
+
+    def shape(self, three: bool) -> list[Any]:
+        """An array of rows, or of their items."""
+        return list(self.rows) if three else [item for row in self.rows for item in row]
+
+    def __repr__(self) -> str:
+        return f"Rows({self.rows!r})"
+
+
+@final
+class PairMap(Shaped):
+    """A map that is an array of pairs in RESP2. Keys may come twice."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Collection[tuple[Any, Any]]) -> None:
+        self.pairs = pairs
+
+    def shape(self, three: bool) -> Any:
+        """A map, or an array of pairs."""
+        return FlatMap([part for pair in self.pairs for part in pair]) if three else list(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"PairMap({self.pairs!r})"
+
+
+@final
+class NamedRows(Shaped):
+    """Rows that begin with a name: ``(name, item, ...)``. Some of the items may be for RESP3 alone."""
+
+    __slots__ = ("only_three", "rows")
+
+    def __init__(self, rows: Collection[tuple[Any, ...]], only_three: slice = slice(0, 0)) -> None:
+        self.rows = rows
+        self.only_three = only_three  # these items of a row are not shown in RESP2
+
+    def shape(self, three: bool) -> Any:
+        """A map of arrays, or an array of arrays that begin with the name."""
+        if three:
+            return FlatMap([part for name, *cells in self.rows for part in (name, cells)])
+        hidden = self.only_three
+        return [row[: hidden.start] + row[hidden.stop :] for row in self.rows]
+
+    def __repr__(self) -> str:
+        return f"NamedRows({self.rows!r}, {self.only_three!r})"
+
+
+@final
+class Choice(Shaped):
+    """One value in RESP2, another in RESP3."""
+
+    __slots__ = ("three", "two")
+
+    def __init__(self, two: Any, three: Any) -> None:
+        self.two = two
+        self.three = three
+
+    def shape(self, three: bool) -> Any:
+        """One of the two."""
+        return self.three if three else self.two
+
+    def __repr__(self) -> str:
+        return f"Choice({self.two!r}, {self.three!r})"
+
+
+class SampleNumber:
+    """The value of a sample: a double, in RESP2 a simple string in the spelling of RedisTimeSeries."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"SampleNumber({self.value!r})"
+
+
+@final
+class SpeltDouble:
+    """A double with the digits that are to be shown."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"SpeltDouble({self.text!r})"
+
+
+class Framed:
+    """An array of byte strings whose holder writes many of them at once.
+
+    They come in parts. ``frame(part, mark, end)`` gives the bytes of a part: before each string ``mark``, its size and
+    ``end``, and ``end`` behind it.
+    """
+
+    __slots__ = ("count", "frame", "parts")
+
+    def __init__(self, count: int, parts: Collection[Any], frame: Callable[[Any, bytes, bytes], bytes]) -> None:
+        self.count = count
+        self.parts = parts
+        self.frame = frame
+
+    def __repr__(self) -> str:
+        return f"Framed({self.count!r})"
+
+
+class Written:
+    """A value with a function that encodes it: faster than the encoder, and the same in both protocols."""
+
+    __slots__ = ("value", "write")
+
+    def __init__(self, value: Any, write: Callable[[Any], bytes]) -> None:
+        self.value = value
+        self.write = write
+
+    def __repr__(self) -> str:
+        return f"Written({self.value!r})"
+
+
+@final
+class Several:
+    """Several replies to one command, one after the other."""
+
+    __slots__ = ("replies",)
+
+    def __init__(self, replies: Collection[Any]) -> None:
+        self.replies = replies
+
+    def __repr__(self) -> str:
+        return f"Several({self.replies!r})"
+
+
+class Sliced:
+    """A reply that is encoded some at a time. What it is made from must not change meanwhile.
+
+    One with ``many`` items is sent in pieces where the channel can do that; elsewhere the encoder puts them together.
+    See ``slices``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether it is worth sending in pieces."""
+        return True
+
+    def pieces(self, protocol: int) -> Iterator[bytes]:
+        """The encoded reply in pieces."""
+        raise NotImplementedError
+
+
 @final
 class RawReply:
     """A reply that is already on the wire form."""
@@ -179,6 +373,14 @@ Reply = (
     | SetReply
     | Push
     | Attribute
+    | Shaped
+    | FlatMap
+    | SampleNumber
+    | SpeltDouble
+    | Framed
+    | Written
+    | Several
+    | Sliced
     | RawReply
     | NullArray
     | NoReply

@@ -2,7 +2,7 @@ from januskv.storage.reclaiming cimport Reclaimer
 
 cdef class Feed:
     cdef public long long changes, extra
-    cdef public bint held
+    cdef public bint held, undivided
     cdef public list listeners
     cdef public dict asked
     cdef public frozenset wanted

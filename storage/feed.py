@@ -25,16 +25,18 @@ class Feed:
 
     ``changes`` counts since start and never goes back; a listener must not raise. ``extra`` is how many elements have
     changed besides: a change that adds three members adds 2, the second of two changes that are one takes 1 away. While it is ``held`` keys that
-    expire are absent but stay, so that nothing changes by itself. ``reclaimer`` takes the big values that changes
+    expire are absent but stay, so that nothing changes by itself. While it is ``undivided`` the changes that come are those
+    of one transaction, and nothing may come between them in the log. ``reclaimer`` takes the big values that changes
     leave behind.
     """
 
-    __slots__ = ("asked", "changes", "extra", "held", "listeners", "reclaimer", "wanted")
+    __slots__ = ("asked", "changes", "extra", "held", "listeners", "reclaimer", "undivided", "wanted")
 
     def __init__(self) -> None:
         self.changes: int = 0
         self.extra: int = 0
         self.held: bool = False
+        self.undivided: bool = False
         self.listeners: list[Listener] = []
         # Of the events that change nothing ("keymiss", "new"): who wants which, and those that anybody wants.
         self.asked: dict[str, frozenset[str]] = {}

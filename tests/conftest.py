@@ -15,15 +15,20 @@ from typing import Any
 
 import pytest
 
-from januskv.commands.context import Context
+from januskv.commands.table import Command
 from januskv.compat.commands import build_table
 from januskv.compat.native.face import NativeFace
+from januskv.compat.server.blocking import Wait
 from januskv.compat.server.config import Config
 from januskv.compat.server.connection import Connection
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.dispatch import Dispatcher
+from januskv.compat.server.faults import Outcomes
 from januskv.compat.server.server import Server
 from januskv.resp.decoder import ReplyReader
+from januskv.resp.encoder import encode
 from januskv.resp.inline import split_words
+from januskv.resp.replies import FlatMap, Framed, SampleNumber, Shaped, Sliced, SpeltDouble, Written
 from januskv.storage.clock import ManualClock
 from januskv.storage.store import Store
 
@@ -166,14 +171,42 @@ class Caller:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.context = Context(house.store, house.store.databases[0], None, house.server)
+        self.context = ServerContext(house.server)
 
     def __call__(self, *argv: bytes | str | int) -> Any:
         line = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in argv]
         command = self.house.server.table.find(line)
         assert command is not None, argv
         assert command.min_args <= len(line) <= command.max_args, argv
-        return command.run(self.context, line)
+        return _plain(self.house, command, self.context, line, command.run(self.context, line))
+
+
+def _plain(house: House, command: Command, context: ServerContext, line: list[bytes], result: Any) -> Any:
+    """What a handler gives, in values that are easily compared."""
+    if isinstance(result, Wait):
+        return result.instead()
+    if isinstance(result, Outcomes):
+        return house.server.dispatcher.outcomes(command, result)
+    return basic(result)
+
+
+def basic(reply: Any) -> Any:
+    """A reply value in basic ones, as RESP2 has it."""
+    if isinstance(reply, FlatMap):
+        return {reply.items[at]: basic(reply.items[at + 1]) for at in range(0, len(reply.items), 2)}
+    if isinstance(reply, Shaped):
+        return basic(reply.shape(False))
+    if isinstance(reply, list | tuple):
+        return type(reply)(map(basic, reply))
+    if isinstance(reply, dict):
+        return {key: basic(value) for key, value in reply.items()}
+    if isinstance(reply, Framed | Written | SampleNumber | SpeltDouble | Sliced):
+        reader = ReplyReader()
+        reader.feed(encode(reply))
+        found = reader.gets()
+        assert found is not None
+        return found[1]
+    return reply
 
 
 @pytest.fixture

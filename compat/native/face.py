@@ -10,19 +10,19 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
 from januskv.commands.table import Command
-from januskv.commands.work import Work, text_of
+from januskv.commands.work import LATER, Work, text_of
 from januskv.compat.server.config import Config
+from januskv.compat.server.context import NEEDS_CONNECTION, ServerContext
 from januskv.compat.server.faults import fault_of
 from januskv.compat.server.json_text import JsonError, dumps, fault_text, loads
 from januskv.compat.server.native_requests import NativeRequests
 from januskv.compat.server.server import Server
 from januskv.compat.server.stopwatch import now_ns
-from januskv.resp.replies import NO_REPLY, OK, Reply
+from januskv.resp.replies import NO_REPLY, OK, NoReply, Reply
 from januskv.storage.keyspace import Keyspace
 
 log = logging.getLogger("januskv")
@@ -61,7 +61,7 @@ class NativeFace(NativeRequests):
         self.native: dict[str, Command] = server.table.native
         # Empty while a request needs a closer look: MONITOR, loading.
         self.hot: dict[bytes, Command] = server.hot
-        self.scoped: Context = Context(server.store, server.store.databases[0], None, server)
+        self.scoped: ServerContext = ServerContext(server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
         self.openings: dict[str, bytes] = {name: b'{"%s_RSP":' % name.encode() for name in self.native}
         for command in self.native.values():
@@ -70,18 +70,18 @@ class NativeFace(NativeRequests):
 
     # ------------------------------------------------------------ doors
 
-    def answer_line(self, context: Context, text: bytes) -> bytes:
+    def answer_line(self, context: ServerContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
-        if context.client.queue is not None:
-            return self.refuse_in_transaction(context, text) + b"\n"
+        client = context.client
+        if client is not None and client.queue is not None:
+            client.queue_failed = True
+            return self.refuse_in_transaction(text) + b"\n"
+        context.as_json = True
         answer = self.answer(context, text)
-        return b"" if answer is None else answer + b"\n"
+        return answer + b"\n" if type(answer) is bytes else b""
 
-    def refuse_in_transaction(self, context: Context, text: bytes) -> bytes:
+    def refuse_in_transaction(self, text: bytes) -> bytes:
         """The reply to a JSON line between MULTI and EXEC, which then fails."""
-        context.client.queue_failed = True
-        self.served = None
-        self.spent_ns = 0
         try:
             request = loads(text)
         except JsonError as error:
@@ -101,30 +101,18 @@ class NativeFace(NativeRequests):
         """The reply to a message that is not text."""
         return self.error(Status.OPCODE_INVALID)
 
-    def document(self, context: Context, argv: list[bytes]) -> Reply:
+    def document(self, context: ServerContext, argv: list[bytes]) -> Reply:
         """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
-        self.server.over_resp = True
-        try:
-            answer = self.answer(context, argv[0])
-        finally:
-            self.server.over_resp = False
-        if self.server.answers_later:
-            return self.no_answer_yet()
-        if self.served is not None:
-            context.client.connection.last_command = self.served
+        context.as_json = False
+        answer = self.answer(context, argv[0])
         return OK if answer is None else answer
-
-    def no_answer_yet(self) -> Reply:
-        """What a RESP door gives for a command that is answered later."""
-        self.server.answers_later = False
-        return NO_REPLY
 
     def verb(self, command: Command) -> Any:
         """The RESP door of one command: its only argument is the body, which may be left out."""
 
         plain = command.options.plain
 
-        def run(context: Context, argv: list[bytes]) -> Reply:
+        def run(context: ServerContext, argv: list[bytes]) -> Reply:
             if plain is not None and len(argv) > 1 and argv[1][:1] != b"{":
                 return plain(context, argv)  # type: ignore[no-any-return]
             try:
@@ -132,13 +120,8 @@ class NativeFace(NativeRequests):
             except JsonError as error:
                 command.failed += 1
                 return self.error(Status.JSON_INVALID, str(error), command.rules.dialect)
-            self.server.over_resp = True
-            try:
-                answer = self.perform(context, command, body)
-            finally:
-                self.server.over_resp = False
-            if self.server.answers_later:
-                return self.no_answer_yet()
+            context.as_json = False
+            answer = self.perform(context, command, body)
             return OK if answer is None else answer
 
         return run
@@ -169,10 +152,8 @@ class NativeFace(NativeRequests):
 
     # ------------------------------------------------------------ one request
 
-    def answer(self, context: Context, text: bytes) -> bytes | None:
-        """The reply to one request; None for a quiet command that succeeded."""
-        self.served = None
-        self.spent_ns = 0
+    def answer(self, context: ServerContext, text: bytes) -> bytes | NoReply | None:
+        """The reply to one request; None for a quiet command that succeeded, NO_REPLY if the reply comes later."""
         started = now_ns()
         try:
             request = loads(text)
@@ -186,20 +167,21 @@ class NativeFace(NativeRequests):
         command = self.native.get(name)
         if command is None:
             return self.refuse_name(name, body)
-        if not context.client.authenticated or not self.hot:
-            refused = self.closer_look(context.client, command, body)
+        client = context.client
+        if client is None or not client.authenticated or not self.hot:
+            refused = self.closer_look(context, command, body)
             if refused is not None:
                 command.rejected += 1
                 return refused
         answer = self.perform(context, command, body)
         spent_ns = now_ns() - started
         command.calls += 1
-        if answer is not None or context.client not in self.server.long_commands:
+        if answer is not NO_REPLY or client is None or client not in self.server.long_commands:
             command.took(spent_ns, 1)
-        self.served = command
-        self.spent_ns = spent_ns
+        context.command = command
+        context.timed_ns += spent_ns
         if spent_ns >= self.server.slow_threshold_ns:
-            self.server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, context.client)
+            self.server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, client)
         return answer
 
     def refuse_request(self, request: Any) -> bytes:
@@ -220,20 +202,23 @@ class NativeFace(NativeRequests):
             return self.refused(name, dialect, Status.COMMAND_TYPE)
         return self.refused(name, dialect, dialect.unknown_command, text)
 
-    def closer_look(self, client: Any, command: Command, body: Any) -> bytes | None:
+    def closer_look(self, context: ServerContext, command: Command, body: Any) -> bytes | None:
         """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
         server, name, dialect = self.server, command.name, command.rules.dialect
-        if not client.authenticated and Flag.NO_AUTH not in command.flags:
+        client = context.client
+        if client is None and Flag.CONNECTION in command.flags:
+            return self.refused(name, dialect, Status.NOT_PERMITTED, NEEDS_CONNECTION)
+        if client is not None and not client.authenticated and Flag.NO_AUTH not in command.flags:
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
         if server.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
         if server.write_fault and Flag.WRITE in command.flags:
             return self.refused(name, dialect, Status.UNKNOWN, server.write_fault)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
-            server.feed_monitors(client, command.without_secrets([name.encode(), dumps(body)]))
+            server.feed_monitors(context, command.without_secrets([name.encode(), dumps(body)]))
         return None
 
-    def holds(self, context: Context, text: bytes) -> bool:
+    def holds(self, context: ServerContext, text: bytes) -> bool:
         """Whether a request has to wait until a pause ends; one that is refused anyway does not."""
         try:
             request = loads(text)
@@ -242,14 +227,14 @@ class NativeFace(NativeRequests):
         if type(request) is not dict or len(request) != 1:
             return False
         client, command = context.client, self.native.get(next(iter(request)))
-        if command is None or client.queue is not None:
+        if command is None or client is None or client.queue is not None:
             return False
         if not client.authenticated and Flag.NO_AUTH not in command.flags:
             return False
         return self.server.holds(command, client)
 
-    def perform(self, context: Context, command: Command, body: Any) -> bytes | None:
-        """Check the body of a known command and run it; None for a quiet one that succeeded."""
+    def perform(self, context: ServerContext, command: Command, body: Any) -> bytes | NoReply | None:
+        """Check the body of a known command and run it; None for a quiet one that succeeded, NO_REPLY if it is answered later."""
         name = command.name
         token: int | None = None
         try:
@@ -263,16 +248,21 @@ class NativeFace(NativeRequests):
                 scoped = self.scoped
                 scoped.keyspace = self.session_keyspace(token)
                 scoped.client = context.client
+                scoped.caller = context.caller
+                scoped.as_json = context.as_json
+                scoped.in_transaction = context.in_transaction
                 reply = command.handle(scoped, body)  # type: ignore[misc]
             else:
-                if context.keyspace.index < 0 and context.client.nowhere:
-                    raise NativeError(Status.SESSION_NOT_EXIST, context.client.nowhere)
+                if context.keyspace.index < 0 and context.nowhere:
+                    raise NativeError(Status.SESSION_NOT_EXIST, context.nowhere)
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
             command.failed += 1
             return self.failure(command, error)
         if type(reply) is not dict:
-            return None if reply is None else self.take(context, command, body, token, reply)
+            if reply is None:
+                return None
+            return NO_REPLY if reply is LATER else self.take(context, command, body, token, reply)
         if reply is DONE and token is None:
             return self.done[name]
         status = reply.get("st", 1)
@@ -282,14 +272,16 @@ class NativeFace(NativeRequests):
             return dumps({f"{name}_RSP": {**reply, "tkn": token}})
         return self.openings[name] + dumps(reply) + b"}"
 
-    def take(self, context: Context, command: Command, body: Any, token: int | None, work: Work) -> bytes | None:
-        """Run a command that is done in steps; None where it is answered later."""
+    def take(
+        self, context: ServerContext, command: Command, body: Any, token: int | None, work: Work
+    ) -> bytes | NoReply:
+        """Run a command that is done in steps; NO_REPLY where it is answered later."""
         try:
             reply = self.server.long_commands.take(context, command, body, token, work)
         except Exception as error:
             command.failed += 1
             return self.failure(command, error)
-        return None if reply is None else b"".join(self.reply_pieces(command, reply, token))
+        return NO_REPLY if reply is None else b"".join(self.reply_pieces(command, reply, token))
 
     def count_status(self, command: Command, status: Any) -> None:
         """Count a reply whose status says that the command has failed. What stands under ``st`` may also be a series' name."""

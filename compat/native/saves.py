@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from januskv.commands.context import Context
 from januskv.commands.declare import NO_KEYS, Flag, Param
 from januskv.commands.keyvalues import put_values
 from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
 from januskv.commands.status import TIME_SERIES, Status
 from januskv.commands.table import Family
+from januskv.commands.work import LATER, Later
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.save_queue import Saving, folder_of
 from januskv.storage.durability import saves
 from januskv.storage.durability.saves import BadSave
@@ -53,11 +54,10 @@ _SESSIONS = ParamCheck(
 # ---------------------------------------------------------------- saving
 
 
-def save(ctx: Context, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | None:
-    """Begin a save or let it wait; the first answer, or None where it comes later. Raises NativeError."""
-    server: Server = ctx.server
-    begun = server.saves.take(Saving(server, ctx.client, command, body["name"], kind, files))
-    return {"name": body["name"], "st": Status.SAVE_START.value} if begun and not server.over_resp else None
+def save(ctx: ServerContext, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | Later:
+    """Begin a save or let it wait; the first answer, or LATER. Raises NativeError."""
+    begun = ctx.server.saves.take(Saving(ctx, command, body["name"], kind, files))
+    return {"name": body["name"], "st": Status.SAVE_START.value} if begun and ctx.as_json else LATER
 
 
 def _switched_off(server: Server) -> Body | None:
@@ -69,15 +69,21 @@ def _switched_off(server: Server) -> Body | None:
     return None
 
 
-def _here(ctx: Context) -> Keyspace:
+def _here(ctx: ServerContext) -> Keyspace:
     """Where the connection works. Raises NativeError where that is a session which is not open."""
-    if ctx.client.nowhere:
-        raise NativeError(Status.SESSION_NOT_EXIST, ctx.client.nowhere)
+    if ctx.nowhere:
+        raise NativeError(Status.SESSION_NOT_EXIST, ctx.nowhere)
     return ctx.keyspace
 
 
-@commands.native("KV_SAVE", keys=NO_KEYS, needs_body=True, categories=("keyvalue",), flags=Flag.ADMIN | Flag.NO_MULTI)
-def kv_save(ctx: Context, body: Body) -> Body | None:
+@commands.native(
+    "KV_SAVE",
+    keys=NO_KEYS,
+    needs_body=True,
+    categories=("keyvalue",),
+    flags=Flag.ADMIN | Flag.NO_MULTI | Flag.CONNECTION,
+)
+def kv_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"KV_SAVE": {"name": name}}
 
     Saves the key-values of the database or session that the connection works in, without stopping service. Two answers:
@@ -93,8 +99,14 @@ def kv_save(ctx: Context, body: Body) -> Body | None:
     return save(ctx, "KV_SAVE", body, saves.KEY_VALUES, lambda: saves.key_value_files(keyspace))
 
 
-@commands.native("SH_SAVE", keys=NO_KEYS, needs_body=True, categories=("session",), flags=Flag.ADMIN | Flag.NO_MULTI)
-def sh_save(ctx: Context, body: Body) -> Body | None:
+@commands.native(
+    "SH_SAVE",
+    keys=NO_KEYS,
+    needs_body=True,
+    categories=("session",),
+    flags=Flag.ADMIN | Flag.NO_MULTI | Flag.CONNECTION,
+)
+def sh_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
 
     Saves sessions with their key-values, all of them or those of some tokens; answers like KV_SAVE.
@@ -114,9 +126,14 @@ def sh_save(ctx: Context, body: Body) -> Body | None:
 
 
 @series_commands.native(
-    "TS_SAVE", keys=NO_KEYS, strict=True, categories=("timeseries",), params=(_NAME,), flags=Flag.ADMIN | Flag.NO_MULTI
+    "TS_SAVE",
+    keys=NO_KEYS,
+    strict=True,
+    categories=("timeseries",),
+    params=(_NAME,),
+    flags=Flag.ADMIN | Flag.NO_MULTI | Flag.CONNECTION,
 )
-def ts_save(ctx: Context, body: Body) -> Body | None:
+def ts_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"TS_SAVE": {"name": name}}
 
     Saves the series of the database or session that the connection works in; answers like KV_SAVE. Ours, not NemesisDB's.
@@ -191,7 +208,7 @@ def loaded(name: str, work: Callable[[], Body]) -> Body:
 
 
 @commands.native("KV_LOAD", keys=NO_KEYS, categories=("keyvalue",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
-def kv_load(ctx: Context, body: Body) -> Body:
+def kv_load(ctx: ServerContext, body: Body) -> Body:
     """{"KV_LOAD": {"name": name}}
 
     Adds the key-values of the newest save of a name to the database or session that the connection works in, over equal
@@ -209,7 +226,7 @@ def kv_load(ctx: Context, body: Body) -> Body:
 
 
 @commands.native("SH_LOAD", keys=NO_KEYS, categories=("session",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
-def sh_load(ctx: Context, body: Body) -> Body:
+def sh_load(ctx: ServerContext, body: Body) -> Body:
     """{"SH_LOAD": {"name": name}}
 
     Opens the sessions of the newest save of a name again, but those that are alive. Their time begins anew.
@@ -227,7 +244,7 @@ def sh_load(ctx: Context, body: Body) -> Body:
 @series_commands.native(
     "TS_LOAD", keys=NO_KEYS, strict=True, categories=("timeseries",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN
 )
-def ts_load(ctx: Context, body: Body) -> Body:
+def ts_load(ctx: ServerContext, body: Body) -> Body:
     """{"TS_LOAD": {"name": name}}
 
     Adds the series of the newest save of a name to the database or session that the connection works in, over equal ones.

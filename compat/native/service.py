@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from januskv import __version__
-from januskv.commands.context import Context
 from januskv.commands.declare import NO_KEYS, REDACTED, Flag, Param
 from januskv.commands.params import NativeError
 from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
 from januskv.commands.table import Family
 from januskv.compat.server.access import DEFAULT_USER, authenticate, enter_session, leave_place, token_in
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.pubsub import CHANNELS, PATTERNS
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import NoSuchSession
@@ -29,7 +29,7 @@ Body = dict[str, Any]
 
 
 @commands.native("SV_INFO", keys=NO_KEYS, categories=("connection",), flags=Flag.READONLY)
-def sv_info(ctx: Context, body: Body) -> Body:
+def sv_info(ctx: ServerContext, body: Body) -> Body:
     """{"SV_INFO": {}}
 
     Describes the server: version, whether sessions are on (they always are) and whether it can save.
@@ -70,27 +70,29 @@ def _names(body: Body, member: str) -> list[bytes]:
     return [name.encode() for name in names]
 
 
-def _listener(ctx: Context, body: Body) -> list[list[bytes]]:
+def _listener(ctx: ServerContext, body: Body) -> list[list[bytes]]:
     """The names that a request holds, once it is clear that its client can be sent messages as JSON."""
-    if ctx.server.over_resp:
+    if not ctx.as_json:
         raise NativeError(
             Status.NOT_PERMITTED, "Messages as JSON go to JSON lines and WebSocket; over RESP use SUBSCRIBE"
         )
-    held = ctx.client.subscriptions
+    held = ctx.connected.subscriptions
     if held is not None and not held.native:
         raise NativeError(Status.NOT_PERMITTED, "This connection has subscribed over RESP")
     return [_names(body, member) for member in ("channels", "patterns", "keys")]
 
 
-def _held(ctx: Context) -> Body:
-    held = ctx.client.subscriptions
+def _held(ctx: ServerContext) -> Body:
+    held = ctx.connected.subscriptions
     kinds = ("channels", "patterns", "keys")
     found = [[] if held is None else [text_from_bytes(name) for name in getattr(held, kind)] for kind in kinds]
     return {"st": 1, **dict(zip(kinds, found, strict=True))}
 
 
-@commands.native("SV_SUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES)
-def sv_subscribe(ctx: Context, body: Body) -> Body:
+@commands.native(
+    "SV_SUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES, flags=Flag.CONNECTION
+)
+def sv_subscribe(ctx: ServerContext, body: Body) -> Body:
     """{"SV_SUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
     Lets the connection have messages that are published to channels (by PUBLISH or SV_PUBLISH), and hear of changes
@@ -103,7 +105,7 @@ def sv_subscribe(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N names
     """
     channels, patterns, keys = _listener(ctx, body)
-    pubsub, client = ctx.server.pubsub, ctx.client
+    pubsub, client = ctx.server.pubsub, ctx.connected
     for name in channels:
         pubsub.subscribe(client, CHANNELS, name, native=True)
     for name in patterns:
@@ -113,8 +115,10 @@ def sv_subscribe(ctx: Context, body: Body) -> Body:
     return _held(ctx)
 
 
-@commands.native("SV_UNSUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES)
-def sv_unsubscribe(ctx: Context, body: Body) -> Body:
+@commands.native(
+    "SV_UNSUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES, flags=Flag.CONNECTION
+)
+def sv_unsubscribe(ctx: ServerContext, body: Body) -> Body:
     """{"SV_UNSUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
     Ends what SV_SUBSCRIBE began, all of it if nothing is named. Ours, not NemesisDB's. Answers what is left.
@@ -122,7 +126,7 @@ def sv_unsubscribe(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N names
     """
     channels, patterns, keys = _listener(ctx, body)
-    pubsub, client = ctx.server.pubsub, ctx.client
+    pubsub, client = ctx.server.pubsub, ctx.connected
     if not body:
         pubsub.forget(client)
     for name in channels:
@@ -141,7 +145,7 @@ def sv_unsubscribe(ctx: Context, body: Body) -> Body:
     categories=("pubsub",),
     params=(Param("channel", "string"), Param("message", "string")),
 )
-def sv_publish(ctx: Context, body: Body) -> Body:
+def sv_publish(ctx: ServerContext, body: Body) -> Body:
     """{"SV_PUBLISH": {"channel": name, "message": text}}
 
     Posts a message to a channel, as PUBLISH does. Ours, not NemesisDB's. Answers how many subscriptions it reached.
@@ -157,10 +161,10 @@ def sv_publish(ctx: Context, body: Body) -> Body:
     strict=True,
     categories=("connection",),
     params=(Param("password", "string"), Param("user", "string", required=False)),
-    flags=Flag.NO_AUTH | Flag.LOADING,
+    flags=Flag.NO_AUTH | Flag.LOADING | Flag.CONNECTION,
     redact=_hide_body,
 )
-def sv_auth(ctx: Context, body: Body) -> Body:
+def sv_auth(ctx: ServerContext, body: Body) -> Body:
     """{"SV_AUTH": {"password": password, "user"?: name}}
 
     Logs the connection in, as AUTH does: the user `session`, with a token as password, enters the session of the token.
@@ -168,13 +172,13 @@ def sv_auth(ctx: Context, body: Body) -> Body:
 
     Cost: O(1)
     """
-    if not authenticate(ctx.server, ctx.client, body.get("user", DEFAULT_USER), body["password"]):
+    if not authenticate(ctx.server, ctx.connected, body.get("user", DEFAULT_USER), body["password"]):
         raise NativeError(Status.NOT_AUTHENTICATED, "Invalid user name or password")
     return {"st": 1}
 
 
-def _enter_by_word(ctx: Context, argv: list[bytes]) -> Reply:
-    enter_session(ctx.server, ctx.client, token_in(argv[1]))
+def _enter_by_word(ctx: ServerContext, argv: list[bytes]) -> Reply:
+    enter_session(ctx.server, ctx.connected, token_in(argv[1]))
     return OK
 
 
@@ -185,10 +189,10 @@ def _enter_by_word(ctx: Context, argv: list[bytes]) -> Reply:
     strict=True,
     taken=("tkn",),
     categories=("connection", "session"),
-    flags=Flag.LOADING | Flag.FAST,
+    flags=Flag.LOADING | Flag.FAST | Flag.CONNECTION,
     plain=_enter_by_word,
 )
-def sh_enter(ctx: Context, body: Body) -> Body:
+def sh_enter(ctx: ServerContext, body: Body) -> Body:
     """{"SH_ENTER": {"tkn": token}}
 
     Lets the connection work in a session: commands without ``tkn``, and Redis verbs, act there from now on.
@@ -202,10 +206,10 @@ def sh_enter(ctx: Context, body: Body) -> Body:
     try:
         token = token_of(body)
     except NativeError:
-        leave_place(ctx.server, ctx.client, 0)
+        leave_place(ctx.server, ctx.connected, 0)
         raise
     try:
-        enter_session(ctx.server, ctx.client, token)
+        enter_session(ctx.server, ctx.connected, token)
     except NoSuchSession:
         raise NativeError(Status.SESSION_NOT_EXIST, token=token) from None
     return {"tkn": token, "st": 1}

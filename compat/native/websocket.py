@@ -76,10 +76,9 @@ class WebSocketConnection(Channel):
     def take(self, opcode: int, payload: bytes) -> None:
         """Answer one message or control frame."""
         if opcode == ws.TEXT:
+            self.context.as_json = True
             answer = self.native.answer(self.context, payload)
-            if self.native.served is not None:
-                self.last_command = self.native.served
-            if answer is not None:
+            if type(answer) is bytes:
                 self.encoder.write_raw(ws.frame(ws.TEXT, answer))
         elif opcode == ws.BINARY:
             self.encoder.write_raw(ws.frame(ws.TEXT, self.face.binary_refusal()))

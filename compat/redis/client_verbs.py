@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.server.client import Client
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.server import Server
 from januskv.compat.server.tracking import TrackingMode
@@ -22,13 +22,13 @@ from .help import help_lines, wrong_form
 
 verbs = Family("connection")
 
-_ANY = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE
-_ADMIN = _ANY | Flag.ADMIN
+_ANY = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.ABOUT_CLIENTS | Flag.CONNECTION
+_ADMIN = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.ADMIN | Flag.ABOUT_CLIENTS
 _TYPES = (b"NORMAL", b"MASTER", b"REPLICA", b"SLAVE", b"PUBSUB")
 
 
 @verbs.verb("CLIENT", arity=-2, since="2.4.0")
-def client_(ctx: Context, argv: list[bytes]) -> Reply:
+def client_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT
 
     A container for commands about connections.
@@ -40,36 +40,36 @@ def client_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CLIENT|ID", arity=2, flags=_ANY, since="5.0.0")
-def client_id(ctx: Context, argv: list[bytes]) -> Reply:
+def client_id(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT ID
 
     Returns the number of this connection; numbers grow and are not used again.
 
     Cost: O(1)
     """
-    return int(ctx.client.id)
+    return int(ctx.connected.id)
 
 
 @verbs.verb("CLIENT|INFO", arity=2, flags=_ANY, since="6.2.0", hints=("nondeterministic_output",))
-def client_info(ctx: Context, argv: list[bytes]) -> Reply:
+def client_info(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT INFO
 
     Describes this connection, in the form of CLIENT LIST.
 
     Cost: O(1)
     """
-    return Verbatim(b"txt", describe(ctx.server, ctx.client, argv) + b"\n")
+    return Verbatim(b"txt", describe(ctx.server, ctx.connected, argv) + b"\n")
 
 
 @verbs.verb("CLIENT|GETNAME", arity=2, flags=_ANY, since="2.6.9")
-def client_getname(ctx: Context, argv: list[bytes]) -> Reply:
+def client_getname(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT GETNAME
 
     Returns the name of this connection, null if it has none.
 
     Cost: O(1)
     """
-    return ctx.client.name or None
+    return ctx.connected.name or None
 
 
 def check_name(name: bytes, what: str = "Client names") -> None:
@@ -85,7 +85,7 @@ def check_name(name: bytes, what: str = "Client names") -> None:
     since="2.6.9",
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
+def client_setname(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT SETNAME connection-name
 
     Names this connection; an empty name takes it away.
@@ -93,7 +93,7 @@ def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     check_name(argv[2])
-    ctx.client.name = argv[2]
+    ctx.connected.name = argv[2]
     return OK
 
 
@@ -104,7 +104,7 @@ def client_setname(ctx: Context, argv: list[bytes]) -> Reply:
     since="7.2.0",
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
+def client_setinfo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
 
     Notes the name or version of the client's library.
@@ -116,21 +116,21 @@ def client_setinfo(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(f"ERR Unrecognized option '{argv[2].decode(errors='surrogateescape')}'")
     check_name(argv[3], argv[2].decode())
     if attribute == b"lib-name":
-        ctx.client.lib_name = argv[3]
+        ctx.connected.lib_name = argv[3]
     else:
-        ctx.client.lib_ver = argv[3]
+        ctx.connected.lib_ver = argv[3]
     return OK
 
 
 @verbs.verb("CLIENT|REPLY", arity=3, flags=_ANY, since="3.2.0")
-def client_reply(ctx: Context, argv: list[bytes]) -> Reply:
+def client_reply(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT REPLY <ON | OFF | SKIP>
 
     Turns the replies of this connection off and on, or leaves the next one out.
 
     Cost: O(1)
     """
-    client: Client = ctx.client
+    client = ctx.connected
     mode = argv[2].upper()
     if mode == b"ON":
         client.reply_mode = "on"
@@ -152,33 +152,33 @@ def _on_off(argv: list[bytes]) -> bool:
     return word == b"ON"
 
 
-@verbs.verb("CLIENT|NO-EVICT", arity=3, flags=_ADMIN, since="7.0.0")
-def client_no_evict(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("CLIENT|NO-EVICT", arity=3, flags=_ADMIN | Flag.CONNECTION, since="7.0.0")
+def client_no_evict(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT NO-EVICT <ON | OFF>
 
     Keeps this connection from being closed to save memory. No connection is closed for that here.
 
     Cost: O(1)
     """
-    ctx.client.no_evict = _on_off(argv)
+    ctx.connected.no_evict = _on_off(argv)
     return OK
 
 
 @verbs.verb("CLIENT|NO-TOUCH", arity=3, flags=_ANY, since="7.2.0")
-def client_no_touch(ctx: Context, argv: list[bytes]) -> Reply:
+def client_no_touch(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT NO-TOUCH <ON | OFF>
 
     Keeps this connection's commands, but for TOUCH, from renewing keys' times of access.
 
     Cost: O(1)
     """
-    ctx.client.no_touch = _on_off(argv)
-    ctx.client.refresh()
+    ctx.connected.no_touch = _on_off(argv)
+    ctx.connected.refresh()
     return OK
 
 
 @verbs.verb("CLIENT|MAINT_NOTIFICATIONS", arity=-2, flags=_ANY, since="8.0.0")
-def client_maint_notifications(ctx: Context, argv: list[bytes]) -> Reply:
+def client_maint_notifications(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT MAINT_NOTIFICATIONS [option ...]
 
     Accepted, since client libraries ask for it: there is no maintenance that would be announced.
@@ -192,7 +192,7 @@ def client_maint_notifications(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CLIENT|TRACKING", arity=-3, flags=_ANY, since="6.0.0")
-def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
+def client_tracking(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]
 
     Lets the server tell the connection, or the one that REDIRECT names, when keys that it has read change.
@@ -226,7 +226,7 @@ def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
         else:
             raise RespError(SYNTAX_ERROR)
     if word == b"OFF":
-        ctx.server.tracking.turn_off(ctx.client)
+        ctx.server.tracking.turn_off(ctx.connected)
         return OK
     if word != b"ON":
         raise RespError(SYNTAX_ERROR)
@@ -236,19 +236,19 @@ def client_tracking(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR OPTIN and OPTOUT are not compatible with BCAST")
     if mode.opt_in and mode.opt_out:
         raise RespError("ERR You can't specify both OPTIN mode and OPTOUT mode")
-    ctx.server.tracking.turn_on(ctx.client, mode)
+    ctx.server.tracking.turn_on(ctx.connected, mode)
     return OK
 
 
 @verbs.verb("CLIENT|CACHING", arity=3, flags=_ANY, since="6.0.0")
-def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
+def client_caching(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT CACHING <YES | NO>
 
     Says of the next command whether the keys that it reads are tracked.
 
     Cost: O(1)
     """
-    mode = ctx.client.tracking
+    mode = ctx.connected.tracking
     if mode is None or not (mode.opt_in or mode.opt_out):
         raise RespError(
             "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
@@ -265,26 +265,26 @@ def client_caching(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CLIENT|TRACKINGINFO", arity=2, flags=_ANY, since="6.2.0")
-def client_trackinginfo(ctx: Context, argv: list[bytes]) -> Reply:
+def client_trackinginfo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT TRACKINGINFO
 
     Describes how the connection is told of changed keys.
 
     Cost: O(1)
     """
-    found = describe_tracking(ctx.client.tracking)
+    found = describe_tracking(ctx.connected.tracking)
     return {**found, "flags": SetReply(found["flags"])}
 
 
 @verbs.verb("CLIENT|GETREDIR", arity=2, flags=_ANY, since="6.0.0")
-def client_getredir(ctx: Context, argv: list[bytes]) -> Reply:
+def client_getredir(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT GETREDIR
 
     Returns the connection that is told of changed keys: 0 for this one, -1 where tracking is off.
 
     Cost: O(1)
     """
-    mode = ctx.client.tracking
+    mode = ctx.connected.tracking
     return -1 if mode is None else int(mode.redirect)
 
 
@@ -386,7 +386,7 @@ def _take_type(args: Args) -> bytes:
 
 
 @verbs.verb("CLIENT|LIST", arity=-2, flags=_ADMIN, since="2.4.0", hints=("nondeterministic_output",))
-def client_list(ctx: Context, argv: list[bytes]) -> Reply:
+def client_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]
 
     Describes the connections, one a line.
@@ -412,7 +412,7 @@ def client_list(ctx: Context, argv: list[bytes]) -> Reply:
 Test = Callable[[Client], bool]
 
 
-def _kill_tests(ctx: Context, args: Args) -> tuple[list[Test], bool]:
+def _kill_tests(ctx: ServerContext, args: Args) -> tuple[list[Test], bool]:
     """What a connection must be to be killed, and whether this one is spared."""
     tests: list[Test] = []
     spare_me = True
@@ -454,7 +454,7 @@ def _kill_tests(ctx: Context, args: Args) -> tuple[list[Test], bool]:
 
 
 @verbs.verb("CLIENT|KILL", arity=-3, flags=_ADMIN, since="2.4.0")
-def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
+def client_kill(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT KILL <ip:port | [ID client-id] [TYPE type] [USER username] [ADDR ip:port] [LADDR ip:port]
     [SKIPME <YES | NO>] [MAXAGE maxage]>
 
@@ -462,27 +462,27 @@ def client_kill(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N connections
     """
-    me: Client = ctx.client
+    me = ctx.client
     if len(argv) == 3:
         address = argv[2].decode(errors="replace")
         for client in ctx.server.clients.values():
             if client.address == address:
-                _kill(me, [client])
+                _kill(ctx, [client])
                 return OK
         raise RespError("ERR No such client")
     tests, spare_me = _kill_tests(ctx, Args(argv, 2))
     doomed = [c for c in ctx.server.clients.values() if all(test(c) for test in tests) and not (spare_me and c is me)]
-    _kill(me, doomed)
+    _kill(ctx, doomed)
     return len(doomed)
 
 
-def _kill(me: Client, doomed: list[Client]) -> None:
-    """Close connections at once, but this one behind its replies."""
-    me.connection.server.each_client(doomed, lambda client: client.close() if client is me else client.kill())
+def _kill(ctx: ServerContext, doomed: list[Client]) -> None:
+    """Close connections at once, but the one that asks behind its replies."""
+    ctx.server.each_client(doomed, lambda client: client.close() if client is ctx.client else client.kill())
 
 
 @verbs.verb("CLIENT|PAUSE", arity=-3, flags=_ADMIN, since="3.0.0")
-def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
+def client_pause(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT PAUSE timeout [WRITE | ALL]
 
     Holds the commands of all clients, or those that write, for some milliseconds.
@@ -502,7 +502,7 @@ def client_pause(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CLIENT|UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0")
-def client_unpause(ctx: Context, argv: list[bytes]) -> Reply:
+def client_unpause(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT UNPAUSE
 
     Lets held commands run.
@@ -514,7 +514,7 @@ def client_unpause(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CLIENT|UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0")
-def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
+def client_unblock(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 
     Wakes a client that waits in a blocking command; tells whether one did.
@@ -531,8 +531,8 @@ def client_unblock(ctx: Context, argv: list[bytes]) -> Reply:
     return int(client is not None and ctx.server.waiting.unblock(client, reason == b"ERROR"))
 
 
-@verbs.verb("CLIENT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")
-def client_help(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("CLIENT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.ABOUT_CLIENTS, since="5.0.0")
+def client_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT HELP
 
     Lists the subcommands.

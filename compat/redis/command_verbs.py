@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from januskv.commands.context import Context
 from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
-from januskv.commands.table import Command, CommandTable, Family
+from januskv.commands.table import Command, Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.key_names import BadBody, called, keys_of
 from januskv.resp.replies import Reply, SetReply, Simple
@@ -146,7 +146,7 @@ def _doc_group(group: str) -> str:
     categories=("connection",),
     hints=("nondeterministic_output_order",),
 )
-def command_(ctx: Context, argv: list[bytes]) -> Reply:
+def command_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND
 
     Describes all commands: arity, flags, keys, categories.
@@ -157,7 +157,7 @@ def command_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("COMMAND|COUNT", arity=2, flags=_FLAGS, since="2.8.13", categories=("connection",))
-def command_count(ctx: Context, argv: list[bytes]) -> Reply:
+def command_count(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND COUNT
 
     Counts the commands.
@@ -175,14 +175,14 @@ def command_count(ctx: Context, argv: list[bytes]) -> Reply:
     categories=("connection",),
     hints=("nondeterministic_output_order",),
 )
-def command_info(ctx: Context, argv: list[bytes]) -> Reply:
+def command_info(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND INFO [command-name [command-name ...]]
 
     Describes some commands, or all; null for what is no command.
 
     Cost: O(N) with N commands
     """
-    table: CommandTable = ctx.server.table
+    table = ctx.server.table
     if len(argv) == 2:
         return [describe(command) for command in table]
     found = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
@@ -197,14 +197,14 @@ def command_info(ctx: Context, argv: list[bytes]) -> Reply:
     categories=("connection",),
     hints=("nondeterministic_output_order",),
 )
-def command_docs(ctx: Context, argv: list[bytes]) -> Reply:
+def command_docs(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND DOCS [command-name [command-name ...]]
 
     Documents some commands, or all.
 
     Cost: O(N) with N commands
     """
-    table: CommandTable = ctx.server.table
+    table = ctx.server.table
     commands = list(table)
     if len(argv) > 2:
         named = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
@@ -220,7 +220,7 @@ def command_docs(ctx: Context, argv: list[bytes]) -> Reply:
     categories=("connection",),
     hints=("nondeterministic_output_order",),
 )
-def command_list(ctx: Context, argv: list[bytes]) -> Reply:
+def command_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]
 
     Lists the names of all commands, or of those in an ACL category or matching a pattern.
@@ -246,17 +246,16 @@ def command_list(ctx: Context, argv: list[bytes]) -> Reply:
     return [command.text_name for command in commands]
 
 
-def _keys_of(ctx: Context, line: list[bytes]) -> list[tuple[bytes, KeySpec]]:
-    table: CommandTable = ctx.server.table
+def _keys_of(ctx: ServerContext, line: list[bytes]) -> list[tuple[bytes, KeySpec]]:
     try:
-        command, arguments = called(table, line)
+        command, arguments = called(ctx.server.table, line)
     except BadBody:
         raise RespError(_BAD_ARGUMENTS) from None
     if command is None or (command.subcommands and len(line) > 1):
         raise RespError("ERR Invalid command specified")
     if all("not_key" in spec.flags for spec in command.options.keys):
         raise RespError("ERR The command has no key arguments")
-    if table.find(line) is command and not command.min_args <= len(line) <= command.max_args:
+    if ctx.server.table.find(line) is command and not command.min_args <= len(line) <= command.max_args:
         raise RespError("ERR Invalid number of arguments specified for command")
     try:
         return keys_of(command, arguments)
@@ -265,7 +264,7 @@ def _keys_of(ctx: Context, line: list[bytes]) -> list[tuple[bytes, KeySpec]]:
 
 
 @verbs.verb("COMMAND|GETKEYS", arity=-3, flags=_FLAGS, since="2.8.13", categories=("connection",))
-def command_getkeys(ctx: Context, argv: list[bytes]) -> Reply:
+def command_getkeys(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND GETKEYS command [arg ...]
 
     Returns the keys in a command line.
@@ -280,7 +279,7 @@ def _flags_of(spec: KeySpec, line: list[bytes]) -> tuple[str, ...]:
 
 
 @verbs.verb("COMMAND|GETKEYSANDFLAGS", arity=-3, flags=_FLAGS, since="7.0.0", categories=("connection",))
-def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
+def command_getkeysandflags(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND GETKEYSANDFLAGS command [arg ...]
 
     Returns the keys in a command line, each with what the command does to it.
@@ -295,7 +294,7 @@ def command_getkeysandflags(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("COMMAND|HELP", arity=2, flags=_FLAGS, since="5.0.0", categories=("connection",))
-def command_help(ctx: Context, argv: list[bytes]) -> Reply:
+def command_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND HELP
 
     Lists the subcommands.

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
 from januskv.compat.server.access import DEFAULT_USER, SESSION_USER, authenticate, enter_session, leave_place
-from januskv.compat.server.client import Client
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.server import REDIS_VERSION
 from januskv.resp.replies import OK, PONG, Reply, Simple
@@ -46,9 +45,9 @@ def _hide_hello_login(argv: Sequence[bytes]) -> list[bytes]:
     return shown
 
 
-def log_in(ctx: Context, user: bytes, password: bytes) -> None:
+def log_in(ctx: ServerContext, user: bytes, password: bytes) -> None:
     """Authenticate the client. Raises RespError for a wrong name or password."""
-    if not authenticate(ctx.server, ctx.client, _text(user), _text(password)):
+    if not authenticate(ctx.server, ctx.connected, _text(user), _text(password)):
         raise RespError(_WRONG_PASSWORD if _text(user) != SESSION_USER else _NO_SUCH_SESSION)
 
 
@@ -58,7 +57,7 @@ def log_in(ctx: Context, user: bytes, password: bytes) -> None:
     flags=Flag.FAST | Flag.SUBSCRIBED | Flag.HEALTH,
     hints=("request_policy:all_shards", "response_policy:all_succeeded"),
 )
-def ping(ctx: Context, argv: list[bytes]) -> Reply:
+def ping(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PING [message]
 
     Answers PONG, or the message.
@@ -73,7 +72,7 @@ def ping(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("ECHO", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
-def echo(ctx: Context, argv: list[bytes]) -> Reply:
+def echo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """ECHO message
 
     Answers the message.
@@ -83,8 +82,8 @@ def echo(ctx: Context, argv: list[bytes]) -> Reply:
     return argv[1]
 
 
-@verbs.verb("AUTH", arity=-2, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, redact=_hide_login)
-def auth(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("AUTH", arity=-2, flags=_ANYTIME | Flag.CONNECTION | Flag.NO_AUTH | Flag.ALLOW_BUSY, redact=_hide_login)
+def auth(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """AUTH [username] password
 
     Logs the connection in. The user ``session``, with a token as password, enters the session of the token.
@@ -107,15 +106,21 @@ def auth(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-@verbs.verb("HELLO", arity=-1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY, since="6.0.0", redact=_hide_hello_login)
-def hello(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb(
+    "HELLO",
+    arity=-1,
+    flags=_ANYTIME | Flag.CONNECTION | Flag.NO_AUTH | Flag.ALLOW_BUSY,
+    since="6.0.0",
+    redact=_hide_hello_login,
+)
+def hello(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """HELLO [protover [AUTH username password] [SETNAME clientname]]
 
     Switches the protocol, logs in and names the connection, and describes the server.
 
     Cost: O(1)
     """
-    client: Client = ctx.client
+    client = ctx.connected
     protocol, name, login = _hello_options(argv)
     if login is not None:
         log_in(ctx, *login)
@@ -165,8 +170,8 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
     return protocol, name, login
 
 
-@verbs.verb("SELECT", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
-def select(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("SELECT", arity=2, flags=Flag.CONNECTION | Flag.LOADING | Flag.STALE | Flag.FAST)
+def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SELECT index
 
     Chooses the database that the connection works in, or enters the session of a token.
@@ -180,13 +185,13 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
     """
     number = database_number(ctx, argv[1])
     if number >= LEAST_TOKEN:
-        enter_session(ctx.server, ctx.client, number)
+        enter_session(ctx.server, ctx.connected, number)
         return OK
     try:
-        ctx.client.select(ctx.store.databases[checked_index(ctx, number)])
+        ctx.connected.select(ctx.store.databases[checked_index(ctx, number)])
     except RespError:
         if is_cut_token(number):
-            leave_place(ctx.server, ctx.client, number)
+            leave_place(ctx.server, ctx.connected, number)
         raise
     return OK
 
@@ -194,31 +199,34 @@ def select(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "QUIT",
     arity=-1,
-    flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED,
+    flags=_ANYTIME | Flag.CONNECTION | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED,
     deprecated=("7.2.0", "just closing the connection"),
 )
-def quit_(ctx: Context, argv: list[bytes]) -> Reply:
+def quit_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """QUIT
 
     Closes the connection when this has been answered.
 
     Cost: O(1)
     """
-    ctx.client.close()
+    ctx.connected.close()
     return OK
 
 
 @verbs.verb(
-    "RESET", arity=1, flags=_ANYTIME | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED, since="6.2.0"
+    "RESET",
+    arity=1,
+    flags=_ANYTIME | Flag.CONNECTION | Flag.NO_AUTH | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.SUBSCRIBED,
+    since="6.2.0",
 )
-def reset(ctx: Context, argv: list[bytes]) -> Reply:
+def reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """RESET
 
     Puts the connection back to the state in which it began.
 
     Cost: O(1)
     """
-    client: Client = ctx.client
+    client = ctx.connected
     server = ctx.server
     server.watches.forget(client)
     server.set_monitor(client, False)

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.parameters import ConfigError, memory
 from januskv.compat.server.server import quoted
@@ -49,7 +49,7 @@ _FLAGS = Flag.ADMIN | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.PROTECTED
 
 
 @verbs.verb("DEBUG", arity=-2, flags=_FLAGS)
-def debug(ctx: Context, argv: list[bytes]) -> Reply:
+def debug(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG
 
     A container for commands that look inside, or do harm on purpose.
@@ -58,7 +58,7 @@ def debug(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|SLEEP", arity=3, flags=_FLAGS)
-def debug_sleep(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_sleep(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG SLEEP seconds
 
     Holds the whole server for some seconds, as a slow command would.
@@ -73,7 +73,7 @@ def debug_sleep(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|OBJECT", arity=3, flags=_FLAGS)
-def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_object(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG OBJECT key
 
     Describes how a value is held.
@@ -83,7 +83,7 @@ def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
     value = ctx.keyspace.get(argv[2])
     if value is None:
         raise RespError("ERR no such key")
-    encoding = encoding_of(ctx.keyspace, argv[2], ctx.server.config)
+    encoding = encoding_of(ctx.keyspace, argv[2], ctx.settings)
     size = size_of(argv[2], value, 0)
     idle_s = ctx.keyspace.idle_s(argv[2])
     lru = ctx.keyspace.clock.now_ms // 1000 - idle_s & 0xFFFFFF
@@ -94,7 +94,7 @@ def debug_object(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|SET-ACTIVE-EXPIRE", arity=3, flags=_FLAGS)
-def debug_set_active_expire(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_set_active_expire(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG SET-ACTIVE-EXPIRE <0 | 1>
 
     Turns the search for expired keys off and on; keys still expire when they are looked at.
@@ -108,7 +108,7 @@ def debug_set_active_expire(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|PAUSE-CRON", arity=3, flags=_FLAGS)
-def debug_pause_cron(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_pause_cron(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG PAUSE-CRON <0 | 1>
 
     Stops and resumes what the server does ten times a second: expiry, limits of slow clients, syncs, save points.
@@ -120,7 +120,7 @@ def debug_pause_cron(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|RELOAD", arity=-2, flags=_FLAGS)
-def debug_reload(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_reload(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG RELOAD
 
     Writes all values as a snapshot has them, in memory, and reads them back in their place.
@@ -138,7 +138,7 @@ def debug_reload(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|LOADAOF", arity=2, flags=_FLAGS)
-def debug_loadaof(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_loadaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG LOADAOF
 
     Begins the log anew with a snapshot of all data, and reads back what that has.
@@ -154,7 +154,7 @@ def debug_loadaof(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|POPULATE", arity=-3, flags=_FLAGS)
-def debug_populate(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_populate(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG POPULATE count [prefix [size]]
 
     Sets keys called prefix:number that do not exist to the text value:number, with zero bytes up to the size.
@@ -180,7 +180,7 @@ def debug_populate(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|REPLYBUFFER", arity=4, flags=_FLAGS)
-def debug_replybuffer(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_replybuffer(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG REPLYBUFFER <PEAK-RESET-TIME | RESIZING> value
 
     Checks its arguments, for tests of Redis: how big the buffers of replies are, the system decides here.
@@ -199,7 +199,7 @@ def debug_replybuffer(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|QUICKLIST-PACKED-THRESHOLD", arity=3, flags=_FLAGS)
-def debug_quicklist_packed_threshold(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_quicklist_packed_threshold(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG QUICKLIST-PACKED-THRESHOLD size
 
     Checks its argument, for tests of Redis: a long element is held as any other one here.
@@ -216,7 +216,7 @@ def debug_quicklist_packed_threshold(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|FASTFORWARD", arity=3, flags=_FLAGS)
-def debug_fastforward(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_fastforward(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG FASTFORWARD milliseconds
 
     Moves the server's clock. Ours, for tests of what expires.
@@ -232,7 +232,7 @@ def debug_fastforward(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|STRINGMATCH-LEN", arity=4, flags=_FLAGS)
-def debug_stringmatch_len(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_stringmatch_len(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG STRINGMATCH-LEN length pattern
 
     Matches a pattern against a string of so many a's.
@@ -246,7 +246,7 @@ def debug_stringmatch_len(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|ERROR", arity=3, flags=_FLAGS)
-def debug_error(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_error(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG ERROR message
 
     Answers with this error.
@@ -257,7 +257,7 @@ def debug_error(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|LOG", arity=3, flags=_FLAGS)
-def debug_log(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_log(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG LOG message
 
     Writes a line to the server's log.
@@ -269,7 +269,7 @@ def debug_log(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|CRASH-COMMAND", arity=2, flags=_FLAGS)
-def debug_crash_command(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_crash_command(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG CRASH-COMMAND
 
     Fails as a bug in a command would: the server logs the traceback, answers a generic error and goes on.
@@ -296,8 +296,8 @@ _SAMPLES: dict[bytes, Reply] = {
 }
 
 
-@verbs.verb("DEBUG|PROTOCOL", arity=3, flags=_FLAGS)
-def debug_protocol(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("DEBUG|PROTOCOL", arity=3, flags=_FLAGS | Flag.CONNECTION)
+def debug_protocol(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG PROTOCOL type
 
     Answers with a sample of a reply type: string, integer, double, bignum, null, array, set, map, attrib, push,
@@ -310,9 +310,9 @@ def debug_protocol(ctx: Context, argv: list[bytes]) -> Reply:
         names = "|".join(name.decode().lower() for name in _SAMPLES)
         raise RespError(f"ERR Wrong protocol type name. Please use one of the following: {names}")
     if word == b"PUSH":
-        if ctx.client.protocol < 3:
+        if ctx.connected.protocol < 3:
             raise RespError("ERR RESP2 is not supported by this command")
-        ctx.client.push(Push([b"server-cpu-usage", 42]))
+        ctx.connected.push(Push([b"server-cpu-usage", 42]))
     return _SAMPLES[word]
 
 
@@ -385,7 +385,7 @@ def value_digest(keyspace: Keyspace, key: bytes) -> bytes:
 
 
 @verbs.verb("DEBUG|DIGEST", arity=2, flags=_FLAGS)
-def debug_digest(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_digest(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST
 
     Returns a digest of all databases and sessions, which does not depend on the order of keys.
@@ -407,7 +407,7 @@ def debug_digest(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|DIGEST-VALUE", arity=-2, flags=_FLAGS)
-def debug_digest_value(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_digest_value(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST-VALUE [key [key ...]]
 
     Returns the digests of what some keys hold, zeros for what does not exist.
@@ -420,7 +420,7 @@ def debug_digest_value(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("DEBUG|HELP", arity=2, flags=_FLAGS)
-def debug_help(ctx: Context, argv: list[bytes]) -> Reply:
+def debug_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG HELP
 
     Lists the subcommands.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
-from januskv.compat.server.config import Config
+from januskv.commands.context import Settings
 from januskv.storage.hashes import Hash, TimedHash
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.long_strings import LongString
@@ -32,7 +32,7 @@ def is_int(text: bytes) -> bool:
     return b"%d" % number == text and INT64_MIN <= number <= INT64_MAX
 
 
-def _string(value: object, config: Config) -> str:
+def _string(value: object, config: Settings) -> str:
     if type(value) is LongString:
         return "raw"
     text = text_of(value)
@@ -41,7 +41,7 @@ def _string(value: object, config: Config) -> str:
     return "embstr" if len(text) <= _EMBEDDED else "raw"
 
 
-def _hash(value: Hash, config: Config) -> str:
+def _hash(value: Hash, config: Settings) -> str:
     listpack = "listpackex" if type(value) is TimedHash else "listpack"
     if len(value) > config.hash_max_listpack_entries:
         return "hashtable"
@@ -49,7 +49,7 @@ def _hash(value: Hash, config: Config) -> str:
     return "hashtable" if any(len(k) > most or len(text_of(v)) > most for k, v in value.items()) else listpack
 
 
-def _list(value: list[Any], config: Config) -> str:
+def _list(value: list[Any], config: Settings) -> str:
     limit = config.list_max_listpack_size
     if limit >= 0:
         return "listpack" if len(value) <= limit else "quicklist"
@@ -67,7 +67,7 @@ _SET_ENCODINGS = ("intset", "listpack", "hashtable")
 _INTSET, _LISTPACK, _HASHTABLE = range(3)
 
 
-def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: Config) -> None:
+def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: Settings) -> None:
     """Note what the set of a key was before these members were removed, where its content does not show it any more. O(removed).
 
     Redis never goes back: once a set was more than integers, or has been big, it stays that.
@@ -95,12 +95,12 @@ def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: C
         keyspace.mark(key, level)
 
 
-def is_intset(members: set[bytes], level: int, config: Config) -> bool:
+def is_intset(members: set[bytes], level: int, config: Settings) -> bool:
     """Whether Redis keeps a set in ascending order: few members, and never any but integers."""
     return len(members) <= config.set_max_intset_entries and all(map(is_int, members)) and level == _INTSET
 
 
-def _set(members: set[bytes], level: int, config: Config) -> str:
+def _set(members: set[bytes], level: int, config: Settings) -> str:
     if is_intset(members, level, config):
         return _SET_ENCODINGS[_INTSET]
     small = len(members) <= config.set_max_listpack_entries
@@ -108,10 +108,10 @@ def _set(members: set[bytes], level: int, config: Config) -> str:
     return _SET_ENCODINGS[max(shows, level)]
 
 
-_ENCODINGS: dict[str, Callable[[Any, Config], str]] = {"string": _string, "hash": _hash, "list": _list}
+_ENCODINGS: dict[str, Callable[[Any, Settings], str]] = {"string": _string, "hash": _hash, "list": _list}
 
 
-def encoding_of(keyspace: Keyspace, key: bytes, config: Config) -> str:
+def encoding_of(keyspace: Keyspace, key: bytes, config: Settings) -> str:
     """The name of the encoding of an existing key's value."""
     value: Any = keyspace.data[key]
     kind = kind_of(value)

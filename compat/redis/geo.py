@@ -10,8 +10,8 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, KeySpec, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
-from januskv.resp.replies import NULL_ARRAY, RawReply, Reply
+from januskv.resp.replies import NULL_ARRAY, Reply, SpeltDouble
+from januskv.resp.slices import items_reply
 from januskv.storage.geohash import (
     MOST_LATITUDE,
     MOST_LONGITUDE,
@@ -27,7 +27,7 @@ from januskv.storage.near import inside
 from januskv.storage.sorted_sets import SortedSet, as_sorted_set, places_in_order, put_result
 
 from .args import SYNTAX_ERROR, Args
-from .sorted_sets import read_sorted_set, resp3, zadd
+from .sorted_sets import read_sorted_set, zadd
 
 verbs = Family("geo")
 
@@ -53,15 +53,14 @@ def take_place(args: Args) -> Place:
     return place
 
 
-def coordinate(ctx: Context, degrees: float) -> Reply:
-    """A coordinate with up to 17 decimals: a double, in RESP2 its text."""
-    text = format(Decimal(degrees), ".17f").rstrip("0").rstrip(".").encode()
-    return RawReply(b"," + text + b"\r\n") if resp3(ctx) else text
+def coordinate(degrees: float) -> Reply:
+    """A coordinate with up to 17 decimals."""
+    return SpeltDouble(format(Decimal(degrees), ".17f").rstrip("0").rstrip(".").encode())
 
 
-def coordinates(ctx: Context, place: Place) -> Reply:
+def coordinates(place: Place) -> Reply:
     """Longitude and latitude as they are answered."""
-    return [coordinate(ctx, place.longitude), coordinate(ctx, place.latitude)]
+    return [coordinate(place.longitude), coordinate(place.latitude)]
 
 
 def place_at(held: SortedSet | None, member: bytes) -> Place | None:
@@ -101,7 +100,7 @@ def geopos(ctx: Context, argv: list[bytes]) -> Reply:
     """
     held = read_sorted_set(ctx, argv[1])
     places = [place_at(held, member) for member in argv[2:]]
-    return [NULL_ARRAY if place is None else coordinates(ctx, place) for place in places]
+    return [NULL_ARRAY if place is None else coordinates(place) for place in places]
 
 
 @verbs.verb("GEOHASH", arity=-2, flags=Flag.READONLY, keys=_ACCESS, since="3.2.0")
@@ -257,13 +256,9 @@ class _Search:
         if self.store is not None:
             scores = {hit.member: hit.metres / self.unit if self.store_distance else hit.score for hit in hits}
             return put_result(ctx.keyspace, self.store, scores, event, len(scores))
-        if len(hits) > MANY:
-            return items_in_slices(
-                ctx, hits, b"*%d\r\n" % len(hits), lambda some: [self._shown(ctx, hit) for hit in some]
-            )
-        return [self._shown(ctx, hit) for hit in hits]
+        return items_reply(hits, lambda some: [self._shown(hit) for hit in some])
 
-    def _shown(self, ctx: Context, hit: Hit) -> Reply:
+    def _shown(self, hit: Hit) -> Reply:
         if not self.shown:
             return hit.member
         parts: list[Reply] = [hit.member]
@@ -272,7 +267,7 @@ class _Search:
         if b"WITHHASH" in self.shown:
             parts.append(int(hit.score))
         if b"WITHCOORD" in self.shown:
-            parts.append(coordinates(ctx, decode(number_of(hit.score))))
+            parts.append(coordinates(decode(number_of(hit.score))))
         return parts
 
 

@@ -12,8 +12,8 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
-from januskv.resp.replies import OK, Reply
+from januskv.resp.replies import OK, FlatMap, Reply, Rows
+from januskv.resp.slices import MANY, Many, items_reply
 from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
 from januskv.storage.hashes import (
     Fields,
@@ -205,21 +205,15 @@ def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N fields
     """
     held = read_hash(ctx, argv[1]) or {}
-    if is_small(held) and ctx.client is not None and ctx.client.protocol == 2:
-        return texts_of(held.flat())  # what a map is there, without making one
+    if is_small(held):
+        return FlatMap(texts_of(held.flat()))  # without making a map
     if len(held) > MANY:
-        three = ctx.client is not None and ctx.client.protocol == 3
-        head = b"%%%d\r\n" % len(held) if three else b"*%d\r\n" % (2 * len(held))
-        return items_in_slices(ctx, list(held.items()), head, _as_map if three else _flat)
+        return Many(list(held.items()), _as_map)
     return {field: text(value) for field, value in held.items()}
 
 
-def _as_map(pairs: list[Any]) -> dict[bytes, Reply]:
-    return {field: text(value) for field, value in pairs}
-
-
-def _flat(pairs: list[Any]) -> list[Reply]:
-    return [part for field, value in pairs for part in (field, text(value))]
+def _as_map(pairs: list[Any]) -> FlatMap:
+    return FlatMap([part for field, value in pairs for part in (field, text(value))])
 
 
 @verbs.verb("HKEYS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
@@ -230,8 +224,7 @@ def hkeys(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    fields = list(read_hash(ctx, argv[1]) or ())
-    return items_in_slices(ctx, fields, b"*%d\r\n" % len(fields)) if len(fields) > MANY else fields
+    return items_reply(list(read_hash(ctx, argv[1]) or ()))
 
 
 @verbs.verb("HVALS", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
@@ -242,8 +235,7 @@ def hvals(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    values = list((read_hash(ctx, argv[1]) or {}).values())
-    return items_in_slices(ctx, values, b"*%d\r\n" % len(values), texts_of) if len(values) > MANY else texts_of(values)
+    return items_reply(list((read_hash(ctx, argv[1]) or {}).values()), texts_of)
 
 
 @verbs.verb("HLEN", arity=2, flags=_READ_FAST, keys=key("RO"), since="2.0.0")
@@ -305,9 +297,7 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     chosen = random_fields(held, count) if held else []
     if not with_values:
         return chosen
-    if ctx.client is not None and ctx.client.protocol == 3:
-        return [[field, text(held[field])] for field in chosen]
-    return [part for field in chosen for part in (field, text(held[field]))]
+    return Rows([(field, text(held[field])) for field in chosen])
 
 
 @verbs.verb("HSCAN", arity=-3, flags=_READ, keys=_ACCESS, since="2.8.0", hints=("nondeterministic_output",))
@@ -324,7 +314,7 @@ def hscan(ctx: Context, argv: list[bytes]) -> Reply:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3), valued=True)
     keyspace = ctx.keyspace
-    if len(held) <= ctx.server.config.hash_max_listpack_entries:
+    if len(held) <= ctx.settings.hash_max_listpack_entries:
         cursor, fields = 0, list(held)
     else:
         cursor, fields = keyspace.scan(cursor, options.count, held)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.storage.hyperloglog import (
@@ -56,7 +57,7 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     """
     held = _held(ctx, argv[1])
     data = empty() if held is None else held
-    changed, count = added(data, argv[2:], ctx.server.config.hll_sparse_max_bytes)
+    changed, count = added(data, argv[2:], ctx.settings.hll_sparse_max_bytes)
     if changed is None and held is not None:
         return 0
     elements = count + (held is None)
@@ -76,7 +77,7 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     ),
     since="2.8.9",
 )
-def pfcount(ctx: Context, argv: list[bytes]) -> Reply:
+def pfcount(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PFCOUNT key [key ...]
 
     Returns how many different elements were added to a HyperLogLog, about; to any of several. The estimate of a single
@@ -123,7 +124,7 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
     """
     held = _held(ctx, argv[1])
     target = empty() if held is None else held
-    new = merge(target, _several(ctx, argv[2:]), ctx.server.config.hll_sparse_max_bytes)
+    new = merge(target, _several(ctx, argv[2:]), ctx.settings.hll_sparse_max_bytes)
     ctx.keyspace.replace(argv[1], new, "pfadd")
     return OK
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.sections import SECTIONS
 from januskv.compat.server.server import Server
 from januskv.resp.replies import Reply, Verbatim
@@ -42,7 +42,7 @@ def render(server: Server, words: list[str]) -> str:
     categories=("dangerous",),
     hints=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"),
 )
-def info(ctx: Context, argv: list[bytes]) -> Reply:
+def info(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """INFO [section [section ...]]
 
     Describes the server: its state and its statistics.

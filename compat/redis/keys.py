@@ -6,10 +6,11 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.logs import NOTICE
-from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import OK, Reply, Simple
+from januskv.resp.slices import items_reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger, StillLoading
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
@@ -95,7 +96,7 @@ def exists(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "TOUCH",
     arity=-2,
-    flags=_READ_FAST,
+    flags=_READ_FAST | Flag.TOUCHES,
     keys=key("RO", last=-1),
     since="3.2.1",
     hints=("request_policy:multi_shard", "response_policy:agg_sum"),
@@ -155,7 +156,7 @@ def keys_(ctx: Context, argv: list[bytes]) -> Reply:
     """
     matches = matcher(argv[1])
     found = [name for name in ctx.keyspace.live_keys() if matches(name)]
-    return items_in_slices(ctx, found, b"*%d\r\n" % len(found)) if len(found) > MANY else found
+    return items_reply(found)
 
 
 @verbs.verb(
@@ -226,7 +227,7 @@ def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
-def find_keyspace(ctx: Context, text: bytes) -> tuple[Keyspace, Session | None]:
+def find_keyspace(ctx: ServerContext, text: bytes) -> tuple[Keyspace, Session | None]:
     """The database of a number, or the session of a token with its keyspace."""
     number = database_number(ctx, text)
     if number >= LEAST_TOKEN:
@@ -261,7 +262,7 @@ def checked_index(ctx: Context, number: int) -> int:
     keys=(key("RO", "access"), key("OW", "update", begin=2)),
     since="6.2.0",
 )
-def copy(ctx: Context, argv: list[bytes]) -> Reply:
+def copy(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COPY source destination [DB destination-db] [REPLACE]
 
     Copies a value with its deadline to another key; tells whether it did.
@@ -289,7 +290,7 @@ def copy(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MOVE", arity=3, flags=_WRITE_FAST, keys=key("RW", "access", "delete"))
-def move(ctx: Context, argv: list[bytes]) -> Reply:
+def move(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MOVE key db
 
     Moves a key to another database, if it is free there; tells whether it did.
@@ -508,7 +509,7 @@ def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1), for hashes and lists O(N) up to the threshold
     """
     value = _object_of(ctx, argv[2])
-    return None if value is None else encoding_of(ctx.keyspace, argv[2], ctx.server.config)
+    return None if value is None else encoding_of(ctx.keyspace, argv[2], ctx.settings)
 
 
 @verbs.verb(
@@ -574,7 +575,7 @@ def object_freq(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("OBJECT|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="6.2.0")
-def object_help(ctx: Context, argv: list[bytes]) -> Reply:
+def object_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """OBJECT HELP
 
     Lists the subcommands.
@@ -603,11 +604,10 @@ def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
     return len(ctx.keyspace)
 
 
-def _log_flush(ctx: Context, verb: str, keys: int) -> None:
+def _log_flush(ctx: ServerContext, verb: str, keys: int) -> None:
     """Tell the log who removed all keys, unless there were none."""
     if keys:
-        who = "the server" if ctx.client is None else ctx.client.address
-        ctx.server.limited_log.note(verb, f"{verb} by {who}: {keys} keys removed", NOTICE)
+        ctx.server.limited_log.note(verb, f"{verb} by {ctx.caller.shown}: {keys} keys removed", NOTICE)
 
 
 def _check_flush_option(argv: list[bytes]) -> None:
@@ -623,7 +623,7 @@ def _check_flush_option(argv: list[bytes]) -> None:
     categories=("keyspace", "dangerous"),
     hints=("request_policy:all_shards", "response_policy:all_succeeded"),
 )
-def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
+def flushdb(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FLUSHDB [ASYNC | SYNC]
 
     Removes all keys of the database or session that is selected.
@@ -646,7 +646,7 @@ def flushdb(ctx: Context, argv: list[bytes]) -> Reply:
     categories=("keyspace", "dangerous"),
     hints=("request_policy:all_shards", "response_policy:all_succeeded"),
 )
-def flushall(ctx: Context, argv: list[bytes]) -> Reply:
+def flushall(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FLUSHALL [ASYNC | SYNC]
 
     Removes all keys of all numbered databases. Sessions stay; SH_END_ALL ends those.
@@ -664,7 +664,7 @@ def flushall(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SWAPDB", arity=3, flags=_WRITE_FAST, group="server", since="4.0.0", categories=("keyspace", "dangerous"))
-def swapdb(ctx: Context, argv: list[bytes]) -> Reply:
+def swapdb(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SWAPDB index1 index2
 
     Exchanges the contents of two databases.

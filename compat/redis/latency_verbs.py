@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.latencies import table_us
-from januskv.compat.server.server import LatencyEvent, LatencyEvents
+from januskv.compat.server.server import LatencyEvent
 from januskv.resp.replies import Reply, Verbatim
 
 from .help import help_lines
@@ -22,13 +22,13 @@ _EACH_NODE = ("nondeterministic_output", "request_policy:all_nodes", "response_p
 _GRAPH_WIDTH = 80
 
 
-def _events(ctx: Context) -> dict[str, LatencyEvent]:
-    events: LatencyEvents = ctx.server.latency
+def _events(ctx: ServerContext) -> dict[str, LatencyEvent]:
+    events = ctx.server.latency
     return events.by_kind
 
 
 @verbs.verb("LATENCY", arity=-2, since="2.8.13")
-def latency_(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY
 
     A container for commands about events that took long.
@@ -37,7 +37,7 @@ def latency_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("LATENCY|LATEST", arity=2, flags=_FLAGS, since="2.8.13", hints=_EACH_NODE)
-def latency_latest(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_latest(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY LATEST
 
     Returns the time and duration of the latest event of every kind, and the longest duration since LATENCY RESET.
@@ -48,7 +48,7 @@ def latency_latest(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("LATENCY|HISTORY", arity=3, flags=_FLAGS, since="2.8.13", hints=_EACH_NODE)
-def latency_history(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_history(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY HISTORY event
 
     Returns times and durations of one kind of event.
@@ -66,7 +66,7 @@ def latency_history(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.8.13",
     hints=("request_policy:all_nodes", "response_policy:agg_sum"),
 )
-def latency_reset(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY RESET [event [event ...]]
 
     Forgets some or all kinds of events; returns how many there were.
@@ -79,7 +79,7 @@ def latency_reset(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("LATENCY|GRAPH", arity=3, flags=_FLAGS, since="2.8.13", hints=_EACH_NODE)
-def latency_graph(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_graph(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY GRAPH event
 
     Draws the durations of one kind of event over time.
@@ -117,7 +117,7 @@ def _age(seconds: int) -> str:
 
 
 @verbs.verb("LATENCY|DOCTOR", arity=2, flags=_FLAGS, since="2.8.13", hints=_EACH_NODE)
-def latency_doctor(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_doctor(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY DOCTOR
 
     Says in words what the events show.
@@ -139,7 +139,7 @@ def latency_doctor(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("LATENCY|HISTOGRAM", arity=-2, flags=_FLAGS, since="7.0.0", hints=_EACH_NODE)
-def latency_histogram(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_histogram(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY HISTOGRAM [command [command ...]]
 
     Returns how many calls of each command took at most 1, 2, 4 … microseconds.
@@ -166,7 +166,7 @@ def with_subcommands(command: Command) -> list[Command]:
 
 
 @verbs.verb("LATENCY|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="2.8.13")
-def latency_help(ctx: Context, argv: list[bytes]) -> Reply:
+def latency_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY HELP
 
     Lists the subcommands.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.blocking import NOT_READY, block, no_array, no_value
+from januskv.compat.server.blocking import NOT_READY, Wait, block, no_array, no_value
 from januskv.resp.replies import Reply
 from januskv.storage.values import kind_of
 
@@ -34,7 +34,7 @@ def attempts(take: Callable[[bool], Reply]) -> Callable[[], Reply]:
     return attempt
 
 
-def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
+def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply | Wait:
     """BLPOP and BRPOP."""
     timeout_ms, names = blocking_timeout(argv[-1]), argv[1:-1]
 
@@ -46,11 +46,11 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
             reply = [name, element]
         return reply
 
-    return block(ctx, names, timeout_ms, attempts(take))
+    return block(names, timeout_ms, attempts(take))
 
 
 @verbs.verb("BLPOP", arity=-3, flags=_BLOCKING, keys=_POP_KEYS, since="2.0.0")
-def blpop(ctx: Context, argv: list[bytes]) -> Reply:
+def blpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BLPOP key [key ...] timeout
 
     Removes and returns the first element of the first list that has one; waits until there is one.
@@ -61,7 +61,7 @@ def blpop(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("BRPOP", arity=-3, flags=_BLOCKING, keys=_POP_KEYS, since="2.0.0")
-def brpop(ctx: Context, argv: list[bytes]) -> Reply:
+def brpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BRPOP key [key ...] timeout
 
     Removes and returns the last element of the first list that has one; waits until there is one.
@@ -71,7 +71,7 @@ def brpop(ctx: Context, argv: list[bytes]) -> Reply:
     return pop_waiting(ctx, argv, False)
 
 
-def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool) -> Reply:
+def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool) -> Reply | Wait:
     """BLMOVE and BRPOPLPUSH."""
     timeout_ms, source, target = blocking_timeout(argv[-1]), argv[1], argv[2]
 
@@ -85,13 +85,11 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
         return reply
 
     # As Redis does it: a null array at the end of waiting, a null where EXEC does not let it wait.
-    running = None if ctx.client is None else ctx.client.connection.last_command
-    waits = running is not None and Flag.COMMITS not in running.flags
-    return block(ctx, [source], timeout_ms, attempts(take), no_array if waits else no_value)
+    return block([source], timeout_ms, attempts(take), no_array, no_value)
 
 
 @verbs.verb("BLMOVE", arity=6, flags=_BLOCKING | Flag.DENYOOM, keys=_MOVE_KEYS, since="6.2.0")
-def blmove(ctx: Context, argv: list[bytes]) -> Reply:
+def blmove(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
 
     Pops an element from a list, pushes it to another list and returns it; waits until there is one.
@@ -109,7 +107,7 @@ def blmove(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.2.0",
     deprecated=("6.2.0", "BLMOVE with the RIGHT and LEFT arguments"),
 )
-def brpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
+def brpoplpush(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BRPOPLPUSH source destination timeout
 
     Pops the last element from a list, pushes it to another list and returns it; waits until there is one.
@@ -126,7 +124,7 @@ def brpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
     keys=key("RW", "access", "delete", begin=2, numkeys=True),
     since="7.0.0",
 )
-def blmpop(ctx: Context, argv: list[bytes]) -> Reply:
+def blmpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
 
     Removes and returns elements of the first of several lists that is not empty; waits until there is one.
@@ -140,4 +138,4 @@ def blmpop(ctx: Context, argv: list[bytes]) -> Reply:
         found: Reply = pop_first(ctx, asked.names, asked.at_head, asked.count, strict) or NOT_READY
         return found
 
-    return block(ctx, asked.names, timeout_ms, attempts(take))
+    return block(asked.names, timeout_ms, attempts(take))

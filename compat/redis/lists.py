@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from functools import partial
 from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, in_slices, items_in_slices, together
-from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
+from januskv.resp.replies import NULL_ARRAY, OK, Reply
+from januskv.resp.slices import framed_reply, items_reply
 from januskv.storage.errors import NoSuchKey, NotAnInteger
 from januskv.storage.lists import (
     Items,
-    Piece,
     as_list,
     bounds,
     framed_texts,
@@ -142,16 +141,12 @@ def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
 def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -> Reply:
     """Elements that are popped from a list which is not empty, in the order of removal."""
     count = min(count, len(items))
-    if count <= _FEW or not is_long(items) or ctx.client is None:
+    if count <= _FEW or not is_long(items):
         return texts_of(pop(ctx.keyspace, name, items, at_head, count))
     pieces = pop_pieces(ctx.keyspace, name, items, at_head, count)
-    wires = [wire_of(piece, not at_head) for piece in (pieces if at_head else reversed(pieces))]
-    return RawReply(b"".join([b"*%d\r\n" % count, *wires]))
-
-
-def wire_of(piece: Piece, backwards: bool = False) -> bytes:
-    """The elements of a piece as they are sent."""
-    return framed_texts(piece, b"$", b"\r\n", backwards)
+    return framed_reply(
+        count, pieces if at_head else list(reversed(pieces)), partial(framed_texts, backwards=not at_head)
+    )
 
 
 @verbs.verb("LPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
@@ -220,16 +215,9 @@ def lrange(ctx: Context, argv: list[bytes]) -> Reply:
     if items is None:
         return []
     first, end = bounds(len(items), start, stop)
-    if is_long(items) and ctx.client is not None and end - first <= MANY:
-        wire = items.framed(first, end, b"$", b"\r\n")  # without an object for each element
-        if wire is not None:
-            return RawReply(b"*%d\r\n%b" % (end - first, wire))
-    if is_long(items) and end - first > MANY:
-        return in_slices(ctx, together(chain((b"*%d\r\n" % (end - first),), map(wire_of, items.pieces(first, end)))))
-    found = items[first:end]
-    if len(found) > MANY:
-        return items_in_slices(ctx, found, b"*%d\r\n" % len(found), texts_of)
-    return texts_of(found)
+    if is_long(items):
+        return framed_reply(end - first, items.pieces(first, end), framed_texts)  # without an object for each element
+    return items_reply(items[first:end], texts_of)
 
 
 @verbs.verb("LPOS", arity=-3, flags=Flag.READONLY, keys=key("RO", "access"), since="6.0.6")

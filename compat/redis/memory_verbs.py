@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import sys
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.sections import human, memory_section
 from januskv.resp.replies import OK, Reply, Verbatim
@@ -22,7 +22,7 @@ _EACH_SHARD = ("nondeterministic_output", "request_policy:all_shards", "response
 
 
 @verbs.verb("MEMORY", arity=-2, since="4.0.0")
-def memory_(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY
 
     A container for commands about memory.
@@ -31,7 +31,7 @@ def memory_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MEMORY|USAGE", arity=-3, flags=Flag.READONLY, keys=key("RO", begin=2), since="4.0.0")
-def memory_usage(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_usage(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY USAGE key [SAMPLES count]
 
     Estimates the bytes that a key and its value take; of a collection some members are looked at (0: all).
@@ -51,7 +51,7 @@ def memory_usage(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MEMORY|STATS", arity=2, since="4.0.0", hints=_EACH_SHARD)
-def memory_stats(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_stats(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY STATS
 
     Says what the memory is used for.
@@ -92,7 +92,7 @@ def memory_stats(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MEMORY|DOCTOR", arity=2, since="4.0.0", hints=_EACH_SHARD)
-def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_doctor(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY DOCTOR
 
     Says in words whether the use of memory looks healthy.
@@ -110,7 +110,7 @@ def memory_doctor(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "MEMORY|PURGE", arity=2, since="4.0.0", hints=("request_policy:all_shards", "response_policy:all_succeeded")
 )
-def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_purge(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY PURGE
 
     Gives memory that is free back to the system, as far as the C library can.
@@ -125,7 +125,7 @@ def memory_purge(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MEMORY|MALLOC-STATS", arity=2, since="4.0.0", hints=_EACH_SHARD)
-def memory_malloc_stats(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_malloc_stats(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY MALLOC-STATS
 
     Describes the allocator.
@@ -136,7 +136,7 @@ def memory_malloc_stats(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MEMORY|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="4.0.0")
-def memory_help(ctx: Context, argv: list[bytes]) -> Reply:
+def memory_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY HELP
 
     Lists the subcommands.

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.client import Client
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.pubsub import CHANNELS, PATTERNS, SHARDS
-from januskv.resp.encoder import encode
-from januskv.resp.replies import Push, RawReply, Reply
+from januskv.resp.replies import Push, Reply, Several
 from januskv.storage.glob import matcher
 
 from .help import help_lines, wrong_form
 
 verbs = Family("pubsub")
 
-_LISTEN = Flag.PUBSUB | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.SUBSCRIBED
+_LISTEN = Flag.PUBSUB | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.SUBSCRIBED | Flag.CONNECTION
 _TELL = Flag.PUBSUB | Flag.LOADING | Flag.STALE | Flag.FAST
 _SHARD_KEYS = key("not_key", last=-1)
 _ASK = Flag.PUBSUB | Flag.LOADING | Flag.STALE
 
 
-def confirmations(client: Client, word: str, counts: list[tuple[bytes | None, int]]) -> Reply:
+def confirmations(word: str, counts: list[tuple[bytes | None, int]]) -> Reply:
     """One message for each name: subscribe, name, and how many subscriptions there are."""
     messages = [Push([word.encode(), name, count]) for name, count in counts]
     if len(messages) == 1:
         return messages[0]
-    return RawReply(b"".join([encode(message, client.protocol) for message in messages]))
+    return Several(messages)
 
 
-def subscribe(ctx: Context, argv: list[bytes], kind: str) -> Reply:
+def subscribe(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
     """SUBSCRIBE, PSUBSCRIBE and SSUBSCRIBE."""
-    client: Client = ctx.client
+    client = ctx.connected
     counts = [(name, ctx.server.pubsub.subscribe(client, kind, name)) for name in argv[1:]]
     client.refresh()
-    return confirmations(client, f"{kind}subscribe", list(counts))
+    return confirmations(f"{kind}subscribe", list(counts))
 
 
-def unsubscribe(ctx: Context, argv: list[bytes], kind: str) -> Reply:
+def unsubscribe(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
     """UNSUBSCRIBE, PUNSUBSCRIBE and SUNSUBSCRIBE; without names from all."""
-    client: Client = ctx.client
+    client = ctx.connected
     pubsub = ctx.server.pubsub
     held = client.subscriptions
     names = argv[1:] or ([] if held is None else list(held.of(kind)))
@@ -47,11 +45,11 @@ def unsubscribe(ctx: Context, argv: list[bytes], kind: str) -> Reply:
     if not counts:
         counts = [(None, 0 if held is None else held.count(kind))]
     client.refresh()
-    return confirmations(client, f"{kind}unsubscribe", counts)
+    return confirmations(f"{kind}unsubscribe", counts)
 
 
 @verbs.verb("SUBSCRIBE", arity=-2, flags=_LISTEN, since="2.0.0")
-def subscribe_(ctx: Context, argv: list[bytes]) -> Reply:
+def subscribe_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SUBSCRIBE channel [channel ...]
 
     Listens for messages published to channels.
@@ -62,7 +60,7 @@ def subscribe_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("UNSUBSCRIBE", arity=-1, flags=_LISTEN, since="2.0.0")
-def unsubscribe_(ctx: Context, argv: list[bytes]) -> Reply:
+def unsubscribe_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """UNSUBSCRIBE [channel [channel ...]]
 
     Stops listening to messages posted to channels, to all of them if none is named.
@@ -73,7 +71,7 @@ def unsubscribe_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PSUBSCRIBE", arity=-2, flags=_LISTEN, since="2.0.0")
-def psubscribe(ctx: Context, argv: list[bytes]) -> Reply:
+def psubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PSUBSCRIBE pattern [pattern ...]
 
     Listens for messages published to channels that match one or more patterns.
@@ -84,7 +82,7 @@ def psubscribe(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUNSUBSCRIBE", arity=-1, flags=_LISTEN, since="2.0.0")
-def punsubscribe(ctx: Context, argv: list[bytes]) -> Reply:
+def punsubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUNSUBSCRIBE [pattern [pattern ...]]
 
     Stops listening to messages published to channels that match patterns, all of them if none is named.
@@ -95,7 +93,7 @@ def punsubscribe(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SSUBSCRIBE", arity=-2, flags=_LISTEN, keys=_SHARD_KEYS, since="7.0.0")
-def ssubscribe(ctx: Context, argv: list[bytes]) -> Reply:
+def ssubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SSUBSCRIBE shardchannel [shardchannel ...]
 
     Listens for messages published to shard channels.
@@ -106,7 +104,7 @@ def ssubscribe(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SUNSUBSCRIBE", arity=-1, flags=_LISTEN, keys=_SHARD_KEYS, since="7.0.0")
-def sunsubscribe(ctx: Context, argv: list[bytes]) -> Reply:
+def sunsubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SUNSUBSCRIBE [shardchannel [shardchannel ...]]
 
     Stops listening to messages posted to shard channels, to all of them if none is named.
@@ -117,34 +115,32 @@ def sunsubscribe(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBLISH", arity=3, flags=_TELL, since="2.0.0")
-def publish(ctx: Context, argv: list[bytes]) -> Reply:
+def publish(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBLISH channel message
 
     Posts a message to a channel; returns how many subscriptions it reached.
 
     Cost: O(N+M) with N subscribers of the channel and M patterns
     """
-    reached: int = ctx.server.pubsub.publish(argv[1], argv[2])
-    return reached
+    return ctx.server.pubsub.publish(argv[1], argv[2])
 
 
 @verbs.verb("SPUBLISH", arity=3, flags=_TELL, keys=key("not_key"), since="7.0.0")
-def spublish(ctx: Context, argv: list[bytes]) -> Reply:
+def spublish(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SPUBLISH shardchannel message
 
     Posts a message to a shard channel; returns how many clients it reached.
 
     Cost: O(N) with N subscribers of the shard channel
     """
-    reached: int = ctx.server.pubsub.publish_shard(argv[1], argv[2])
-    return reached
+    return ctx.server.pubsub.publish_shard(argv[1], argv[2])
 
 
 # ---------------------------------------------------------------- PUBSUB
 
 
 @verbs.verb("PUBSUB", arity=-2, since="2.8.0")
-def pubsub(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB
 
     A container for commands about Pub/Sub.
@@ -152,7 +148,7 @@ def pubsub(ctx: Context, argv: list[bytes]) -> Reply:
     raise AssertionError("a container is never run")
 
 
-def _names(ctx: Context, argv: list[bytes], kind: str) -> Reply:
+def _names(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
     names = ctx.server.pubsub.of(kind)
     if len(argv) > 3:
         raise wrong_form(argv)
@@ -161,13 +157,13 @@ def _names(ctx: Context, argv: list[bytes], kind: str) -> Reply:
     return list(filter(matcher(argv[2]), names))
 
 
-def _numbers(ctx: Context, argv: list[bytes], kind: str) -> Reply:
+def _numbers(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
     names = ctx.server.pubsub.of(kind)
     return [part for name in argv[2:] for part in (name, len(names.get(name, ())))]
 
 
 @verbs.verb("PUBSUB|CHANNELS", arity=-2, flags=_ASK, since="2.8.0")
-def pubsub_channels(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_channels(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB CHANNELS [pattern]
 
     Returns the channels that somebody listens to.
@@ -178,7 +174,7 @@ def pubsub_channels(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBSUB|NUMPAT", arity=2, flags=_ASK, since="2.8.0")
-def pubsub_numpat(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_numpat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB NUMPAT
 
     Returns a count of unique pattern subscriptions.
@@ -189,7 +185,7 @@ def pubsub_numpat(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBSUB|NUMSUB", arity=-2, flags=_ASK, since="2.8.0")
-def pubsub_numsub(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_numsub(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB NUMSUB [channel [channel ...]]
 
     Returns a count of subscribers to channels.
@@ -200,7 +196,7 @@ def pubsub_numsub(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBSUB|SHARDCHANNELS", arity=-2, flags=_ASK, since="7.0.0")
-def pubsub_shardchannels(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_shardchannels(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB SHARDCHANNELS [pattern]
 
     Returns the shard channels that somebody listens to.
@@ -211,7 +207,7 @@ def pubsub_shardchannels(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBSUB|SHARDNUMSUB", arity=-2, flags=_ASK, since="7.0.0")
-def pubsub_shardnumsub(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_shardnumsub(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]
 
     Returns a count of subscribers to shard channels.
@@ -222,7 +218,7 @@ def pubsub_shardnumsub(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PUBSUB|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="6.2.0")
-def pubsub_help(ctx: Context, argv: list[bytes]) -> Reply:
+def pubsub_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB HELP
 
     Lists the subcommands.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from januskv import __version__
-from januskv.commands.context import Context
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
 from januskv.compat.server.config import Config
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.parameters import BY_NAME, ConfigError, Parameter
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.sections import MODULES
-from januskv.compat.server.server import REDIS_VERSION, Server, Stats
+from januskv.compat.server.server import REDIS_VERSION, Stats
 from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
@@ -37,7 +37,7 @@ NO_MODULES = "ERR this server loads no modules"
 
 
 @verbs.verb("CONFIG", arity=-2, since="2.0.0")
-def config_(ctx: Context, argv: list[bytes]) -> Reply:
+def config_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG
 
     A container for commands about the configuration.
@@ -46,7 +46,7 @@ def config_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CONFIG|GET", arity=-3, flags=_ADMIN, since="2.0.0")
-def config_get(ctx: Context, argv: list[bytes]) -> Reply:
+def config_get(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG GET parameter [parameter ...]
 
     Returns the parameters that match glob patterns, with their values.
@@ -89,7 +89,7 @@ def _hide_secret_values(argv: Sequence[bytes]) -> list[bytes]:
     redact=_hide_secret_values,
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def config_set(ctx: Context, argv: list[bytes]) -> Reply:
+def config_set(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG SET parameter value [parameter value ...]
 
     Changes parameters, all of them or, if one cannot be changed, none.
@@ -134,14 +134,14 @@ def _config_set_failed(name: str, reason: str) -> RespError:
     since="2.0.0",
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
+def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG RESETSTAT
 
     Begins the statistics anew.
 
     Cost: O(N) with N commands and clients
     """
-    server: Server = ctx.server
+    server = ctx.server
     server.stats = Stats()
     for command in server.table.everything():
         command.reset_counters()
@@ -163,7 +163,7 @@ def config_resetstat(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.8.0",
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def config_rewrite(ctx: Context, argv: list[bytes]) -> Reply:
+def config_rewrite(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG REWRITE
 
     Writes the parameters in force into the configuration file that the server was started with.
@@ -183,7 +183,7 @@ def config_rewrite(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("CONFIG|HELP", arity=2, flags=_ANY, since="5.0.0")
-def config_help(ctx: Context, argv: list[bytes]) -> Reply:
+def config_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG HELP
 
     Lists the subcommands.
@@ -195,7 +195,7 @@ def config_help(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SLOWLOG", arity=-2, since="2.2.12")
-def slowlog_(ctx: Context, argv: list[bytes]) -> Reply:
+def slowlog_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLOWLOG
 
     A container for commands about the log of slow commands.
@@ -210,7 +210,7 @@ def slowlog_(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.2.12",
     hints=("request_policy:all_nodes", "nondeterministic_output"),
 )
-def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
+def slowlog_get(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLOWLOG GET [count]
 
     Returns the newest slow commands; -1 for all.
@@ -238,7 +238,7 @@ def slowlog_get(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.2.12",
     hints=("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"),
 )
-def slowlog_len(ctx: Context, argv: list[bytes]) -> Reply:
+def slowlog_len(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLOWLOG LEN
 
     Counts the entries of the slow log.
@@ -255,7 +255,7 @@ def slowlog_len(ctx: Context, argv: list[bytes]) -> Reply:
     since="2.2.12",
     hints=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
-def slowlog_reset(ctx: Context, argv: list[bytes]) -> Reply:
+def slowlog_reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLOWLOG RESET
 
     Empties the slow log.
@@ -267,7 +267,7 @@ def slowlog_reset(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SLOWLOG|HELP", arity=2, flags=_ANY, since="6.2.0")
-def slowlog_help(ctx: Context, argv: list[bytes]) -> Reply:
+def slowlog_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLOWLOG HELP
 
     Lists the subcommands.
@@ -279,7 +279,7 @@ def slowlog_help(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("TIME", arity=1, flags=_ANY | Flag.FAST, since="2.6.0", hints=("nondeterministic_output",))
-def time_(ctx: Context, argv: list[bytes]) -> Reply:
+def time_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """TIME
 
     Returns the server's time: seconds since the epoch, and microseconds.
@@ -290,20 +290,20 @@ def time_(ctx: Context, argv: list[bytes]) -> Reply:
     return [b"%d" % (usec // 10**6), b"%d" % (usec % 10**6)]
 
 
-@verbs.verb("MONITOR", arity=1, flags=_ADMIN)
-def monitor(ctx: Context, argv: list[bytes]) -> Reply:
+@verbs.verb("MONITOR", arity=1, flags=_ADMIN | Flag.CONNECTION)
+def monitor(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MONITOR
 
     Shows every command that is run from now on, until the connection closes.
 
     Cost: O(1); every command then costs more
     """
-    ctx.server.set_monitor(ctx.client, True)
+    ctx.server.set_monitor(ctx.connected, True)
     return OK
 
 
 @verbs.verb("ROLE", arity=1, flags=_ANY | Flag.NOSCRIPT | Flag.FAST, since="2.8.12", categories=("admin", "dangerous"))
-def role(ctx: Context, argv: list[bytes]) -> Reply:
+def role(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """ROLE
 
     Returns the part that the server plays in replication: a master without replicas.
@@ -326,7 +326,7 @@ def _replicate(argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SLAVEOF", arity=3, flags=_REPLICATION, deprecated=("5.0.0", "`REPLICAOF`"))
-def slaveof(ctx: Context, argv: list[bytes]) -> Reply:
+def slaveof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SLAVEOF host port
 
     The old name of REPLICAOF.
@@ -339,7 +339,7 @@ def slaveof(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("REPLICAOF", arity=3, flags=_REPLICATION, since="5.0.0")
-def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
+def replicaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """REPLICAOF host port
 
     Replication is not built: NO ONE is accepted, everything else refused.
@@ -352,7 +352,7 @@ def replicaof(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("FAILOVER", arity=-1, flags=_ADMIN & ~Flag.LOADING, since="6.2.0")
-def failover(ctx: Context, argv: list[bytes]) -> Reply:
+def failover(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
 
     Hands the part of the master over to a replica. Refused: there are no replicas.
@@ -381,7 +381,7 @@ def failover(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "REPLCONF", arity=-1, flags=_REPLICATION_STREAM | Flag.LOADING | Flag.STALE | Flag.ALLOW_BUSY, since="3.0.0"
 )
-def replconf(ctx: Context, argv: list[bytes]) -> Reply:
+def replconf(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """REPLCONF [option value [option value ...]]
 
     A replica tells its master about itself with it, ahead of PSYNC. Refused: replication is not built.
@@ -394,7 +394,7 @@ def replconf(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("PSYNC", arity=-3, flags=_REPLICATION_STREAM | Flag.NO_ASYNC_LOADING | Flag.NO_MULTI, since="2.8.0")
-def psync(ctx: Context, argv: list[bytes]) -> Reply:
+def psync(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PSYNC replication-id offset
 
     A replica asks for the stream of changes with it. Refused: replication is not built.
@@ -407,7 +407,7 @@ def psync(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SYNC", arity=1, flags=_REPLICATION_STREAM | Flag.NO_ASYNC_LOADING | Flag.NO_MULTI)
-def sync(ctx: Context, argv: list[bytes]) -> Reply:
+def sync(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SYNC
 
     The old form of PSYNC, with which `redis-cli --rdb` and `redis-cli --replica` ask for a copy of the data too. Refused:
@@ -420,15 +420,15 @@ def sync(ctx: Context, argv: list[bytes]) -> Reply:
     raise RespError(_NO_REPLICATION)
 
 
-def _persistence(ctx: Context) -> Persistence:
-    found: Persistence | None = ctx.server.persistence
+def _persistence(ctx: ServerContext) -> Persistence:
+    found = ctx.server.persistence
     if found is None:
         raise RespError(NO_PERSISTENCE)
     return found
 
 
 @verbs.verb("SAVE", arity=1, flags=_SAVING | Flag.NO_MULTI)
-def save(ctx: Context, argv: list[bytes]) -> Reply:
+def save(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SAVE
 
     Writes a snapshot of everything and starts the log anew; nothing else is served meanwhile.
@@ -442,7 +442,7 @@ def save(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("BGSAVE", arity=-1, flags=_SAVING)
-def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
+def bgsave(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """BGSAVE [SCHEDULE]
 
     Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does; inside a
@@ -459,7 +459,7 @@ def bgsave(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("BGREWRITEAOF", arity=1, flags=_SAVING)
-def bgrewriteaof(ctx: Context, argv: list[bytes]) -> Reply:
+def bgrewriteaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """BGREWRITEAOF
 
     Starts the log anew from a snapshot that a process of its own writes; inside a transaction, soon after it.
@@ -478,7 +478,7 @@ def module_entries() -> list[Reply]:
 
 
 @verbs.verb("MODULE", arity=-2, since="4.0.0")
-def module_(ctx: Context, argv: list[bytes]) -> Reply:
+def module_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE
 
     A container for commands about modules. Nothing can be loaded; what is built in is listed.
@@ -489,7 +489,7 @@ def module_(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "MODULE|LIST", arity=2, flags=Flag.ADMIN | Flag.NOSCRIPT, since="4.0.0", hints=("nondeterministic_output_order",)
 )
-def module_list(ctx: Context, argv: list[bytes]) -> Reply:
+def module_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE LIST
 
     Lists what clients look for under the name of a module: time series, as of RedisTimeSeries 1.12.
@@ -500,7 +500,7 @@ def module_list(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MODULE|LOAD", arity=-3, flags=_MODULES, since="4.0.0")
-def module_load(ctx: Context, argv: list[bytes]) -> Reply:
+def module_load(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE LOAD path [arg [arg ...]]
 
     Refused: there are no modules.
@@ -513,7 +513,7 @@ def module_load(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MODULE|LOADEX", arity=-3, flags=_MODULES, since="7.0.0")
-def module_loadex(ctx: Context, argv: list[bytes]) -> Reply:
+def module_loadex(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS arg [arg ...]]
 
     Refused: there are no modules.
@@ -526,7 +526,7 @@ def module_loadex(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MODULE|UNLOAD", arity=3, flags=_MODULES, since="4.0.0")
-def module_unload(ctx: Context, argv: list[bytes]) -> Reply:
+def module_unload(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE UNLOAD name
 
     Refused: there are no modules.
@@ -539,7 +539,7 @@ def module_unload(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("MODULE|HELP", arity=2, flags=_ANY, since="5.0.0")
-def module_help(ctx: Context, argv: list[bytes]) -> Reply:
+def module_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE HELP
 
     Lists the subcommands.
@@ -548,7 +548,7 @@ def module_help(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("LOLWUT", arity=-1, flags=Flag.READONLY | Flag.FAST, since="5.0.0")
-def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
+def lolwut(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LOLWUT [VERSION version] [argument [argument ...]]
 
     Draws a picture, and names the version.
@@ -564,7 +564,7 @@ def lolwut(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("SHUTDOWN", arity=-1, flags=_ADMIN | Flag.NO_MULTI | Flag.ALLOW_BUSY)
-def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
+def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 
     Ends the server: it closes its listeners and connections, writes and syncs the log, and exits. A snapshot is written
@@ -580,7 +580,7 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(SYNTAX_ERROR)
     if b"ABORT" in words:
         raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
-    server: Server = ctx.server
+    server = ctx.server
     if not server.loading:
         try:
             if b"SAVE" in words:
@@ -597,12 +597,12 @@ def shutdown(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "LASTSAVE", arity=1, flags=_ANY | Flag.FAST, categories=("admin", "dangerous"), hints=("nondeterministic_output",)
 )
-def lastsave(ctx: Context, argv: list[bytes]) -> Reply:
+def lastsave(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LASTSAVE
 
     Returns the time of the last snapshot; that of the start before the first one.
 
     Cost: O(1)
     """
-    persistence: Persistence | None = ctx.server.persistence
+    persistence = ctx.server.persistence
     return int((ctx.server.started_ms if persistence is None else persistence.saved_ms) // 1000)

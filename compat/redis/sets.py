@@ -9,8 +9,8 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply, SetReply
+from januskv.resp.slices import items_reply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.picking import random_member
 from januskv.storage.sets import (
@@ -44,18 +44,14 @@ def read_set(ctx: Context, name: bytes) -> Members | None:
 
 def in_order(ctx: Context, held: Members, key: bytes | None) -> list[bytes]:
     """All members: of a small set of integers ascending, as Redis keeps them, else in no order. A result has no key."""
-    if is_intset(held, 0 if key is None else ctx.keyspace.mark_of(key), ctx.server.config):
+    if is_intset(held, 0 if key is None else ctx.keyspace.mark_of(key), ctx.settings):
         return sorted(held, key=int)
     return list(held)
 
 
 def members_of(ctx: Context, held: Members, key: bytes | None) -> Reply:
     """All members as a reply, of a key or of a result, which has none."""
-    members = in_order(ctx, held, key)
-    if len(members) > MANY:
-        three = ctx.client is not None and ctx.client.protocol == 3
-        return items_in_slices(ctx, members, b"%b%d\r\n" % (b"~" if three else b"*", len(members)))
-    return SetReply(members)
+    return items_reply(in_order(ctx, held, key), SetReply)
 
 
 # ---------------------------------------------------------------- members
@@ -85,7 +81,7 @@ def srem(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     found = held.intersection(argv[2:])
     count = remove_members(ctx.keyspace, argv[1], found)
-    shrunk(ctx.keyspace, argv[1], found, ctx.server.config)
+    shrunk(ctx.keyspace, argv[1], found, ctx.settings)
     return count
 
 
@@ -154,7 +150,7 @@ def smove(ctx: Context, argv: list[bytes]) -> Reply:
         return 0
     if argv[1] != argv[2]:
         remove_members(keyspace, argv[1], (argv[3],))
-        shrunk(keyspace, argv[1], (argv[3],), ctx.server.config)
+        shrunk(keyspace, argv[1], (argv[3],), ctx.settings)
         add_members(keyspace, argv[2], (argv[3],))
     return 1
 
@@ -185,7 +181,7 @@ def spop(ctx: Context, argv: list[bytes]) -> Reply:
 def popped(ctx: Context, key: bytes, held: Members, count: int) -> list[bytes]:
     """Members that are taken from a set at random."""
     taken = pop_members(ctx.keyspace, key, held, count)
-    shrunk(ctx.keyspace, key, taken, ctx.server.config)
+    shrunk(ctx.keyspace, key, taken, ctx.settings)
     return taken
 
 
@@ -395,7 +391,7 @@ def sscan(ctx: Context, argv: list[bytes]) -> Reply:
     if held is None:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3))
-    config = ctx.server.config
+    config = ctx.settings
     if len(held) <= max(config.set_max_listpack_entries, config.set_max_intset_entries):
         cursor, found = 0, in_order(ctx, held, argv[1])
     else:

@@ -12,8 +12,8 @@ from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.replies import Reply
+from januskv.resp.slices import items_reply
 from januskv.storage.errors import NotAFloat, WrongType
 from januskv.storage.hashes import hash_to_read
 from januskv.storage.keyspace import Keyspace
@@ -194,10 +194,7 @@ def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     if options.gets:
         answers = [looked_up(keyspace, pattern, element) for element in found for pattern in options.gets]
     if options.store is None:
-        found_texts = list(answers)
-        if len(found_texts) > MANY:
-            return items_in_slices(ctx, found_texts, b"*%d\r\n" % len(found_texts))
-        return found_texts
+        return items_reply(list(answers))
     if answers:
         put_list(keyspace, options.store, [answer or b"" for answer in answers], "sortstore")
     else:

@@ -125,7 +125,7 @@ class Inputs:
 
 
 def _answer(ctx: Context, inputs: Inputs, found: Scores) -> Reply:
-    return shown(ctx, Columns(*columns_in_order(found)), inputs.with_scores)
+    return shown(Columns(*columns_in_order(found)), inputs.with_scores)
 
 
 @verbs.verb("ZUNION", arity=-3, flags=_READ, keys=_READ_KEYS, since="6.2.0")

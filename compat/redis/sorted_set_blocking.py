@@ -5,7 +5,7 @@ from __future__ import annotations
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.blocking import NOT_READY, block
+from januskv.compat.server.blocking import NOT_READY, Wait, block
 from januskv.resp.replies import Reply
 
 from .list_blocking import attempts
@@ -18,7 +18,7 @@ _BLOCKING = Flag.WRITE | Flag.BLOCKING
 _POP_KEYS = key("RW", "access", "delete", last=-2)
 
 
-def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
+def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply | Wait:
     """BZPOPMIN and BZPOPMAX."""
     timeout_ms, names = blocking_timeout(argv[-1]), argv[1:-1]
 
@@ -26,11 +26,11 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
         found = pop_first(ctx, names, at_low, 1, strict)
         return NOT_READY if found is None else [found[0], *found[1][0]]
 
-    return block(ctx, names, timeout_ms, attempts(take))
+    return block(names, timeout_ms, attempts(take))
 
 
 @verbs.verb("BZPOPMIN", arity=-3, flags=_BLOCKING | Flag.FAST, keys=_POP_KEYS, since="5.0.0")
-def bzpopmin(ctx: Context, argv: list[bytes]) -> Reply:
+def bzpopmin(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BZPOPMIN key [key ...] timeout
 
     Removes and returns the member with the lowest score of the first sorted set that has one; waits until there is one.
@@ -41,7 +41,7 @@ def bzpopmin(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("BZPOPMAX", arity=-3, flags=_BLOCKING | Flag.FAST, keys=_POP_KEYS, since="5.0.0")
-def bzpopmax(ctx: Context, argv: list[bytes]) -> Reply:
+def bzpopmax(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BZPOPMAX key [key ...] timeout
 
     Removes and returns the member with the highest score of the first sorted set that has one; waits until there is one.
@@ -58,7 +58,7 @@ def bzpopmax(ctx: Context, argv: list[bytes]) -> Reply:
     keys=key("RW", "access", "delete", begin=2, numkeys=True),
     since="7.0.0",
 )
-def bzmpop(ctx: Context, argv: list[bytes]) -> Reply:
+def bzmpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count]
 
     Removes and returns members from one end of the first sorted set that has any; waits until there is one.
@@ -71,4 +71,4 @@ def bzmpop(ctx: Context, argv: list[bytes]) -> Reply:
         found = pop_first(ctx, asked.names, asked.at_low, asked.count, strict)
         return NOT_READY if found is None else [found[0], found[1]]
 
-    return block(ctx, asked.names, timeout_ms, attempts(take))
+    return block(asked.names, timeout_ms, attempts(take))

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
 from januskv.resp.encoder import double_text
-from januskv.resp.replies import NULL_ARRAY, Reply
+from januskv.resp.replies import NULL_ARRAY, Reply, Rows
+from januskv.resp.slices import MANY, items_reply
 from januskv.storage.errors import NotAFloat
 from januskv.storage.lists import bounds
 from januskv.storage.sorted_sets import Pair, SortedSet, as_sorted_set, put_result, put_scores
@@ -48,11 +47,6 @@ def score_of(text: bytes) -> float:
         raise RespError(_NOT_A_FLOAT) from None
 
 
-def resp3(ctx: Context) -> bool:
-    """Whether the client speaks RESP3."""
-    return ctx.client is not None and ctx.client.protocol == 3
-
-
 class Columns:
     """Members and their scores, in two lists. Slices are lists of pairs."""
 
@@ -69,24 +63,13 @@ class Columns:
         return list(zip(self.names[part], self.scores[part], strict=True))
 
 
-def shown(ctx: Context, pairs: Sequence[Pair] | Columns, with_scores: bool) -> Reply:
-    """Members, or members with scores: pairs in RESP3, one flat array in RESP2."""
-    if len(pairs) > MANY:
-        two = 2 if with_scores and not resp3(ctx) else 1
-        items = pairs if isinstance(pairs, Columns) else list(pairs)
-        return items_in_slices(ctx, items, b"*%d\r\n" % (two * len(pairs)), partial(_shape, ctx, with_scores))
-    return _shape(ctx, with_scores, pairs[:])
+def shown(pairs: list[Pair] | Columns, with_scores: bool) -> Reply:
+    """Members, or members with scores."""
+    return items_reply(pairs, Rows if with_scores else _names)
 
 
-def shown_names(ctx: Context, names: list[bytes]) -> Reply:
-    """Members without their scores."""
-    return items_in_slices(ctx, names, b"*%d\r\n" % len(names)) if len(names) > MANY else names
-
-
-def _shape(ctx: Context, with_scores: bool, pairs: Sequence[Pair]) -> list[Any]:
-    if not with_scores:
-        return [member for member, _ in pairs]
-    return list(pairs) if resp3(ctx) else [part for pair in pairs for part in pair]
+def _names(pairs: list[Pair]) -> list[bytes]:
+    return [member for member, _ in pairs]
 
 
 # ---------------------------------------------------------------- members and scores
@@ -344,8 +327,8 @@ def range_verb(ctx: Context, argv: list[bytes], by: str | None, reverse: bool | 
     if held is None:
         return []
     if query.with_scores:
-        return shown(ctx, Columns(*query.columns(held)), True)
-    return shown_names(ctx, query.names(held))
+        return shown(Columns(*query.columns(held)), True)
+    return items_reply(query.names(held))
 
 
 @verbs.verb("ZRANGE", arity=-4, flags=_READ, keys=_ACCESS, since="1.2.0")
@@ -363,7 +346,7 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
             return []
         first, end = bounds(len(held), start, stop)
         names = held.names(first, end)
-        return names if end - first <= MANY else shown_names(ctx, names)
+        return names if end - first <= MANY else items_reply(names)
     return range_verb(ctx, argv, None, None)
 
 
@@ -547,7 +530,7 @@ def pop_verb(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     held = as_sorted_set(ctx.keyspace.get(argv[1]))
     if held is None or not count:
         return []
-    return shown(ctx, pop(ctx, argv[1], held, at_low, count), True)
+    return shown(pop(ctx, argv[1], held, at_low, count), True)
 
 
 @verbs.verb("ZPOPMIN", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")
@@ -660,11 +643,11 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     if count < -MOST_REPEATED:
         raise RespError(OUT_OF_RANGE)
     if count >= len(held):
-        return shown(ctx, Columns(held.names(0, len(held)), held.values(0, len(held))), with_scores)
+        return shown(Columns(held.names(0, len(held)), held.values(0, len(held))), with_scores)
     if count > 0:
         places = random.sample(range(len(held)), count)
-        return shown(ctx, [held.slice(at, at + 1)[0] for at in places], with_scores)
-    return shown(ctx, _drawn(held, -count), with_scores)
+        return shown([held.slice(at, at + 1)[0] for at in places], with_scores)
+    return shown(_drawn(held, -count), with_scores)
 
 
 def _drawn(held: SortedSet, count: int) -> list[Pair]:
@@ -686,7 +669,7 @@ def zscan(ctx: Context, argv: list[bytes]) -> Reply:
     if held is None:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3))
-    if len(held) <= ctx.server.config.zset_max_listpack_entries:
+    if len(held) <= ctx.settings.zset_max_listpack_entries:
         cursor, found = 0, [member for member, _ in held.slice(0, len(held))]
     else:
         cursor, found = ctx.keyspace.scan(cursor, options.count, held.scores)

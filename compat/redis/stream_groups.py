@@ -9,10 +9,11 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.blocking import NOT_READY
+from januskv.compat.server.blocking import NOT_READY, Wait
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, items_in_slices
-from januskv.resp.replies import NULL_ARRAY, OK, Reply
+from januskv.resp.replies import NULL_ARRAY, OK, PairMap, Reply
+from januskv.resp.slices import items_reply
 from januskv.storage.errors import NotAnInteger
 from januskv.storage.group_operations import (
     ClaimTerms,
@@ -35,7 +36,6 @@ from .args import INT64_MAX, SYNTAX_ERROR, Args, parse_int
 from .help import help_lines, wrong_form
 from .streams import (
     ReadOptions,
-    by_stream,
     entries_reply,
     parse_end,
     parse_id,
@@ -202,7 +202,7 @@ def xgroup_delconsumer(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("XGROUP|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")
-def xgroup_help(ctx: Context, argv: list[bytes]) -> Reply:
+def xgroup_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """XGROUP HELP
 
     Lists the subcommands.
@@ -250,8 +250,8 @@ def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> 
                 ctx.keyspace, name, stream, group_name, group, consumer, options.most, not options.noack
             )
             if entries:
-                found.append((name, entries_reply(ctx, entries)))
-    return by_stream(ctx, found) if found else NOT_READY
+                found.append((name, entries_reply(entries)))
+    return PairMap(found) if found else NOT_READY
 
 
 def _history(
@@ -270,7 +270,7 @@ def _history(
     keys=key("RO", "access", begin=4, keyword="STREAMS", last=-1, limit=2),
     since="5.0.0",
 )
-def xreadgroup(ctx: Context, argv: list[bytes]) -> Reply:
+def xreadgroup(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]
 
     Delivers entries to a consumer of a group: with `>` those that nobody of the group has read, which are pending
@@ -349,9 +349,7 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
         if min_idle_ms and idle_ms < min_idle_ms:
             continue
         found.append((entry_id, held.consumer, idle_ms, held.count))
-    if len(found) > MANY:
-        return items_in_slices(ctx, found, b"*%d\r\n" % len(found), _pending_shown)
-    return _pending_shown(found)
+    return items_reply(found, _pending_shown)
 
 
 def _pending_shown(found: list[tuple[int, bytes, int, int]]) -> list[Any]:

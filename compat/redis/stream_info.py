@@ -7,6 +7,7 @@ from typing import Any
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
 from januskv.storage.stream_groups import Consumer, Group
@@ -113,7 +114,7 @@ def _full_count(argv: list[bytes]) -> int:
 
 def _full(ctx: Context, stream: Stream, most: int) -> Reply:
     groups = [_full_group(stream, name, stream.groups[name], most) for name in sorted(stream.groups)]
-    return _summary(stream) | {"entries": entries_reply(ctx, stream.range(0, MAX_ID, most)), "groups": groups}
+    return _summary(stream) | {"entries": entries_reply(stream.range(0, MAX_ID, most)), "groups": groups}
 
 
 def _full_group(stream: Stream, name: bytes, group: Group, most: int) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def xinfo_consumers(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 @verbs.verb("XINFO|HELP", arity=2, flags=Flag.LOADING | Flag.STALE, since="5.0.0")
-def xinfo_help(ctx: Context, argv: list[bytes]) -> Reply:
+def xinfo_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """XINFO HELP
 
     Lists the subcommands.

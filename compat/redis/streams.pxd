@@ -7,7 +7,7 @@ from januskv.storage.stream_operations cimport append, begin, trim_before, trim_
 from januskv.storage.streams cimport Stream
 
 cpdef Stream stream_of(object value)
-cpdef entries_reply(Context ctx, list entries)
+cpdef entries_reply(list entries)
 
 cdef class ReadOptions:
     cdef public bint block, noack

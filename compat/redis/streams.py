@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.blocking import NOT_READY, block
+from januskv.compat.server.blocking import NOT_READY, Wait, block
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import MANY, in_slices, together
-from januskv.resp.replies import NULL_ARRAY, OK, RawReply, Reply
+from januskv.resp.replies import NULL_ARRAY, OK, PairMap, Reply, Written
+from januskv.resp.slices import MANY, Together, WrittenParts
 from januskv.storage.errors import NotAnInteger, WrongType
 from januskv.storage.stream_ids import id_text
 from januskv.storage.stream_operations import append, begin, delete, set_last_id, trim_before, trim_length
@@ -103,31 +102,9 @@ def entry_reply(entry: Entry) -> Reply:
     return [id_text(entry[0]), entry[1]]
 
 
-def entries_reply(ctx: Context, entries: list[Entry]) -> Reply:
-    """Entries as clients see them; in bytes where there is a connection."""
-    if ctx.client is not None:
-        return RawReply(entries_wire(entries))
-    return [[id_text(entry_id), fields] for entry_id, fields in entries]
-
-
-class SameName(bytes):
-    """A stream's name that stands a second time in one reply: equal to none but itself, so a map can hold it."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-def by_stream(ctx: Context, found: list[tuple[bytes, Reply]]) -> Reply:
-    """Entries by stream: a map in RESP3, pairs in RESP2."""
-    if ctx.client is None or ctx.client.protocol != 3:
-        return [list(each) for each in found]
-    named: dict[bytes, Reply] = {}
-    for name, entries in found:
-        named[SameName(name) if name in named else name] = entries
-    return named
+def entries_reply(entries: list[Entry]) -> Reply:
+    """Entries as clients see them: their ids and their fields."""
+    return Written(entries, entries_wire)
 
 
 # ---------------------------------------------------------------- trimming
@@ -177,7 +154,7 @@ class Trim:
         if self.limit is not None and not self.approximate:
             raise RespError("ERR syntax error, LIMIT cannot be used without the special ~ option")
         if self.limit is None:
-            limit = 100 * ctx.server.config.stream_node_max_entries
+            limit = 100 * ctx.settings.stream_node_max_entries
             self.limit = min(limit if limit > 0 else 10_000, 1_000_000) if self.approximate else 0
 
     def apply(self, ctx: Context, name: bytes, stream: Stream, counts: bool) -> int:
@@ -253,7 +230,7 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
         stream = keyspace.get(argv[1])
         if type(stream) is Stream and stream.last_id != MAX_ID:
             entry_id = stream.next_id(keyspace.clock.now_ms)
-            config = ctx.server.config
+            config = ctx.settings
             most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
             return append(keyspace, argv[1], stream, entry_id, tuple(argv[3:]), most_bytes, most_entries)
     return add_with_options(ctx, argv)
@@ -273,7 +250,7 @@ def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     held = stream_of(keyspace.get(name))
     if held is None and not new.make:
         return None
-    config = ctx.server.config
+    config = ctx.settings
     most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
     try:
         if held is not None and held.last_id == MAX_ID:
@@ -307,16 +284,22 @@ def xlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if stream is None else stream.length
 
 
-def part_wires(count: int, found: Iterator[list[Entry]], most: int) -> Iterator[bytes]:
-    """So many entries as they are sent, at most so many (-1: all)."""
-    left = count if most < 0 else min(count, most)
-    yield b"*%d\r\n" % left
+def part_reply(count: int, found: Iterator[list[Entry]], most: int) -> WrittenParts:
+    """So many entries, at most so many (-1: all), of which there may be many."""
+    count = count if most < 0 else min(count, most)
+    return WrittenParts(count, _first(found, count), _items_wire)
+
+
+def _first(found: Iterator[list[Entry]], left: int) -> Iterator[list[Entry]]:
     for entries in found:
-        wire = entries_wire(entries[:left])
-        yield wire[wire.index(b"\n") + 1 :]
+        yield entries[:left]
         left -= len(entries)
         if left <= 0:
             return
+
+
+def _items_wire(entries: list[Entry]) -> bytes:
+    return entries_wire(entries).partition(b"\n")[2]
 
 
 def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool) -> Reply:
@@ -332,9 +315,9 @@ def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool)
         return []
     if most == 0:
         return NULL_ARRAY
-    if len(stream) > MANY and not 0 <= most <= MANY and ctx.client is not None:
-        return in_slices(ctx, together(part_wires(*stream.part(start, end, reverse), most)))
-    return entries_reply(ctx, stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
+    if len(stream) > MANY and not 0 <= most <= MANY:
+        return part_reply(*stream.part(start, end, reverse), most)
+    return entries_reply(stream.range_reversed(start, end, most) if reverse else stream.range(start, end, most))
 
 
 @verbs.verb("XRANGE", arity=-4, flags=Flag.READONLY, keys=key("RO", "access"), since="5.0.0")
@@ -504,10 +487,10 @@ class ReadOptions:
         else:
             raise RespError(SYNTAX_ERROR)
 
-    def serve(self, ctx: Context, attempt: Callable[[], Reply]) -> Reply:
+    def serve(self, ctx: Context, attempt: Callable[[], Reply]) -> Reply | Wait:
         """Answer now, or block as asked."""
         if self.block:
-            return block(ctx, self.names, self.timeout_ms, attempt)
+            return block(self.names, self.timeout_ms, attempt)
         reply = attempt()
         return NULL_ARRAY if reply is NOT_READY else reply
 
@@ -551,30 +534,25 @@ def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
                 streams.append((name, value, entry_id))
         elif value is not None and not options.block:
             raise WrongType  # a client that waits for a stream of this name goes on waiting
-    if ctx.client is not None and not options.block and not 0 <= options.most <= MANY:
+    if not options.block and not 0 <= options.most <= MANY:
         if max([len(stream) for _, stream, _ in streams], default=0) > MANY:
-            return _read_in_slices(ctx, streams, options.most)
+            return _read_in_slices(streams, options.most)
     for name, stream, entry_id in streams:
         entries = stream.range(entry_id + 1, MAX_ID, options.most)
         if entries:
-            found.append((name, entries_reply(ctx, entries)))
-    return by_stream(ctx, found) if found else NOT_READY
+            found.append((name, entries_reply(entries)))
+    return PairMap(found) if found else NOT_READY
 
 
-def _read_in_slices(ctx: Context, streams: list[tuple[bytes, Stream, int]], most: int) -> Reply:
+def _read_in_slices(streams: list[tuple[bytes, Stream, int]], most: int) -> Reply:
     """The newer entries of streams, by stream, where there may be many; NOT_READY if there are none."""
-    pieces: list[Iterable[bytes]] = []
-    three = ctx.client is not None and ctx.client.protocol == 3
-    pair = b"" if three else b"*2\r\n"
+    found: list[tuple[bytes, Reply]] = []
     for name, stream, entry_id in streams:
         count, some = stream.part(entry_id + 1, MAX_ID, False)
         if count:
-            pieces.append(chain((b"%b$%d\r\n%b\r\n" % (pair, len(name), name),), part_wires(count, some, most)))
-    if not pieces:
-        nothing: Reply = NOT_READY
-        return nothing
-    head = b"%b%d\r\n" % (b"%" if three else b"*", len(pieces))
-    return in_slices(ctx, together(chain((head,), *pieces)))
+            found.append((name, part_reply(count, some, most)))
+    nothing: Reply = NOT_READY
+    return Together(PairMap(found)) if found else nothing
 
 
 @verbs.verb(
@@ -584,7 +562,7 @@ def _read_in_slices(ctx: Context, streams: list[tuple[bytes, Stream, int]], most
     keys=key("RO", "access", begin=1, keyword="STREAMS", last=-1, limit=2),
     since="5.0.0",
 )
-def xread(ctx: Context, argv: list[bytes]) -> Reply:
+def xread(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]
 
     Returns the entries of some streams that are newer than the given ids, null if there are none. `$` is the

@@ -7,16 +7,19 @@ counter that INCR creates is one; every other verb that changes a value leaves b
 
 from __future__ import annotations
 
+from functools import partial
+
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import LONG, string_in_slices
 from januskv.resp.replies import OK, Reply
+from januskv.resp.slices import LONG, LongText
 from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence
 from januskv.storage.long_strings import LEAST, LongString, edited, opened
 from januskv.storage.numbers import add_as_text, as_number
+from januskv.storage.reclaiming import is_big
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
@@ -34,6 +37,15 @@ def string_text(value: object) -> bytes:
     if kind_of(value) != "string":
         raise WrongType
     return text_of(value)
+
+
+def string_reply(ctx: Context, text: bytes, start: int = 0, end: int | None = None) -> Reply:
+    """A string as a reply, or the part from one offset up to another; copied a bit at a time where it is long."""
+    end = len(text) if end is None else end
+    if end - start <= LONG:
+        return text[start:end]
+    # The keys that had it may be gone when it has been sent.
+    return LongText(text, start, end, partial(ctx.store.feed.reclaimer.take, text) if is_big(text) else None)
 
 
 def data_of(value: object) -> bytes | LongString:
@@ -83,7 +95,7 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     value = ctx.keyspace.read(argv[1])
     if value is None or (type(value) is bytes and len(value) <= LONG):
         return value
-    return string_in_slices(ctx, string_text(value))
+    return string_reply(ctx, string_text(value))
 
 
 # Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
@@ -233,7 +245,7 @@ def getset(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     value = ctx.keyspace.read(argv[1])
-    old = None if value is None else string_in_slices(ctx, string_text(value))
+    old = None if value is None else string_reply(ctx, string_text(value))
     ctx.keyspace.put(argv[1], argv[2])
     return old
 
@@ -251,7 +263,7 @@ def getdel(ctx: Context, argv: list[bytes]) -> Reply:
         return None
     text = string_text(value)
     ctx.keyspace.delete(argv[1])
-    return string_in_slices(ctx, text)
+    return string_reply(ctx, text)
 
 
 @verbs.verb("GETEX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "access", "update"), since="6.2.0")
@@ -281,7 +293,7 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
         ctx.keyspace.expire_at(argv[1], deadline_from(ctx, *expiry, "getex"))
     elif persist:
         ctx.keyspace.persist(argv[1])
-    return string_in_slices(ctx, text)
+    return string_reply(ctx, text)
 
 
 # ---------------------------------------------------------------- several keys
@@ -399,7 +411,7 @@ def cut(ctx: Context, argv: list[bytes]) -> Reply:
     end = min(end, size - 1) + 1
     if end - start <= LONG:
         return text[start:end]
-    return string_in_slices(ctx, string_text(value), start, end)
+    return string_reply(ctx, string_text(value), start, end)
 
 
 @verbs.verb("GETRANGE", arity=4, flags=Flag.READONLY, keys=key("RO", "access"), since="2.4.0")

@@ -8,17 +8,16 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
 from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.faults import RespError
-from januskv.compat.server.slices import in_slices
-from januskv.resp.encoder import array_head, encode, number_rows, sample_text
-from januskv.resp.replies import OK, ErrorReply, RawReply, Reply, SetReply, Simple
+from januskv.compat.server.faults import Outcomes, RespError
+from januskv.resp.replies import OK, Choice, NamedRows, PairMap, Reply, SampleNumber, SetReply, Simple
+from januskv.resp.slices import SAMPLES, SampleRows, Together
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError
 from januskv.storage.sample_queries import Rows
@@ -54,7 +53,6 @@ _NO_SUCH_KEY = "the key does not exist"
 _NOT_A_SERIES = "the key is not a TSDB key"
 _WRONG_TYPE = "ERR WRONGTYPE Operation against a key holding the wrong kind of value"
 _BEYOND_RETENTION = "When a series has compactions, deleting samples or compaction buckets beyond the series retention period is not possible"
-_SLICE: int = 16384  # rows of a reply that are encoded at a time
 
 
 # ---------------------------------------------------------------- finding series
@@ -85,61 +83,27 @@ def read_series(ctx: Context, name: bytes) -> SampleSeries:
 # ---------------------------------------------------------------- replies
 
 
-def _resp3(ctx: Context) -> bool:
-    return ctx.client is not None and ctx.client.protocol == 3
+def _sample(sample: Sample | None) -> Reply:
+    return [] if sample is None else [sample[0], SampleNumber(sample[1])]
 
 
-def _number(ctx: Context, value: float) -> Reply:
-    """A value: a double, in RESP2 its text as a simple string."""
-    return value if _resp3(ctx) else Simple(sample_text(value))
-
-
-def _sample(ctx: Context, sample: Sample | None) -> Reply:
-    return [] if sample is None else [sample[0], _number(ctx, sample[1])]
-
-
-def _row_pieces(rows: Rows, protocol: int) -> Iterator[bytes]:
-    """The encoded reply of rows with one value each, in pieces."""
-    yield array_head(len(rows))
-    for at in range(0, len(rows), _SLICE):
-        part = slice(at, at + _SLICE)
-        yield number_rows(rows.times[part], rows.columns[0][part], protocol)
-
-
-def _all_pieces(ctx: Context, rows: Rows, protocol: int) -> Iterator[bytes]:
-    """The encoded reply of rows with any number of values each, in pieces."""
-    if len(rows.columns) == 1:
-        yield from _row_pieces(rows, protocol)
-        return
-    yield array_head(len(rows))
-    for at in range(0, len(rows), _SLICE):
-        part = slice(at, at + _SLICE)
-        wire = encode(_rows(ctx, Rows(rows.times[part], [column[part] for column in rows.columns])), protocol)
-        yield wire[wire.index(b"\n") + 1 :]
-
-
-def _rows(ctx: Context, rows: Rows) -> Reply:
+def _rows(rows: Rows) -> SampleRows:
     """Rows of a query: [time, value], with several functions [time, value, value, ...]."""
-    if len(rows.columns) == 1:
-        return RawReply(b"".join(_row_pieces(rows, 3 if _resp3(ctx) else 2)))
-    times, columns = rows.lists()
-    if _resp3(ctx):
-        return list(zip(times, *columns, strict=True))
-    return [(time, *[Simple(sample_text(v)) for v in row]) for time, *row in zip(times, *columns, strict=True)]
+    return SampleRows(rows.times, rows.columns)
 
 
-def _labels(ctx: Context, labels: Mapping[bytes, bytes], wanted: RangeQuery | None = None) -> Reply:
+def _labels(labels: Mapping[bytes, bytes], wanted: RangeQuery | None = None) -> PairMap:
     """Labels as a query wants them shown. Those that it selects are found in any case."""
     if wanted is None or wanted.with_labels:
         shown: dict[bytes, bytes | None] = dict(labels)
     elif not wanted.selected:
-        return {} if _resp3(ctx) else []
+        shown = {}
     else:
         by_lower: dict[bytes, tuple[bytes, bytes | None]] = {}
         for name, value in labels.items():
             by_lower.setdefault(name.lower(), (name, value))
         shown = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected)
-    return shown if _resp3(ctx) else [list(pair) for pair in shown.items()]
+    return PairMap(shown.items())
 
 
 # ---------------------------------------------------------------- series
@@ -216,7 +180,7 @@ def _series_to_add_to(ctx: Context, name: bytes) -> SampleSeries | None:
 
 
 @verbs.verb("TS.MADD", arity=-4, flags=_WRITE, keys=key("RW", "update", last=-1, step=3))
-def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
+def ts_madd(ctx: Context, argv: list[bytes]) -> Outcomes:
     """TS.MADD key timestamp value [key timestamp value ...] [CREATE [LABELS label value [label value ...]]]
 
     Adds samples to series that exist. Returns for each its timestamp or an error. Ours: CREATE lets it create the
@@ -228,7 +192,7 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
     if (end - 1) % 3:
         raise wrong_arity(argv)
     keyspace, now_ms = ctx.keyspace, ctx.store.clock.now_ms
-    replies: list[Reply] = []
+    replies: list[Any] = []
     at = 1
     while at < end:
         name = argv[at]
@@ -251,11 +215,9 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Reply:
                     raise bad(_NOT_A_SERIES)
                 replies.append(series.add(keyspace, name, time, value))
             except (RespError, StorageError) as error:
-                replies.append(_error(ctx, error))
+                replies.append(error)
             at += 3
-    if any(type(reply) is ErrorReply for reply in replies):
-        ctx.server.table.commands[b"TS.MADD"].failed += 1
-    return replies
+    return Outcomes(replies)
 
 
 def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
@@ -271,7 +233,7 @@ def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
 
 
 def _add_run(
-    ctx: Context, name: bytes, series: SampleSeries, argv: list[bytes], at: int, stop: int, replies: list[Reply]
+    ctx: Context, name: bytes, series: SampleSeries, argv: list[bytes], at: int, stop: int, replies: list[Any]
 ) -> bool:
     """Add several samples of one series by columns; False, and nothing is done, where they are not all new and in order."""
     if series.ignore_ms or series.ignore_value:
@@ -291,13 +253,6 @@ def _add_run(
     series.add_many(ctx.keyspace, name, times, values)
     replies += times
     return True
-
-
-def _error(ctx: Context, error: Exception) -> ErrorReply:
-    """The reply to one sample that is refused; it is counted."""
-    text = ctx.server.dispatcher.error_text("TS.MADD", error)
-    ctx.server.count_error(text)
-    return ErrorReply(text)
 
 
 def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
@@ -436,15 +391,12 @@ def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
     series = read_series(ctx, argv[1])
     if len(argv) == 3 and argv[2].upper() != b"LATEST":
         raise bad("wrong 3rd argument")
-    return _sample(ctx, latest_sample(ctx.keyspace, argv[1], series) if len(argv) == 3 else series.last())
+    return _sample(latest_sample(ctx.keyspace, argv[1], series) if len(argv) == 3 else series.last())
 
 
 def _range(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     series = read_series(ctx, argv[1])
-    rows = query_series(ctx.keyspace, argv[1], series, read_range(argv, reverse=reverse))
-    if len(rows) > _SLICE:
-        return in_slices(ctx, _all_pieces(ctx, rows, 3 if _resp3(ctx) else 2))
-    return _rows(ctx, rows)
+    return _rows(query_series(ctx.keyspace, argv[1], series, read_range(argv, reverse=reverse)))
 
 
 @verbs.verb("TS.RANGE", arity=-4, flags=_READ, keys=key("RO", "access"))
@@ -482,11 +434,11 @@ def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(S) with S series
     """
     query = read_last(argv)
-    replies: dict[bytes, list[Reply]] = {}
+    replies: list[tuple[Any, ...]] = []
     for name, series in choose_series(ctx.keyspace, query.filters or ()):
         last = latest_sample(ctx.keyspace, name, series) if query.selection.latest else series.last()
-        replies[name] = [_labels(ctx, series.labels, query), _sample(ctx, last)]
-    return replies if _resp3(ctx) else [[name, *reply] for name, reply in replies.items()]
+        replies.append((name, _labels(series.labels, query), _sample(last)))
+    return NamedRows(replies)
 
 
 def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
@@ -497,48 +449,34 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     found = query_each(ctx.keyspace, chosen, query.selection)
     aggregation = query.selection.aggregation
     used = {b"aggregators": [] if aggregation is None else list(aggregation.functions)}
-    three = _resp3(ctx)
-    answers: list[_Answer] = []
+    answers: list[tuple[Any, ...]] = []
     for (name, series), rows in zip(chosen, found, strict=True):
-        labels = _labels(ctx, series.labels, query)
-        answers.append((name, [labels, used] if three else [labels], rows))
-    return _many_rows(ctx, answers)
+        answers.append((name, _labels(series.labels, query), used, _rows(rows)))
+    return _many_rows(answers)
 
 
-# A name, what is told of it, and its rows.
-_Answer = tuple[bytes, list[Reply], Rows]
+# What stands between the labels and the rows of a series, clients with RESP3 alone are told.
+_ONLY_THREE = slice(2, -1)
 
 
-def _many_rows(ctx: Context, answers: list[_Answer]) -> Reply:
-    """The rows of several series: a map of arrays, in RESP2 an array of arrays; in slices where there are many."""
-    three = _resp3(ctx)
-    if sum(len(rows) for _, _, rows in answers) <= _SLICE:
-        if three:
-            return {name: [*told, _rows(ctx, rows)] for name, told, rows in answers}
-        return [[name, *told, _rows(ctx, rows)] for name, told, rows in answers]
-    return in_slices(ctx, _many_pieces(ctx, answers, 3 if three else 2))
-
-
-def _many_pieces(ctx: Context, answers: list[_Answer], protocol: int) -> Iterator[bytes]:
-    yield b"%%%d\r\n" % len(answers) if protocol == 3 else array_head(len(answers))
-    for name, told, rows in answers:
-        title = encode(name, protocol)
-        size = array_head(len(told) + 1 + (protocol == 2))
-        yield (title + size if protocol == 3 else size + title) + b"".join(encode(each, protocol) for each in told)
-        yield from _all_pieces(ctx, rows, protocol)
+def _many_rows(answers: list[tuple[Any, ...]]) -> Reply:
+    """The rows of several series by name: (name, labels, ..., rows)."""
+    reply = NamedRows(answers, _ONLY_THREE)
+    return Together(reply) if sum(len(answer[-1].times) for answer in answers) > SAMPLES else reply
 
 
 def _grouped(ctx: Context, chosen: Chosen, query: RangeQuery) -> Reply:
     """One reply for each value of the label that GROUPBY names."""
     assert query.group_by is not None
-    three = _resp3(ctx)
-    answers: list[_Answer] = []
+    answers: list[tuple[Any, ...]] = []
     for group in query_groups(ctx.keyspace, chosen, query.selection, query.group_by, query.reducer):
         made = {b"__reducer__": query.reducer.encode(), b"__source__": b",".join(group.names)}
-        labels = {query.group_by: group.value} | ({} if three and query.with_labels else made)
-        told = [_labels(ctx, labels, query), {b"reducers": [query.reducer]}, {b"sources": group.names}]
-        answers.append((query.group_by + b"=" + group.value, told if three else told[:1], group.rows))
-    return _many_rows(ctx, answers)
+        labels: Reply = _labels({query.group_by: group.value} | made, query)
+        if query.with_labels:
+            labels = Choice(labels, {query.group_by: group.value})
+        told = ({b"reducers": [query.reducer]}, {b"sources": group.names})
+        answers.append((query.group_by + b"=" + group.value, labels, *told, _rows(group.rows)))
+    return _many_rows(answers)
 
 
 @verbs.verb("TS.MRANGE", arity=-4, flags=_READ)
@@ -571,8 +509,7 @@ def ts_queryindex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(S) with S series
     """
-    names = [name for name, _ in choose_series(ctx.keyspace, read_filters(argv[1:]))]
-    return SetReply(names) if _resp3(ctx) else names
+    return SetReply([name for name, _ in choose_series(ctx.keyspace, read_filters(argv[1:]))])
 
 
 # ---------------------------------------------------------------- TS.INFO
@@ -589,11 +526,10 @@ def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) > 3:
         raise wrong_arity(argv)
     series = read_series(ctx, argv[1])
-    three = _resp3(ctx)
-    rules: dict[bytes, list[Reply]] = {
-        name: [rule.bucket, Simple(rule.function.upper().encode()), rule.align]
+    rules = [
+        (name, rule.bucket, Simple(rule.function.upper().encode()), rule.align)
         for name, rule in _live_rules(ctx, argv[1], series)
-    }
+    ]
     total, first = series.shown()
     last = series.last()
     info: dict[str, Reply] = {
@@ -606,15 +542,15 @@ def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
         "chunkSize": series.chunk_bytes,
         "chunkType": Simple(b"compressed" if series.compressed else b"uncompressed"),
         "duplicatePolicy": None if series.policy is None else Simple(series.policy.encode()),
-        "labels": _labels(ctx, series.labels),
+        "labels": _labels(series.labels),
         "sourceKey": series.source,
-        "rules": rules if three else [[name, *rule] for name, rule in rules.items()],
+        "rules": NamedRows(rules),
         "ignoreMaxTimeDiff": series.ignore_ms,
         "ignoreMaxValDiff": series.ignore_value,
     }
     if len(argv) == 3 and argv[2].upper() == b"DEBUG":
         info["keySelfName"] = argv[1]
-        info["Chunks"] = [_chunk(ctx, chunk, three) for chunk in series.chunks]
+        info["Chunks"] = [_chunk(chunk) for chunk in series.chunks]
     return {Simple(name.encode()): value for name, value in info.items()}
 
 
@@ -624,7 +560,7 @@ def _live_rules(ctx: Context, name: bytes, series: SampleSeries) -> list[tuple[b
     return [(t, series.rules[t]) for t, held in targets if type(held) is SampleSeries and held.source == name]
 
 
-def _chunk(ctx: Context, chunk: Any, three: bool) -> Reply:
+def _chunk(chunk: Any) -> Reply:
     described: dict[bytes, Reply] = {
         b"startTimestamp": chunk.first,
         b"endTimestamp": chunk.last,

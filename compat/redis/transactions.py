@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
-from januskv.compat.server.client import Client
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import NULL_ARRAY, OK, Reply
 from januskv.storage.keyspace import Keyspace
 
 verbs = Family("transactions")
 
-_FLAGS = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.FAST | Flag.ALLOW_BUSY | Flag.NO_QUEUE
+_FLAGS = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.FAST | Flag.ALLOW_BUSY | Flag.NO_QUEUE | Flag.CONNECTION
 
 
 @verbs.verb("MULTI", arity=1, flags=_FLAGS, since="1.2.0")
-def multi(ctx: Context, argv: list[bytes]) -> Reply:
+def multi(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MULTI
 
     Begins a transaction: the commands that follow are queued until EXEC.
 
     Cost: O(1)
     """
-    client: Client = ctx.client
+    client = ctx.connected
     if client.queue is not None:
         raise RespError("ERR MULTI calls can not be nested")
     client.queue = []
@@ -32,9 +31,9 @@ def multi(ctx: Context, argv: list[bytes]) -> Reply:
     return OK
 
 
-def leave(ctx: Context) -> None:
+def leave(ctx: ServerContext) -> None:
     """End the client's transaction, and its watches with it."""
-    client: Client = ctx.client
+    client = ctx.connected
     client.queue = None
     client.queue_failed = False
     ctx.server.watches.forget(client)
@@ -42,14 +41,14 @@ def leave(ctx: Context) -> None:
 
 
 @verbs.verb("DISCARD", arity=1, flags=_FLAGS, since="2.0.0")
-def discard(ctx: Context, argv: list[bytes]) -> Reply:
+def discard(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DISCARD
 
     Ends a transaction without running its commands.
 
     Cost: O(N) with N queued commands
     """
-    if ctx.client.queue is None:
+    if ctx.connected.queue is None:
         raise RespError("ERR DISCARD without MULTI")
     leave(ctx)
     return OK
@@ -58,7 +57,7 @@ def discard(ctx: Context, argv: list[bytes]) -> Reply:
 @verbs.verb(
     "EXEC", arity=1, flags=(_FLAGS | Flag.SKIP_SLOWLOG | Flag.COMMITS) & ~(Flag.FAST | Flag.ALLOW_BUSY), since="1.2.0"
 )
-def exec_(ctx: Context, argv: list[bytes]) -> Reply:
+def exec_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EXEC
 
     Runs the queued commands, one after the other and nothing between; returns their replies.
@@ -67,7 +66,7 @@ def exec_(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: that of the commands
     """
-    client: Client = ctx.client
+    client = ctx.connected
     if client.queue is None:
         raise RespError("ERR EXEC without MULTI")
     queue, failed = client.queue, client.queue_failed
@@ -78,11 +77,13 @@ def exec_(ctx: Context, argv: list[bytes]) -> Reply:
     if broken:
         return NULL_ARRAY
     execute = ctx.server.dispatcher.execute_queued
-    ctx.server.in_exec = True
+    running, feed = ctx.command, ctx.store.feed
+    ctx.in_transaction = feed.undivided = True
     try:
         return [execute(ctx, command, line) for command, line in queue]
     finally:
-        ctx.server.in_exec = False
+        ctx.in_transaction = feed.undivided = False
+        ctx.command = running
         if client.tracking is not None:
             client.tracking.caching = False
 
@@ -93,28 +94,28 @@ def _has_expired(keyspace: Keyspace, name: bytes) -> bool:
 
 
 @verbs.verb("WATCH", arity=-2, flags=_FLAGS, keys=key("RO", last=-1), since="2.2.0")
-def watch(ctx: Context, argv: list[bytes]) -> Reply:
+def watch(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """WATCH key [key ...]
 
     Lets the next EXEC fail if one of the keys changes before.
 
     Cost: O(N) with N keys
     """
-    if ctx.client.queue is not None:
+    if ctx.connected.queue is not None:
         raise RespError("ERR WATCH inside MULTI is not allowed")
     for name in argv[1:]:
         ctx.keyspace.get(name)  # a key that has expired already is absent, and stays so
-        ctx.server.watches.add(ctx.client, ctx.keyspace, name)
+        ctx.server.watches.add(ctx.connected, ctx.keyspace, name)
     return OK
 
 
 @verbs.verb("UNWATCH", arity=1, flags=_FLAGS & ~Flag.NO_QUEUE, since="2.2.0")
-def unwatch(ctx: Context, argv: list[bytes]) -> Reply:
+def unwatch(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """UNWATCH
 
     Forgets all watched keys.
 
     Cost: O(1)
     """
-    ctx.server.watches.forget(ctx.client)
+    ctx.server.watches.forget(ctx.connected)
     return OK

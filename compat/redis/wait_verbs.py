@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
-from januskv.compat.server.blocking import NOT_READY, block
+from januskv.compat.server.blocking import NOT_READY, Wait, Waiter, block
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.server import Server
 from januskv.resp.replies import Reply
@@ -36,7 +36,7 @@ def _timeout(args: Args) -> int | None:
     since="3.0.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )
-def wait(ctx: Context, argv: list[bytes]) -> Reply:
+def wait(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
     """WAIT numreplicas timeout
 
     Waits until so many replicas have what the connection has written, or the time in ms is over; returns how many have:
@@ -48,7 +48,7 @@ def wait(ctx: Context, argv: list[bytes]) -> Reply:
     replicas, timeout_ms = args.integer(), _timeout(args)
     if replicas <= 0:
         return 0
-    return block(ctx, [], timeout_ms, lambda: NOT_READY, lambda: 0)
+    return block([], timeout_ms, lambda: NOT_READY, lambda: 0)
 
 
 def synced(server: Server, record: int) -> bool:
@@ -60,7 +60,7 @@ def synced(server: Server, record: int) -> bool:
     if persistence is None:
         return False
     journal = persistence.journal
-    if not server.in_exec:
+    if not server.store.feed.undivided:
         persistence.commit()
         if journal.written_seq > journal.synced_seq and not journal.fault:
             persistence.start_sync()
@@ -74,7 +74,7 @@ def synced(server: Server, record: int) -> bool:
     since="7.2.0",
     hints=("request_policy:all_shards", "response_policy:agg_min"),
 )
-def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
+def waitaof(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
     """WAITAOF numlocal numreplicas timeout
 
     Waits until what has been written is synced to the log (numlocal 1) and to the logs of so many replicas, or the time
@@ -99,13 +99,12 @@ def waitaof(ctx: Context, argv: list[bytes]) -> Reply:
         reply = logs()
         return reply if reply[0] >= local and not replicas else NOT_READY
 
-    reply = block(ctx, [], timeout_ms, attempt, logs)
-    if local:
-        waiter = server.waiting.by_client.get(ctx.client)
-        if waiter is not None:
+    def parked(waiter: Waiter) -> None:
+        if local:
             server.waiting.for_log[waiter] = None
             _look_soon(server)
-    return reply
+
+    return block([], timeout_ms, attempt, logs, parked=parked)
 
 
 def _look_soon(server: Server) -> None:

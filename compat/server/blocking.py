@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from januskv.commands.context import Context
+from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import kind_of
@@ -24,6 +24,7 @@ from .stopwatch import now_ns
 
 if TYPE_CHECKING:
     from .client import Client
+    from .context import ServerContext
     from .server import Server, Timer
 
 
@@ -48,22 +49,45 @@ _RESULTS = frozenset(
 _WHILE_PAUSED_S = 0.01
 
 
+class Wait:
+    """What a command gives that has no answer yet: what it waits for, and how it is tried again.
+
+    It is no reply. Whoever runs commands parks the client, or takes the answer for who cannot wait.
+    """
+
+    __slots__ = ("attempt", "instead", "keys", "on_timeout", "parked", "timeout_ms")
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        timeout_ms: int | None,
+        attempt: Callable[[], Reply],
+        on_timeout: Callable[[], Reply],
+        instead: Callable[[], Reply] | None = None,
+        parked: Callable[[Waiter], None] | None = None,
+    ) -> None:
+        self.keys = keys
+        self.timeout_ms = timeout_ms
+        self.attempt = attempt
+        self.on_timeout = on_timeout
+        self.instead = on_timeout if instead is None else instead  # the answer for who cannot wait
+        self.parked = parked  # told of who waits
+
+
 class Waiter:
     """A client that is parked, what it waits for, and how its command is tried again."""
 
     __slots__ = ("attempt", "client", "command", "on_timeout", "places", "request", "silent", "spent_ns", "timer")
 
-    def __init__(
-        self, ctx: Context, keys: Sequence[bytes], attempt: Callable[[], Reply], on_timeout: Callable[[], Reply]
-    ) -> None:
-        self.client: Client = ctx.client
-        self.command = self.client.connection.last_command
-        self.places: list[Place] = [(ctx.keyspace, name) for name in dict.fromkeys(keys)]
-        self.attempt = attempt
-        self.on_timeout = on_timeout
-        self.silent = self.client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
+    def __init__(self, client: Client, keyspace: Keyspace, command: Command, request: list[bytes], waits: Wait) -> None:
+        self.client = client
+        self.command = command
+        self.request = request  # for the slow log, which has the command when it is answered
+        self.places: list[Place] = [(keyspace, name) for name in dict.fromkeys(waits.keys)]
+        self.attempt = waits.attempt
+        self.on_timeout = waits.on_timeout
+        self.silent = client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
         self.timer: Timer | None = None  # which ends the waiting
-        self.request: list[bytes] | None = None  # for the slow log, which has the command when it is answered
         self.spent_ns = 0  # in attempts
 
 
@@ -82,6 +106,17 @@ class Waiting:
 
     # ------------------------------------------------------------ parking
 
+    def wait(self, context: ServerContext, command: Command, request: list[bytes], waits: Wait) -> Reply:
+        """Let the client that calls wait; where it cannot, the answer."""
+        client = context.client
+        if client is None or context.in_transaction:
+            return waits.instead()
+        waiter = Waiter(client, context.keyspace, command, request, waits)
+        self.park(waiter, waits.timeout_ms)
+        if waits.parked is not None:
+            waits.parked(waiter)
+        return NO_REPLY
+
     def park(self, waiter: Waiter, timeout_ms: int | None) -> None:
         """Let a client wait; None: for ever."""
         client = waiter.client
@@ -96,10 +131,7 @@ class Waiting:
 
     def keys_of(self, name: str) -> int:
         """How many keys somebody waits for with this command."""
-        return sum(
-            any(each.command is not None and each.command.name == name for each in waiters)
-            for waiters in self.by_key.values()
-        )
+        return sum(any(each.command.name == name for each in waiters) for waiters in self.by_key.values())
 
     def forget(self, client: Client) -> None:
         """A client waits no longer; no error if it did not."""
@@ -210,9 +242,7 @@ class Waiting:
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
         """The reply to a command that has failed while it waited; it is counted."""
-        assert waiter.command is not None
-        reply: Reply = self.server.dispatcher.failure(waiter.command, [], error)
-        return reply
+        return self.server.dispatcher.failure(waiter.command, error)
 
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
@@ -240,11 +270,10 @@ class Waiting:
         """Answer a client, from the keys that were read for it, and let it go on."""
         client = waiter.client
         self.forget(client)
-        if client.tracking is not None and waiter.command is not None:
+        if client.tracking is not None:
             self.server.tracking.answered(client, waiter.command, list(read))
         usec = waiter.spent_ns // 1000
-        if waiter.request is not None and usec >= self.server.config.slow_threshold_us:
-            assert waiter.command is not None
+        if usec >= self.server.config.slow_threshold_us:
             self.server.note_slow(waiter.command, waiter.request, usec, client)
         if not waiter.silent:
             client.connection.reply_late(reply)
@@ -261,27 +290,21 @@ def no_value() -> Reply:
     return None
 
 
-def may_wait(ctx: Context) -> bool:
-    """Whether the client's reply may come later than its command ends: not in EXEC, not at the native doors."""
-    return ctx.client is not None and not ctx.server.in_exec
-
-
 def block(
-    ctx: Context,
     keys: Sequence[bytes],
     timeout_ms: int | None,
     attempt: Callable[[], Reply],
     on_timeout: Callable[[], Reply] = no_array,
-) -> Reply:
-    """Answer by ``attempt``, now or after a change of one of the keys; ``on_timeout`` where waiting is not possible.
+    instead: Callable[[], Reply] | None = None,
+    parked: Callable[[Waiter], None] | None = None,
+) -> Reply | Wait:
+    """Answer by ``attempt``, now or after a change of one of the keys, in the keyspace that is selected.
 
     An attempt gives NOT_READY as long as there is nothing to answer; errors that it raises are the answer.
-    ``on_timeout`` gives the answer when the time is over.
+    ``on_timeout`` gives the answer when the time is over, ``instead`` the one where waiting is not possible, if that is
+    another one.
     """
     reply = attempt()
     if reply is not NOT_READY:
         return reply
-    if not may_wait(ctx):
-        return on_timeout()
-    ctx.server.waiting.park(Waiter(ctx, keys, attempt, on_timeout), timeout_ms)
-    return NO_REPLY
+    return Wait(keys, timeout_ms, attempt, on_timeout, instead, parked)

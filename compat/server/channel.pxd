@@ -1,5 +1,4 @@
-from januskv.commands.context cimport Context
-from januskv.commands.table cimport Command
+from januskv.compat.server.context cimport ServerContext
 from januskv.compat.server.native_requests cimport NativeRequests
 from januskv.compat.server.outbox cimport Outbox
 from januskv.resp.encoder cimport Encoder
@@ -16,11 +15,10 @@ cdef class Channel:
     cdef public Outbox outbox
     cdef public Encoder encoder
     cdef public object client, transport
-    cdef public Context context
+    cdef public ServerContext context
     cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer, retrying
     cdef public object parked, pieces, session
     cdef public list unsent, behind
-    cdef public Command last_command
     cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, most_written, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)

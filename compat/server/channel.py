@@ -12,14 +12,14 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from januskv.commands.context import Context
-from januskv.commands.table import Command
+from januskv.commands.context import NOBODY
 from januskv.resp.encoder import Encoder
 from januskv.storage.clock import Clock
 from januskv.storage.feed import Feed
 from januskv.storage.sessions import Session
 
 from .client import Client
+from .context import ServerContext
 from .json_text import dumps
 from .native_requests import NativeRequests
 from .outbox import Outbox
@@ -57,7 +57,7 @@ class Channel:
         self.outbox: Outbox = server.outbox
         self.encoder: Encoder = Encoder()
         self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
-        self.context: Context = Context(server.store, server.store.databases[0], self.client, server)
+        self.context: ServerContext = ServerContext(server, self.client)
         self.transport: Any = None
         self.running: bool = False  # in the middle of a batch of requests
         self.retrying: bool = False  # in the middle of a command that has waited
@@ -76,7 +76,6 @@ class Channel:
         self.write_paused: bool = False  # the transport has more than it wants
         self.small_buffer: bool = False  # the transport's buffer is limited to that of an unauthenticated client
         self.session: Session | None = None  # the client's, if it has a deadline to renew
-        self.last_command: Command | None = None
         self.active_ms: int = self.clock.now_ms
         self.changes_before: int = 0  # how many changes of the data there were when the batch began
         self.changed: int = 0  # the number of the last change that its requests have made
@@ -195,6 +194,7 @@ class Channel:
         """
         self.client = _NOBODY
         self.context.client = None
+        self.context.caller = NOBODY
 
     def pause_writing(self) -> None:
         """Replies pile up: see whether there are too many."""
@@ -265,6 +265,13 @@ class Channel:
                 self.close()
 
     # ------------------------------------------------------------ replies that come later
+
+    def send_sliced(self) -> None:
+        """Send the reply of many items that the encoder has been given."""
+        reply = self.encoder.sliced
+        assert reply is not None
+        self.encoder.sliced = None
+        self.send_pieces(reply.pieces(self.client.protocol))
 
     def send_pieces(self, pieces: Iterator[bytes]) -> None:
         """Reply in pieces, each made when the transport takes it. Requests and messages wait for the end."""

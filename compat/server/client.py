@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
+from januskv.commands.context import Caller
 from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
@@ -32,7 +33,7 @@ def is_loopback(host: str) -> bool:
     return host == "::1" or host.startswith(("127.", "::ffff:127."))
 
 
-class Client:
+class Client(Caller):
     """State of a connection that commands read and change.
 
     A client is *plain* while its commands can go straight from the table to the handler; in every
@@ -62,12 +63,12 @@ class Client:
         "subscriptions",
         "tracking",
         "unix_socket",
-        "user",
         "watch_broken",
         "watched",
     )
 
     def __init__(self, number: int, now_ms: int, connection: Channel) -> None:
+        super().__init__()
         self.id = number
         self.connection = connection
         self.created_ms = now_ms
@@ -77,7 +78,6 @@ class Client:
         self.name = b""
         self.lib_name = b""
         self.lib_ver = b""
-        self.user = "default"
         self.authenticated = True
         self.protocol = 2
         self.session: Session | None = None
@@ -94,6 +94,11 @@ class Client:
         self.tracking: TrackingMode | None = None
 
     @property
+    def shown(self) -> str:
+        """Who it is, as the log tells it."""
+        return self.address
+
+    @property
     def subscribing(self) -> bool:
         """Whether the connection carries messages only, as RESP2 has it after SUBSCRIBE."""
         return self.protocol == 2 and self.subscriptions is not None and not self.subscriptions.native
@@ -106,7 +111,7 @@ class Client:
     @property
     def last_command(self) -> str:
         """The command that was run last, as CLIENT LIST shows it."""
-        command = self.connection.last_command
+        command = self.connection.context.command
         return "NULL" if command is None else command.text_name
 
     @property

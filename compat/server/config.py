@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from januskv.commands.context import Settings
 from januskv.resp.inline import split_words
 
 from .parameters import BY_NAME, DIRECTIVES, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints, unknown
@@ -23,7 +24,7 @@ _UNAUTHENTICATED_OUTPUT = 1024
 _UNAUTHENTICATED_INPUT = 1 << 20
 
 
-class Config:
+class Config(Settings):
     """The values in force, as attributes: ``config.slowlog_max_len``.
 
     ``on_change`` is called with a parameter after CONFIG SET has changed it.

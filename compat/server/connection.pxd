@@ -1,5 +1,5 @@
 from januskv.compat.server.stopwatch cimport now_ns
-from januskv.commands.context cimport Context
+from januskv.compat.server.context cimport ServerContext
 from januskv.commands.table cimport Command
 from januskv.compat.server.channel cimport Channel
 from januskv.compat.server.dispatch cimport Dispatcher
@@ -13,8 +13,7 @@ cdef class Connection(Channel):
     cdef public Dispatcher dispatcher
     cdef public Parser parser
     cdef public dict hot
-    cdef public long long timed_ns
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
-    @cython.locals(parser=Parser, encoder=Encoder, context=Context, dispatcher=Dispatcher, native=NativeRequests, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)
+    @cython.locals(parser=Parser, encoder=Encoder, context=ServerContext, dispatcher=Dispatcher, native=NativeRequests, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)
     cpdef run_batch(self)

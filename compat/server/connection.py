@@ -38,7 +38,7 @@ class Connection(Channel):
         self.dispatcher: Dispatcher = dispatcher
         self.parser: Parser = Parser()
         self.hot: dict[bytes, Command] = _NO_COMMANDS
-        self.timed_ns: int = 0  # of this batch, spent in commands that were timed one by one
+        self.encoder.slices = True
         self.client.authenticated = not server.config.requirepass
 
     def refresh(self) -> None:
@@ -107,7 +107,7 @@ class Connection(Channel):
         if self.session is not None:
             self.session.renew(self.active_ms)
         started = now_ns()
-        self.timed_ns = 0
+        context.timed_ns = 0
         earlier: list[tuple[Command, int]] | None = None
         last: Command | None = None
         last_request: list[bytes] | None = None
@@ -127,15 +127,11 @@ class Connection(Channel):
                         self.hold(request)
                         break
                     encoder.write_raw(native.answer_line(context, request))  # type: ignore[arg-type]
-                    if native.served is not None:
-                        self.last_command = native.served
-                        self.timed_ns += native.spent_ns
                 else:
                     command = self.hot.get(request[0])
                     if command is None or not command.min_args <= len(request) <= command.max_args:
                         encoder.write(dispatcher.route(context, request))
                     elif command.timed:
-                        self.last_command = command
                         encoder.write(dispatcher.execute(context, command, request))
                     else:
                         if command is not last:
@@ -149,13 +145,15 @@ class Connection(Channel):
                         try:
                             encoder.write(command.run(context, request))  # type: ignore[arg-type]
                         except Exception as error:
-                            encoder.write(dispatcher.failure(command, request, error))
+                            encoder.write(dispatcher.failure(command, error))
+                if encoder.sliced is not None:
+                    self.send_sliced()
                 if self.outbox.wake:
                     before = now_ns()
                     self.write_behind()
                     self.server.waiting.serve()
                     self.write_behind()
-                    self.timed_ns += now_ns() - before
+                    context.timed_ns += now_ns() - before
                 if self.closing or self.halted:
                     break
                 served += 1
@@ -163,8 +161,8 @@ class Connection(Channel):
                     self.flush()
         finally:
             if last is not None:
-                self.last_command = last
-                spent_ns = now_ns() - started - self.timed_ns
+                context.command = last
+                spent_ns = now_ns() - started - context.timed_ns
                 if earlier is None and (count > 1 or spent_ns < self.server.slow_threshold_ns):
                     last.calls += count
                     last.took(spent_ns, count)

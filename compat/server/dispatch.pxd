@@ -1,5 +1,5 @@
 from januskv.compat.server.stopwatch cimport now_ns
-from januskv.commands.context cimport Context
+from januskv.compat.server.context cimport ServerContext
 from januskv.commands.table cimport Command
 
 cimport cython
@@ -7,8 +7,8 @@ cimport cython
 cdef class Dispatcher:
     cdef public object server
     @cython.locals(command=Command)
-    cpdef object route(self, Context context, list argv)
-    @cython.locals(started=longlong, spent_ns=longlong, usec=longlong)
-    cpdef object execute(self, Context context, Command command, list argv)
+    cpdef object route(self, ServerContext context, list argv)
+    @cython.locals(frozen=cython.bint, started=longlong, spent_ns=longlong, usec=longlong)
+    cpdef object execute(self, ServerContext context, Command command, list argv)
     cpdef object refusal(self, object client, Command command, list argv)
     cpdef object muted(self, object client, object reply)

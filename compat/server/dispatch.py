@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
 
+from .blocking import Wait
 from .client import Client
-from .faults import INTERNAL, LOADING, RespError, fault_of
+from .context import NEEDS_CONNECTION, ServerContext
+from .faults import INTERNAL, LOADING, Outcomes, RespError, fault_of
 from .server import Server
 from .stopwatch import now_ns
 
@@ -34,6 +35,10 @@ _TIME_PASSES_NS: Final = 1_000_000
 _SHOWN_ARGS = 128  # bytes of the arguments that "unknown command" repeats
 
 
+# What a handler gives.
+Result = Reply | Wait | Outcomes
+
+
 class Dispatcher:
     """Runs commands for all connections of a server."""
 
@@ -43,9 +48,11 @@ class Dispatcher:
 
     # ------------------------------------------------------------ one request
 
-    def route(self, context: Context, argv: list[bytes]) -> Reply:
+    def route(self, context: ServerContext, argv: list[bytes]) -> Reply:
         """Check one request in the order in which Redis does, then run or queue it; gives the reply."""
-        client: Client = context.client
+        client = context.client
+        if client is None:
+            return self.call(context, argv)
         command = self.server.table.find(argv)
         refusal = self.refusal(client, command, argv)
         if refusal is not None:
@@ -53,8 +60,8 @@ class Dispatcher:
                 self.server.tracking.answered_one(client, command)
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
-        client.connection.last_command = command
-        if self.server.paused_until_ms and self.must_wait(context, command, argv):
+        context.command = command
+        if self.server.paused_until_ms and self.must_wait(context, client, command, argv):
             client.connection.hold(argv)
             return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
@@ -68,14 +75,22 @@ class Dispatcher:
             return reply  # messages: CLIENT REPLY does not hold them back
         return self.muted(client, reply)
 
-    def must_wait(self, context: Context, command: Command, argv: list[bytes]) -> bool:
+    def call(self, context: ServerContext, argv: list[bytes]) -> Reply:
+        """Run one command for who is no client: a script, a request over HTTP, the server itself; gives the reply."""
+        command = self.server.table.find(argv)
+        refusal = self.refusal(None, command, argv)
+        if refusal is not None:
+            return self.refuse(None, command, refusal)
+        assert command is not None
+        return self.execute(context, command, argv)
+
+    def must_wait(self, context: ServerContext, client: Client, command: Command, argv: list[bytes]) -> bool:
         """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
-        client: Client = context.client
         if command is self.server.table.document and client.queue is None:
             return bool(self.server.native.holds(context, argv[0]))
         return self.server.holds(command, client)
 
-    def refusal(self, client: Client, command: Command | None, argv: list[bytes]) -> str | None:
+    def refusal(self, client: Client | None, command: Command | None, argv: list[bytes]) -> str | None:
         """Why the command may not run now, as the text of a RESP error; None if it may."""
         server = self.server
         if command is None:
@@ -84,7 +99,10 @@ class Dispatcher:
             return unknown_subcommand(command, argv[1])
         if not command.min_args <= len(argv) <= command.max_args:
             return f"ERR wrong number of arguments for '{command.text_name}' command"
-        if not client.authenticated and Flag.NO_AUTH not in command.flags:
+        if client is None:
+            if Flag.CONNECTION in command.flags:
+                return f"ERR {NEEDS_CONNECTION}"
+        elif not client.authenticated and Flag.NO_AUTH not in command.flags:
             return "NOAUTH Authentication required."
         if Flag.PROTECTED in command.flags and not server.allows_protected(client, command):
             return (
@@ -92,21 +110,21 @@ class Dispatcher:
                 '-command option is set to "local", you can run it from a local connection, otherwise you need to set'
                 " this option in the configuration file, and then restart the server."
             )
-        if client.subscribing and Flag.SUBSCRIBED not in command.flags:
+        if client is not None and client.subscribing and Flag.SUBSCRIBED not in command.flags:
             return (
                 f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
                 " are allowed in this context"
             )
-        if server.loading or server.write_fault or (client.session is not None and client.session.ended):
+        if server.loading or server.write_fault or (client is not None and client.nowhere):
             runs = [command]
-            if Flag.COMMITS in command.flags and client.queue is not None:
+            if client is not None and Flag.COMMITS in command.flags and client.queue is not None:
                 runs += [queued for queued, _ in client.queue]
             return self.refusal_of_state(client, runs)
         return None
 
-    def refusal_of_state(self, client: Client, runs: list[Command]) -> str | None:
+    def refusal_of_state(self, client: Client | None, runs: list[Command]) -> str | None:
         """Why a command may not run while the server or the session is not whole; EXEC runs what is queued besides itself."""
-        server, nowhere = self.server, client.nowhere
+        server, nowhere = self.server, "" if client is None else client.nowhere
         if server.loading and not all(Flag.LOADING in each.flags for each in runs):
             return LOADING
         if server.write_fault and (Flag.HEALTH in runs[0].flags or any(Flag.WRITE in each.flags for each in runs)):
@@ -115,13 +133,13 @@ class Dispatcher:
             return f"ERR {nowhere}"
         return None
 
-    def refuse(self, client: Client, command: Command | None, text: str) -> ErrorReply:
+    def refuse(self, client: Client | None, command: Command | None, text: str) -> ErrorReply:
         """Count a refusal before the command ran; inside MULTI it fails the whole transaction."""
         if command is not None:
             command.rejected += 1
-        if client.queue is not None:
+        if client is not None and client.queue is not None:
             client.queue_failed = True
-        if command is not None and Flag.COMMITS in command.flags:
+        if client is not None and command is not None and Flag.COMMITS in command.flags:
             self.server.watches.forget(client)
             client.queue = None
             client.refresh()
@@ -143,61 +161,83 @@ class Dispatcher:
 
     # ------------------------------------------------------------ running
 
-    def execute(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
+    def execute(self, context: ServerContext, command: Command, argv: list[bytes]) -> Reply:
         """Run one command, timed and counted; errors become replies."""
         server = self.server
-        client: Client = context.client
-        tracked = client.tracking is not None
+        client = context.client
+        context.command = command
+        tracked = client if client is not None and client.tracking is not None else None
         read: list[bytes] | None = argv
-        if tracked:
-            server.tracking.began(client)
-        access = context.keyspace.access if client.no_touch else None
+        if tracked is not None:
+            server.tracking.began(tracked)
+        access = context.keyspace.access if client is not None and client.no_touch else None
         frozen = False
         if access is not None:
-            frozen, access.frozen = access.frozen, command.name != "TOUCH"
+            frozen, access.frozen = access.frozen, Flag.TOUCHES not in command.flags
         started = now_ns()
         try:
-            reply: Reply = command.run(context, argv)  # type: ignore[assignment]
+            result: Result = command.run(context, argv)  # type: ignore[assignment]
+            if type(result) is Wait:
+                reply = server.waiting.wait(context, command, argv, result)
+            elif type(result) is Outcomes:
+                reply = self.outcomes(command, result)
+            else:
+                reply = result  # type: ignore[assignment]
         except Exception as error:
-            reply = self.failure(command, argv, error)
+            reply = self.failure(command, error)
             read = None
         if access is not None:
             access.frozen = frozen
-        if tracked:
-            server.tracking.ended(client, command, read)
+        if tracked is not None:
+            server.tracking.ended(context, tracked, command, read)
         spent_ns = now_ns() - started
-        context.client.connection.timed_ns += spent_ns
-        if spent_ns >= _TIME_PASSES_NS and not server.in_exec:  # the commands of a transaction see one time
-            server.store.clock.tick()
+        if not context.in_transaction:  # the time of its commands is part of the transaction's, and they see one time
+            context.timed_ns += spent_ns
+            if spent_ns >= _TIME_PASSES_NS:
+                server.store.clock.tick()
         usec = spent_ns // 1000
         command.calls += 1
         command.took(spent_ns, 1)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
-            server.feed_monitors(context.client, command.without_secrets(argv))
-        if reply is NO_REPLY:
+            server.feed_monitors(context, command.without_secrets(argv))
+        if reply is NO_REPLY and client is not None:
             waiter = server.waiting.by_client.get(client)
             if waiter is not None:
-                waiter.request, waiter.spent_ns = argv, spent_ns
+                waiter.spent_ns = spent_ns
                 return reply
         if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
-            server.note_slow(command, argv, usec, context.client)
+            server.note_slow(command, argv, usec, client)
         return reply
 
-    def execute_queued(self, context: Context, command: Command, argv: list[bytes]) -> Reply:
+    def execute_queued(self, context: ServerContext, command: Command, argv: list[bytes]) -> Reply:
         """Run one command of a transaction, unless those before have led to where there is nothing."""
-        client: Client = context.client
-        if client.session is not None and client.session.ended:
+        client = context.client
+        if context.nowhere:
             refusal = self.refusal_of_state(client, [command])
             if refusal is not None:
                 return self.refuse(client, command, refusal)
         return self.execute(context, command, argv)
 
-    def failure(self, command: Command, argv: list[bytes], error: Exception) -> ErrorReply:
+    def failure(self, command: Command, error: Exception) -> ErrorReply:
         """Word an error that a handler raised. An unexpected one is logged and answered without details."""
         command.failed += 1
         text = self.error_text(command.name, error)
         self.server.count_error(text)
         return ErrorReply(text)
+
+    def outcomes(self, command: Command, outcomes: Outcomes) -> Reply:
+        """The replies to the parts of a command, with the errors worded; it is counted as failed once if any part has."""
+        replies: list[Reply] = []
+        failed = False
+        for each in outcomes.parts:
+            if isinstance(each, Exception):
+                failed = True
+                text = self.error_text(command.name, each)
+                self.server.count_error(text)
+                each = ErrorReply(text)
+            replies.append(each)
+        command.failed += failed
+        return replies
 
     def error_text(self, name: str, error: Exception) -> str:
         """The RESP error of an exception; the traceback of an unexpected one is logged."""

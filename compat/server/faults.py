@@ -7,6 +7,7 @@ whose original words it differently raises ``RespError`` with its own text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from januskv.commands.status import SeriesStatus, Status
 from januskv.storage import errors
@@ -21,6 +22,18 @@ SESSION_MISSING = (
     "the session that was asked for does not exist, SELECT another one or a database (a client that keeps 32 bits of a"
     " database's number logs in as the user 'session', with the token as password)"
 )
+
+
+class Outcomes:
+    """What a command gives that does several things: for each its reply, or the exception with which it has failed.
+
+    It is no reply. Whoever runs commands words the errors and counts them.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Any]) -> None:
+        self.parts = parts
 
 
 class RespError(Exception):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from januskv.commands.context import Context
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from januskv.storage.sessions import Session
 
     from .client import Client
+    from .context import ServerContext
     from .server import Server
 
 MOST_AT_ONCE: Final = 8
@@ -67,12 +67,12 @@ class LongCommands:
 
     # ------------------------------------------------------------ beginning and end
 
-    def take(self, context: Context, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
+    def take(self, context: ServerContext, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
         """Begin a command; its reply, or None where it is answered later. Raises what its steps raise."""
         server, client = self.server, context.client
-        if client is None or server.in_exec:
+        if client is None or context.in_transaction:
             return at_once(work.steps)
-        long = LongCommand(client, command, body, token, work, over_resp=server.over_resp)
+        long = LongCommand(client, command, body, token, work, over_resp=not context.as_json)
         if command.in_keyspace:
             long.session = client.session if token is None else server.store.sessions.by_token[token]
         if len(self.begun) < MOST_AT_ONCE:
@@ -85,7 +85,6 @@ class LongCommands:
         else:
             self.waiting[client] = long
         client.connection.halted = client.connection.sending = True
-        server.answers_later = server.over_resp
         self.call(0)
         return None
 

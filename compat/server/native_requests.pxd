@@ -1,8 +1,5 @@
-from januskv.commands.context cimport Context
-from januskv.commands.table cimport Command
+from januskv.compat.server.context cimport ServerContext
 
 cdef class NativeRequests:
-    cdef public Command served
-    cdef public long long spent_ns
-    cpdef bytes answer_line(self, Context context, bytes text)
-    cpdef object answer(self, Context context, bytes text)
+    cpdef bytes answer_line(self, ServerContext context, bytes text)
+    cpdef object answer(self, ServerContext context, bytes text)

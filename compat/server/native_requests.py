@@ -5,30 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from januskv.commands.context import Context
 from januskv.commands.table import Command
+from januskv.resp.replies import NoReply
+
+from .context import ServerContext
 
 
 class NativeRequests:
-    """Runs native requests, whichever transport they come through.
+    """Runs native requests, whichever transport they come through."""
 
-    After each request ``served`` is the command that it ran (None if it was refused before that) and ``spent_ns`` the time
-    from its text to that of the reply.
-    """
-
-    def __init__(self) -> None:
-        self.served: Command | None = None
-        self.spent_ns: int = 0
-
-    def answer_line(self, context: Context, text: bytes) -> bytes:
+    def answer_line(self, context: ServerContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
         raise NotImplementedError
 
-    def answer(self, context: Context, text: bytes) -> bytes | None:
-        """The reply to a request; None for a quiet command that succeeded, or if the reply comes later."""
+    def answer(self, context: ServerContext, text: bytes) -> bytes | NoReply | None:
+        """The reply to a request; None for a quiet command that succeeded, NO_REPLY if the reply comes later."""
         raise NotImplementedError
 
-    def holds(self, context: Context, text: bytes) -> bool:
+    def holds(self, context: ServerContext, text: bytes) -> bool:
         """Whether a request has to wait until a pause ends."""
         raise NotImplementedError
 

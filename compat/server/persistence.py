@@ -241,7 +241,9 @@ class Persistence:
         """
         if self.journal.child and not schedule:
             raise RespError(f"ERR {refusal}")
-        if self.journal.child or self.server.in_exec:  # the new segment would divide the transaction's record
+        if (
+            self.journal.child or self.server.store.feed.undivided
+        ):  # the new segment would divide the transaction's record
             self.scheduled = True
             return False
         try:
@@ -256,7 +258,7 @@ class Persistence:
         journal = self.journal
         if on == journal.logging:
             return
-        if self.server.in_exec:
+        if self.server.store.feed.undivided:
             raise ConfigError("it would divide the transaction in the log")
         self.wait_for_sync()
         if on:
@@ -341,7 +343,7 @@ def begin_keeping(server: Server, logging: bool, call_soon: CallSoon | None = No
     Nobody else is served until the first snapshot is complete that a log begins with.
     """
     path = server.config.dir
-    if server.in_exec:
+    if server.store.feed.undivided:
         raise ConfigError("it would divide the transaction in the log")
     try:
         journal = begin_journal(path, server.store)

@@ -22,7 +22,7 @@ from .json_text import dumps
 
 if TYPE_CHECKING:
     from .channel import Channel
-    from .client import Client
+    from .context import ServerContext
     from .server import Server
 
 log = logging.getLogger("januskv")
@@ -41,11 +41,11 @@ class Saving:
     """A save that a client has asked for. ``files`` gives the data files, of the moment at which it is called."""
 
     def __init__(
-        self, server: Server, client: Client, command: str, name: str, kind: int, files: Callable[[], Iterable[bytes]]
+        self, context: ServerContext, command: str, name: str, kind: int, files: Callable[[], Iterable[bytes]]
     ) -> None:
-        self.server, self.client, self.connection = server, client, client.connection
+        self.server, self.connection = context.server, context.connected.connection
         self.command, self.name, self.kind, self.files = command, name, kind, files
-        self.over_resp = server.over_resp
+        self.over_resp = not context.as_json
         self.asked = time.monotonic()
         self.holds = False  # the connection is halted for it
 
@@ -69,8 +69,6 @@ class Saving:
     def wait(self) -> None:
         """Halt the connection until there is an answer."""
         self.holds = self.connection.halted = self.connection.sending = True
-        if self.over_resp:
-            self.server.answers_later = True
 
     def answer(self, status: int, **members: Any) -> None:
         """Send an answer, if the client is still there; one that has waited for it goes on."""
@@ -123,7 +121,7 @@ class SaveQueue:
 
     def take(self, saving: Saving) -> bool:
         """Begin a save, or let it wait: False then. Raises NativeError."""
-        if self.server.in_exec:
+        if self.server.store.feed.undivided:
             raise NativeError(Status.NOT_PERMITTED, "a save cannot be part of a transaction")
         if self.running is None:
             self.begin(saving)
@@ -171,9 +169,7 @@ class SaveQueue:
             except NativeError as error:
                 saving.refused(error)
                 continue
-            if saving.over_resp:
-                self.server.answers_later = False  # nobody runs its command now
-            else:
+            if not saving.over_resp:
                 saving.answer(Status.SAVE_START.value)
 
     def close(self) -> None:

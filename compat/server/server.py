@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from januskv.storage.sessions import Session
 
     from .channel import Channel
+    from .context import ServerContext
+    from .dispatch import Dispatcher
+    from .native_requests import NativeRequests
     from .persistence import Persistence
 
 log = logging.getLogger("januskv")
@@ -231,9 +234,6 @@ class Server:
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
         self.saves = SaveQueue(self)
-        self.in_exec = False  # the commands of a transaction run
-        self.answers_later = False  # it will be answered when what it has begun has ended
-        self.over_resp = False  # a native command runs that came as a RESP verb
         self.stats = Stats()
         self.outbox = Outbox()
         self.rates = Rates()
@@ -264,8 +264,8 @@ class Server:
         )  # the loop's call_later
         store.sessions.on_end = self.sessions_ended
         self.slow_threshold_ns = 0
-        self.dispatcher: Any = None  # set by the Dispatcher
-        self.native: Any = None  # set by the NativeFace
+        self.dispatcher: Dispatcher  # sets itself
+        self.native: NativeRequests  # the face sets itself
         self.persistence: Persistence | None = None  # set by the composition root
         self.recovery: Recovery | None = None  # what is being loaded, while it is
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
@@ -389,14 +389,14 @@ class Server:
         ):
             self.begin_keeping(bool(values.get("appendonly", False)))
 
-    def allows_protected(self, client: Client, command: Command) -> bool:
-        """Whether DEBUG or MODULE may be used by this client."""
+    def allows_protected(self, client: Client | None, command: Command) -> bool:
+        """Whether DEBUG or MODULE may be used by this client, or by who is none."""
         setting = getattr(self.config, f"enable_{command.text_name.partition('|')[0]}_command")
-        return bool(setting == "yes" or (setting == "local" and client.is_local))
+        return bool(setting == "yes" or (setting == "local" and client is not None and client.is_local))
 
-    def feed_monitors(self, client: Client, argv: list[bytes]) -> None:
+    def feed_monitors(self, context: ServerContext, argv: list[bytes]) -> None:
         """Show a command to the clients that watch with MONITOR."""
-        line = monitor_line(client, argv)
+        line = monitor_line(context, argv)
         self.each_client(self.monitors, lambda monitor: monitor.push(Simple(line)))
 
     def tend(self) -> bool:
@@ -532,7 +532,7 @@ class Server:
         if not self.paused_until_ms:
             return False
         if not self.paused_writes_only:
-            return not command.name.startswith("CLIENT|")
+            return Flag.ABOUT_CLIENTS not in command.flags
         writes = Flag.WRITE | Flag.MAY_REPLICATE
         if Flag.COMMITS in command.flags and client.queue is not None:
             return any(queued.flags & writes for queued, _ in client.queue)
@@ -666,10 +666,14 @@ _ESCAPES = {ord("\\"): b"\\\\", ord('"'): b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\
 _QUOTED = [_ESCAPES.get(byte, bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]
 
 
-def monitor_line(client: Client, argv: list[bytes]) -> bytes:
+def monitor_line(context: ServerContext, argv: list[bytes]) -> bytes:
     """One line of MONITOR: time, database, address, arguments."""
     now = time.time_ns() // 1000
-    place = b"%d" % client.keyspace.index if client.session is None else b"session:%d" % client.session.token
+    client, index = context.client, context.keyspace.index
+    session = None if client is None else client.session
+    place = b"%d" % index if session is None else b"session:%d" % session.token
     words = b" ".join(map(quoted, argv))
-    address = f"unix:{client.address.removesuffix(':0')}" if client.unix_socket else client.address
+    address = context.caller.shown
+    if client is not None and client.unix_socket:
+        address = f"unix:{address.removesuffix(':0')}"
     return b"%d.%06d [%s %s] %s" % (now // 10**6, now % 10**6, place, address.encode(), words)

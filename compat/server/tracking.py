@@ -26,6 +26,7 @@ from .key_names import BadBody, called, keys_of
 
 if TYPE_CHECKING:
     from .client import Client
+    from .context import ServerContext
     from .server import Server
 
 log = logging.getLogger("januskv")
@@ -156,7 +157,7 @@ class Tracking:
         """A command of a client with tracking on begins."""
         self.writer = client
 
-    def ended(self, client: Client, command: Command, argv: list[bytes] | None) -> None:
+    def ended(self, context: ServerContext, client: Client, command: Command, argv: list[bytes] | None) -> None:
         """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered.
 
         ``argv`` is None if it has failed: it has read nothing then, and may not even say which keys are meant.
@@ -167,13 +168,13 @@ class Tracking:
             return
         if argv is not None and not mode.broadcast and mode.remembers:
             self.remember(client, self.keys_read(command, argv))
-        if client not in self.server.waiting.by_client and not self.server.in_exec:
+        if client not in self.server.waiting.by_client and not context.in_transaction:
             self.answered_one(client, command)
 
     def answered_one(self, client: Client, command: Command | None) -> None:
         """A command is over, or was refused: CLIENT CACHING was for this one, unless it is CLIENT itself or inside MULTI."""
         mode = client.tracking
-        if mode is not None and client.queue is None and (command is None or not command.name.startswith("CLIENT|")):
+        if mode is not None and client.queue is None and (command is None or Flag.ABOUT_CLIENTS not in command.flags):
             mode.caching = False
 
     def keys_read(self, command: Command, argv: list[bytes]) -> list[bytes]:

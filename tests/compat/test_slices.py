@@ -212,7 +212,8 @@ def test_many_series_in_slices(
         if name != "empty":
             wire("TS.MADD", *(word for time in range(1, 200) for word in (name, time, time % 7 + 0.5)))
     whole = wire.line(line)
-    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs._SLICE", 16)
+    monkeypatch.setattr("januskv.resp.slices.SAMPLES", 16)
+    monkeypatch.setattr("januskv.compat.redis.timeseries_verbs.SAMPLES", 16)
     assert wire.send(line.encode() + b"\r\n").count(b"\n") < 100
     house.run_timers()
     assert read_all(wire.transport.written) == [whole]

@@ -39,11 +39,11 @@ from typing import Any, Protocol
 
 from tests.conftest import FakeTransport, House, Wire, encoded
 
-from januskv.commands.context import Context
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
 from januskv.compat.redis.debug_verbs import debug_digest
 from januskv.compat.server.connection import Connection
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.persistence import Persistence
 from januskv.resp.decoder import ReplyReader
@@ -191,16 +191,16 @@ class FuzzHouse(House):
             self.persistence = Persistence(self.server, journal_of(self, folder))
 
     @staticmethod
-    def refuse(context: Context, argv: Any) -> Any:
+    def refuse(context: ServerContext, argv: Any) -> Any:
         """What the refused commands do."""
         raise RespError("ERR not while fuzzing")
 
     @staticmethod
-    def refuse_natively(context: Context, body: Any) -> Any:
+    def refuse_natively(context: ServerContext, body: Any) -> Any:
         """What the refused native commands do."""
         raise NativeError(Status.NOT_PERMITTED, "not while fuzzing")
 
-    def set_harmless(self, context: Context, argv: list[bytes]) -> Any:
+    def set_harmless(self, context: ServerContext, argv: list[bytes]) -> Any:
         """CONFIG SET of anything else."""
         if any(name.lower() in KEPT_PARAMETERS for name in argv[2::2]):
             raise RespError("ERR not while fuzzing")
@@ -255,7 +255,7 @@ def journal_of(house: House, folder: str) -> Journal:
 
 def digest_of(house: House) -> bytes:
     """The digest of all data."""
-    digest = debug_digest(Context(house.store, house.store.databases[0], None, house.server), [])
+    digest = debug_digest(ServerContext(house.server), [])
     assert isinstance(digest, Simple)
     return digest.text
 

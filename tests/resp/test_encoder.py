@@ -22,13 +22,24 @@ from januskv.resp.replies import (
     PONG,
     QUEUED,
     Attribute,
+    Choice,
     ErrorReply,
+    FlatMap,
+    Framed,
+    NamedRows,
+    PairMap,
     Push,
     RawReply,
+    Rows,
+    SampleNumber,
     SetReply,
+    Several,
     Simple,
+    SpeltDouble,
     Verbatim,
+    Written,
 )
+from januskv.resp.slices import Many
 
 
 class Number(enum.IntEnum):
@@ -122,6 +133,34 @@ FORMS = [
     pytest.param(OrderedDict(a=1), b"*2\r\n$1\r\na\r\n:1\r\n", b"%1\r\n$1\r\na\r\n:1\r\n", id="an ordered dict"),
     pytest.param(Text("a"), b"$1\r\na\r\n", b"$1\r\na\r\n", id="a string's subclass"),
     pytest.param(SetReply({b"a"}), b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n", id="members in a set"),
+    pytest.param(
+        FlatMap([1, 2, 1, 3]), b"*4\r\n:1\r\n:2\r\n:1\r\n:3\r\n", b"%2\r\n:1\r\n:2\r\n:1\r\n:3\r\n", id="flat map"
+    ),
+    pytest.param(Rows([(1, True)]), b"*2\r\n:1\r\n:1\r\n", b"*1\r\n*2\r\n:1\r\n#t\r\n", id="rows"),
+    pytest.param(Rows([]), b"*0\r\n", b"*0\r\n", id="no rows"),
+    pytest.param(PairMap([(1, 2)]), b"*1\r\n*2\r\n:1\r\n:2\r\n", b"%1\r\n:1\r\n:2\r\n", id="map of pairs"),
+    pytest.param(
+        NamedRows([(1, 2, 3)]), b"*1\r\n*3\r\n:1\r\n:2\r\n:3\r\n", b"%1\r\n:1\r\n*2\r\n:2\r\n:3\r\n", id="named rows"
+    ),
+    pytest.param(
+        NamedRows([(1, 2, 3, 4)], slice(2, -1)),
+        b"*1\r\n*3\r\n:1\r\n:2\r\n:4\r\n",
+        b"%1\r\n:1\r\n*3\r\n:2\r\n:3\r\n:4\r\n",
+        id="named rows with items that RESP3 alone has",
+    ),
+    pytest.param(Choice(2, 3), b":2\r\n", b":3\r\n", id="one of two"),
+    pytest.param(SampleNumber(0.5), b"+5E-1\r\n", b",0.5\r\n", id="the value of a sample"),
+    pytest.param(SpeltDouble(b"1.50"), b"$4\r\n1.50\r\n", b",1.50\r\n", id="a double with its digits"),
+    pytest.param(Several([1, 2]), b":1\r\n:2\r\n", b":1\r\n:2\r\n", id="several replies"),
+    pytest.param(Written(7, lambda value: b":%d\r\n" % value), b":7\r\n", b":7\r\n", id="written by its function"),
+    pytest.param(
+        Framed(2, [b"a", b"b"], lambda part, mark, end: mark + b"1" + end + part + end),
+        b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+        b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+        id="framed by its holder",
+    ),
+    pytest.param([Many([1, 2], SetReply)], b"*1\r\n*2\r\n:1\r\n:2\r\n", b"*1\r\n~2\r\n:1\r\n:2\r\n", id="many items"),
+    pytest.param(Many([(1, 2)], Rows), b"*2\r\n:1\r\n:2\r\n", b"*1\r\n*2\r\n:1\r\n:2\r\n", id="many rows"),
 ]
 
 
