@@ -28,8 +28,10 @@ _FLAGS = ("-g0", "-w", "-fno-strict-aliasing")
 _HOT = frozenset(
     f"januskv.{name}"
     for name in (
+        "compat.server.accounting",
         "compat.server.channel",
         "compat.server.connection",
+        "compat.server.context",
         "compat.server.dispatch",
         "compat.server.native_requests",
         "compat.native.face",
@@ -37,6 +39,7 @@ _HOT = frozenset(
         "compat.redis.strings",
         "commands.context",
         "commands.keyvalues",
+        "resp.replies",
         "storage.clock",
         "storage.durability.changes",
         "storage.durability.plain_operations",

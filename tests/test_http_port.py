@@ -225,7 +225,7 @@ def test_protected_mode_covers_the_pages(open_port: Open) -> None:
         assert answer.startswith(b"HTTP/1.1 403 ")
         assert b"protected-mode" in answer
         assert visitor.closed
-    assert port.house.server.stats.rejected_connections == 3
+    assert port.house.server.accounts.stats.rejected_connections == 3
     assert not port.house.server.clients
 
 

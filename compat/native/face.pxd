@@ -1,4 +1,5 @@
 from januskv.compat.server.stopwatch cimport now_ns
+from januskv.compat.server.accounting cimport Accounts
 from januskv.compat.server.context cimport ServerContext
 from januskv.commands.params cimport ParamCheck
 from januskv.commands.table cimport Command
@@ -9,6 +10,7 @@ cimport cython
 
 cdef class NativeFace(NativeRequests):
     cdef public object config, server
+    cdef public Accounts accounts
     cdef public dict native, hot, done, openings
     cdef public ServerContext scoped
     cpdef bytes answer_line(self, ServerContext context, bytes text)

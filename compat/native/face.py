@@ -15,6 +15,7 @@ from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
 from januskv.commands.table import Command
 from januskv.commands.work import LATER, Work, text_of
+from januskv.compat.server.accounting import Accounts
 from januskv.compat.server.config import Config
 from januskv.compat.server.context import NEEDS_CONNECTION, ServerContext
 from januskv.compat.server.faults import fault_of
@@ -58,6 +59,7 @@ class NativeFace(NativeRequests):
         self.server: Server = server
         server.native = self
         self.config: Config = server.config
+        self.accounts: Accounts = server.accounts
         self.native: dict[str, Command] = server.table.native
         # Empty while a request needs a closer look: MONITOR, loading.
         self.hot: dict[bytes, Command] = server.hot
@@ -90,7 +92,7 @@ class NativeFace(NativeRequests):
         if name is None:
             return self.error(Status.COMMAND_SYNTAX)
         if name in self.native:
-            self.native[name].rejected += 1
+            self.accounts.rejected(self.native[name])
         return self.refused(name, dialect_of(name), Status.NOT_PERMITTED, _IN_TRANSACTION)
 
     def refuse_line(self, reason: str) -> bytes:
@@ -118,7 +120,7 @@ class NativeFace(NativeRequests):
             try:
                 body = loads(argv[1]) if len(argv) > 1 else {}
             except JsonError as error:
-                command.failed += 1
+                self.accounts.failed(command)
                 return self.error(Status.JSON_INVALID, str(error), command.rules.dialect)
             context.as_json = False
             answer = self.perform(context, command, body)
@@ -130,7 +132,7 @@ class NativeFace(NativeRequests):
 
     def error(self, status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
         """The reply to a request that names no command, or (time series) none that is known. It is counted."""
-        self.server.count_error(code_word(dialect, status))
+        self.accounts.error(code_word(dialect, status))
         return error_reply(status, text, dialect)
 
     def refused(
@@ -143,7 +145,7 @@ class NativeFace(NativeRequests):
         param: str | None = None,
     ) -> bytes:
         """The reply to a command that is refused. It is counted."""
-        self.server.count_error(code_word(dialect, status))
+        self.accounts.error(code_word(dialect, status))
         return refusal(name, dialect, status, text, token, param)
 
     def error_reply(self, status: int, text: str) -> bytes:
@@ -171,17 +173,16 @@ class NativeFace(NativeRequests):
         if client is None or not client.authenticated or not self.hot:
             refused = self.closer_look(context, command, body)
             if refused is not None:
-                command.rejected += 1
+                self.accounts.rejected(command)
                 return refused
         answer = self.perform(context, command, body)
         spent_ns = now_ns() - started
-        command.calls += 1
-        if answer is not NO_REPLY or client is None or client not in self.server.long_commands:
-            command.took(spent_ns, 1)
+        if answer is NO_REPLY and client is not None and client in self.server.long_commands:
+            self.accounts.began(command)
+        else:
+            self.accounts.ran(command, spent_ns, body, client)
         context.command = command
         context.timed_ns += spent_ns
-        if spent_ns >= self.server.slow_threshold_ns:
-            self.server.note_slow(command, [name.encode(), dumps(body)], spent_ns // 1000, client)
         return answer
 
     def refuse_request(self, request: Any) -> bytes:
@@ -257,7 +258,6 @@ class NativeFace(NativeRequests):
                     raise NativeError(Status.SESSION_NOT_EXIST, context.nowhere)
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
-            command.failed += 1
             return self.failure(command, error)
         if type(reply) is not dict:
             if reply is None:
@@ -279,15 +279,14 @@ class NativeFace(NativeRequests):
         try:
             reply = self.server.long_commands.take(context, command, body, token, work)
         except Exception as error:
-            command.failed += 1
             return self.failure(command, error)
         return NO_REPLY if reply is None else b"".join(self.reply_pieces(command, reply, token))
 
     def count_status(self, command: Command, status: Any) -> None:
         """Count a reply whose status says that the command has failed. What stands under ``st`` may also be a series' name."""
         if isinstance(status, int) and status > 1 and status not in GOING_WELL:
-            command.failed += 1
-            self.server.count_error(code_word(command.rules.dialect, status))
+            self.accounts.failed(command)
+            self.accounts.error(code_word(command.rules.dialect, status))
 
     def reply_pieces(self, command: Command, reply: dict[str, Any], token: int | None) -> Iterator[bytes]:
         """The text of a reply with long parts, in pieces."""
@@ -311,15 +310,16 @@ class NativeFace(NativeRequests):
         return session.keyspace
 
     def failure(self, command: Command, error: Exception) -> bytes:
-        """The reply to a request that is refused or has failed; an unexpected error is logged."""
+        """The reply to a request that is refused or has failed, which is counted; an unexpected error is logged."""
         name, dialect = command.name, command.rules.dialect
+        self.accounts.failed(command)
         if isinstance(error, NativeError):
             return self.refused(name, dialect, error.status, error.text, error.token, error.param)
         fault = fault_of(error)
         if fault is not None:
             status = fault.series_status if dialect is TIME_SERIES else fault.status
             return self.refused(name, dialect, status, fault.resp.partition(" ")[2])
-        self.server.note_unexpected(name, error)
+        self.accounts.unexpected(name, error)
         if dialect.names_failures:
             return self.refused(name, dialect, dialect.failure)
         return self.error(dialect.failure, dialect=dialect)

@@ -91,7 +91,7 @@ class WebSocketConnection(Channel):
     def failed(self, error: Exception) -> None:
         """Close in order after frames that break the protocol; an unexpected error closes at once."""
         if isinstance(error, ws.FrameError):
-            self.server.stats.protocol_errors += 1
+            self.server.accounts.stats.protocol_errors += 1
             self.end(error.code, str(error))
         else:
             Channel.failed(self, error)

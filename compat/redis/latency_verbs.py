@@ -9,7 +9,7 @@ from januskv.commands.table import Command, Family
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.latencies import table_us
-from januskv.compat.server.server import LatencyEvent
+from januskv.compat.server.statistics import LatencyEvent
 from januskv.resp.replies import Reply, Verbatim
 
 from .help import help_lines
@@ -23,7 +23,7 @@ _GRAPH_WIDTH = 80
 
 
 def _events(ctx: ServerContext) -> dict[str, LatencyEvent]:
-    events = ctx.server.latency
+    events = ctx.server.accounts.latency
     return events.by_kind
 
 

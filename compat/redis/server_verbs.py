@@ -13,7 +13,7 @@ from januskv.compat.server.faults import RespError
 from januskv.compat.server.parameters import BY_NAME, ConfigError, Parameter
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.sections import MODULES
-from januskv.compat.server.server import REDIS_VERSION, Stats
+from januskv.compat.server.server import REDIS_VERSION
 from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
@@ -142,9 +142,7 @@ def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Cost: O(N) with N commands and clients
     """
     server = ctx.server
-    server.stats = Stats()
-    for command in server.table.everything():
-        command.reset_counters()
+    server.accounts.reset()
     for client in server.clients.values():
         client.connection.bytes_in = client.connection.bytes_out = 0
     for keyspace in server.store.keyspaces():
@@ -152,7 +150,6 @@ def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     server.store.feed.reclaimer.freed = 0
     server.store.expiry_cuts = 0
     server.store.expiry_s = 0.0
-    server.rates.reset()
     return OK
 
 
@@ -224,7 +221,7 @@ def slowlog_get(ctx: ServerContext, argv: list[bytes]) -> Reply:
         count = Args(argv, 2).integer("ERR count should be greater than or equal to -1")
         if count < -1:
             raise RespError("ERR count should be greater than or equal to -1")
-    entries = list(ctx.server.slowlog.entries)
+    entries = list(ctx.server.accounts.slowlog.entries)
     return [
         [entry.number, entry.time_s, entry.usec, entry.argv, entry.address, entry.client_name]
         for entry in (entries if count < 0 else entries[:count])
@@ -245,7 +242,7 @@ def slowlog_len(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return len(ctx.server.slowlog.entries)
+    return len(ctx.server.accounts.slowlog.entries)
 
 
 @verbs.verb(
@@ -262,7 +259,7 @@ def slowlog_reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N entries
     """
-    ctx.server.slowlog.entries.clear()
+    ctx.server.accounts.slowlog.entries.clear()
     return OK
 
 

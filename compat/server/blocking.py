@@ -272,9 +272,7 @@ class Waiting:
         self.forget(client)
         if client.tracking is not None:
             self.server.tracking.answered(client, waiter.command, list(read))
-        usec = waiter.spent_ns // 1000
-        if usec >= self.server.config.slow_threshold_us:
-            self.server.note_slow(waiter.command, waiter.request, usec, client)
+        self.server.accounts.ended(waiter.command, waiter.spent_ns, waiter.request, client)
         if not waiter.silent:
             client.connection.reply_late(reply)
         self.server.later(0, client.connection.resume)

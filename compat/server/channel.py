@@ -152,7 +152,7 @@ class Channel:
         if not self.halted:
             self.process()
         if self.pending_input() > self.query_limit:
-            self.server.stats.client_query_buffer_limit_disconnections += 1
+            self.server.accounts.stats.client_query_buffer_limit_disconnections += 1
             self.server.limited_log.note("query buffer", f"client {self.client.address} closed: query buffer limit")
             self.abort()
 
@@ -433,7 +433,7 @@ class Channel:
             return
         limit = self.server.config.output_limit(self.client)
         if limit and self.unread_bytes + held_bytes > limit:
-            self.server.stats.client_output_buffer_limit_disconnections += 1
+            self.server.accounts.stats.client_output_buffer_limit_disconnections += 1
             self.server.limited_log.note("output buffer", f"client {self.client.address} closed: output buffer limit")
             self.abort()
 

@@ -163,11 +163,7 @@ class Connection(Channel):
             if last is not None:
                 context.command = last
                 spent_ns = now_ns() - started - context.timed_ns
-                if earlier is None and (count > 1 or spent_ns < self.server.slow_threshold_ns):
-                    last.calls += count
-                    last.took(spent_ns, count)
-                else:
-                    self.server.account([*(earlier or ()), (last, count)], spent_ns, last_request, self.client)
+                dispatcher.accounts.batch(earlier, last, count, spent_ns, last_request, self.client)
 
     def failed(self, error: Exception) -> None:
         """Answer input that is no request, and close; an unexpected error closes at once."""
@@ -178,7 +174,7 @@ class Connection(Channel):
 
     def refuse_input(self, error: ProtocolError) -> None:
         """Answer input that is no request, and close: what follows cannot be told apart any more."""
-        self.server.stats.protocol_errors += 1
+        self.server.accounts.stats.protocol_errors += 1
         error.__traceback__ = (
             None  # the parser keeps the error, and its frames would keep the parser and the connection
         )
@@ -188,6 +184,6 @@ class Connection(Channel):
         elif error.json:
             self.encoder.write_raw(self.native.refuse_line(str(error)))
         else:
-            self.server.count_error("ERR")
+            self.server.accounts.error("ERR")
             self.encoder.write(ErrorReply(f"ERR {error}"))
         self.close()

@@ -1,4 +1,5 @@
 from januskv.compat.server.stopwatch cimport now_ns
+from januskv.compat.server.accounting cimport Accounts
 from januskv.compat.server.context cimport ServerContext
 from januskv.commands.table cimport Command
 
@@ -6,9 +7,10 @@ cimport cython
 
 cdef class Dispatcher:
     cdef public object server
+    cdef public Accounts accounts
     @cython.locals(command=Command)
     cpdef object route(self, ServerContext context, list argv)
-    @cython.locals(frozen=cython.bint, started=longlong, spent_ns=longlong, usec=longlong)
+    @cython.locals(frozen=cython.bint, started=longlong, spent_ns=longlong)
     cpdef object execute(self, ServerContext context, Command command, list argv)
     cpdef object refusal(self, object client, Command command, list argv)
     cpdef object muted(self, object client, object reply)

@@ -13,6 +13,7 @@ from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
 
+from .accounting import Accounts
 from .blocking import Wait
 from .client import Client
 from .context import NEEDS_CONNECTION, ServerContext
@@ -43,7 +44,8 @@ class Dispatcher:
     """Runs commands for all connections of a server."""
 
     def __init__(self, server: Server) -> None:
-        self.server = server
+        self.server: Server = server
+        self.accounts: Accounts = server.accounts
         server.dispatcher = self
 
     # ------------------------------------------------------------ one request
@@ -136,7 +138,7 @@ class Dispatcher:
     def refuse(self, client: Client | None, command: Command | None, text: str) -> ErrorReply:
         """Count a refusal before the command ran; inside MULTI it fails the whole transaction."""
         if command is not None:
-            command.rejected += 1
+            self.accounts.rejected(command)
         if client is not None and client.queue is not None:
             client.queue_failed = True
         if client is not None and command is not None and Flag.COMMITS in command.flags:
@@ -144,7 +146,7 @@ class Dispatcher:
             client.queue = None
             client.refresh()
             text = f"EXECABORT Transaction discarded because of: {text.removeprefix('ERR ')}"
-        self.server.count_error(text)
+        self.accounts.error(text)
         return ErrorReply(text)
 
     def muted(self, client: Client, reply: Reply) -> Reply:
@@ -195,18 +197,16 @@ class Dispatcher:
             context.timed_ns += spent_ns
             if spent_ns >= _TIME_PASSES_NS:
                 server.store.clock.tick()
-        usec = spent_ns // 1000
-        command.calls += 1
-        command.took(spent_ns, 1)
         if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
             server.feed_monitors(context, command.without_secrets(argv))
         if reply is NO_REPLY and client is not None:
             waiter = server.waiting.by_client.get(client)
             if waiter is not None:
                 waiter.spent_ns = spent_ns
+            if waiter is not None or client in server.long_commands:
+                self.accounts.began(command)
                 return reply
-        if usec >= server.config.slow_threshold_us and Flag.SKIP_SLOWLOG not in command.flags:
-            server.note_slow(command, argv, usec, client)
+        self.accounts.ran(command, spent_ns, argv, client)
         return reply
 
     def execute_queued(self, context: ServerContext, command: Command, argv: list[bytes]) -> Reply:
@@ -220,9 +220,9 @@ class Dispatcher:
 
     def failure(self, command: Command, error: Exception) -> ErrorReply:
         """Word an error that a handler raised. An unexpected one is logged and answered without details."""
-        command.failed += 1
+        self.accounts.failed(command)
         text = self.error_text(command.name, error)
-        self.server.count_error(text)
+        self.accounts.error(text)
         return ErrorReply(text)
 
     def outcomes(self, command: Command, outcomes: Outcomes) -> Reply:
@@ -233,10 +233,11 @@ class Dispatcher:
             if isinstance(each, Exception):
                 failed = True
                 text = self.error_text(command.name, each)
-                self.server.count_error(text)
+                self.accounts.error(text)
                 each = ErrorReply(text)
             replies.append(each)
-        command.failed += failed
+        if failed:
+            self.accounts.failed(command)
         return replies
 
     def error_text(self, name: str, error: Exception) -> str:
@@ -246,7 +247,7 @@ class Dispatcher:
         fault = fault_of(error)
         if fault is not None:
             return fault.resp
-        self.server.note_unexpected(name, error)
+        self.accounts.unexpected(name, error)
         return INTERNAL.resp
 
 

@@ -16,7 +16,6 @@ from januskv.commands.status import Status
 from januskv.commands.table import Command
 from januskv.commands.work import Body, Work, at_once
 
-from .json_text import dumps
 from .stopwatch import now_ns
 
 if TYPE_CHECKING:
@@ -138,7 +137,6 @@ class LongCommands:
             if reply is not None:
                 pieces = self.server.native.reply_pieces(long.command, reply, long.token)
         except Exception as error:
-            long.command.failed += 1
             pieces = iter((self.server.native.failure(long.command, error),))
         tracking.writer = None
         if feed.changes != changes:
@@ -147,7 +145,8 @@ class LongCommands:
         client.connection.check_output(long.work.parts.size)
         if pieces is not None and not client.connection.closing:
             self.forget(client)
-            self.account(long)
+            # Its call has been counted when it began.
+            self.server.accounts.ended(long.command, long.spent_ns, long.body, client)
             _answer(long, list(pieces))
 
     def check(self, long: LongCommand, now_ms: int) -> None:
@@ -159,14 +158,6 @@ class LongCommands:
             session.renew(now_ms)
         if self.server.write_fault and Flag.WRITE in long.command.flags:
             raise NativeError(Status.UNKNOWN, self.server.write_fault)
-
-    def account(self, long: LongCommand) -> None:
-        """Count the time of a command; its call has been counted when it began."""
-        command = long.command
-        command.took(long.spent_ns, 1)
-        if long.spent_ns >= self.server.slow_threshold_ns:
-            argv = [command.name.encode(), dumps(long.body)]
-            self.server.note_slow(command, argv, long.spent_ns // 1000, long.client)
 
 
 def _slice(work: Work) -> Body | None:

@@ -107,8 +107,8 @@ class Saving:
     def count_failure(self, status: Status) -> None:
         """Count an error that is answered when the command is long over."""
         command = self.server.table.native[self.command]
-        command.failed += 1
-        self.server.count_error(code_word(command.rules.dialect, status))
+        self.server.accounts.failed(command)
+        self.server.accounts.error(code_word(command.rules.dialect, status))
 
 
 class SaveQueue:

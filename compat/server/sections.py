@@ -223,18 +223,18 @@ def stale_percentage(spaces: list[Keyspace]) -> float:
 
 
 def stats_section(server: Server) -> Fields:
-    stats = server.stats
+    stats = server.accounts.stats
     received, sent = server.net_bytes()
     spaces = list(server.store.keyspaces())
     return {
         "total_connections_received": stats.total_connections_received,
-        "total_commands_processed": server.commands_processed,
-        "instantaneous_ops_per_sec": round(server.rates.per_second("commands")),
+        "total_commands_processed": server.accounts.commands_processed,
+        "instantaneous_ops_per_sec": round(server.accounts.rates.per_second("commands")),
         "total_net_input_bytes": received,
         "total_net_output_bytes": sent,
         **zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes"),
-        "instantaneous_input_kbps": f"{server.rates.per_second('input') / 1024:.2f}",
-        "instantaneous_output_kbps": f"{server.rates.per_second('output') / 1024:.2f}",
+        "instantaneous_input_kbps": f"{server.accounts.rates.per_second('input') / 1024:.2f}",
+        "instantaneous_output_kbps": f"{server.accounts.rates.per_second('output') / 1024:.2f}",
         "instantaneous_input_repl_kbps": "0.00",
         "instantaneous_output_repl_kbps": "0.00",
         "rejected_connections": stats.rejected_connections,
@@ -324,7 +324,7 @@ def commandstats_section(server: Server) -> Fields:
 
 
 def errorstats_section(server: Server) -> Fields:
-    errors = sorted(server.stats.errors.items())
+    errors = sorted(server.accounts.stats.errors.items())
     return {f"errorstat_{re.sub('[^!-9;-~]', '_', code)}": f"count={count}" for code, count in errors}
 
 

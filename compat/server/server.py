@@ -8,9 +8,7 @@ import resource
 import secrets
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from januskv.commands.declare import Flag
@@ -18,6 +16,7 @@ from januskv.commands.table import Command, CommandTable
 from januskv.resp.replies import Simple
 from januskv.storage.store import Store
 
+from .accounting import Accounts
 from .blocking import Waiting
 from .client import Client, Watches
 from .config import Config
@@ -73,34 +72,6 @@ PROTECTED = (
 )
 
 
-@dataclass(slots=True)
-class Stats:
-    """Counters since start or CONFIG RESETSTAT, named as INFO shows them."""
-
-    total_connections_received: int = 0
-    rejected_connections: int = 0
-    closed_net_input_bytes: int = 0  # of connections that are closed; see Server.net_bytes
-    closed_net_output_bytes: int = 0
-    total_error_replies: int = 0
-    unexpected_error_replies: int = 0
-    client_query_buffer_limit_disconnections: int = 0
-    client_output_buffer_limit_disconnections: int = 0
-    protocol_errors: int = 0
-    errors: dict[str, int] = field(default_factory=dict)  # code word -> count
-
-
-@dataclass(frozen=True, slots=True)
-class SlowEntry:
-    """One line of the slow log."""
-
-    number: int
-    time_s: int
-    usec: int
-    argv: list[bytes]
-    address: str
-    client_name: bytes
-
-
 def resident_bytes() -> int:
     """Memory of this process that is in RAM; where the system does not tell, the most there has been."""
     try:
@@ -114,89 +85,6 @@ def peak_resident_bytes() -> int:
     """The most memory that this process has had in RAM."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-class SlowLog:
-    """The newest slow commands, newest first."""
-
-    # Arguments beyond these are cut, so that the log cannot hold on to big values (as Redis).
-    MOST_ARGS = 32
-    MOST_BYTES = 128
-
-    def __init__(self) -> None:
-        self.entries: deque[SlowEntry] = deque()
-        self.next_number = 0
-
-    def add(self, argv: list[bytes], usec: int, time_s: int, client: Client | None, most: int) -> None:
-        """Note a command, keeping at most ``most`` entries."""
-        address, name = (client.address, client.name) if client is not None else ("", b"")
-        self.entries.appendleft(SlowEntry(self.next_number, time_s, usec, self._cut(argv), address, name))
-        self.next_number += 1
-        self.trim(most)
-
-    def trim(self, most: int) -> None:
-        """Drop the oldest entries beyond ``most``."""
-        while len(self.entries) > max(most, 0):
-            self.entries.pop()
-
-    def _cut(self, argv: list[bytes]) -> list[bytes]:
-        shown = argv if len(argv) <= self.MOST_ARGS else argv[: self.MOST_ARGS - 1]
-        cut = [
-            arg if len(arg) <= self.MOST_BYTES else arg[: self.MOST_BYTES] + b"... (%d more bytes)" % (len(arg) - 128)
-            for arg in shown
-        ]
-        if len(argv) > self.MOST_ARGS:
-            cut.append(b"... (%d more arguments)" % (len(argv) - self.MOST_ARGS + 1))
-        return cut
-
-
-class LatencyEvent:
-    """What one kind of event took: the newest samples, and the longest since LATENCY RESET."""
-
-    __slots__ = ("longest_ms", "samples")
-
-    def __init__(self) -> None:
-        self.samples: deque[tuple[int, int]] = deque(maxlen=160)  # (second, ms), one a second, newest last
-        self.longest_ms = 0
-
-
-class LatencyEvents:
-    """Events that took latency-monitor-threshold or longer, by kind."""
-
-    def __init__(self) -> None:
-        self.by_kind: dict[str, LatencyEvent] = {}
-
-    def add(self, kind: str, time_s: int, ms: int) -> None:
-        """Note an event; of those within one second the longest is kept."""
-        event = self.by_kind.setdefault(kind, LatencyEvent())
-        event.longest_ms = max(event.longest_ms, ms)
-        if event.samples and event.samples[-1][0] == time_s:
-            ms = max(ms, event.samples.pop()[1])
-        event.samples.append((time_s, ms))
-
-
-class Rates:
-    """How fast counters grow, over the last 16 samples."""
-
-    _SAMPLES = 16
-
-    def __init__(self) -> None:
-        self.samples: dict[str, deque[tuple[int, int]]] = {}
-
-    def add(self, name: str, time_ms: int, total: int) -> None:
-        """Note what a counter has reached."""
-        self.samples.setdefault(name, deque(maxlen=self._SAMPLES)).append((time_ms, total))
-
-    def per_second(self, name: str) -> float:
-        """The growth of a counter in a second; 0 as long as it is not known."""
-        samples = self.samples.get(name)
-        if not samples or samples[-1][0] <= samples[0][0]:
-            return 0.0
-        return max(samples[-1][1] - samples[0][1], 0) * 1000 / (samples[-1][0] - samples[0][0])
-
-    def reset(self) -> None:
-        """Forget all samples."""
-        self.samples.clear()
 
 
 class Timer(Protocol):
@@ -234,15 +122,12 @@ class Server:
         self.notifier = Notifier(self)
         self.tracking = Tracking(self)
         self.saves = SaveQueue(self)
-        self.stats = Stats()
+        self.accounts = Accounts(store, table, config)
         self.outbox = Outbox()
-        self.rates = Rates()
         self.startup_memory = resident_bytes()
         self._sampled_ms = self._looked_ms = 0
         self._unlooked: list[Client] = []  # clients that have not been looked at in this round
         self._at_a_look = _LOOKED_AT
-        self.slowlog = SlowLog()
-        self.latency = LatencyEvents()
         self.started_ms = store.clock.now_ms
         self.run_id = secrets.token_hex(20)
         self.process_id = os.getpid()
@@ -263,7 +148,6 @@ class Server:
             NoTimer()
         )  # the loop's call_later
         store.sessions.on_end = self.sessions_ended
-        self.slow_threshold_ns = 0
         self.dispatcher: Dispatcher  # sets itself
         self.native: NativeRequests  # the face sets itself
         self.persistence: Persistence | None = None  # set by the composition root
@@ -288,7 +172,7 @@ class Server:
     def add_client(self, client: Client) -> None:
         """Register a connection that has been accepted."""
         self.clients[client.id] = client
-        self.stats.total_connections_received += 1
+        self.accounts.stats.total_connections_received += 1
         self.peak_clients = max(self.peak_clients, len(self.clients))
 
     def accept(self, connection: Channel) -> None:
@@ -300,7 +184,7 @@ class Server:
             self.tune_socket(sock)
         refusal = self.accept_refusal(client)
         if refusal is not None:
-            self.stats.rejected_connections += 1
+            self.accounts.stats.rejected_connections += 1
             parameter, text = refusal
             if parameter:
                 self.limited_log.note(parameter, f"client {client.address} refused: {parameter}")
@@ -331,8 +215,8 @@ class Server:
     def remove_client(self, client: Client) -> None:
         """Forget a connection that is gone."""
         if self.clients.pop(client.id, None) is not None:
-            self.stats.closed_net_input_bytes += client.connection.bytes_in
-            self.stats.closed_net_output_bytes += client.connection.bytes_out
+            self.accounts.stats.closed_net_input_bytes += client.connection.bytes_in
+            self.accounts.stats.closed_net_output_bytes += client.connection.bytes_out
         self.monitors.discard(client)
         self.watches.forget(client)
         self.waiting.forget(client)
@@ -342,13 +226,11 @@ class Server:
 
     def config_changed(self) -> None:
         """Take over what is computed from the configuration, after CONFIG SET and at start."""
-        self.slow_threshold_ns = min(self.config.slow_threshold_us * 1000, sys.maxsize)
+        self.accounts.config_changed()
         self.store.sessions.token_bits = self.config.token_bits
         self.store.max_string_bytes = self.config.proto_max_bulk_len
         # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
         self.time_all = self.config.slow_threshold_us < 1000
-        for command in self.table.everything():
-            command.tracks_times = self.config.latency_tracking
         self.refresh_hot()
         self.notifier.configure(self.config.notify_keyspace_events)
         self.tracking.limit()
@@ -434,9 +316,9 @@ class Server:
         if now_ms - self._sampled_ms >= max(_LOOK_EVERY_MS, len(self.clients) // 10):
             self._sampled_ms = now_ms
             received, sent = self.net_bytes()
-            self.rates.add("commands", now_ms, self.commands_processed)
-            self.rates.add("input", now_ms, received)
-            self.rates.add("output", now_ms, sent)
+            self.accounts.rates.add("commands", now_ms, self.accounts.commands_processed)
+            self.accounts.rates.add("input", now_ms, received)
+            self.accounts.rates.add("output", now_ms, sent)
 
     def each_client(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
         """Do something to clients. One for which that fails is closed, and the others are served all the same."""
@@ -492,7 +374,7 @@ class Server:
             elif client.over_soft_limit_ms is None:
                 client.over_soft_limit_ms = now_ms
             elif now_ms - client.over_soft_limit_ms > seconds * 1000:
-                self.stats.client_output_buffer_limit_disconnections += 1
+                self.accounts.stats.client_output_buffer_limit_disconnections += 1
                 self.limited_log.note("soft output buffer", f"client {client.address} closed: soft output buffer limit")
                 client.connection.abort()
 
@@ -593,51 +475,13 @@ class Server:
 
     # ------------------------------------------------------------ statistics
 
-    @property
-    def commands_processed(self) -> int:
-        """Commands run since start or CONFIG RESETSTAT."""
-        return sum(command.calls for command in self.table.everything())
-
     def net_bytes(self) -> tuple[int, int]:
         """Bytes received and sent by all connections since start or CONFIG RESETSTAT."""
-        received, sent = self.stats.closed_net_input_bytes, self.stats.closed_net_output_bytes
+        received, sent = self.accounts.stats.closed_net_input_bytes, self.accounts.stats.closed_net_output_bytes
         for client in self.clients.values():
             received += client.connection.bytes_in
             sent += client.connection.bytes_out
         return received, sent
-
-    def account(self, runs: list[tuple[Command, int]], spent_ns: int, argv: list[bytes] | None, client: Client) -> None:
-        """Count the calls of a batch's quick commands and share the time that they took together."""
-        total = sum(count for _, count in runs)
-        for command, count in runs:
-            command.calls += count
-            command.took(spent_ns * count // total, count)
-        if total == 1 and argv is not None and spent_ns >= self.slow_threshold_ns:
-            self.note_slow(runs[0][0], argv, spent_ns // 1000, client)
-
-    def count_error(self, text: str) -> None:
-        """Count an error reply by its code word."""
-        code = text.partition(" ")[0]
-        stats = self.stats
-        stats.total_error_replies += 1
-        if code in stats.errors or len(stats.errors) < 128:  # user scripts can make words up
-            stats.errors[code] = stats.errors.get(code, 0) + 1
-
-    def note_unexpected(self, name: str, error: Exception) -> None:
-        """Log and count an error that a command should not have raised."""
-        log.error("unexpected error in %s", name, exc_info=error)
-        self.stats.unexpected_error_replies += 1
-
-    def note_slow(self, command: Command, argv: list[bytes], usec: int, client: Client | None) -> None:
-        """Log a command that took long, by the thresholds that CONFIG sets."""
-        config = self.config
-        now_s = self.store.clock.now_ms // 1000
-        if 0 <= config.slowlog_log_slower_than <= usec:
-            shown = command.without_secrets(argv)
-            self.slowlog.add(shown, usec, now_s, client, config.slowlog_max_len)
-        threshold_ms = config.latency_monitor_threshold
-        if threshold_ms and usec >= threshold_ms * 1000:
-            self.latency.add("fast-command" if Flag.FAST in command.flags else "command", now_s, usec // 1000)
 
 
 def keeps_nothing(logging: bool) -> None:

@@ -166,13 +166,13 @@ def exposition(server: Server) -> Iterator[str]:
     pages = server.http_connections
     text = "Open connections that are no clients: pages, unfinished requests."
     yield from _metric("http_connections", "gauge", text, [("", pages)])
-    entries = server.slowlog.entries
+    entries = server.accounts.slowlog.entries
     yield from _metric("slowlog_length", "gauge", "Entries of the slow log.", [("", len(entries))])
     last = entries[0].number if entries else 0
     yield from _metric("slowlog_last_id", "gauge", "Number of its newest entry.", [("", last)])
     yield from _databases(server)
     yield from _commands(server)
-    errors = ((_labels(err=code), count) for code, count in list(server.stats.errors.items()))
+    errors = ((_labels(err=code), count) for code, count in list(server.accounts.stats.errors.items()))
     yield from _metric("errors_total", "counter", "Error replies by code word.", errors)
 
 

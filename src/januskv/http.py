@@ -329,7 +329,7 @@ class HttpListener:
 
     def hear(self, connection: HttpConnection) -> bool:
         """Let a refused connection say what it wants; False if too many do."""
-        self.server.stats.rejected_connections += 1
+        self.server.accounts.stats.rejected_connections += 1
         self.connections.add(connection)
         if len(self.guests) >= MOST_GUESTS:
             return False

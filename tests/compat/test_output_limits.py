@@ -22,7 +22,7 @@ def test_soft_limit_closes_after_its_time(house: Any) -> None:
     assert not wire.transport.closed
     house.advance(1_000)
     assert wire.transport.aborted
-    assert house.server.stats.client_output_buffer_limit_disconnections == 1
+    assert house.server.accounts.stats.client_output_buffer_limit_disconnections == 1
 
 
 def test_who_catches_up_is_spared(house: Any) -> None:

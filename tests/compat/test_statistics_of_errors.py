@@ -24,7 +24,7 @@ def errors(house: Any) -> dict[str, int]:
         wire("AUTH", house.server.config.requirepass)
     lines = wire("INFO", "errorstats").decode().split()[2:]
     found = {line.partition(":")[0].removeprefix("errorstat_"): int(line.partition("=")[2]) for line in lines}
-    assert sum(found.values()) == house.server.stats.total_error_replies
+    assert sum(found.values()) == house.server.accounts.stats.total_error_replies
     return found
 
 

@@ -336,7 +336,7 @@ def test_the_output_limit_counts_what_is_gathered(make_house: Any) -> None:
     client.send(KEYS)
     house.run_timers()
     assert client.transport.aborted
-    assert house.server.stats.client_output_buffer_limit_disconnections == 1
+    assert house.server.accounts.stats.client_output_buffer_limit_disconnections == 1
 
 
 # ---------------------------------------------------------------- commands that write

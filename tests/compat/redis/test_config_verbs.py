@@ -66,7 +66,7 @@ def test_what_clients_read_is_there_and_may_be_set_to_what_it_is(wire: Any, name
 def test_set_takes_effect(house: Any, wire: Any) -> None:
     assert wire.line("CONFIG SET slowlog-log-slower-than 0 maxclients 1 timeout 5") == OK
     wire("GET", "a")
-    assert house.server.slowlog.entries[0].argv == [b"GET", b"a"]
+    assert house.server.accounts.slowlog.entries[0].argv == [b"GET", b"a"]
     assert house.connect().transport.closed
     house.advance(6_000)
     assert wire.transport.closed

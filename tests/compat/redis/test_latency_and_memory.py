@@ -14,7 +14,7 @@ from januskv.resp.replies import ErrorReply, Simple
 @pytest.fixture
 def slow(house: Any, wire: Any) -> Any:
     """A server that has noted events of two kinds, over some seconds."""
-    events = house.server.latency
+    events = house.server.accounts.latency
     for second, ms in ((100, 5), (100, 9), (100, 2), (101, 30), (103, 7)):
         events.add("command", second, ms)
     events.add("fast-command", 50, 11)
@@ -49,7 +49,7 @@ def test_doctor(make_house: Any) -> None:
     house = make_house(latency_monitor_threshold=5)
     wire = house.connect()
     assert wire("LATENCY", "DOCTOR") == b"No event has taken 5 ms or more."
-    house.server.latency.add("command", 100, 7)
+    house.server.accounts.latency.add("command", 100, 7)
     assert wire("LATENCY", "DOCTOR").startswith(b"command: 1 noted, longest 7 ms.")
 
 

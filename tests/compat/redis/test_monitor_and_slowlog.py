@@ -85,17 +85,17 @@ def test_the_slow_log_holds_no_password(make_house: Any, line: str, expected: st
     wire = house.connect()
     if logged_in_before:
         wire("AUTH", SECRET)
-    house.server.slowlog.entries.clear()
+    house.server.accounts.slowlog.entries.clear()
     wire.line(line)
-    entry = house.server.slowlog.entries[0]
+    entry = house.server.accounts.slowlog.entries[0]
     assert " ".join(f'"{word.decode()}"' for word in entry.argv) == expected
-    assert len(house.server.slowlog.entries) == 1
+    assert len(house.server.accounts.slowlog.entries) == 1
 
 
 def test_config_set_hides_secrets_only(make_house: Any) -> None:
     house = make_house(slowlog_log_slower_than=0)
     house.connect().line(f"CONFIG SET maxclients 7 requirepass {SECRET}")
-    assert house.server.slowlog.entries[0].argv == [
+    assert house.server.accounts.slowlog.entries[0].argv == [
         b"CONFIG",
         b"SET",
         b"maxclients",
@@ -137,7 +137,7 @@ def test_slow_log_length_reset_and_limits(make_house: Any) -> None:
 def test_a_negative_threshold_logs_nothing(make_house: Any) -> None:
     house = make_house(slowlog_log_slower_than=-1)
     house.connect()("SET", "a", 1)
-    assert not house.server.slowlog.entries
+    assert not house.server.accounts.slowlog.entries
 
 
 def test_a_command_that_waits_is_logged_when_it_is_served(house: Any, wire: Any) -> None:
