@@ -71,6 +71,40 @@ def test_buckets_from_chunks_are_those_from_columns(series: SampleSeries, data: 
         assert got.tolist() == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-3, nan_ok=True), name
 
 
+@given(filled_series(), st.data())
+def test_a_sum_is_the_same_on_every_path(series: SampleSeries, data: st.DataObject) -> None:
+    """From packed chunks, from columns, filtered, beside other functions, and bucket by bucket: the last digit too.
+
+    Sums are added one by one in the order in which the samples are read, so only reading from the newest on rounds otherwise.
+    """
+    bucket = data.draw(st.integers(1, 200) | st.integers(1, 2**41))
+    reverse = data.draw(st.booleans())
+    low, high = 0, MOST_TIME
+
+    def sums(functions: list[str], wanted: Selection) -> dict[int, float]:
+        wanted.aggregation = Aggregation(functions, bucket)
+        rows = select(series, wanted)
+        return dict(zip(rows.times.tolist(), rows.columns[functions.index("sum")].tolist(), strict=True))
+
+    whole = sums(["sum"], Selection(low, high, reverse=reverse))
+    begins, (column,) = downsample(*series.between(low, high), ["sum"], bucket, reverse=reverse)
+    assert dict(zip(begins.tolist(), column.tolist(), strict=True)) == whole
+    for functions in (["max", "sum"], ["std.p", "sum"], ["median", "sum"], ["sum", "avg"]):
+        assert sums(functions, Selection(low, high, reverse=reverse)) == whole, functions
+    times, values = series.between(low, high)
+    if not np.isnan(values).any():
+        filtered = Selection(low, high, by_value=(-math.inf, math.inf), reverse=reverse)
+        assert sums(["sum"], filtered) == whole
+    for begin, total in data.draw(st.permutations(list(whole.items())))[:5]:
+        alone = Selection(begin, min(begin + bucket - 1, high), reverse=reverse)
+        assert sums(["sum"], alone) == {begin: total}
+        inside = values[(times >= begin) & (times <= begin + bucket - 1) & ~np.isnan(values)].tolist()
+        one_by_one = 0.0
+        for value in reversed(inside) if reverse else inside:
+            one_by_one += value
+        assert total == one_by_one
+
+
 @pytest.mark.parametrize(
     ("values", "form"),
     [
