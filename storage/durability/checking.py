@@ -13,11 +13,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgpack
-
 from januskv.storage.sessions import LEAST_TOKEN
 from januskv.storage.store import Store
 
+from .codec import unpacker
 from .generations import Directory, Manifest
 from .records import CHANGES, END, HEADER_BYTES, LOG, PART, RECORD_BYTES, SNAPSHOT, Damaged, Record, RecordFile, Torn
 from .replay import Unplayable, redo
@@ -215,9 +214,7 @@ class _Examination:
 
     def count(self, report: FileReport, payload: bytes) -> None:
         """Count the operations of a record by name, as far as it can be read."""
-        reader = msgpack.Unpacker(
-            strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(len(payload), 1)
-        )
+        reader = unpacker(len(payload), restores=False)
         reader.feed(payload)
         try:
             for operation in reader:

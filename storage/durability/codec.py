@@ -120,11 +120,16 @@ def unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")
 
 
-def unpacker(most_bytes: int) -> Any:
+def unpacker(most_bytes: int, *, restores: bool = True) -> Any:
     """An object that is fed with bytes, ``most_bytes`` at most, and whose ``unpack`` gives one value of them after the other.
+
+    Without ``restores`` values of types of our own stay as they were packed: for looks at data that need not be understood.
 
     It raises ValueError, UnknownKind, and OutOfData until it has all of a value.
     """
     return msgpack.Unpacker(
-        ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass", max_buffer_size=max(most_bytes, 1)
+        ext_hook=_restore if restores else msgpack.ExtType,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+        max_buffer_size=max(most_bytes, 1),
     )
