@@ -13,9 +13,8 @@ from typing import Final
 
 Pair = tuple[bytes, float]
 
-# More or longer members than these are kept in other ways. Compiled it is 128, as in redis-server; this twin makes a list
-# of all members each time.
-MOST_MEMBERS: Final = 16
+# More or longer members than these are kept in other ways. Redis-server's limits.
+MOST_MEMBERS: Final = 128
 LONGEST: Final = 64
 
 EMPTY: Final = b"\0"

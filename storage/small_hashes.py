@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Final
 from .null import NULL
 
 # Hashes with more fields, or with longer names or values, are dicts. So are those with arrays or objects in them.
-# Compiled it is 512, as in redis-server; this twin makes a dict of all fields each time.
-MOST_FIELDS: Final = 16
+# Redis-server's limit.
+MOST_FIELDS: Final = 512
 LONGEST: Final = 64
 
 _INT: Final = struct.Struct("=q")

@@ -7,7 +7,7 @@ prefers the extension; with ``JANUSKV_PURE=1`` in the environment the plain modu
 import importlib.machinery
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from ._version import VERSION
@@ -34,6 +34,39 @@ if _CHOSEN_PLAIN:
     sys.meta_path.insert(0, _PlainModules())
 
 __version__ = VERSION
+
+REBUILD = "python setup.py build_ext --inplace"
+
+
+def stale_extensions(package: str) -> Iterator[str]:
+    """Files of compiled modules that are older than a source beside them; their sources' changes have no effect."""
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    for here, folders, files in os.walk(package, followlinks=True):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        names = set(files)
+        for name in files:
+            if name.endswith(suffix):
+                stem = os.path.join(here, name.removesuffix(suffix))
+                sources = [".pyx" if f"{name.removesuffix(suffix)}.pyx" in names else ".py"]
+                if f"{name.removesuffix(suffix)}.pxd" in names:
+                    sources.append(".pxd")
+                built = os.stat(stem + suffix).st_mtime
+                if any(os.stat(stem + source).st_mtime > built for source in sources):
+                    yield stem + suffix
+
+
+def _warn_of_stale_extensions() -> None:
+    """Say so where this is a checkout whose extensions were built before its sources were changed."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    if os.path.exists(os.path.join(package, "..", "..", "setup.py")):
+        stale = sorted(stale_extensions(package))
+        if stale:
+            others = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+            print(f"januskv: {stale[0]}{others}: older than its source; run {REBUILD}", file=sys.stderr)
+
+
+if not _CHOSEN_PLAIN:
+    _warn_of_stale_extensions()
 
 
 def plain_reason() -> str:
