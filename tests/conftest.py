@@ -159,7 +159,7 @@ class House:
     def advance(self, ms: int) -> None:
         """Move the clock and do what time brings."""
         self.clock.advance(ms)
-        while self.server.tend():
+        while self.server.upkeep.tend():
             pass
         self.store.sessions.check()
         for keyspace in self.store.keyspaces():

@@ -80,7 +80,7 @@ def test_no_room_at_all(limits: Any) -> None:
 
 
 def test_config_set_beyond_what_there_is_room_for(house: Any) -> None:
-    house.server.most_clients = lambda wanted: min(wanted, 50)
+    house.server.process.most_clients = lambda wanted: min(wanted, 50)
     wire = house.connect()
     assert wire("CONFIG", "SET", "maxclients", "50") == OK
     reply = wire("CONFIG", "SET", "maxclients", "51")

@@ -232,7 +232,7 @@ class NativeFace(NativeRequests):
             return False
         if not client.authenticated and Flag.NO_AUTH not in command.flags:
             return False
-        return self.server.holds(command, client)
+        return self.server.pause.holds(command, client)
 
     def perform(self, context: ServerContext, command: Command, body: Any) -> bytes | NoReply | None:
         """Check the body of a known command and run it; None for a quiet one that succeeded, NO_REPLY if it is answered later."""

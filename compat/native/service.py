@@ -47,9 +47,9 @@ def sv_info(ctx: ServerContext, body: Body) -> Body:
         "persistEnabled": server.config.native_saves and not server.config.keeps_nothing,
         "server": "JanusKV",
         "sessionsRequired": server.config.sessions_required,
-        "port": server.tcp_port,
-        "httpPort": server.http_port,
-        "processId": server.process_id,
+        "port": server.process.tcp_port,
+        "httpPort": server.process.http_port,
+        "processId": server.process.id,
         "uptime": (ctx.store.clock.now_ms - server.started_ms) // 1000,
         "clients": len(server.clients),
     }

@@ -59,7 +59,7 @@ class WebSocketConnection(Channel):
             if message is None:
                 break
             opcode, payload = message
-            if server.paused_until_ms and opcode == ws.TEXT and self.native.holds(self.context, payload):
+            if server.pause.until_ms and opcode == ws.TEXT and self.native.holds(self.context, payload):
                 self.hold(message)
                 break
             self.take(opcode, payload)

@@ -497,7 +497,7 @@ def client_pause(ctx: ServerContext, argv: list[bytes]) -> Reply:
     timeout = Args(argv, 2).integer("ERR timeout is not an integer or out of range")
     if timeout < 0:
         raise RespError("ERR timeout is negative")
-    ctx.server.pause(timeout, writes_only=mode == b"WRITE")
+    ctx.server.pause.begin(timeout, writes_only=mode == b"WRITE")
     return OK
 
 
@@ -509,7 +509,7 @@ def client_unpause(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N connections
     """
-    ctx.server.unpause()
+    ctx.server.pause.end()
     return OK
 
 

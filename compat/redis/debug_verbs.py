@@ -115,7 +115,7 @@ def debug_pause_cron(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    ctx.server.cron_paused = Args(argv, 2).integer() != 0
+    ctx.server.upkeep.stopped = Args(argv, 2).integer() != 0
     return OK
 
 

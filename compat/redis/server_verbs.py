@@ -587,7 +587,7 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
         except RespError:
             if b"FORCE" not in words:
                 raise
-    server.stop()
+    server.process.stop()
     return NO_REPLY  # clients take the closed connection as success, and any reply as failure
 
 

@@ -202,7 +202,7 @@ class Waiting:
         """Try the clients whose keys have changed, those that came first first."""
         self.server.outbox.wake = False
         self.server.tracking.send_flushed()
-        if self.server.paused_until_ms:
+        if self.server.pause.until_ms:
             self.call(_WHILE_PAUSED_S)
             return
         if self.ready:

@@ -8,7 +8,7 @@ from januskv.storage.feed cimport Feed
 cimport cython
 
 cdef class Channel:
-    cdef public object server
+    cdef public object server, pause
     cdef public NativeRequests native
     cdef public Clock clock
     cdef public Feed change_feed

@@ -23,6 +23,7 @@ from .context import ServerContext
 from .json_text import dumps
 from .native_requests import NativeRequests
 from .outbox import Outbox
+from .pause import Pause
 from .server import Server
 
 log = logging.getLogger("januskv")
@@ -51,6 +52,7 @@ class Channel:
 
     def __init__(self, server: Server, native: NativeRequests) -> None:
         self.server: Server = server
+        self.pause: Pause = server.pause
         self.native: NativeRequests = native
         self.clock: Clock = server.store.clock
         self.change_feed: Feed = server.store.feed
@@ -172,7 +174,7 @@ class Channel:
         if not self.halted and not self.closing:
             self.finish()
         if self.sending:
-            self.server.linger(self)
+            self.server.upkeep.linger(self)
         else:
             self.close()
         return True
@@ -445,7 +447,7 @@ class Channel:
             self.closing = True
             self.let_go()
             if self.transport is not None:
-                self.server.linger(self)
+                self.server.upkeep.linger(self)
         if not self.running:
             self.flush_soon()
 
@@ -470,5 +472,5 @@ class Channel:
         self.pieces = None
         self.unsent = []
         self.unsent_bytes = 0
-        self.server.lingering.pop(self, None)
+        self.server.upkeep.lingering.pop(self, None)
         self.server.long_commands.forget(self.client)

@@ -123,7 +123,7 @@ class Connection(Channel):
                     request = self.parked
                     self.parked = None
                 if type(request) is not list:
-                    if self.server.paused_until_ms and native.holds(context, request):  # type: ignore[arg-type]
+                    if self.pause.until_ms and native.holds(context, request):  # type: ignore[arg-type]
                         self.hold(request)
                         break
                     encoder.write_raw(native.answer_line(context, request))  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ class Dispatcher:
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
         context.command = command
-        if self.server.paused_until_ms and self.must_wait(context, client, command, argv):
+        if self.server.pause.until_ms and self.must_wait(context, client, command, argv):
             client.connection.hold(argv)
             return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
@@ -90,7 +90,7 @@ class Dispatcher:
         """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
         if command is self.server.table.document and client.queue is None:
             return bool(self.server.native.holds(context, argv[0]))
-        return self.server.holds(command, client)
+        return self.server.pause.holds(command, client)
 
     def refusal(self, client: Client | None, command: Command | None, argv: list[bytes]) -> str | None:
         """Why the command may not run now, as the text of a RESP error; None if it may."""

@@ -110,7 +110,7 @@ class LongCommands:
         may_go_on = (
             client
             for client, long in self.begun.items()
-            if not (server.paused_until_ms and Flag.WRITE in long.command.flags)
+            if not (server.pause.until_ms and Flag.WRITE in long.command.flags)
         )
         client = next(may_go_on, None)
         if client is None:

@@ -17,7 +17,8 @@ from januskv.storage.keyspace import Keyspace
 
 from .client import Client
 from .latencies import percentiles_us
-from .server import REDIS_VERSION, Server, peak_resident_bytes, resident_bytes
+from .process import peak_resident_bytes, resident_bytes
+from .server import REDIS_VERSION, Server
 
 # What is built in and known to clients as a module, with the module's version that it behaves like.
 MODULES = {"timeseries": 11209}
@@ -59,11 +60,11 @@ def server_section(server: Server) -> Fields:
         "monotonic_clock": "POSIX clock_gettime",
         "multiplexing_api": "libuv",
         "python_version": platform.python_version(),
-        "process_id": server.process_id,
+        "process_id": server.process.id,
         "process_supervised": "no",
-        "run_id": server.run_id,
-        "tcp_port": server.tcp_port,
-        "http_port": server.http_port,
+        "run_id": server.process.run_id,
+        "tcp_port": server.process.tcp_port,
+        "http_port": server.process.http_port,
         "server_time_usec": server.store.clock.now_us(),
         "uptime_in_seconds": uptime_s,
         "uptime_in_days": uptime_s // 86400,
@@ -79,12 +80,12 @@ def server_section(server: Server) -> Fields:
 
 def _listeners(server: Server) -> Iterator[str]:
     """What the data port listens on, each address by its own: clients read these as pairs between commas."""
-    if server.tcp_port:
+    if server.process.tcp_port:
         yield ",".join(
-            ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.tcp_port}"]
+            ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.process.tcp_port}"]
         )
-    if server.unix_socket:
-        yield f"name=unix,bind={server.unix_socket}"
+    if server.process.unix_socket:
+        yield f"name=unix,bind={server.process.unix_socket}"
 
 
 def unread_bytes(client: Client) -> int:
@@ -100,7 +101,7 @@ def clients_section(server: Server) -> Fields:
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
-        "blocked_clients": len(server.waiting.by_client) + len(server.parked_clients()),
+        "blocked_clients": len(server.waiting.by_client) + len(server.pause.parked_clients()),
         "tracking_clients": len(server.tracking.clients),
         "pubsub_clients": len(server.pubsub.clients),
         "watching_clients": sum(bool(client.watched) for client in clients),
@@ -116,7 +117,7 @@ def memory_section(server: Server) -> Fields:
     peak = max(peak_resident_bytes(), used)
     clients = sum(client.connection.pending_input() + unread_bytes(client) for client in server.clients.values())
     tables = sum(sys.getsizeof(each.data) + sys.getsizeof(each.deadlines) for each in server.store.keyspaces())
-    overhead = min(server.startup_memory + tables + clients, used)
+    overhead = min(server.process.startup_memory + tables + clients, used)
     dataset = used - overhead
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
@@ -128,9 +129,9 @@ def memory_section(server: Server) -> Fields:
         "used_memory_peak_human": human(peak),
         "used_memory_peak_perc": f"{100 * used / peak:.2f}%",
         "used_memory_overhead": overhead,
-        "used_memory_startup": server.startup_memory,
+        "used_memory_startup": server.process.startup_memory,
         "used_memory_dataset": dataset,
-        "used_memory_dataset_perc": f"{100 * dataset / max(used - server.startup_memory, 1):.2f}%",
+        "used_memory_dataset_perc": f"{100 * dataset / max(used - server.process.startup_memory, 1):.2f}%",
         "total_system_memory": total,
         "total_system_memory_human": human(total),
         **zeros("used_memory_lua", "used_memory_vm_eval"),
@@ -272,7 +273,7 @@ def replication_section(server: Server) -> Fields:
         "role": "master",
         "connected_slaves": 0,
         "master_failover_state": "no-failover",
-        "master_replid": server.run_id,
+        "master_replid": server.process.run_id,
         "master_replid2": "0" * 40,
         "master_repl_offset": 0,
         "second_repl_offset": -1,

@@ -26,7 +26,8 @@ from .compat.server.faults import RespError
 from .compat.server.logs import NOTICE
 from .compat.server.parameters import ConfigError, Parameter
 from .compat.server.persistence import Persistence, begin_keeping
-from .compat.server.server import Server, attempted
+from .compat.server.server import Server
+from .compat.server.upkeep import attempted
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
 from .process import (
@@ -108,17 +109,19 @@ class App:
         loop = asyncio.get_running_loop()
         self.server.later = loop.call_later
         self.server.outbox.soon = loop.call_soon
-        self.server.stop = self.stop
-        self.server.tune_socket = self.tune_socket
-        self.server.begin_keeping = lambda logging: begin_keeping(self.server, logging, loop.call_soon_threadsafe)
-        self.server.rebind = self.rebind
+        self.server.process.stop = self.stop
+        self.server.process.tune_socket = self.tune_socket
+        self.server.process.begin_keeping = lambda logging: begin_keeping(
+            self.server, logging, loop.call_soon_threadsafe
+        )
+        self.server.process.rebind = self.rebind
         self.config.on_change = self.config_changed
         opening = self.open_directory()
         self.server.set_loading(True)
         try:
-            self.server.tcp_port = await self.listen("port", self.config.port)
+            self.server.process.tcp_port = await self.listen("port", self.config.port)
             self.factories["http-port"] = await self.http.start()
-            self.server.http_port = await self.listen("http-port", self.config.http_port)
+            self.server.process.http_port = await self.listen("http-port", self.config.http_port)
             await self.listen_unix()
         except OSError as error:
             if opening is not None:
@@ -253,7 +256,7 @@ class App:
             raise ConfigError("the server is ending")
         fresh: dict[tuple[str, str, int], list[socket.socket]] = {}
         wanted: set[tuple[str, str, int]] = set()
-        numbers = {"port": port, "http-port": self.server.http_port}
+        numbers = {"port": port, "http-port": self.server.process.http_port}
         try:
             for name, number in numbers.items():
                 for word in bind.split() if number else []:
@@ -287,8 +290,8 @@ class App:
             for listener in self.bound.pop(place):
                 self.listeners.remove(listener)
                 listener.close()
-        self.server.tcp_port = numbers["port"]
-        log.log(NOTICE, "listening on %s, port %d", bind or "no address", self.server.tcp_port)
+        self.server.process.tcp_port = numbers["port"]
+        log.log(NOTICE, "listening on %s, port %d", bind or "no address", self.server.process.tcp_port)
 
     async def serve_socket(self, place: tuple[str, str, int], sock: socket.socket) -> None:
         """Accept connections on a socket that listens already."""
@@ -315,7 +318,7 @@ class App:
             self.listeners.append(await loop.create_unix_server(self.connect, path))
         except OSError as error:
             raise OSError(error.errno, f"cannot bind {path}: {error.strerror or error}") from error
-        self._unix_path = self.server.unix_socket = path
+        self._unix_path = self.server.process.unix_socket = path
         permissions = int(self.config.unixsocketperm, 8)
         if permissions:
             os.chmod(path, permissions)
@@ -324,10 +327,10 @@ class App:
         """What is served where, for the log."""
         host = (self.config.bind.split() or ["no address"])[0].lstrip("-")
         parts = []
-        if self.server.tcp_port:
-            parts.append(f"RESP and JSON lines on {host}:{self.server.tcp_port}")
-        if self.server.http_port:
-            parts.append(f"HTTP and WebSocket on {host}:{self.server.http_port}")
+        if self.server.process.tcp_port:
+            parts.append(f"RESP and JSON lines on {host}:{self.server.process.tcp_port}")
+        if self.server.process.http_port:
+            parts.append(f"HTTP and WebSocket on {host}:{self.server.process.http_port}")
         if self._unix_path:
             parts.append(f"unix socket {self._unix_path}")
         return f"JanusKV {__version__} ({self.server.build}, pid {os.getpid()}) ready: {', '.join(parts)}"
@@ -339,7 +342,7 @@ class App:
         if self.ending:
             return
         loop = asyncio.get_running_loop()
-        more = attempted(self.server.tend)
+        more = attempted(self.server.upkeep.tend)
         delay_s = 0.005 if more else 1 / self.config.hz
         self._tending = loop.call_later(delay_s, self.tend)
 
@@ -480,7 +483,7 @@ async def serve(config: Config, starter: Foreground) -> bool:
     except TooFewFiles as error:
         raise StartError(str(error)) from error
     app = App(config)
-    app.server.most_clients = most_clients
+    app.server.process.most_clients = most_clients
     app.supervisor = Supervisor(config.supervised)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -93,7 +93,7 @@ class HttpConnection(asyncio.Protocol):
         self.peer = transport.get_extra_info("peername")
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            self.server.tune_socket(sock)
+            self.server.process.tune_socket(sock)
         self.since_s = self.listener.now_s()
         self.refusal = self.listener.refusal_of(self)
         if self.refusal is None:

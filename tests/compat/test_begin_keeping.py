@@ -17,7 +17,7 @@ from januskv.storage.store import Store
 def unkept(make_house: Any, tmp_path: Path) -> Any:
     """A server that keeps nothing and can begin to."""
     house = make_house(save=(), dir=str(tmp_path / "data"))
-    house.server.begin_keeping = lambda logging: begin_keeping(house.server, logging)
+    house.server.process.begin_keeping = lambda logging: begin_keeping(house.server, logging)
     yield house
     if house.server.persistence is not None:
         house.server.persistence.close()

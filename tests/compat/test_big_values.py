@@ -83,7 +83,7 @@ def test_what_is_on_its_way_does_not_change(house: Any, full: Any, line: str) ->
     other = house.connect()
     for change in CHANGES:
         other.line(change)
-    while house.server.tend():  # big values are freed meanwhile
+    while house.server.upkeep.tend():  # big values are freed meanwhile
         pass
     house.run_timers()
     reader = ReplyReader()
@@ -333,11 +333,11 @@ def test_a_string_that_goes_while_it_is_sent(house: Any, full: Any, key: str, li
     full("COPY", key, "other")
     full.send(f"{line} {key}{' 1' if line == 'GETSET' else ''}\r\n".encode())
     house.connect().line("APPEND other x")
-    while house.server.tend():
+    while house.server.upkeep.tend():
         pass
     house.run_timers()
     assert full.transport.written == b"$%d\r\n%b\r\n" % (len(text), text)
-    while house.server.tend():
+    while house.server.upkeep.tend():
         pass
     assert house.store.feed.reclaimer.pending == 0
     assert full("GETRANGE", "other", len(text) - 9, len(text)) == text[-9:] + b"x"

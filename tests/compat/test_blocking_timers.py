@@ -87,7 +87,7 @@ def test_a_pause_that_begins_after_another_ends_in_its_own_time(house: Any, wire
     assert [delay_s for delay_s, _ in house.timers] == [3]
     house.clock.advance(3000)
     house.run_timers(3)
-    assert not house.server.paused_until_ms
+    assert not house.server.pause.until_ms
     assert house.timers == []
 
 

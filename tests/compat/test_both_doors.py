@@ -204,7 +204,7 @@ def test_who_closes_has_a_short_time_to_read(house: Any, native: Native) -> None
     house.advance(1)
     assert transport.aborted
     assert native.connection.client.id not in house.server.clients
-    assert not house.server.lingering
+    assert not house.server.upkeep.lingering
 
 
 @pytest.mark.parametrize("sent", [b"QUIT\r\n", b"*x\r\n", b"CLIENT KILL SKIPME no\r\n", b"GET / HTTP/1.1\r\n"])
@@ -231,7 +231,7 @@ def test_who_closes_and_reads_is_given_more_time(house: Any, native: Native) -> 
 def test_the_time_to_read_is_over_with_the_connection(house: Any, native: Native) -> None:
     native.connection.close()
     native.connection.connection_lost(None)
-    assert not house.server.lingering
+    assert not house.server.upkeep.lingering
     house.advance(10_000)
     assert not native.transport.aborted
 

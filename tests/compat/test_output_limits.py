@@ -98,7 +98,7 @@ def test_who_logs_in_has_the_limits_of_all(make_house: Any, door: str) -> None:
 
 def test_an_unauthenticated_client_cannot_send_much_ahead(make_house: Any) -> None:
     house = make_house(requirepass="secret")
-    house.server.pause(1000, writes_only=False)
+    house.server.pause.begin(1000, writes_only=False)
     wire = house.connect()
     wire.send(b"AUTH secret\r\n")  # waits for the end of the pause
     for _ in range(1 << 8):

@@ -43,7 +43,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, house: Any) -> list[object]:
 
 def tend(house: Any, ms: int = 100) -> None:
     house.clock.advance(ms)
-    while house.server.tend():
+    while house.server.upkeep.tend():
         pass
 
 

@@ -120,7 +120,7 @@ def test_a_snapshot_is_scheduled_behind_another(kept: Callable[..., Kept], tmp_p
 def test_the_end_writes_a_snapshot(kept: Callable[..., Kept], tmp_path: Path) -> None:
     server = kept()
     stopped: list[str] = []
-    server.house.server.stop = lambda: stopped.append("stopped")
+    server.house.server.process.stop = lambda: stopped.append("stopped")
     server.wire.line("SET a 1")
     server.wire.send(b"SHUTDOWN NOSAVE\r\n")
     assert stored(tmp_path) == {}
@@ -137,7 +137,7 @@ def test_a_failed_snapshot_stops_writes_until_one_succeeds(
     kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = kept()
-    server.house.server.stop = lambda: pytest.fail("stopped")
+    server.house.server.process.stop = lambda: pytest.fail("stopped")
     with monkeypatch.context() as patched:
         patched.setattr(journals, "write_snapshot", failing)
         assert isinstance(server.wire.line("SAVE"), ErrorReply)

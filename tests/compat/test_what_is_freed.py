@@ -90,7 +90,7 @@ def serve(house: Any, token: int, lines: list[str], end: str) -> None:
     wire.connection.connection_lost(None)
     wire.connection.connection_lost(None)
     # What others do about it: the pause ends, the table of those that read keys is swept.
-    house.server.unpause()
+    house.server.pause.end()
     house.run_timers(0.05)
 
 

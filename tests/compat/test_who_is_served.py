@@ -72,7 +72,7 @@ def test_a_pause_holds_the_answer(house: Any, wire: Any, waiting: list[Any]) -> 
     house.store.databases[0].put(b"l", [b"a"], "lpush")
     house.server.waiting.serve()
     assert got(waiting[0]) == []
-    house.server.unpause()
+    house.server.pause.end()
     house.run_timers(0.01)
     assert got(waiting[0]) == [[b"l", b"a"]]
 

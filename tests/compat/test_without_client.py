@@ -25,6 +25,7 @@ from januskv.resp.replies import ErrorReply
 
 TESTS = Path(__file__).parent.parent
 Line = list[bytes]
+PARTS = 8
 
 # Lines for what no other case has.
 MORE = """
@@ -206,9 +207,10 @@ class Pair:
         return True
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("protocol", [2, 3])
-def test_the_same_replies_as_over_a_connection(make_house: Any, protocol: int) -> None:
-    for case in cases():
+def test_the_same_replies_as_over_a_connection(make_house: Any, protocol: int, part: int) -> None:
+    for case in cases()[part::PARTS]:
         pair = Pair(make_house, protocol)
         all(pair.runs_equally(line) for line in case)
 

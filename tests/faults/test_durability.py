@@ -235,7 +235,7 @@ def test_nothing_is_confirmed_after_the_last_snapshot(tmp_path: Path, ends: str)
     async def run() -> None:
         app = App(Config(port=-1, http_port=-1, bind="127.0.0.1", dir=str(tmp_path), appendonly=False, save=((60, 9),)))
         await app.start()
-        streams = [await asyncio.open_connection("127.0.0.1", app.server.tcp_port) for _ in range(2)]
+        streams = [await asyncio.open_connection("127.0.0.1", app.server.process.tcp_port) for _ in range(2)]
         for reader, writer in streams:
             writer.write(b"INCR a\r\n")
             await reader.readline()

@@ -15,10 +15,10 @@ from tests.conftest import FakeTransport, encoded
 
 from januskv.app import App
 from januskv.compat.native.websocket import WebSocketConnection
-from januskv.compat.server import server as servers
 from januskv.compat.server.config import Config
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.unconfirmed import denied
+from januskv.compat.server.upkeep import Upkeep
 from januskv.resp import websocket as ws
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK, ErrorReply
@@ -73,9 +73,9 @@ class Kept:
     def tend(self) -> None:
         """Let time pass; a snapshot that begins is waited for."""
         self.persistence.next_attempt = 0
-        self.server.tend()
+        self.server.upkeep.tend()
         self.journal.poll_child(wait=True)
-        self.server.tend()
+        self.server.upkeep.tend()
         self.end_round()
 
     def after_a_kill(self) -> dict[Any, Any]:
@@ -188,12 +188,12 @@ def test_nothing_is_built_on_a_lost_change(kept: Any, monkeypatch: pytest.Monkey
     server.persistence.begin_snapshot()
     assert server.journal.child is not None
     server.house.clock.advance(2000)
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.store.databases[0].data.keys() == {b"l"}
     assert server.after_a_kill() == held
     assert server.ask(wire, "RPUSH", "l", 3).text.startswith(b"MISCONF")
     server.journal.poll_child(wait=True)
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.ask(wire, "RPUSH", "l", 4) == 3
     assert server.after_a_kill() == image(server.store)
 
@@ -209,7 +209,7 @@ def test_a_snapshot_that_was_begun_before_does_not_count(kept: Any, monkeypatch:
         fail(patch, "record_pieces", no_memory)
         server.ask(wire, "RPUSH", "l", 3)
     assert server.journal.child is None
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.after_a_kill() == held
     server.tend()
     assert server.after_a_kill() == image(server.store)
@@ -302,7 +302,7 @@ def test_the_round_that_meets_a_full_disk_is_not_confirmed(
             assert server.ask(writers[0], "SET", "b", 1).text.startswith(b"MISCONF")
             assert server.ask(writers[0], "GET", "a") == b"0"
         assert server.after_a_kill() == held
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.ask(writers[0], "SET", "b", 1) == OK
     assert server.after_a_kill() == image(server.store)
     assert len(image(server.store)) == 5
@@ -316,7 +316,7 @@ def test_what_was_written_before_the_disk_was_full_is_synced(kept: Any, monkeypa
         patch.setattr(os, "pwrite", no_space)
         server.ask(wire, "SET", "b", 0)
         server.persistence.synced_at -= 2
-        server.server.tend()
+        server.server.upkeep.tend()
         assert server.journal.synced_seq == server.journal.written_seq > 0
 
 
@@ -356,7 +356,7 @@ def test_each_reply_of_a_pipeline_becomes_an_error(kept: Any, monkeypatch: pytes
     assert [type(each) for each in replies] == [ErrorReply] * 6
     assert [each.text.split()[0] for each in replies] == [b"MISCONF", b"MISCONF", b"ERR"] + [b"MISCONF"] * 3
     assert not wire.transport.closed
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.ask(wire, "GET", "a") == b"2"
 
 
@@ -459,15 +459,15 @@ def test_a_periodic_task_that_fails_does_not_keep_the_others_from_running(
         if task in ("store", "persistence"):
             patch.setattr(type(getattr(server, task)), "tend", no_memory)
         else:
-            patch.setattr(servers.Server, task, no_memory)
+            patch.setattr(Upkeep, task, no_memory)
         server.house.clock.advance(2000)
         server.persistence.synced_at -= 2
-        server.server.tend()
+        server.server.upkeep.tend()
     assert "MemoryError" in caplog.text
     assert (server.store.databases[0].expired == 1) is (task != "store")
     assert (server.journal.synced_seq > 0) is (task != "persistence")
     server.persistence.synced_at -= 2
-    server.server.tend()
+    server.server.upkeep.tend()
     assert server.store.databases[0].expired == 1
     assert server.journal.durable
 
@@ -480,7 +480,7 @@ def test_the_periodic_tasks_are_called_again_after_a_failure(monkeypatch: pytest
     calls: list[Any] = []
     app = App(Config(appendonly=False))
     monkeypatch.setattr("asyncio.get_running_loop", Loop)
-    monkeypatch.setattr(app.server, "tend", no_memory)
+    monkeypatch.setattr(app.server.upkeep, "tend", no_memory)
     app.tend()
     assert calls == [app.tend]
     monkeypatch.setattr("gc.freeze", no_memory)

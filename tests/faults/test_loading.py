@@ -108,7 +108,7 @@ def play(folder: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_answered_while_data_is_loaded(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(app: App, gate: asyncio.Event) -> None:
-        peer = Peer(app.server.tcp_port)
+        peer = Peer(app.server.process.tcp_port)
         for line in ("GET key:1", "SET a 1", "DBSIZE", "TS.INFO x", "BLPOP a 0", "SAVE", "SELECT 99999999999"):
             assert await peer(line) == [LOADING], line
         assert await peer("PING\nECHO hello") == [LOADING, b"hello"]  # as redis-server: scripts wait for PONG
@@ -124,11 +124,11 @@ def test_what_is_answered_while_data_is_loaded(folder: str, monkeypatch: pytest.
         for body in ({"KV_GET": {"keys": ["key:1"]}}, {"SH_NEW": {"name": "s"}}):
             (answer,) = (await peer.json(body)).values()
             assert answer["st"] == 140
-        web = Peer(app.server.http_port)
+        web = Peer(app.server.process.http_port)
         assert b" 503 " in (page := await web.page("/readyz"))
         assert b"loading 5" in page
         assert b" 200 " in await web.page("/healthz")
-        subscriber, writer = await asyncio.open_connection("127.0.0.1", app.server.tcp_port)
+        subscriber, writer = await asyncio.open_connection("127.0.0.1", app.server.process.tcp_port)
         writer.write(b"PSUBSCRIBE *\r\n")
         await subscriber.readuntil(b":1\r\n")
         assert await peer("CONFIG SET notify-keyspace-events KEA") == [Simple(b"OK")]
@@ -155,7 +155,7 @@ def test_an_end_while_data_is_loaded_changes_nothing(
         if command is None:
             app.signalled()
         else:
-            assert await Peer(app.server.tcp_port)(command) == []
+            assert await Peer(app.server.process.tcp_port)(command) == []
 
     before = files()
     play(folder, scene, monkeypatch)
@@ -173,7 +173,7 @@ def test_damage_that_is_found_while_loading_ends_the_start(folder: str, monkeypa
     ports: list[int] = []
 
     async def scene(app: App, gate: asyncio.Event) -> None:
-        ports.append(app.server.tcp_port)
+        ports.append(app.server.process.tcp_port)
         gate.set()
 
     with pytest.raises(StartError, match=r"log\.1: damaged at offset .* check-log"):

@@ -229,7 +229,7 @@ class FuzzHouse(House):
             self.clock.advance(part)
             self.settle()
             for _ in range(MOST_ROUNDS):
-                if not self.server.tend():
+                if not self.server.upkeep.tend():
                     break
             else:
                 raise Failure("livelock", "tend always finds more to do")
@@ -395,7 +395,7 @@ class Bystander:
 
     def look(self) -> None:
         """See that the server answers as it should. Raises Failure."""
-        if self.house.server.paused_until_ms:
+        if self.house.server.pause.until_ms:
             return
         if self.session.ended:  # SH_END_ALL
             self.wire.connection.connection_lost(None)
@@ -578,7 +578,7 @@ class Play:
     def end(self) -> None:
         """Let everything come to its end and look at all there is."""
         house = self.house
-        house.server.unpause()
+        house.server.pause.end()
         for client in self.clients.values():
             if not client.transport.closed:
                 client.transport.unread = 0

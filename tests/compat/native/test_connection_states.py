@@ -250,12 +250,12 @@ def test_nothing_runs_while_data_is_loaded(house: Any, wire: Any) -> None:
 
 def test_info(make_house: Any) -> None:
     house = make_house()
-    house.server.tcp_port, house.server.http_port = 6379, 8379
+    house.server.process.tcp_port, house.server.process.http_port = 6379, 8379
     house.clock.advance(5_500)
     wire = house.connect()
     reply = ask(wire, "SV_INFO")
     assert reply.pop("serverVersion")
-    assert reply.pop("processId") == house.server.process_id
+    assert reply.pop("processId") == house.server.process.id
     assert reply == {
         "st": 1,
         "sessionsEnabled": True,

@@ -278,7 +278,7 @@ def test_a_session_that_runs_it_does_not_expire(house: Any, native: Client) -> N
     native.send({"KV_KEYS": {"tkn": session.token}})
     while house.server.long_commands.begun:
         house.clock.advance(6000)
-        house.server.tend()
+        house.server.upkeep.tend()
         a_slice(house)
     assert answer(house, native)["keys"] == NAMES
 
@@ -323,7 +323,7 @@ def test_a_client_that_has_said_all_is_answered_however_long_it_takes(house: Any
     client.connection.eof_received()
     for _ in range(5):
         house.clock.advance(2000)
-        house.server.tend()
+        house.server.upkeep.tend()
         a_slice(house)
     assert answer(house, client)["keys"] == NAMES
     assert client.transport.closed
@@ -355,7 +355,7 @@ def test_a_pause_holds_what_writes_and_not_what_reads(house: Any, full: Any, wir
     assert writer.got() == []
     assert len(full) > 1000
     house.clock.advance(1000)
-    house.server.end_pause()
+    house.server.pause.time_out()
     assert answer(house, writer)["st"] == 1
     assert len(full) == 1
 

@@ -360,8 +360,8 @@ def test_a_websocket_waits_for_its_turn(place: Any) -> None:
     )
     connection.data_received(framed(b'{"KV_COUNT":{}}'))
     assert b"_RSP" not in transport.written
-    place.server.pause(1, writes_only=False)  # its end lets nobody go on who waits for a save
-    place.server.unpause()
+    place.server.pause.begin(1, writes_only=False)  # its end lets nobody go on who waits for a save
+    place.server.pause.end()
     place.run_timers(0)
     assert b"_RSP" not in transport.written
     place.run_timers(1)

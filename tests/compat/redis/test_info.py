@@ -168,7 +168,7 @@ def test_sessions_are_counted_apart(house: Any, wire: Any) -> None:
 def test_each_address_of_a_listener_is_a_pair(make_house: Any) -> None:
     """redis-py up to 4.6 takes every part between commas apart at its last equals sign, and fails where there is none."""
     house = make_house(bind="127.0.0.1 -::1")
-    house.server.tcp_port, house.server.unix_socket = 7000, "/tmp/janus.sock"
+    house.server.process.tcp_port, house.server.process.unix_socket = 7000, "/tmp/janus.sock"
     lines = house.connect()("INFO", "server").decode().split("\r\n")
     assert [line for line in lines if line.startswith("listener")] == [
         "listener0:name=tcp,bind=127.0.0.1,bind=-::1,port=7000",

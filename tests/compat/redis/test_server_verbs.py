@@ -32,20 +32,20 @@ NOTHING_KEPT = "ERR this server was started to keep nothing (save no): there is 
     ],
 )
 def test_refused(house: Any, wire: Any, line: str, text: str) -> None:
-    house.server.stop = lambda: pytest.fail("stopped")
+    house.server.process.stop = lambda: pytest.fail("stopped")
     assert wire.line(line) == ErrorReply(text)
 
 
 @pytest.mark.parametrize("line", ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN nosave now force"])
 def test_shutdown_stops_without_an_answer(house: Any, wire: Any, line: str) -> None:
     stopped: list[str] = []
-    house.server.stop = lambda: stopped.append("stopped")
+    house.server.process.stop = lambda: stopped.append("stopped")
     assert wire.send(f"{line}\r\n".encode()) == b""
     assert stopped == ["stopped"]
 
 
 def test_shutdown_is_not_queued(house: Any, wire: Any) -> None:
-    house.server.stop = lambda: pytest.fail("stopped")
+    house.server.process.stop = lambda: pytest.fail("stopped")
     wire("MULTI")
     assert wire("SHUTDOWN") == ErrorReply("ERR Command not allowed inside a transaction")
     assert wire("EXEC").text.startswith(b"EXECABORT")

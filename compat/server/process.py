@@ -1,0 +1,52 @@
+"""The process that a server lives in: its memory, where it listens, and what the composition root does for it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .parameters import ConfigError
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM; where the system does not tell, the most there has been."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process has had in RAM."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def keeps_nothing(logging: bool) -> None:
+    """Data cannot be kept. Raises ConfigError."""
+    raise ConfigError("the server was started to keep nothing; start it with this setting")
+
+
+class Process:
+    """What is known of the process, and hooks that the composition root (``januskv.app``) sets."""
+
+    def __init__(self) -> None:
+        self.id = os.getpid()
+        self.run_id = secrets.token_hex(20)
+        self.startup_memory = resident_bytes()
+        self.tcp_port = 0
+        self.http_port = 0
+        self.unix_socket = ""
+        self.stop: Callable[[], None] = lambda: None
+        # How many clients there is room for, up to a number.
+        self.most_clients: Callable[[int], int] = lambda wanted: wanted
+        # Keeps data where nothing was kept so far, with a log or without.
+        self.begin_keeping: Callable[[bool], None] = keeps_nothing
+        # Listens on other addresses, or on another port.
+        self.rebind: Callable[[str, int], None] = lambda bind, port: None
+        self.tune_socket: Callable[[Any], None] = lambda sock: None
