@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.transcripts.reading import Line, canonical, cases
 
 from januskv.resp.replies import ErrorReply
 
 from .fuzzing import Talker, chance_of, seeds
-from .test_transcripts import Line, canonical, cases
 
 pytestmark = pytest.mark.live
 
@@ -44,7 +44,7 @@ ODD = [
     *("99999999999999999999", "01", "infinity", ".5", "1.", "1e-400", "0x1p-3", "-", "+", "(1", "1e308"),
 ]
 # Transcripts of the other verbs are about the server or its clients.
-NOT_FOR_THIS = {"connection", "pubsub", "replication", "tracking", "wait"}
+NOT_FOR_THIS = {"connection", "pubsub", "replication", "server", "tracking", "wait"}
 # Commands that wait, draw lots, tell the time, or are about the server.
 # fmt: off
 SKIPPED = {
@@ -172,7 +172,7 @@ def difference(talkers: list[Talker], lines: list[Line], split_line: Any, chance
 
 
 def test_same_replies(talkers: list[Talker], split_line: Any) -> None:
-    programs = [param.values[1] for param in cases() if param.values[0].removesuffix(".txt") not in NOT_FOR_THIS]
+    programs = [case.lines for case in cases() if case.stem not in NOT_FOR_THIS]
     for seed in seeds(80):
         chance = chance_of("odd arguments", seed)
         found = difference(talkers, chance.choice(programs), split_line, chance)
