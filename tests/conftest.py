@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from januskv.commands.table import Command
 from januskv.compat.commands import build_table
@@ -31,6 +32,15 @@ from januskv.resp.inline import split_words
 from januskv.resp.replies import FlatMap, Framed, SampleNumber, Shaped, Sliced, SpeltDouble, Written
 from januskv.storage.clock import ManualClock
 from januskv.storage.store import Store
+
+# Property tests try the same examples each time, and take as long as the machine needs; with JANUSKV_FUZZ_SECONDS they try others.
+settings.register_profile(
+    "januskv",
+    deadline=None,
+    derandomize=not os.environ.get("JANUSKV_FUZZ_SECONDS"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("januskv")
 
 
 def words(command: str | bytes) -> list[bytes]:

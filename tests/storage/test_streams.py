@@ -233,7 +233,7 @@ def short_runs(request: pytest.FixtureRequest) -> Any:
     streams.RUN = before  # type: ignore[misc]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(OPERATIONS, st.integers(1, 12))
 def test_a_stream_is_a_list_of_entries(short_runs: None, operations: list[Any], most_entries: int) -> None:
     stream, model, last = Stream(), {}, 0

@@ -18,7 +18,7 @@ values = st.recursive(
 )
 
 # The fixture gives a class, of which each example makes an object of its own.
-relaxed = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def alike(a: Any, b: Any) -> bool:

@@ -102,7 +102,7 @@ LINES = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(lines=st.lists(LINES, max_size=30))
 def test_redoing_the_effects_gives_the_same_lists(house: Any, wire: Any, lines: list[str]) -> None:
     keyspace = house.store.databases[0]

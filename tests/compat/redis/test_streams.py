@@ -186,7 +186,7 @@ def without_times(stream: Stream) -> Any:
     return last_id, added, max_deleted, blocks, unseen
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINES, max_size=40))
 def test_effects_done_again_give_the_same_stream(make_house: Any, split_line: Any, lines: list[str]) -> None:
     house = make_house()
