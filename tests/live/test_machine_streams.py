@@ -118,12 +118,17 @@ def comparable(line: str, reply: Any) -> Any:
     return repr(reply)
 
 
+_SINCE_7_4 = b"is smaller than current max_deleted_entry_id"
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PROGRAM)
 def test_programs(talkers: list[Talker], program: list[str]) -> None:
     lines = ["DEL s t", *program, "XINFO STREAM s", "XINFO GROUPS s", "XRANGE s - +", "XRANGE t - +"]
     ours, theirs = (talker.run(*lines) for talker in talkers)
     for line, our, their in zip(lines, ours, theirs, strict=True):
+        if isinstance(our, ErrorReply) and our.text.endswith(_SINCE_7_4) and not isinstance(their, ErrorReply):
+            return  # the streams are no longer the same
         assert comparable(line, our) == comparable(line, their), line
 
 
