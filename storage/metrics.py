@@ -1,0 +1,59 @@
+"""Metrics as Timely and OpenTSDB know them: a name with tags is a series of samples with labels.
+
+The name is the label ``__name__``, each tag a label of its own, the visibility of the points the label ``viz``. A point goes
+to the series under the key that ``series_key`` spells; queries find all series with a name label, whatever their keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from .errors import WrongType
+from .keyspace import Keyspace
+from .samples import SampleSeries
+
+NAME_LABEL: Final = b"__name__"
+VISIBILITY_LABEL: Final = b"viz"
+# How a series behaves that a point creates: the last value of a time counts.
+NEW_POLICY: Final = "last"
+
+# What separates the parts of a key; in names and values a backslash stands before them.
+_SPECIAL = re.compile(rb"[\\{},=]")
+
+
+def series_key(metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b"") -> bytes:
+    """The key of a metric's series: ``disk.used{host=db7,mnt=data}``, tags in order of their names.
+
+    The visibility is a last part, ``viz``; no two series have one key.
+    """
+    parts = [b"%b=%b" % (_escaped(name), _escaped(tags[name])) for name in sorted(tags)]
+    if visibility:
+        parts.append(b"%b=%b" % (VISIBILITY_LABEL, _escaped(visibility)))
+    return b"%b{%b}" % (_escaped(metric), b",".join(parts))
+
+
+def _escaped(text: bytes) -> bytes:
+    return _SPECIAL.sub(rb"\\\g<0>", text) if _SPECIAL.search(text) else text
+
+
+def series_for(
+    keyspace: Keyspace, metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b"", *, retention_ms: int = 0
+) -> tuple[bytes, SampleSeries]:
+    """The key and the series of a metric's points, created with a retention where there is none. ``tags`` has no ``viz``.
+
+    Raises WrongType where the key holds something that is no series of samples.
+    """
+    key = series_key(metric, tags, visibility)
+    held = keyspace.get(key)
+    if held is not None:
+        if type(held) is not SampleSeries:
+            raise WrongType
+        return key, held
+    labels = {NAME_LABEL: metric, **dict(sorted(tags.items()))}
+    if visibility:
+        labels[VISIBILITY_LABEL] = visibility
+    series = SampleSeries(labels=labels, policy=NEW_POLICY, retention_ms=retention_ms)
+    keyspace.put_series(key, series, "ts.created")
+    return key, series
