@@ -30,6 +30,7 @@ _HOT = frozenset(
     for name in (
         "compat.server.accounting",
         "compat.server.channel",
+        "compat.server.client_context",
         "compat.server.connection",
         "compat.server.context",
         "compat.server.dispatch",

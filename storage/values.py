@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import orjson
 
-from .long_strings import LongString
+from .long_text import LongString
 from .null import NULL, Null
 from .small_hashes import SmallHash, small
 

@@ -23,7 +23,6 @@ from januskv.compat.server.blocking import Wait
 from januskv.compat.server.config import Config
 from januskv.compat.server.connection import Connection
 from januskv.compat.server.context import ServerContext
-from januskv.compat.server.dispatch import Dispatcher
 from januskv.compat.server.faults import Outcomes
 from januskv.compat.server.server import Server
 from januskv.resp.decoder import ReplyReader
@@ -146,11 +145,10 @@ class House:
         self.clock = ManualClock()
         self.store = Store(clock=self.clock)
         self.server = Server(self.store, build_table(), Config(**{"appendonly": False, **config}))
-        Dispatcher(self.server)
         self.server.config.on_change = lambda parameter: self.server.config_changed()
         self.native = NativeFace(self.server)
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.server.later = self.later
+        self.server.process.later = self.later
 
     def connect(self, peer: tuple[str, int] = ("127.0.0.1", 50_000)) -> Wire:
         return Wire(self, peer)

@@ -275,7 +275,7 @@ def test_connections_count_whatever_they_are(open_port: Open) -> None:
     visitors[0].transport.lose()
     visitors[1].status(upgrade())
     assert port.connect().status(upgrade()) == 101
-    assert port.house.server.http_connections == 1
+    assert port.house.server.clients.http_connections == 1
     assert len(port.house.server.clients) == 2
 
 
@@ -364,7 +364,7 @@ def test_a_websocket_has_all_the_time(port: HttpPort) -> None:
     visitor.status(upgrade())
     port.advance(10 * IDLE_S)
     assert not visitor.closed
-    assert port.house.server.http_connections == 0
+    assert port.house.server.clients.http_connections == 0
 
 
 def test_the_last_request_of_a_client_is_answered(port: HttpPort) -> None:
@@ -435,12 +435,12 @@ def test_a_websocket_in_a_session(open_port: Open, requirepass: str, password: s
     session = port.house.store.sessions.open_new("kiosk", shared=False)
     words = password.format(token=session.token, unknown=session.token - 1)
     assert port.connect().status(upgrade(login("session", words))) == status
-    clients = list(port.house.server.clients.values())
+    clients = port.house.server.clients.everyone()
     assert [client.keyspace for client in clients] == ([session.keyspace] if status == 101 else [])
 
 
 def test_a_websocket_in_a_session_while_data_is_loaded(open_port: Open) -> None:
     port = open_port()
     session = port.house.store.sessions.open_new("kiosk", shared=False)
-    port.house.server.set_loading(True)
+    port.house.server.state.set_loading(True)
     assert port.connect().status(upgrade(login("session", session.token))) == 503

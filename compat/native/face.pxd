@@ -1,5 +1,6 @@
 from januskv.compat.server.stopwatch cimport now_ns
 from januskv.compat.server.accounting cimport Accounts
+from januskv.compat.server.client_context cimport ClientContext
 from januskv.compat.server.context cimport ServerContext
 from januskv.commands.params cimport ParamCheck
 from januskv.commands.table cimport Command
@@ -13,9 +14,9 @@ cdef class NativeFace(NativeRequests):
     cdef public Accounts accounts
     cdef public dict native, hot, done, openings
     cdef public ServerContext scoped
-    cpdef bytes answer_line(self, ServerContext context, bytes text)
+    cpdef bytes answer_line(self, ClientContext context, bytes text)
     @cython.locals(command=Command, members=dict, name=str, started=longlong, spent_ns=longlong)
-    cpdef object answer(self, ServerContext context, bytes text)
+    cpdef object answer(self, ClientContext context, bytes text)
     @cython.locals(scoped=ServerContext)
-    cpdef object perform(self, ServerContext context, Command command, object body)
+    cpdef object perform(self, ClientContext context, Command command, object body)
     cpdef Keyspace session_keyspace(self, object token)

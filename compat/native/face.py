@@ -16,8 +16,9 @@ from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, D
 from januskv.commands.table import Command
 from januskv.commands.work import LATER, Work, text_of
 from januskv.compat.server.accounting import Accounts
+from januskv.compat.server.client_context import NEEDS_CONNECTION, ClientContext
 from januskv.compat.server.config import Config
-from januskv.compat.server.context import NEEDS_CONNECTION, ServerContext
+from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import fault_of
 from januskv.compat.server.json_text import JsonError, dumps, fault_text, loads
 from januskv.compat.server.native_requests import NativeRequests
@@ -57,12 +58,12 @@ class NativeFace(NativeRequests):
     def __init__(self, server: Server) -> None:
         super().__init__()
         self.server: Server = server
-        server.native = self
+        server.serve_native(self)
         self.config: Config = server.config
         self.accounts: Accounts = server.accounts
         self.native: dict[str, Command] = server.table.native
         # Empty while a request needs a closer look: MONITOR, loading.
-        self.hot: dict[bytes, Command] = server.hot
+        self.hot: dict[bytes, Command] = server.state.hot
         self.scoped: ServerContext = ServerContext(server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
         self.openings: dict[str, bytes] = {name: b'{"%s_RSP":' % name.encode() for name in self.native}
@@ -72,7 +73,7 @@ class NativeFace(NativeRequests):
 
     # ------------------------------------------------------------ doors
 
-    def answer_line(self, context: ServerContext, text: bytes) -> bytes:
+    def answer_line(self, context: ClientContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
         client = context.client
         if client is not None and client.queue is not None:
@@ -103,7 +104,7 @@ class NativeFace(NativeRequests):
         """The reply to a message that is not text."""
         return self.error(Status.OPCODE_INVALID)
 
-    def document(self, context: ServerContext, argv: list[bytes]) -> Reply:
+    def document(self, context: ClientContext, argv: list[bytes]) -> Reply:
         """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
         context.as_json = False
         answer = self.answer(context, argv[0])
@@ -114,7 +115,7 @@ class NativeFace(NativeRequests):
 
         plain = command.options.plain
 
-        def run(context: ServerContext, argv: list[bytes]) -> Reply:
+        def run(context: ClientContext, argv: list[bytes]) -> Reply:
             if plain is not None and len(argv) > 1 and argv[1][:1] != b"{":
                 return plain(context, argv)  # type: ignore[no-any-return]
             try:
@@ -154,7 +155,7 @@ class NativeFace(NativeRequests):
 
     # ------------------------------------------------------------ one request
 
-    def answer(self, context: ServerContext, text: bytes) -> bytes | NoReply | None:
+    def answer(self, context: ClientContext, text: bytes) -> bytes | NoReply | None:
         """The reply to one request; None for a quiet command that succeeded, NO_REPLY if the reply comes later."""
         started = now_ns()
         try:
@@ -203,7 +204,7 @@ class NativeFace(NativeRequests):
             return self.refused(name, dialect, Status.COMMAND_TYPE)
         return self.refused(name, dialect, dialect.unknown_command, text)
 
-    def closer_look(self, context: ServerContext, command: Command, body: Any) -> bytes | None:
+    def closer_look(self, context: ClientContext, command: Command, body: Any) -> bytes | None:
         """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
         server, name, dialect = self.server, command.name, command.rules.dialect
         client = context.client
@@ -211,15 +212,15 @@ class NativeFace(NativeRequests):
             return self.refused(name, dialect, Status.NOT_PERMITTED, NEEDS_CONNECTION)
         if client is not None and not client.authenticated and Flag.NO_AUTH not in command.flags:
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
-        if server.loading and Flag.LOADING not in command.flags:
+        if server.state.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
-        if server.write_fault and Flag.WRITE in command.flags:
-            return self.refused(name, dialect, Status.UNKNOWN, server.write_fault)
-        if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
-            server.feed_monitors(context, command.without_secrets([name.encode(), dumps(body)]))
+        if server.state.write_fault and Flag.WRITE in command.flags:
+            return self.refused(name, dialect, Status.UNKNOWN, server.state.write_fault)
+        if server.state.monitored and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
+            server.monitors.feed(context, command.without_secrets([name.encode(), dumps(body)]))
         return None
 
-    def holds(self, context: ServerContext, text: bytes) -> bool:
+    def holds(self, context: ClientContext, text: bytes) -> bool:
         """Whether a request has to wait until a pause ends; one that is refused anyway does not."""
         try:
             request = loads(text)
@@ -234,7 +235,7 @@ class NativeFace(NativeRequests):
             return False
         return self.server.pause.holds(command, client)
 
-    def perform(self, context: ServerContext, command: Command, body: Any) -> bytes | NoReply | None:
+    def perform(self, context: ClientContext, command: Command, body: Any) -> bytes | NoReply | None:
         """Check the body of a known command and run it; None for a quiet one that succeeded, NO_REPLY if it is answered later."""
         name = command.name
         token: int | None = None
@@ -273,7 +274,7 @@ class NativeFace(NativeRequests):
         return self.openings[name] + dumps(reply) + b"}"
 
     def take(
-        self, context: ServerContext, command: Command, body: Any, token: int | None, work: Work
+        self, context: ClientContext, command: Command, body: Any, token: int | None, work: Work
     ) -> bytes | NoReply:
         """Run a command that is done in steps; NO_REPLY where it is answered later."""
         try:

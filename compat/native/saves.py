@@ -56,7 +56,7 @@ _SESSIONS = ParamCheck(
 
 def save(ctx: ServerContext, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | Later:
     """Begin a save or let it wait; the first answer, or LATER. Raises NativeError."""
-    begun = ctx.server.saves.take(Saving(ctx, command, body["name"], kind, files))
+    begun = ctx.server.saves.take(Saving(ctx.server.saves, ctx, command, body["name"], kind, files))
     return {"name": body["name"], "st": Status.SAVE_START.value} if begun and ctx.as_json else LATER
 
 
@@ -151,7 +151,7 @@ def ts_save(ctx: ServerContext, body: Body) -> Body | Later:
 
 def _contents(server: Server, name: str, kind: int) -> Iterator[bytes]:
     """The data files of the newest save of a name, which has to hold what is wanted. Raises BadSave, OSError."""
-    path, found = saves.newest(folder_of(server), name)
+    path, found = saves.newest(folder_of(server.config), name)
     if found != kind:
         raise BadSave("the save holds something else")
     return saves.contents(path)
@@ -257,7 +257,7 @@ def ts_load(ctx: ServerContext, body: Body) -> Body:
 
 def load_at_start(server: Server, name: str) -> str:
     """Load the newest save of a name, whatever it holds; a line for the log. Raises BadSave, OSError, HeldBySeries."""
-    _, kind = saves.newest(folder_of(server), name)
+    _, kind = saves.newest(folder_of(server.config), name)
     database = server.store.databases[0]
     if kind == saves.SESSIONS:
         sessions, keys = load_sessions(server, name)

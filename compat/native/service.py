@@ -13,7 +13,7 @@ from januskv.commands.status import Status
 from januskv.commands.table import Family
 from januskv.compat.server.access import DEFAULT_USER, authenticate, enter_session, leave_place, token_in
 from januskv.compat.server.context import ServerContext
-from januskv.compat.server.pubsub import CHANNELS, PATTERNS
+from januskv.compat.server.subscriptions import CHANNELS, PATTERNS
 from januskv.resp.replies import OK, Reply
 from januskv.storage.errors import NoSuchSession
 from januskv.storage.values import text_from_bytes

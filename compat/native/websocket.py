@@ -33,7 +33,7 @@ class WebSocketConnection(Channel):
         """The handshake is done, which the HTTP listener refuses to those who may not connect."""
         self.transport = transport
         self.client.describe(transport)
-        self.server.add_client(self.client)
+        self.server.clients.add(self.client)
         self.refresh()
 
     # ------------------------------------------------------------ bytes and requests
@@ -135,4 +135,4 @@ class WebSocketConnection(Channel):
 
     def close(self) -> None:
         """Close in order, from outside."""
-        self.end(ws.GOING_AWAY if self.server.ending else ws.NORMAL)
+        self.end(ws.GOING_AWAY if self.server.state.ending else ws.NORMAL)

@@ -11,8 +11,8 @@ from januskv.compat.server.client import Client
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.server import Server
-from januskv.compat.server.tracking import TrackingMode
-from januskv.compat.server.tracking import describe as describe_tracking
+from januskv.compat.server.tracking_mode import TrackingMode
+from januskv.compat.server.tracking_mode import describe as describe_tracking
 from januskv.resp.inline import wire_size
 from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
@@ -211,7 +211,7 @@ def client_tracking(ctx: ServerContext, argv: list[bytes]) -> Reply:
             if mode.redirect:
                 raise RespError("ERR A client can only redirect to a single other client")
             mode.redirect = args.integer()
-            if mode.redirect not in ctx.server.clients:
+            if mode.redirect not in ctx.server.clients.by_id:
                 raise RespError("ERR The client ID you want redirect to does not exist")
         elif option == b"PREFIX" and args.more():
             mode.prefixes.append(args.take())
@@ -291,13 +291,13 @@ def client_getredir(ctx: ServerContext, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- all connections
 
 
-def flags_of(client: Client) -> str:
+def flags_of(server: Server, client: Client) -> str:
     """The letters of CLIENT LIST's flags; N for none."""
     letters = [
         ("O", client.monitoring),
         ("P", client.subscriptions is not None),
         ("x", client.queue is not None),
-        ("b", client in client.connection.server.waiting.by_client or client.connection.parked is not None),
+        ("b", client in server.waiting.by_client or client.connection.parked is not None),
         ("t", client.tracking is not None),
         ("R", client.tracking is not None and client.tracking.broken),
         ("B", client.tracking is not None and client.tracking.broadcast),
@@ -348,7 +348,7 @@ def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
         ("name", client.name.decode()),
         ("age", (now_ms - client.created_ms) // 1000),
         ("idle", (now_ms - client.active_ms) // 1000),
-        ("flags", flags_of(client)),
+        ("flags", flags_of(server, client)),
         ("db", client.keyspace.index if client.session is None else client.session.token),
         ("sub", 0 if held is None else len(held.channels)),
         ("psub", 0 if held is None else len(held.patterns)),
@@ -394,7 +394,7 @@ def client_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Cost: O(N) with N connections
     """
     args = Args(argv, 2)
-    clients = list(ctx.server.clients.values())
+    clients = ctx.server.clients.everyone()
     if args.left() == 2 and args.flag(b"TYPE"):
         kind = _take_type(args)
         clients = [client for client in clients if _is_type(client, kind)]
@@ -465,20 +465,20 @@ def client_kill(ctx: ServerContext, argv: list[bytes]) -> Reply:
     me = ctx.client
     if len(argv) == 3:
         address = argv[2].decode(errors="replace")
-        for client in ctx.server.clients.values():
+        for client in ctx.server.clients.everyone():
             if client.address == address:
                 _kill(ctx, [client])
                 return OK
         raise RespError("ERR No such client")
     tests, spare_me = _kill_tests(ctx, Args(argv, 2))
-    doomed = [c for c in ctx.server.clients.values() if all(test(c) for test in tests) and not (spare_me and c is me)]
+    doomed = [c for c in ctx.server.clients.everyone() if all(test(c) for test in tests) and not (spare_me and c is me)]
     _kill(ctx, doomed)
     return len(doomed)
 
 
 def _kill(ctx: ServerContext, doomed: list[Client]) -> None:
     """Close connections at once, but the one that asks behind its replies."""
-    ctx.server.each_client(doomed, lambda client: client.close() if client is ctx.client else client.kill())
+    ctx.server.clients.each(doomed, lambda client: client.close() if client is ctx.client else client.kill())
 
 
 @verbs.verb("CLIENT|PAUSE", arity=-3, flags=_ADMIN, since="3.0.0")
@@ -527,7 +527,7 @@ def client_unblock(ctx: ServerContext, argv: list[bytes]) -> Reply:
     if reason not in (b"TIMEOUT", b"ERROR"):
         raise RespError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
     number = parse_int(argv[2])
-    client = ctx.server.clients.get(number)
+    client = ctx.server.clients.by_id.get(number)
     return int(client is not None and ctx.server.waiting.unblock(client, reason == b"ERROR"))
 
 

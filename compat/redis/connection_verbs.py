@@ -229,7 +229,7 @@ def reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     client = ctx.connected
     server = ctx.server
     server.watches.forget(client)
-    server.set_monitor(client, False)
+    server.monitors.set(client, False)
     server.pubsub.forget(client)
     server.tracking.turn_off(client)
     client.queue = None

@@ -13,8 +13,8 @@ from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
+from januskv.compat.server.monitors import quoted
 from januskv.compat.server.parameters import ConfigError, memory
-from januskv.compat.server.server import quoted
 from januskv.resp.replies import (
     OK,
     Attribute,

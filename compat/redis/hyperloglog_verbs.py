@@ -93,7 +93,7 @@ def pfcount(ctx: ServerContext, argv: list[bytes]) -> Reply:
     if held is None:
         return 0
     number = count_of(held)
-    if stored_estimate(held) is None and not ctx.server.write_fault:
+    if stored_estimate(held) is None and not ctx.server.state.write_fault:
         data = editable(ctx, argv[1])
         data.write(0, with_estimate(held, number))
         edited(ctx.keyspace, argv[1], data, [(0, HEADER)], "pfcount")

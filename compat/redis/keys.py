@@ -231,7 +231,7 @@ def find_keyspace(ctx: ServerContext, text: bytes) -> tuple[Keyspace, Session | 
     """The database of a number, or the session of a token with its keyspace."""
     number = database_number(ctx, text)
     if number >= LEAST_TOKEN:
-        if ctx.server.loading:
+        if ctx.server.state.loading:
             raise StillLoading
         session = ctx.store.sessions.enter(number)
         return session.keyspace, session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.context import ServerContext
-from januskv.compat.server.pubsub import CHANNELS, PATTERNS, SHARDS
+from januskv.compat.server.subscriptions import CHANNELS, PATTERNS, SHARDS
 from januskv.resp.replies import Push, Reply, Several
 from januskv.storage.glob import matcher
 

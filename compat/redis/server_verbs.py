@@ -143,7 +143,7 @@ def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """
     server = ctx.server
     server.accounts.reset()
-    for client in server.clients.values():
+    for client in server.clients.everyone():
         client.connection.bytes_in = client.connection.bytes_out = 0
     for keyspace in server.store.keyspaces():
         keyspace.hits = keyspace.misses = keyspace.expired = 0
@@ -295,7 +295,7 @@ def monitor(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1); every command then costs more
     """
-    ctx.server.set_monitor(ctx.connected, True)
+    ctx.server.monitors.set(ctx.connected, True)
     return OK
 
 
@@ -578,7 +578,7 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
     if b"ABORT" in words:
         raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
     server = ctx.server
-    if not server.loading:
+    if not server.state.loading:
         try:
             if b"SAVE" in words:
                 _persistence(ctx).save()

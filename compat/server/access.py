@@ -77,7 +77,7 @@ def enter_session(server: Server, client: Client, token: int) -> None:
     """
     sessions = server.store.sessions
     try:
-        if server.loading:
+        if server.state.loading:
             raise StillLoading
         session = sessions.enter(token)
     except (NoSuchSession, StillLoading):

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command, CommandTable
+from januskv.resp.replies import ErrorReply
 from januskv.storage.store import Store
 
+from .client import Client
+from .config import Config
+from .faults import INTERNAL, RespError, fault_of
 from .json_text import dumps
 from .statistics import LatencyEvents, Rates, SlowLog, Stats
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .config import Config
 
 log = logging.getLogger("januskv")
 
@@ -121,6 +121,23 @@ class Accounts:
         """Log and count an error that a command should not have raised."""
         log.error("unexpected error in %s", name, exc_info=error)
         self.stats.unexpected_error_replies += 1
+
+    def failure(self, command: Command, error: Exception) -> ErrorReply:
+        """Word an error that a handler raised. An unexpected one is logged and answered without details."""
+        self.failed(command)
+        text = self.error_text(command.name, error)
+        self.error(text)
+        return ErrorReply(text)
+
+    def error_text(self, name: str, error: Exception) -> str:
+        """The RESP error of an exception; the traceback of an unexpected one is logged."""
+        if isinstance(error, RespError):
+            return error.text
+        fault = fault_of(error)
+        if fault is not None:
+            return fault.resp
+        self.unexpected(name, error)
+        return INTERNAL.resp
 
     def note_slow(self, command: Command, spent_ns: int, request: Any, client: Client | None) -> None:
         """Log a call that took long, by the thresholds that CONFIG sets."""

@@ -12,20 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import kind_of
 
+from .client import Client
+from .client_context import ClientContext
+from .core import Core
 from .faults import RespError
+from .pause import Pause
+from .process import Timer
 from .stopwatch import now_ns
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .context import ServerContext
-    from .server import Server, Timer
+from .tracking import Tracking
 
 
 class NotReady:
@@ -94,8 +95,8 @@ class Waiter:
 class Waiting:
     """All parked clients of a server. Listens to the feed while there is any."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core, pause: Pause, tracking: Tracking) -> None:
+        self.core, self.pause, self.tracking = core, pause, tracking
         self.by_client: dict[Client, Waiter] = {}
         self.by_key: dict[Place, dict[Waiter, None]] = {}
         self.ready: dict[Place, bool] = {}  # and whether the key was new
@@ -106,7 +107,7 @@ class Waiting:
 
     # ------------------------------------------------------------ parking
 
-    def wait(self, context: ServerContext, command: Command, request: list[bytes], waits: Wait) -> Reply:
+    def wait(self, context: ClientContext, command: Command, request: list[bytes], waits: Wait) -> Reply:
         """Let the client that calls wait; where it cannot, the answer."""
         client = context.client
         if client is None or context.in_transaction:
@@ -124,10 +125,10 @@ class Waiting:
         for place in waiter.places:
             self.by_key.setdefault(place, {})[waiter] = None
         client.connection.halted = True
-        self.server.store.feed.subscribe(self.on_change)
-        self.server.store.feed.want("waiting", ("new",))
+        self.core.store.feed.subscribe(self.on_change)
+        self.core.store.feed.want("waiting", ("new",))
         if timeout_ms is not None:
-            waiter.timer = self.server.later(timeout_ms / 1000, partial(self.time_out, waiter))
+            waiter.timer = self.core.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
     def keys_of(self, name: str) -> int:
         """How many keys somebody waits for with this command."""
@@ -150,8 +151,8 @@ class Waiting:
                 self.covered.discard(place)
         if not self.by_client:
             self.ready.clear()
-            self.server.store.feed.unsubscribe(self.on_change)
-            self.server.store.feed.want("waiting", ())
+            self.core.store.feed.unsubscribe(self.on_change)
+            self.core.store.feed.want("waiting", ())
 
     # ------------------------------------------------------------ waking
 
@@ -165,7 +166,7 @@ class Waiting:
         elif place in self.by_key:
             self.note(place, event)
         if self.ready:
-            self.server.outbox.wake = True
+            self.core.outbox.wake = True
             self.call(0)
 
     def note(self, place: Place, event: str) -> None:
@@ -190,7 +191,7 @@ class Waiting:
         """Have the waiting clients tried soon, once: what changes keys may be no client's command."""
         if not self.called:
             self.called = True
-            self.server.later(delay_s, self.serve_soon)
+            self.core.later(delay_s, self.serve_soon)
 
     def serve_soon(self) -> None:
         """Try the clients that a command's end has not tried."""
@@ -200,13 +201,13 @@ class Waiting:
 
     def serve(self) -> None:
         """Try the clients whose keys have changed, those that came first first."""
-        self.server.outbox.wake = False
-        self.server.tracking.send_flushed()
-        if self.server.pause.until_ms:
+        self.core.outbox.wake = False
+        self.tracking.send_flushed()
+        if self.pause.until_ms:
             self.call(_WHILE_PAUSED_S)
             return
         if self.ready:
-            self.server.store.clock.tick()  # what was pushed may have expired since the command began
+            self.core.store.clock.tick()  # what was pushed may have expired since the command began
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
@@ -216,12 +217,12 @@ class Waiting:
 
     def retry(self, waiter: Waiter) -> None:
         """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
-        connection, feed = waiter.client.connection, self.server.store.feed
+        connection, feed = waiter.client.connection, self.core.store.feed
         if connection.closing:
             self.forget(waiter.client)
             return
         changes = feed.changes
-        tracking = self.server.tracking
+        tracking = self.tracking
         if waiter.client.tracking is not None:
             tracking.began(waiter.client)
         connection.retrying = True
@@ -232,7 +233,7 @@ class Waiting:
             reply = self.failure(waiter, error)
         connection.retrying = False
         waiter.spent_ns += now_ns() - started
-        tracking.writer = None
+        tracking.stopped()
         if feed.changes != changes:
             connection.changed = feed.changes
         if reply is not NOT_READY:
@@ -242,7 +243,7 @@ class Waiting:
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
         """The reply to a command that has failed while it waited; it is counted."""
-        return self.server.dispatcher.failure(waiter.command, error)
+        return self.core.accounts.failure(waiter.command, error)
 
     def time_out(self, waiter: Waiter) -> None:
         """The timer of a client that may still wait for the same."""
@@ -271,11 +272,11 @@ class Waiting:
         client = waiter.client
         self.forget(client)
         if client.tracking is not None:
-            self.server.tracking.answered(client, waiter.command, list(read))
-        self.server.accounts.ended(waiter.command, waiter.spent_ns, waiter.request, client)
+            self.tracking.answered(client, waiter.command, list(read))
+        self.core.accounts.ended(waiter.command, waiter.spent_ns, waiter.request, client)
         if not waiter.silent:
             client.connection.reply_late(reply)
-        self.server.later(0, client.connection.resume)
+        self.core.later(0, client.connection.resume)
 
 
 def no_array() -> Reply:

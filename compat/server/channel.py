@@ -25,6 +25,7 @@ from .native_requests import NativeRequests
 from .outbox import Outbox
 from .pause import Pause
 from .server import Server
+from .wire import Wire
 
 log = logging.getLogger("januskv")
 
@@ -40,7 +41,7 @@ _BIG_OUTPUT: Final = 1 << 16
 _MUCH_INPUT: Final = 200_000
 
 # What a channel has in place of its client once the connection is gone.
-_NOBODY: Final = Client(0, 0, cast("Channel", None))
+_NOBODY: Final = Client(0, 0, cast("Wire", None))
 
 
 class Channel:
@@ -58,7 +59,7 @@ class Channel:
         self.change_feed: Feed = server.store.feed
         self.outbox: Outbox = server.outbox
         self.encoder: Encoder = Encoder()
-        self.client: Client = Client(server.new_client_id(), self.clock.now_ms, self)
+        self.client: Client = Client(server.clients.new_id(), self.clock.now_ms, self)
         self.context: ServerContext = ServerContext(server, self.client)
         self.transport: Any = None
         self.running: bool = False  # in the middle of a batch of requests
@@ -140,7 +141,7 @@ class Channel:
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         self.transport = transport
-        self.server.accept(self)
+        self.server.clients.accept(self.client)
         self.refresh()
 
     def data_received(self, data: bytes) -> None:
@@ -174,7 +175,7 @@ class Channel:
         if not self.halted and not self.closing:
             self.finish()
         if self.sending:
-            self.server.upkeep.linger(self)
+            self.server.upkeep.linger(self.client)
         else:
             self.close()
         return True
@@ -447,7 +448,7 @@ class Channel:
             self.closing = True
             self.let_go()
             if self.transport is not None:
-                self.server.upkeep.linger(self)
+                self.server.upkeep.linger(self.client)
         if not self.running:
             self.flush_soon()
 
@@ -472,5 +473,5 @@ class Channel:
         self.pieces = None
         self.unsent = []
         self.unsent_bytes = 0
-        self.server.upkeep.lingering.pop(self, None)
+        self.server.upkeep.forget(self.client)
         self.server.long_commands.forget(self.client)

@@ -45,7 +45,7 @@ class Connection(Channel):
         """Take the client's state and the limits over, and choose between the straight and the long way."""
         super().refresh()
         client, config, parser = self.client, self.server.config, self.parser
-        self.hot = self.server.hot if client.plain else _NO_COMMANDS
+        self.hot = self.server.state.hot if client.plain else _NO_COMMANDS
         parser.max_bulk = config.proto_max_bulk_len
         parser.max_json = config.json_max_payload
         parser.authenticated = client.authenticated
@@ -145,7 +145,7 @@ class Connection(Channel):
                         try:
                             encoder.write(command.run(context, request))  # type: ignore[arg-type]
                         except Exception as error:
-                            encoder.write(dispatcher.failure(command, error))
+                            encoder.write(dispatcher.accounts.failure(command, error))
                 if encoder.sliced is not None:
                     self.send_sliced()
                 if self.outbox.wake:

@@ -1,6 +1,4 @@
-from januskv.commands.context cimport Context
+from januskv.compat.server.client_context cimport ClientContext
 
-cdef class ServerContext(Context):
-    cdef public object client, server
-    cdef public bint as_json
-    cdef public long long timed_ns
+cdef class ServerContext(ClientContext):
+    cdef public object server

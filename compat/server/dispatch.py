@@ -1,6 +1,6 @@
 """The long way from a command line to its reply: all checks that plain commands can do without.
 
-A connection's read loop calls handlers straight from ``Server.hot``. What is not in there, or has a
+A connection's read loop calls handlers straight from ``State.hot``. What is not in there, or has a
 wrong number of arguments, or comes while the client or the server is in a special state, comes here.
 """
 
@@ -14,12 +14,18 @@ from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
 
 from .accounting import Accounts
-from .blocking import Wait
+from .blocking import Wait, Waiting
 from .client import Client
-from .context import NEEDS_CONNECTION, ServerContext
-from .faults import INTERNAL, LOADING, Outcomes, RespError, fault_of
-from .server import Server
+from .client_context import NEEDS_CONNECTION, ClientContext
+from .config import Config
+from .core import Core
+from .faults import LOADING, Outcomes
+from .long_commands import LongCommands
+from .pause import Pause
+from .state import State
 from .stopwatch import now_ns
+from .tracking import Tracking
+from .watches import Watches
 
 log = logging.getLogger("januskv")
 
@@ -43,27 +49,40 @@ Result = Reply | Wait | Outcomes
 class Dispatcher:
     """Runs commands for all connections of a server."""
 
-    def __init__(self, server: Server) -> None:
-        self.server: Server = server
-        self.accounts: Accounts = server.accounts
-        server.dispatcher = self
+    def __init__(
+        self,
+        core: Core,
+        pause: Pause,
+        tracking: Tracking,
+        waiting: Waiting,
+        long_commands: LongCommands,
+        watches: Watches,
+    ) -> None:
+        self.core: Core = core
+        self.pause: Pause = pause
+        self.tracking: Tracking = tracking
+        self.waiting: Waiting = waiting
+        self.long_commands: LongCommands = long_commands
+        self.watches: Watches = watches
+        self.state: State = core.state
+        self.accounts: Accounts = core.accounts
 
     # ------------------------------------------------------------ one request
 
-    def route(self, context: ServerContext, argv: list[bytes]) -> Reply:
+    def route(self, context: ClientContext, argv: list[bytes]) -> Reply:
         """Check one request in the order in which Redis does, then run or queue it; gives the reply."""
         client = context.client
         if client is None:
             return self.call(context, argv)
-        command = self.server.table.find(argv)
+        command = self.core.table.find(argv)
         refusal = self.refusal(client, command, argv)
         if refusal is not None:
             if client.tracking is not None:
-                self.server.tracking.answered_one(client, command)
+                self.tracking.answered_one(client, command)
             return self.muted(client, self.refuse(client, command, refusal))
         assert command is not None
         context.command = command
-        if self.server.pause.until_ms and self.must_wait(context, client, command, argv):
+        if self.pause.until_ms and self.must_wait(context, client, command, argv):
             client.connection.hold(argv)
             return NO_REPLY
         if client.queue is not None and Flag.NO_QUEUE not in command.flags:
@@ -77,24 +96,24 @@ class Dispatcher:
             return reply  # messages: CLIENT REPLY does not hold them back
         return self.muted(client, reply)
 
-    def call(self, context: ServerContext, argv: list[bytes]) -> Reply:
+    def call(self, context: ClientContext, argv: list[bytes]) -> Reply:
         """Run one command for who is no client: a script, a request over HTTP, the server itself; gives the reply."""
-        command = self.server.table.find(argv)
+        command = self.core.table.find(argv)
         refusal = self.refusal(None, command, argv)
         if refusal is not None:
             return self.refuse(None, command, refusal)
         assert command is not None
         return self.execute(context, command, argv)
 
-    def must_wait(self, context: ServerContext, client: Client, command: Command, argv: list[bytes]) -> bool:
+    def must_wait(self, context: ClientContext, client: Client, command: Command, argv: list[bytes]) -> bool:
         """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
-        if command is self.server.table.document and client.queue is None:
-            return bool(self.server.native.holds(context, argv[0]))
-        return self.server.pause.holds(command, client)
+        if command is self.core.table.document and client.queue is None:
+            return bool(self.core.native.holds(context, argv[0]))
+        return self.pause.holds(command, client)
 
     def refusal(self, client: Client | None, command: Command | None, argv: list[bytes]) -> str | None:
         """Why the command may not run now, as the text of a RESP error; None if it may."""
-        server = self.server
+        state = self.state
         if command is None:
             return unknown_command(argv)
         if command.subcommands is not None and len(argv) > 1 and argv[1].upper() not in command.subcommands:
@@ -106,7 +125,7 @@ class Dispatcher:
                 return f"ERR {NEEDS_CONNECTION}"
         elif not client.authenticated and Flag.NO_AUTH not in command.flags:
             return "NOAUTH Authentication required."
-        if Flag.PROTECTED in command.flags and not server.allows_protected(client, command):
+        if Flag.PROTECTED in command.flags and not allows_protected(self.core.config, client, command):
             return (
                 f"ERR {command.name.split('|')[0]} command not allowed. If the enable-{command.text_name.split('|')[0]}"
                 '-command option is set to "local", you can run it from a local connection, otherwise you need to set'
@@ -117,7 +136,7 @@ class Dispatcher:
                 f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
                 " are allowed in this context"
             )
-        if server.loading or server.write_fault or (client is not None and client.nowhere):
+        if state.loading or state.write_fault or (client is not None and client.nowhere):
             runs = [command]
             if client is not None and Flag.COMMITS in command.flags and client.queue is not None:
                 runs += [queued for queued, _ in client.queue]
@@ -126,11 +145,11 @@ class Dispatcher:
 
     def refusal_of_state(self, client: Client | None, runs: list[Command]) -> str | None:
         """Why a command may not run while the server or the session is not whole; EXEC runs what is queued besides itself."""
-        server, nowhere = self.server, "" if client is None else client.nowhere
-        if server.loading and not all(Flag.LOADING in each.flags for each in runs):
+        state, nowhere = self.state, "" if client is None else client.nowhere
+        if state.loading and not all(Flag.LOADING in each.flags for each in runs):
             return LOADING
-        if server.write_fault and (Flag.HEALTH in runs[0].flags or any(Flag.WRITE in each.flags for each in runs)):
-            return f"MISCONF {server.write_fault}"
+        if state.write_fault and (Flag.HEALTH in runs[0].flags or any(Flag.WRITE in each.flags for each in runs)):
+            return f"MISCONF {state.write_fault}"
         if nowhere and any(each.flags & _DATA and each.handle is None for each in runs):
             return f"ERR {nowhere}"
         return None
@@ -142,7 +161,7 @@ class Dispatcher:
         if client is not None and client.queue is not None:
             client.queue_failed = True
         if client is not None and command is not None and Flag.COMMITS in command.flags:
-            self.server.watches.forget(client)
+            self.watches.forget(client)
             client.queue = None
             client.refresh()
             text = f"EXECABORT Transaction discarded because of: {text.removeprefix('ERR ')}"
@@ -163,15 +182,14 @@ class Dispatcher:
 
     # ------------------------------------------------------------ running
 
-    def execute(self, context: ServerContext, command: Command, argv: list[bytes]) -> Reply:
+    def execute(self, context: ClientContext, command: Command, argv: list[bytes]) -> Reply:
         """Run one command, timed and counted; errors become replies."""
-        server = self.server
         client = context.client
         context.command = command
         tracked = client if client is not None and client.tracking is not None else None
         read: list[bytes] | None = argv
         if tracked is not None:
-            server.tracking.began(tracked)
+            self.tracking.began(tracked)
         access = context.keyspace.access if client is not None and client.no_touch else None
         frozen = False
         if access is not None:
@@ -180,36 +198,37 @@ class Dispatcher:
         try:
             result: Result = command.run(context, argv)  # type: ignore[assignment]
             if type(result) is Wait:
-                reply = server.waiting.wait(context, command, argv, result)
+                reply = self.waiting.wait(context, command, argv, result)
             elif type(result) is Outcomes:
                 reply = self.outcomes(command, result)
             else:
                 reply = result  # type: ignore[assignment]
         except Exception as error:
-            reply = self.failure(command, error)
+            reply = self.accounts.failure(command, error)
             read = None
         if access is not None:
             access.frozen = frozen
         if tracked is not None:
-            server.tracking.ended(context, tracked, command, read)
+            answered = not context.in_transaction and client not in self.waiting.by_client
+            self.tracking.ended(tracked, command, read, answered=answered)
         spent_ns = now_ns() - started
         if not context.in_transaction:  # the time of its commands is part of the transaction's, and they see one time
             context.timed_ns += spent_ns
             if spent_ns >= _TIME_PASSES_NS:
-                server.store.clock.tick()
-        if server.monitors and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
-            server.feed_monitors(context, command.without_secrets(argv))
+                self.core.store.clock.tick()
+        if self.state.monitored and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):
+            self.core.monitors.feed(context, command.without_secrets(argv))
         if reply is NO_REPLY and client is not None:
-            waiter = server.waiting.by_client.get(client)
+            waiter = self.waiting.by_client.get(client)
             if waiter is not None:
                 waiter.spent_ns = spent_ns
-            if waiter is not None or client in server.long_commands:
+            if waiter is not None or client in self.long_commands:
                 self.accounts.began(command)
                 return reply
         self.accounts.ran(command, spent_ns, argv, client)
         return reply
 
-    def execute_queued(self, context: ServerContext, command: Command, argv: list[bytes]) -> Reply:
+    def execute_queued(self, context: ClientContext, command: Command, argv: list[bytes]) -> Reply:
         """Run one command of a transaction, unless those before have led to where there is nothing."""
         client = context.client
         if context.nowhere:
@@ -218,13 +237,6 @@ class Dispatcher:
                 return self.refuse(client, command, refusal)
         return self.execute(context, command, argv)
 
-    def failure(self, command: Command, error: Exception) -> ErrorReply:
-        """Word an error that a handler raised. An unexpected one is logged and answered without details."""
-        self.accounts.failed(command)
-        text = self.error_text(command.name, error)
-        self.accounts.error(text)
-        return ErrorReply(text)
-
     def outcomes(self, command: Command, outcomes: Outcomes) -> Reply:
         """The replies to the parts of a command, with the errors worded; it is counted as failed once if any part has."""
         replies: list[Reply] = []
@@ -232,23 +244,13 @@ class Dispatcher:
         for each in outcomes.parts:
             if isinstance(each, Exception):
                 failed = True
-                text = self.error_text(command.name, each)
+                text = self.accounts.error_text(command.name, each)
                 self.accounts.error(text)
                 each = ErrorReply(text)
             replies.append(each)
         if failed:
             self.accounts.failed(command)
         return replies
-
-    def error_text(self, name: str, error: Exception) -> str:
-        """The RESP error of an exception; the traceback of an unexpected one is logged."""
-        if isinstance(error, RespError):
-            return error.text
-        fault = fault_of(error)
-        if fault is not None:
-            return fault.resp
-        self.accounts.unexpected(name, error)
-        return INTERNAL.resp
 
 
 # Commands of Redis that are not there yet; who sends one should not look for a misspelling.
@@ -278,3 +280,9 @@ def unknown_command(argv: list[bytes]) -> str:
 def unknown_subcommand(command: Command, word: bytes) -> str:
     """Redis' text for a container that does not know the subcommand."""
     return f"ERR unknown subcommand '{word[:128].decode(errors='surrogateescape')}'. Try {command.name} HELP."
+
+
+def allows_protected(config: Config, client: Client | None, command: Command) -> bool:
+    """Whether DEBUG or MODULE may be used by this client, or by who is none."""
+    setting = getattr(config, f"enable_{command.text_name.partition('|')[0]}_command")
+    return bool(setting == "yes" or (setting == "local" and client is not None and client.is_local))

@@ -8,22 +8,21 @@ wait, and hold nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status
 from januskv.commands.table import Command
 from januskv.commands.work import Body, Work, at_once
+from januskv.storage.sessions import Session
 
+from .client import Client
+from .client_context import ClientContext
+from .core import Core
+from .pause import Pause
 from .stopwatch import now_ns
-
-if TYPE_CHECKING:
-    from januskv.storage.sessions import Session
-
-    from .client import Client
-    from .context import ServerContext
-    from .server import Server
+from .tracking import Tracking
 
 MOST_AT_ONCE: Final = 8
 SLICE_NS: Final = 1_000_000
@@ -54,8 +53,8 @@ class LongCommand:
 class LongCommands:
     """The commands of a server that are done in steps."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core, pause: Pause, tracking: Tracking) -> None:
+        self.core, self.pause, self.tracking = core, pause, tracking
         self.begun: dict[Client, LongCommand] = {}  # whose turn it is comes first
         self.waiting: dict[Client, LongCommand] = {}
         self.called = False
@@ -66,14 +65,14 @@ class LongCommands:
 
     # ------------------------------------------------------------ beginning and end
 
-    def take(self, context: ServerContext, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
+    def take(self, context: ClientContext, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
         """Begin a command; its reply, or None where it is answered later. Raises what its steps raise."""
-        server, client = self.server, context.client
+        client = context.client
         if client is None or context.in_transaction:
             return at_once(work.steps)
         long = LongCommand(client, command, body, token, work, over_resp=not context.as_json)
         if command.in_keyspace:
-            long.session = client.session if token is None else server.store.sessions.by_token[token]
+            long.session = client.session if token is None else self.core.store.sessions.by_token[token]
         if len(self.begun) < MOST_AT_ONCE:
             started = now_ns()
             reply = _slice(work)
@@ -100,17 +99,16 @@ class LongCommands:
         """Have the next slice done soon, once."""
         if not self.called:
             self.called = True
-            self.server.later(delay_s, self.go_on)
+            self.core.later(delay_s, self.go_on)
 
     def go_on(self) -> None:
         """Do a slice of the command whose turn it is. A pause holds those that write."""
         self.called = False
-        server = self.server
-        now_ms = server.store.clock.tick()
+        now_ms = self.core.store.clock.tick()
         may_go_on = (
             client
             for client, long in self.begun.items()
-            if not (server.pause.until_ms and Flag.WRITE in long.command.flags)
+            if not (self.pause.until_ms and Flag.WRITE in long.command.flags)
         )
         client = next(may_go_on, None)
         if client is None:
@@ -124,7 +122,7 @@ class LongCommands:
 
     def advance(self, long: LongCommand, now_ms: int) -> None:
         """Do a slice of a command, and answer if it was the last one."""
-        client, tracking, feed = long.client, self.server.tracking, self.server.store.feed
+        client, tracking, feed = long.client, self.tracking, self.core.store.feed
         client.connection.active_ms = now_ms
         changes = feed.changes
         started = now_ns()
@@ -135,10 +133,10 @@ class LongCommands:
             self.check(long, now_ms)
             reply = _slice(long.work)
             if reply is not None:
-                pieces = self.server.native.reply_pieces(long.command, reply, long.token)
+                pieces = self.core.native.reply_pieces(long.command, reply, long.token)
         except Exception as error:
-            pieces = iter((self.server.native.failure(long.command, error),))
-        tracking.writer = None
+            pieces = iter((self.core.native.failure(long.command, error),))
+        tracking.stopped()
         if feed.changes != changes:
             client.connection.changed = feed.changes
         long.spent_ns += now_ns() - started
@@ -146,7 +144,7 @@ class LongCommands:
         if pieces is not None and not client.connection.closing:
             self.forget(client)
             # Its call has been counted when it began.
-            self.server.accounts.ended(long.command, long.spent_ns, long.body, client)
+            self.core.accounts.ended(long.command, long.spent_ns, long.body, client)
             _answer(long, list(pieces))
 
     def check(self, long: LongCommand, now_ms: int) -> None:
@@ -156,8 +154,8 @@ class LongCommands:
             if session.ended:
                 raise NativeError(Status.SESSION_NOT_EXIST, "the session has ended", token=long.token)
             session.renew(now_ms)
-        if self.server.write_fault and Flag.WRITE in long.command.flags:
-            raise NativeError(Status.UNKNOWN, self.server.write_fault)
+        if self.core.state.write_fault and Flag.WRITE in long.command.flags:
+            raise NativeError(Status.UNKNOWN, self.core.state.write_fault)
 
 
 def _slice(work: Work) -> Body | None:

@@ -1,5 +1,5 @@
-from januskv.compat.server.context cimport ServerContext
+from januskv.compat.server.client_context cimport ClientContext
 
 cdef class NativeRequests:
-    cpdef bytes answer_line(self, ServerContext context, bytes text)
-    cpdef object answer(self, ServerContext context, bytes text)
+    cpdef bytes answer_line(self, ClientContext context, bytes text)
+    cpdef object answer(self, ClientContext context, bytes text)

@@ -8,21 +8,21 @@ from typing import Any
 from januskv.commands.table import Command
 from januskv.resp.replies import NoReply
 
-from .context import ServerContext
+from .client_context import ClientContext
 
 
 class NativeRequests:
     """Runs native requests, whichever transport they come through."""
 
-    def answer_line(self, context: ServerContext, text: bytes) -> bytes:
+    def answer_line(self, context: ClientContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
         raise NotImplementedError
 
-    def answer(self, context: ServerContext, text: bytes) -> bytes | NoReply | None:
+    def answer(self, context: ClientContext, text: bytes) -> bytes | NoReply | None:
         """The reply to a request; None for a quiet command that succeeded, NO_REPLY if the reply comes later."""
         raise NotImplementedError
 
-    def holds(self, context: ServerContext, text: bytes) -> bool:
+    def holds(self, context: ClientContext, text: bytes) -> bool:
         """Whether a request has to wait until a pause ends."""
         raise NotImplementedError
 

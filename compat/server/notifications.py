@@ -5,22 +5,18 @@ A keyspace of a session publishes as database ``session``, and only to clients i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from januskv.storage.event_table import NOTIFIED, SILENT
+from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
 
 from .pubsub import PubSub
-
-if TYPE_CHECKING:
-    from .server import Server
 
 
 class Notifier:
     """Publishes the changes of the feed that the setting names. Listens only while it names any."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, feed: Feed, pubsub: PubSub) -> None:
+        self.feed, self.pubsub = feed, pubsub
         self.setting = ""
         self.by_key = self.by_event = False
 
@@ -28,7 +24,7 @@ class Notifier:
         """Take over a setting that ``parse_events`` made."""
         self.setting = setting
         self.by_key, self.by_event = "K" in setting, "E" in setting
-        feed = self.server.store.feed
+        feed = self.feed
         published = self.by_key or self.by_event
         feed.want("notifications", [name for name in SILENT if NOTIFIED[name] in setting] if published else ())
         if published and setting.strip("KE"):
@@ -41,7 +37,7 @@ class Notifier:
         kind = NOTIFIED.get(event)
         if kind is None or kind not in self.setting:
             return
-        pubsub: PubSub = self.server.pubsub
+        pubsub = self.pubsub
         if not pubsub.clients:
             return
         name = b"session" if keyspace.index < 0 else b"%d" % keyspace.index

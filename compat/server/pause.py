@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 
-if TYPE_CHECKING:
-    from .client import Client
-    from .server import Server, Timer
+from .client import Client
+from .core import Core
+from .process import Timer
 
 
 class Pause:
     """The pause of a server. ``until_ms`` is when it ends, 0 if there is none; a connection parks what has to wait."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core) -> None:
+        self.core = core
         self.until_ms = 0
         self.writes_only = False
         self.timer: Timer | None = None  # there is one, however many pauses were asked for
 
     def begin(self, timeout_ms: int, *, writes_only: bool) -> None:
         """Hold commands for a while. A longer pause that is in force is not shortened, nor a stricter one relaxed."""
-        server = self.server
-        now_ms = server.store.clock.now_ms
+        core = self.core
+        now_ms = core.store.clock.now_ms
         self.writes_only = writes_only and (self.writes_only or not self.until_ms)
         self.until_ms = max(now_ms + timeout_ms, self.until_ms)
-        server.store.feed.held = True
-        server.refresh_hot()
+        core.store.feed.held = True
+        core.state.set_paused(True)
         self.call_end(self.until_ms - now_ms)
 
     def call_end(self, delay_ms: int) -> None:
         """Have the pause ended after some time."""
         if self.timer is not None:
             self.timer.cancel()
-        self.timer = self.server.later(delay_ms / 1000, self.time_out)
+        self.timer = self.core.later(delay_ms / 1000, self.time_out)
 
     def time_out(self) -> None:
         """The timer: end the pause, unless it was prolonged meanwhile."""
-        left_ms = self.until_ms - self.server.store.clock.tick()
+        left_ms = self.until_ms - self.core.store.clock.tick()
         if left_ms > 0:
             self.call_end(left_ms)
         else:
@@ -52,9 +50,9 @@ class Pause:
             self.timer = None
         self.until_ms = 0
         self.writes_only = False
-        self.server.store.feed.held = False
-        self.server.refresh_hot()
-        self.server.later(0, self.resume_parked)
+        self.core.store.feed.held = False
+        self.core.state.set_paused(False)
+        self.core.later(0, self.resume_parked)
 
     def holds(self, command: Command, client: Client) -> bool:
         """Whether a command has to wait."""
@@ -69,8 +67,8 @@ class Pause:
 
     def parked_clients(self) -> list[Client]:
         """The clients whose next request is held."""
-        return [client for client in self.server.clients.values() if client.connection.parked is not None]
+        return [client for client in self.core.clients.everyone() if client.connection.parked is not None]
 
     def resume_parked(self) -> None:
         """Let the requests run that were held."""
-        self.server.each_client(self.parked_clients(), lambda client: client.connection.resume())
+        self.core.clients.each(self.parked_clients(), lambda client: client.connection.resume())

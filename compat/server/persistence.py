@@ -20,10 +20,10 @@ from januskv.storage.durability.generations import DirectoryTaken
 from januskv.storage.durability.journal import HoldsData, Journal, begin_journal
 from januskv.storage.durability.records import Damaged
 
+from .core import Core
 from .faults import RespError
 from .logs import NOTICE
 from .parameters import ConfigError
-from .server import Server
 
 log = logging.getLogger("januskv")
 
@@ -49,32 +49,29 @@ class Persistence:
     Without ``appendonly`` the journal takes no changes, and only snapshots are written.
     """
 
-    def __init__(self, server: Server, journal: Journal, call_soon: CallSoon | None = None) -> None:
-        self.server = server
+    def __init__(self, core: Core, journal: Journal, call_soon: CallSoon | None = None) -> None:
+        self.core = core
         self.journal = journal
-        self.feed = server.store.feed
+        self.feed = core.store.feed
         self.call_soon = call_soon
         self.always = False
         self.held: deque[tuple[int, Any, bytes, bool]] = deque()  # record, connection, replies, whether the last ones
         self.syncing: Future[None] | None = None
-        self.confirmed = self.failed = server.store.feed.changes  # changes between these two numbers are not in the log
+        self.confirmed = self.failed = core.store.feed.changes  # changes between these two numbers are not in the log
         self.sync_started = 0.0
         self.synced_at = self.renewed_at = self.saved_at = time.monotonic()
         self.next_attempt = 0.0
         self.delayed_syncs = 0
         self.scheduled = False  # a snapshot has been asked for that could not begin at once
-        self.saved_ms = server.started_ms
-        self.saved_elements = self.begun_elements = server.store.feed.elements
-        self.keys_loaded = sum(map(len, server.store.keyspaces()))
+        self.saved_ms = core.started_ms
+        self.saved_elements = self.begun_elements = core.store.feed.elements
+        self.keys_loaded = sum(map(len, core.store.keyspaces()))
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self.end_process: Callable[[int], Any] = os._exit
-        server.persistence = self
-        server.outbox.gate = self
-        self.config_changed()
 
     def config_changed(self) -> None:
         """Take the policy over from the configuration."""
-        config = self.server.config
+        config = self.core.config
         self.always = self.journal.logging and config.appendfsync == "always"
         self.note_fault()
 
@@ -123,14 +120,13 @@ class Persistence:
             # The data has changed already and cannot be confirmed: only a start from the log brings the two together.
             log.error("appendfsync is always and the log cannot be written, exiting: %s", fault)
             self.end_process(1)
-        config = self.server.config
+        config = self.core.config
         if fault:
             fault = f"Errors writing to the AOF file: {fault}"
         elif journal.snapshot_failed and config.save and config.stop_writes_on_bgsave_error:
             fault = _SNAPSHOT_FAULT
-        if fault != self.server.write_fault:
-            self.server.write_fault = fault
-            self.server.refresh_hot()
+        if fault != self.core.state.write_fault:
+            self.core.state.set_write_fault(fault)
 
     def start_sync(self) -> None:
         """Sync what has been written, in a thread, unless one runs."""
@@ -183,7 +179,7 @@ class Persistence:
                 self.renewed_at = now
         if journal.pending or journal.behind:
             self.commit()
-        policy = self.server.config.appendfsync
+        policy = self.core.config.appendfsync
         unsynced = journal.synced_seq < journal.written_seq and not journal.sync_failed
         if policy != "no" and now - self.synced_at >= 1 and unsynced:
             if self.syncing is not None and now - self.sync_started > _DELAYED_S:
@@ -203,7 +199,7 @@ class Persistence:
 
     def snapshot_is_due(self, now: float) -> bool:
         """Whether the log counts from the next snapshot only, is long, or a save point has been reached."""
-        config, journal = self.server.config, self.journal
+        config, journal = self.core.config, self.journal
         if journal.needs_base or (journal.logging and not journal.named):
             return True
         if journal.logging:
@@ -224,7 +220,7 @@ class Persistence:
     def begin_snapshot(self) -> None:
         """Begin a snapshot in a process of its own. Raises OSError."""
         self.wait_for_sync()
-        self.begun_elements = self.server.store.feed.elements
+        self.begun_elements = self.core.store.feed.elements
         try:
             self.journal.save_in_child()
         except Exception:
@@ -242,7 +238,7 @@ class Persistence:
         if self.journal.child and not schedule:
             raise RespError(f"ERR {refusal}")
         if (
-            self.journal.child or self.server.store.feed.undivided
+            self.journal.child or self.core.store.feed.undivided
         ):  # the new segment would divide the transaction's record
             self.scheduled = True
             return False
@@ -258,11 +254,11 @@ class Persistence:
         journal = self.journal
         if on == journal.logging:
             return
-        if self.server.store.feed.undivided:
+        if self.core.store.feed.undivided:
             raise ConfigError("it would divide the transaction in the log")
         self.wait_for_sync()
         if on:
-            self.begun_elements = self.server.store.feed.elements
+            self.begun_elements = self.core.store.feed.elements
             try:
                 journal.start_logging()
             except OSError as error:
@@ -282,7 +278,7 @@ class Persistence:
 
     def save_at_end(self) -> None:
         """Write the snapshot that the end of the server needs, if there is no log. Raises RespError."""
-        if self.server.config.save and not self.journal.logging:
+        if self.core.config.save and not self.journal.logging:
             self.journal.end_child()
             self.save()
 
@@ -291,7 +287,7 @@ class Persistence:
         if self.journal.child:
             raise RespError("ERR Background save already in progress")
         self.wait_for_sync()
-        self.begun_elements = self.server.store.feed.elements
+        self.begun_elements = self.core.store.feed.elements
         try:
             self.journal.save()
         except Exception as error:
@@ -304,7 +300,7 @@ class Persistence:
 
     def saved(self) -> None:
         """Note that there is a new snapshot."""
-        self.saved_ms = self.server.store.clock.now_ms
+        self.saved_ms = self.core.store.clock.now_ms
         self.saved_elements = self.begun_elements
         self.saved_at = time.monotonic()
         self.note_fault()
@@ -337,26 +333,14 @@ class Persistence:
             raise OSError(5, self.journal.fault)
 
 
-def begin_keeping(server: Server, logging: bool, call_soon: CallSoon | None = None) -> None:
-    """Keep the data of a server that was started to keep nothing: in 'dir', by snapshots or with a log. Raises ConfigError.
-
-    Nobody else is served until the first snapshot is complete that a log begins with.
-    """
-    path = server.config.dir
-    if server.store.feed.undivided:
+def journal_in(core: Core) -> Journal:
+    """A journal for a server that has kept nothing so far, in 'dir'. Raises ConfigError."""
+    path = core.config.dir
+    if core.store.feed.undivided:
         raise ConfigError("it would divide the transaction in the log")
     try:
-        journal = begin_journal(path, server.store)
+        return begin_journal(path, core.store)
     except (DirectoryTaken, HoldsData, Damaged) as error:
         raise ConfigError(str(error)) from error
     except OSError as error:
         raise ConfigError(f"data directory {path}: {error.strerror or error}") from error
-    persistence = Persistence(server, journal, call_soon)
-    persistence.saved_elements = 0  # nothing has been saved
-    if logging:
-        try:
-            persistence.begin_logging()
-        except ConfigError:
-            server.persistence = server.outbox.gate = None
-            persistence.close()
-            raise

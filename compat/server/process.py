@@ -7,9 +7,44 @@ import resource
 import secrets
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from .parameters import ConfigError
+
+# Modules with a compiled implementation that carry the fast path.
+_COMPILED = (
+    "januskv.resp.parser",
+    "januskv.resp.encoder",
+    "januskv.compat.server.channel",
+    "januskv.compat.server.connection",
+    "januskv.compat.server.dispatch",
+    "januskv.storage.keyspace",
+)
+
+
+class Timer(Protocol):
+    """A call that has been put off."""
+
+    def cancel(self) -> object:
+        """Have it not made, and forget what it would need; no error if it has been."""
+
+
+class NoTimer:
+    """The timer of a server that no event loop drives."""
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
+def build() -> str:
+    """Whether the fast path is compiled: ``compiled`` or ``plain``."""
+    modules = [sys.modules[name] for name in _COMPILED if name in sys.modules]
+    return "plain" if any(str(module.__file__).endswith(".py") for module in modules) else "compiled"
+
+
+def never(delay_s: float, call: Callable[[], None]) -> NoTimer:
+    """Nothing is called where no event loop runs."""
+    return NoTimer()
 
 
 def resident_bytes() -> int:
@@ -42,6 +77,8 @@ class Process:
         self.tcp_port = 0
         self.http_port = 0
         self.unix_socket = ""
+        # The event loop's call_later.
+        self.later: Callable[[float, Callable[[], None]], Timer] = never
         self.stop: Callable[[], None] = lambda: None
         # How many clients there is room for, up to a number.
         self.most_clients: Callable[[int], int] = lambda wanted: wanted

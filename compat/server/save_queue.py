@@ -11,19 +11,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from januskv.commands.params import NativeError
 from januskv.commands.status import Status, code_word
 from januskv.storage.durability.children import Child
 from januskv.storage.durability.saves import BadSave, Save
 
+from .client_context import ClientContext
+from .config import Config
+from .core import Core
 from .json_text import dumps
-
-if TYPE_CHECKING:
-    from .channel import Channel
-    from .context import ServerContext
-    from .server import Server
+from .wire import Wire
 
 log = logging.getLogger("januskv")
 
@@ -32,18 +31,24 @@ MOST_WAITING: Final = 16
 _POLL_S: Final = 0.005
 
 
-def folder_of(server: Server) -> Path:
+def folder_of(config: Config) -> Path:
     """Where saves are."""
-    return Path(server.config.dir) / "saves"
+    return Path(config.dir) / "saves"
 
 
 class Saving:
     """A save that a client has asked for. ``files`` gives the data files, of the moment at which it is called."""
 
     def __init__(
-        self, context: ServerContext, command: str, name: str, kind: int, files: Callable[[], Iterable[bytes]]
+        self,
+        saves: SaveQueue,
+        context: ClientContext,
+        command: str,
+        name: str,
+        kind: int,
+        files: Callable[[], Iterable[bytes]],
     ) -> None:
-        self.server, self.connection = context.server, context.connected.connection
+        self.saves, self.connection = saves, context.connected.connection
         self.command, self.name, self.kind, self.files = command, name, kind, files
         self.over_resp = not context.as_json
         self.asked = time.monotonic()
@@ -57,7 +62,7 @@ class Saving:
     def begin(self) -> None:
         """Begin to write. Raises NativeError."""
         try:
-            self.save = Save(folder_of(self.server), self.name, self.kind)
+            self.save = Save(folder_of(self.saves.core.config), self.name, self.kind)
         except (BadSave, OSError) as error:
             raise NativeError(Status.SAVE_DIR_WRITE_FAIL, str(error)) from error
         try:
@@ -77,7 +82,7 @@ class Saving:
             return
         reply = {f"{self.command}_RSP": {"st": status, "name": self.name, **members}}
         # An answer waits for the end of a reply that is being sent, not for the connection's next save.
-        waits_for_save = self.holds or self.server.saves.has(connection)
+        waits_for_save = self.holds or self.saves.has(connection)
         if waits_for_save:
             connection.sending = False
         if self.over_resp:
@@ -106,22 +111,22 @@ class Saving:
 
     def count_failure(self, status: Status) -> None:
         """Count an error that is answered when the command is long over."""
-        command = self.server.table.native[self.command]
-        self.server.accounts.failed(command)
-        self.server.accounts.error(code_word(command.rules.dialect, status))
+        command = self.saves.core.table.native[self.command]
+        self.saves.core.accounts.failed(command)
+        self.saves.core.accounts.error(code_word(command.rules.dialect, status))
 
 
 class SaveQueue:
     """The save that is being written, and those that wait for its end, in the order in which they came."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core) -> None:
+        self.core = core
         self.running: Saving | None = None
         self.waiting: deque[Saving] = deque()
 
     def take(self, saving: Saving) -> bool:
         """Begin a save, or let it wait: False then. Raises NativeError."""
-        if self.server.store.feed.undivided:
+        if self.core.store.feed.undivided:
             raise NativeError(Status.NOT_PERMITTED, "a save cannot be part of a transaction")
         if self.running is None:
             self.begin(saving)
@@ -132,7 +137,7 @@ class SaveQueue:
         saving.wait()
         return False
 
-    def has(self, connection: Channel) -> bool:
+    def has(self, connection: Wire) -> bool:
         """Whether a save of a connection waits."""
         return any(each.connection is connection for each in self.waiting)
 
@@ -142,7 +147,7 @@ class SaveQueue:
         self.running = saving
         if saving.over_resp:
             saving.wait()
-        self.server.later(_POLL_S, self.poll)
+        self.core.later(_POLL_S, self.poll)
 
     def poll(self) -> None:
         """See whether the process has ended; then it is the next one's turn."""
@@ -150,7 +155,7 @@ class SaveQueue:
         if saving is None:
             return
         if not saving.child.poll():
-            self.server.later(_POLL_S, self.poll)
+            self.core.later(_POLL_S, self.poll)
             return
         self.running = None
         try:

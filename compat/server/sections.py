@@ -17,7 +17,7 @@ from januskv.storage.keyspace import Keyspace
 
 from .client import Client
 from .latencies import percentiles_us
-from .process import peak_resident_bytes, resident_bytes
+from .process import build, peak_resident_bytes, resident_bytes
 from .server import REDIS_VERSION, Server
 
 # What is built in and known to clients as a module, with the module's version that it behaves like.
@@ -54,7 +54,7 @@ def server_section(server: Server) -> Fields:
         "redis_mode": "standalone",
         "server_name": server.config.server_name,
         "januskv_version": __version__,
-        "januskv_build": server.build,
+        "januskv_build": build(),
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "arch_bits": 64 if sys.maxsize > 1 << 32 else 32,
         "monotonic_clock": "POSIX clock_gettime",
@@ -94,7 +94,7 @@ def unread_bytes(client: Client) -> int:
 
 
 def clients_section(server: Server) -> Fields:
-    clients = server.clients.values()
+    clients = server.clients.everyone()
     return {
         "connected_clients": len(clients),
         "cluster_connections": 0,
@@ -115,7 +115,7 @@ def clients_section(server: Server) -> Fields:
 def memory_section(server: Server) -> Fields:
     used = resident_bytes()
     peak = max(peak_resident_bytes(), used)
-    clients = sum(client.connection.pending_input() + unread_bytes(client) for client in server.clients.values())
+    clients = sum(client.connection.pending_input() + unread_bytes(client) for client in server.clients.everyone())
     tables = sum(sys.getsizeof(each.data) + sys.getsizeof(each.deadlines) for each in server.store.keyspaces())
     overhead = min(server.process.startup_memory + tables + clients, used)
     dataset = used - overhead
@@ -159,7 +159,7 @@ def memory_section(server: Server) -> Fields:
 
 def loading_fields(server: Server) -> Fields:
     """How far the start has come, while data is being loaded."""
-    recovery = server.recovery
+    recovery = server.state.recovery
     if recovery is None:
         return {}
     total, loaded = recovery.total_bytes, recovery.loaded_bytes
@@ -183,7 +183,7 @@ def persistence_section(server: Server) -> Fields:
     seconds = -1 if journal is None else journal.snapshot_seconds
     snapshots = 0 if journal is None else journal.snapshots
     return {
-        "loading": int(server.loading),
+        "loading": int(server.state.loading),
         **loading_fields(server),
         **zeros("async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"),
         "current_fork_perc": "0.00",
@@ -225,7 +225,7 @@ def stale_percentage(spaces: list[Keyspace]) -> float:
 
 def stats_section(server: Server) -> Fields:
     stats = server.accounts.stats
-    received, sent = server.net_bytes()
+    received, sent = server.clients.net_bytes()
     spaces = list(server.store.keyspaces())
     return {
         "total_connections_received": stats.total_connections_received,

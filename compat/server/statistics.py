@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .client import Client
+from .client import Client
 
 
 @dataclass(slots=True)
@@ -16,7 +14,7 @@ class Stats:
 
     total_connections_received: int = 0
     rejected_connections: int = 0
-    closed_net_input_bytes: int = 0  # of connections that are closed; see Server.net_bytes
+    closed_net_input_bytes: int = 0  # of connections that are closed; see Clients.net_bytes
     closed_net_output_bytes: int = 0
     total_error_replies: int = 0
     unexpected_error_replies: int = 0

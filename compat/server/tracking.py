@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
@@ -21,13 +21,11 @@ from januskv.storage.event_table import SILENT
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import text_from_bytes
 
+from .client import Client
+from .core import Core
 from .faults import RespError
 from .key_names import BadBody, called, keys_of
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .context import ServerContext
-    from .server import Server
+from .tracking_mode import TrackingMode
 
 log = logging.getLogger("januskv")
 
@@ -40,36 +38,16 @@ _SWEEP_EVERY_S = 0.02
 _FORGOTTEN_KEYS = 1000
 
 
-class TrackingMode:
-    """How one client wants to be told."""
-
-    __slots__ = ("broadcast", "broken", "caching", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
-
-    def __init__(self) -> None:
-        self.redirect = 0  # id of the connection that is told; 0: the client itself
-        self.broadcast = self.opt_in = self.opt_out = self.no_loop = False
-        self.prefixes: list[bytes] = []
-        self.caching = False  # CLIENT CACHING was the last command
-        self.broken = False  # the connection that was to be told is gone
-
-    @property
-    def remembers(self) -> bool:
-        """Whether keys that are read now are remembered."""
-        if self.opt_in:
-            return self.caching
-        return not (self.opt_out and self.caching)
-
-
 class Tracking:
     """The clients that have tracking on. Listens to the feed while there is any."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core) -> None:
+        self.core = core
         self.clients: dict[Client, None] = {}
         # Its first key is found at once however many were taken from there, as that of a dict is not.
         self.readers: OrderedDict[bytes, dict[Client, None]] = OrderedDict()
         self.prefixes: dict[bytes, dict[Client, None]] = {}
-        self.writer: Client | None = None  # whose command runs, if it has tracking on
+        self._running: Client | None = None  # whose command runs, if it has tracking on
         # Prefix -> the keys that have changed in this round, and the client with tracking on that alone has changed it.
         self.broadcasts: dict[bytes, dict[bytes, Client | None]] = {}
         self.broadcast_called = self.limit_called = False
@@ -101,7 +79,7 @@ class Tracking:
         mode.caching = before is not None and before.caching
         client.tracking = mode
         self.clients[client] = None
-        self.server.store.feed.subscribe(self.on_change)
+        self.core.store.feed.subscribe(self.on_change)
         client.refresh()
 
     def turn_off(self, client: Client) -> None:
@@ -119,7 +97,7 @@ class Tracking:
         if not self.clients:
             self.readers.clear()
             self.unswept = 0
-            self.server.store.feed.unsubscribe(self.on_change)
+            self.core.store.feed.unsubscribe(self.on_change)
         elif self.readers and not mode.broadcast:
             self.sweep_again = True
             self.call_sweep()
@@ -129,7 +107,7 @@ class Tracking:
         """Have the table swept soon."""
         if not self.sweeping:
             self.sweeping = True
-            self.server.later(_SWEEP_EVERY_S, self.sweep)
+            self.core.later(_SWEEP_EVERY_S, self.sweep)
 
     def sweep(self) -> None:
         """Forget the readers that have tracking off or are gone, some keys at a time, since there may be a million."""
@@ -155,20 +133,24 @@ class Tracking:
 
     def began(self, client: Client) -> None:
         """A command of a client with tracking on begins."""
-        self.writer = client
+        self._running = client
 
-    def ended(self, context: ServerContext, client: Client, command: Command, argv: list[bytes] | None) -> None:
+    def stopped(self) -> None:
+        """The command no longer runs: it has ended, or goes on later."""
+        self._running = None
+
+    def ended(self, client: Client, command: Command, argv: list[bytes] | None, *, answered: bool) -> None:
         """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered.
 
         ``argv`` is None if it has failed: it has read nothing then, and may not even say which keys are meant.
         """
-        self.writer = None
+        self._running = None
         mode = client.tracking
         if mode is None:
             return
         if argv is not None and not mode.broadcast and mode.remembers:
             self.remember(client, self.keys_read(command, argv))
-        if client not in self.server.waiting.by_client and not context.in_transaction:
+        if answered:
             self.answered_one(client, command)
 
     def answered_one(self, client: Client, command: Command | None) -> None:
@@ -179,7 +161,7 @@ class Tracking:
 
     def keys_read(self, command: Command, argv: list[bytes]) -> list[bytes]:
         """The keys that a command has read. One that has run has keys where its declaration says."""
-        table = self.server.table
+        table = self.core.table
         if Flag.READONLY not in command.flags and command is not table.document:
             return []
         try:
@@ -210,13 +192,13 @@ class Tracking:
 
     def limit(self) -> None:
         """Forget the keys that were remembered first where there are too many; their readers are told."""
-        most: int = self.server.config.tracking_table_max_keys
+        most: int = self.core.config.tracking_table_max_keys
         extra = len(self.readers) - most if most else 0
         for _ in range(min(extra, _FORGOTTEN_KEYS)):
             self.tell_readers(next(iter(self.readers)), None)
         if extra > _FORGOTTEN_KEYS and not self.limit_called:
             self.limit_called = True
-            self.server.later(0, self.limit_again)
+            self.core.later(0, self.limit_again)
 
     def limit_again(self) -> None:
         """Go on with forgetting keys."""
@@ -233,7 +215,7 @@ class Tracking:
             self.flushed()
             return
         if key in self.readers:
-            self.tell_readers(key, self.writer)
+            self.tell_readers(key, self._running)
         for prefix in self.prefixes:
             if key.startswith(prefix):
                 self.note_broadcast(prefix, key)
@@ -243,8 +225,8 @@ class Tracking:
         self.readers.clear()
         if self.clients and not self.flush_pending:
             self.flush_pending = True
-            self.server.outbox.wake = True  # whoever runs commands calls send_flushed
-            self.server.later(0, self.send_flushed)
+            self.core.outbox.wake = True  # whoever runs commands calls send_flushed
+            self.core.later(0, self.send_flushed)
 
     def send_flushed(self) -> None:
         """Tell all clients to forget everything, if that is to be told."""
@@ -263,10 +245,10 @@ class Tracking:
     def note_broadcast(self, prefix: bytes, key: bytes) -> None:
         """Have those told soon that want to hear of all keys with a prefix."""
         keys = self.broadcasts.setdefault(prefix, {})
-        keys[key] = self.writer if keys.get(key, self.writer) is self.writer else None
+        keys[key] = self._running if keys.get(key, self._running) is self._running else None
         if not self.broadcast_called:
             self.broadcast_called = True
-            self.server.later(0, self.broadcast)
+            self.core.later(0, self.broadcast)
 
     def broadcast(self) -> None:
         """Tell which keys with a prefix have changed, in one message a prefix."""
@@ -290,14 +272,14 @@ class Tracking:
         mode = client.tracking
         assert mode is not None
         if mode.redirect:
-            target = self.server.clients.get(mode.redirect)
+            target = self.core.clients.by_id.get(mode.redirect)
             if target is None:
                 mode.broken = True
                 if client.protocol == 3:
                     client.push(Push([b"tracking-redir-broken", mode.redirect]))
                 return
         assert target is not None
-        self.server.each_client([target], lambda each: _tell(each, keys, redirected=bool(mode.redirect)))
+        self.core.clients.each([target], lambda each: _tell(each, keys, redirected=bool(mode.redirect)))
 
 
 def _tell(client: Client, keys: list[bytes] | None, *, redirected: bool) -> None:
@@ -329,20 +311,3 @@ def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:
                     f"ERR Prefix '{prefix.decode(errors='surrogateescape')}' overlaps with {what} prefix "
                     f"'{other.decode(errors='surrogateescape')}'. Prefixes for a single client must not overlap."
                 )
-
-
-def describe(mode: TrackingMode | None) -> dict[str, Any]:
-    """What CLIENT TRACKINGINFO says: flags, redirect, prefixes."""
-    if mode is None:
-        return {"flags": ["off"], "redirect": -1, "prefixes": []}
-    named = [
-        ("on", True),
-        ("bcast", mode.broadcast),
-        ("optin", mode.opt_in),
-        ("caching-yes", mode.opt_in and mode.caching),
-        ("optout", mode.opt_out),
-        ("caching-no", mode.opt_out and mode.caching),
-        ("noloop", mode.no_loop),
-        ("broken_redirect", mode.broken),
-    ]
-    return {"flags": [name for name, is_set in named if is_set], "redirect": mode.redirect, "prefixes": mode.prefixes}

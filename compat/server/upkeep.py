@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from .channel import Channel
-    from .client import Client
-    from .server import Server
+from .blocking import Waiting
+from .client import Client
+from .core import Core
+from .long_commands import LongCommands
+from .pause import Pause
+from .persistence import Persistence
 
 log = logging.getLogger("januskv")
 
@@ -25,14 +27,15 @@ _LOOKED_AT: Final = 200
 class Upkeep:
     """The periodic tasks of a server. ``stopped`` by DEBUG PAUSE-CRON: nothing is done that time brings.
 
-    ``lingering`` are the connections that are closing while replies are left to send: when to look whether they are read,
-    and how many bytes the client had taken at the last look. The first ones are due first.
+    ``lingering`` are the clients whose connections are closing while replies are left to send: when to look whether they
+    are read, and how many bytes the client had taken at the last look. The first ones are due first.
     """
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, core: Core, pause: Pause, waiting: Waiting, long_commands: LongCommands) -> None:
+        self.core, self.pause, self.waiting, self.long_commands = core, pause, waiting, long_commands
+        self.persistence: Persistence | None = None  # see Server.keep
         self.stopped = False
-        self.lingering: dict[Channel, tuple[int, int]] = {}
+        self.lingering: dict[Client, tuple[int, int]] = {}
         self.sampled_ms = self.looked_ms = 0
         self.unlooked: list[Client] = []  # clients that have not been looked at in this round
         self.at_a_look = _LOOKED_AT
@@ -44,11 +47,11 @@ class Upkeep:
         """
         if self.stopped:
             return False
-        more = not self.server.pause.until_ms and bool(attempted(self.server.store.tend))
-        now_ms = self.server.store.clock.now_ms
+        more = not self.pause.until_ms and bool(attempted(self.core.store.tend))
+        now_ms = self.core.store.clock.now_ms
         attempted(lambda: self.sample_rates(now_ms))
-        if self.server.persistence is not None:
-            more = bool(attempted(self.server.persistence.tend)) or more
+        if self.persistence is not None:
+            more = bool(attempted(self.persistence.tend)) or more
         self.look_after_clients(now_ms)
         attempted(lambda: self.close_lingering(now_ms))
         return more
@@ -59,26 +62,26 @@ class Upkeep:
             return
         self.looked_ms = now_ms
         if not self.unlooked:
-            self.unlooked = list(self.server.clients.values())
+            self.unlooked = self.core.clients.everyone()
             self.at_a_look = max(len(self.unlooked) // 10, _LOOKED_AT)
         some = self.unlooked[-self.at_a_look :]
         del self.unlooked[-self.at_a_look :]
         attempted(lambda: self.close_slow_readers(now_ms, some))
-        if self.server.config.timeout and not self.server.pause.until_ms:
+        if self.core.config.timeout and not self.pause.until_ms:
             attempted(lambda: self.close_idle(now_ms, some))
 
     def sample_rates(self, now_ms: int) -> None:
         """Note how far the counters are of which INFO shows the growth."""
-        if now_ms - self.sampled_ms >= max(_LOOK_EVERY_MS, len(self.server.clients) // 10):
+        if now_ms - self.sampled_ms >= max(_LOOK_EVERY_MS, len(self.core.clients) // 10):
             self.sampled_ms = now_ms
-            received, sent = self.server.net_bytes()
-            self.server.accounts.rates.add("commands", now_ms, self.server.accounts.commands_processed)
-            self.server.accounts.rates.add("input", now_ms, received)
-            self.server.accounts.rates.add("output", now_ms, sent)
+            received, sent = self.core.clients.net_bytes()
+            self.core.accounts.rates.add("commands", now_ms, self.core.accounts.commands_processed)
+            self.core.accounts.rates.add("input", now_ms, received)
+            self.core.accounts.rates.add("output", now_ms, sent)
 
     def close_idle(self, now_ms: int, clients: list[Client]) -> None:
         """Close those of some clients that have neither sent nor read anything for too long; some may wait for ever."""
-        since_ms = now_ms - self.server.config.timeout * 1000
+        since_ms = now_ms - self.core.config.timeout * 1000
         idle = [
             client
             for client in clients
@@ -86,44 +89,48 @@ class Upkeep:
             and not client.connection.lost
             and not client.monitoring
             and client.subscriptions is None
-            and client not in self.server.waiting.by_client
+            and client not in self.waiting.by_client
             and not client.connection.has_read(now_ms)
         ]
         for client in idle:
             log.info("client %s closed: idle", client.address)
-        self.server.each_client(idle, lambda client: client.kill())
+        self.core.clients.each(idle, lambda client: client.kill())
 
-    def linger(self, connection: Channel) -> None:
+    def linger(self, client: Client) -> None:
         """Let a connection that closes send what is left, for as long as the client reads it."""
-        due_ms = self.server.store.clock.now_ms + _LINGER_MS
-        self.lingering.setdefault(connection, (due_ms, connection.taken_bytes))
+        due_ms = self.core.store.clock.now_ms + _LINGER_MS
+        self.lingering.setdefault(client, (due_ms, client.connection.taken_bytes))
+
+    def forget(self, client: Client) -> None:
+        """A client lingers no longer; no error if it did not."""
+        self.lingering.pop(client, None)
 
     def close_lingering(self, now_ms: int) -> None:
         """Close the connections whose client does not read what is left to send."""
         due = []
-        for connection, (due_ms, taken) in self.lingering.items():
+        for client, (due_ms, taken) in self.lingering.items():
             if due_ms > now_ms:
                 break
-            due.append((connection, taken))
-        for connection, taken in due:
-            del self.lingering[connection]
-            if connection.taken_bytes - taken >= _LINGER_BYTES or connection.client in self.server.long_commands:
-                self.linger(connection)
+            due.append((client, taken))
+        for client, taken in due:
+            del self.lingering[client]
+            if client.connection.taken_bytes - taken >= _LINGER_BYTES or client in self.long_commands:
+                self.linger(client)
             else:
-                log.info("client %s closed: its last replies are not read", connection.client.address)
-                connection.kill()
+                log.info("client %s closed: its last replies are not read", client.address)
+                client.connection.kill()
 
     def close_slow_readers(self, now_ms: int, clients: list[Client]) -> None:
         """Close those of some clients that have left more unread than the soft limit of their class, for too long."""
         for client in clients:
-            _, soft, seconds = self.server.config.output_limits(client)
+            _, soft, seconds = self.core.config.output_limits(client)
             if not soft or client.connection.unread_bytes <= soft:
                 client.over_soft_limit_ms = None
             elif client.over_soft_limit_ms is None:
                 client.over_soft_limit_ms = now_ms
             elif now_ms - client.over_soft_limit_ms > seconds * 1000:
-                self.server.accounts.stats.client_output_buffer_limit_disconnections += 1
-                self.server.limited_log.note(
+                self.core.accounts.stats.client_output_buffer_limit_disconnections += 1
+                self.core.limited_log.note(
                     "soft output buffer", f"client {client.address} closed: soft output buffer limit"
                 )
                 client.connection.abort()

@@ -163,7 +163,7 @@ def exposition(server: Server) -> Iterator[str]:
                 yield from _metric(name, kind, text, [("", float(_NUMBERS.get(value, value)))])
     latest_fork_s = info["stats"]["latest_fork_usec"] / 1e6
     yield from _metric("latest_fork_seconds", "gauge", "How long the last fork took.", [("", latest_fork_s)])
-    pages = server.http_connections
+    pages = server.clients.http_connections
     text = "Open connections that are no clients: pages, unfinished requests."
     yield from _metric("http_connections", "gauge", text, [("", pages)])
     entries = server.accounts.slowlog.entries

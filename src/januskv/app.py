@@ -21,11 +21,10 @@ from .compat.native.face import NativeFace
 from .compat.native.saves import load_at_start
 from .compat.server.config import Config
 from .compat.server.connection import Connection
-from .compat.server.dispatch import Dispatcher
 from .compat.server.faults import RespError
 from .compat.server.logs import NOTICE
 from .compat.server.parameters import ConfigError, Parameter
-from .compat.server.persistence import Persistence, begin_keeping
+from .compat.server.process import build
 from .compat.server.server import Server
 from .compat.server.upkeep import attempted
 from .http import HttpListener
@@ -84,7 +83,6 @@ class App:
             store = Store(config.databases, clock)
         self.config = config
         self.server = Server(store, build_table(), config)
-        self.dispatcher = Dispatcher(self.server)
         self.native = NativeFace(self.server)
         self.http = HttpListener(self.server, self.native)
         self.listeners: list[asyncio.Server] = []
@@ -107,17 +105,17 @@ class App:
     async def start(self) -> None:
         """Open all listeners. Raises StartError; nothing stays open then."""
         loop = asyncio.get_running_loop()
-        self.server.later = loop.call_later
+        self.server.process.later = loop.call_later
         self.server.outbox.soon = loop.call_soon
         self.server.process.stop = self.stop
         self.server.process.tune_socket = self.tune_socket
-        self.server.process.begin_keeping = lambda logging: begin_keeping(
-            self.server, logging, loop.call_soon_threadsafe
+        self.server.process.begin_keeping = lambda logging: self.server.begin_keeping(
+            logging, loop.call_soon_threadsafe
         )
         self.server.process.rebind = self.rebind
         self.config.on_change = self.config_changed
         opening = self.open_directory()
-        self.server.set_loading(True)
+        self.server.state.set_loading(True)
         try:
             self.server.process.tcp_port = await self.listen("port", self.config.port)
             self.factories["http-port"] = await self.http.start()
@@ -137,11 +135,11 @@ class App:
         except StartError:
             await self.close()
             raise
-        self.server.set_loading(False)
+        self.server.state.set_loading(False)
         self.config_changed(None)
         self.tend()
         self.freeze()
-        if self.server.build == "plain":
+        if build() == "plain":
             log.warning("running as plain Python, which is slower: %s", plain_reason())
         log.log(NOTICE, "%s", self.ready_line())
 
@@ -168,7 +166,7 @@ class App:
             return
         started = time.monotonic()
         path, server = self.config.dir, self.server
-        server.recovery = opening.recovery
+        server.state.set_recovery(opening.recovery)
         gc.disable()  # nothing is garbage yet, and looking for it would take longer than the loading
         try:
             await self.replay(opening.recovery)
@@ -185,8 +183,8 @@ class App:
         finally:
             gc.freeze()  # the first collection would walk over all that was loaded
             gc.enable()
-            server.recovery = None
-        persistence = Persistence(server, journal, asyncio.get_running_loop().call_soon_threadsafe)
+            server.state.set_recovery(None)
+        persistence = server.keep(journal, asyncio.get_running_loop().call_soon_threadsafe)
         seconds = time.monotonic() - started
         log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", path, persistence.keys_loaded, seconds)
 
@@ -219,7 +217,7 @@ class App:
 
     def connect(self) -> Any:
         """Make the protocol of a new connection to the data port."""
-        return Connection(self.server, self.dispatcher, self.native)
+        return Connection(self.server, self.server.dispatcher, self.native)
 
     async def listen(self, name: str, port: int) -> int:
         """Bind every configured address on one port (0 in the configuration: no listener at all); give the port.
@@ -333,7 +331,7 @@ class App:
             parts.append(f"HTTP and WebSocket on {host}:{self.server.process.http_port}")
         if self._unix_path:
             parts.append(f"unix socket {self._unix_path}")
-        return f"JanusKV {__version__} ({self.server.build}, pid {os.getpid()}) ready: {', '.join(parts)}"
+        return f"JanusKV {__version__} ({build()}, pid {os.getpid()}) ready: {', '.join(parts)}"
 
     # ------------------------------------------------------------ while it runs
 
@@ -402,7 +400,8 @@ class App:
         if self.ending:
             log.warning("forced to exit")
             os._exit(1)
-        self.ending = self.server.ending = True
+        self.ending = True
+        self.server.state.end()
         self.supervisor.tell("STOPPING=1")
         log.log(NOTICE, "ending: closing %d connections", len(self.server.clients))
         self._refuse_all()
@@ -412,7 +411,7 @@ class App:
         """Take no more connections and requests; clients get the replies to those before."""
         for listener in self.listeners:
             listener.close()
-        self.server.each_client(self.server.clients.values(), lambda client: client.close())
+        self.server.clients.each(self.server.clients.everyone(), lambda client: client.close())
 
     async def _end(self) -> None:
         try:
@@ -422,7 +421,8 @@ class App:
 
     async def close(self) -> None:
         """Close listeners and connections, giving clients a moment to read their replies."""
-        self.ending = self.server.ending = True
+        self.ending = True
+        self.server.state.end()
         for timer in (self._tending, self._freezing):
             if timer is not None:
                 timer.cancel()
@@ -432,7 +432,7 @@ class App:
         deadline = loop.time() + _GRACE_S
         while self.server.clients and loop.time() < deadline:
             await asyncio.sleep(0.01)
-        for client in list(self.server.clients.values()):
+        for client in self.server.clients.everyone():
             client.connection.abort()
         if self._unix_path and os.path.exists(self._unix_path):
             os.unlink(self._unix_path)
@@ -443,7 +443,7 @@ class App:
             except OSError as error:
                 self.failed = True
                 log.error("the last changes could not be written: %s", error.strerror)
-            self.server.persistence = self.server.outbox.gate = None
+            self.server.keep_no_more()
 
 
 def open_sockets(host: str, port: int, backlog: int) -> list[socket.socket]:

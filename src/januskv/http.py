@@ -22,9 +22,10 @@ from .compat.native.face import NativeFace
 from .compat.native.websocket import WebSocketConnection
 from .compat.server.access import SESSION_USER, authenticate, basic_or_bearer, credentials
 from .compat.server.client import format_address, is_loopback
+from .compat.server.clients import FULL, PROTECTED
 from .compat.server.hosts import WebAccess, path_of, split_target
 from .compat.server.logs import LimitedLog
-from .compat.server.server import FULL, PROTECTED, Server
+from .compat.server.server import Server
 from .resp.websocket import HandshakeError, UpgradeRequest
 from .storage.errors import StillLoading
 
@@ -310,22 +311,22 @@ class HttpListener:
 
     def refusal_of(self, connection: HttpConnection) -> Refusal | None:
         """Why a new connection is not served, except with health."""
-        if self.server.ending:
+        if self.server.state.ending:
             return Refusal(503, "", "the server is ending")
         if self.protects_from(connection):
             return Refusal(403, "protected-mode", PROTECTED)
-        if self.server.full:
+        if self.server.clients.full:
             return Refusal(503, "maxclients", FULL)
         return None
 
     def protects_from(self, connection: HttpConnection) -> bool:
         """Whether protected mode keeps this peer out."""
-        return self.server.protected and not is_loopback(connection.peer[0] if connection.peer else "")
+        return self.server.clients.protected and not is_loopback(connection.peer[0] if connection.peer else "")
 
     def admit(self, connection: HttpConnection) -> None:
         """Count a connection that is served, against 'maxclients'."""
         self.connections.add(connection)
-        self.server.http_connections += 1
+        self.server.clients.http_opened()
 
     def hear(self, connection: HttpConnection) -> bool:
         """Let a refused connection say what it wants; False if too many do."""
@@ -341,7 +342,7 @@ class HttpListener:
         self.connections.discard(connection)
         self.guests.discard(connection)
         if connection.refusal is None:
-            self.server.http_connections -= 1
+            self.server.clients.http_closed()
         if connection.pages is not None:
             self.by_protocol.pop(connection.pages, None)
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .compat.server.access import basic_or_bearer
+from .compat.server.clients import PROTECTED
 from .compat.server.hosts import split_target
-from .compat.server.server import PROTECTED
 from .compat.server.stopwatch import now_ns
 from .compat.web.metrics import exposition
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
@@ -116,8 +116,8 @@ class Pages:
 
     async def readyz(self, request: web.Request) -> web.Response:
         """The data is loaded and commands are served."""
-        if self.server.loading:
-            recovery = self.server.recovery
+        if self.server.state.loading:
+            recovery = self.server.state.recovery
             share = 0.0 if recovery is None else recovery.share
             return web.Response(text=f"loading {100 * share:.0f} %\n", status=503)
         return web.Response(text="ready\n")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.server.persistence import begin_keeping
 from januskv.resp.replies import OK
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
@@ -17,7 +16,7 @@ from januskv.storage.store import Store
 def unkept(make_house: Any, tmp_path: Path) -> Any:
     """A server that keeps nothing and can begin to."""
     house = make_house(save=(), dir=str(tmp_path / "data"))
-    house.server.process.begin_keeping = lambda logging: begin_keeping(house.server, logging)
+    house.server.process.begin_keeping = lambda logging: house.server.begin_keeping(logging)
     yield house
     if house.server.persistence is not None:
         house.server.persistence.close()
@@ -40,7 +39,7 @@ def test_what_was_there_and_what_comes_is_logged(unkept: Any, tmp_path: Path) ->
     assert b"rdb_changes_since_last_save:0\r\n" in wire.line("INFO persistence")
     wire.line("SET after 2")
     unkept.server.persistence.close()
-    unkept.server.persistence = unkept.server.outbox.gate = None
+    unkept.server.keep_no_more()
     assert kept(tmp_path / "data") == {b"before": b"1", b"after": b"2"}
 
 
@@ -52,7 +51,7 @@ def test_save_points_alone_write_snapshots(unkept: Any, tmp_path: Path) -> None:
     assert b"rdb_changes_since_last_save:2\r\n" in wire.line("INFO persistence")
     assert wire.line("SAVE") == OK
     unkept.server.persistence.close()
-    unkept.server.persistence = unkept.server.outbox.gate = None
+    unkept.server.keep_no_more()
     assert kept(tmp_path / "data") == {b"a": b"1", b"b": b"2"}
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from januskv.compat.redis.debug_verbs import digest_of
-from januskv.compat.server.persistence import Persistence
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK
 from januskv.storage import sorted_sets
@@ -200,7 +199,7 @@ def test_the_log_of_a_random_program(
 ) -> None:
     monkeypatch.setattr(sorted_sets, "ORDERED", 1000)
     house = make_house()
-    persistence = Persistence(house.server, open_journal(str(tmp_path), house.store, cut_torn_tail=True))
+    persistence = house.server.keep(open_journal(str(tmp_path), house.store, cut_torn_tail=True))
     wire = house.connect()
     chance = random.Random(size)
     for step in range(150 if size < 1000 else 40):
@@ -285,7 +284,7 @@ def test_in_resp3_streams_are_a_map(house: Any, full: Any) -> None:
 
 def test_many_deliveries_and_their_log(make_house: Any, tmp_path: Path) -> None:
     house = make_house()
-    persistence = Persistence(house.server, open_journal(str(tmp_path), house.store, cut_torn_tail=True))
+    persistence = house.server.keep(open_journal(str(tmp_path), house.store, cut_torn_tail=True))
     wire = house.connect()
     for number in range(1, COUNT + 1):
         wire("XADD", "x", f"{number}-1", "f", number)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.server.persistence import Persistence
 from januskv.storage.durability.journal import open_journal
 
 WAITING = [
@@ -92,7 +91,7 @@ def test_a_pause_that_begins_after_another_ends_in_its_own_time(house: Any, wire
 
 
 def test_many_that_wait_for_the_log_have_one_timer(house: Any, tmp_path: Path) -> None:
-    persistence = Persistence(house.server, open_journal(str(tmp_path), house.store, cut_torn_tail=True))
+    persistence = house.server.keep(open_journal(str(tmp_path), house.store, cut_torn_tail=True))
     syncs: list[int] = []
     persistence.start_sync = lambda: syncs.append(persistence.journal.written_seq)  # type: ignore[method-assign]
     waiters = [house.connect() for _ in range(5)]

@@ -138,7 +138,7 @@ def test_one_that_fails_when_it_goes_on_does_not_stop_the_others(
     assert native.transport.aborted
     assert "Traceback" in caplog.text
     assert other.got() == [SET]
-    assert native.connection.client.id not in house.server.clients or native.connection.closing
+    assert native.connection.client.id not in house.server.clients.by_id or native.connection.closing
 
 
 def test_client_kill_forgets_at_once(house: Any, wire: Any, native: Native) -> None:
@@ -146,7 +146,7 @@ def test_client_kill_forgets_at_once(house: Any, wire: Any, native: Native) -> N
     native.transport.unread = 20 << 20
     assert wire.line(f"CLIENT KILL ID {number}") == 1
     assert native.transport.aborted
-    assert number not in house.server.clients
+    assert number not in house.server.clients.by_id
     native.connection.connection_lost(None)
     assert f"id={number} ".encode() not in wire.line("CLIENT LIST")
 
@@ -203,7 +203,7 @@ def test_who_closes_has_a_short_time_to_read(house: Any, native: Native) -> None
     assert not transport.aborted
     house.advance(1)
     assert transport.aborted
-    assert native.connection.client.id not in house.server.clients
+    assert native.connection.client.id not in house.server.clients.by_id
     assert not house.server.upkeep.lingering
 
 
@@ -262,6 +262,6 @@ def test_a_reply_in_pieces_keeps_its_place(house: Any, native: Native) -> None:
 
 def test_the_end_of_the_server_is_told(house: Any) -> None:
     native = Native(house, "message")
-    house.server.ending = True
+    house.server.state.end()
     native.connection.close()
     assert native.transport.written == bytes([0x80 | ws.CLOSE, 2]) + GOING_AWAY

@@ -168,9 +168,9 @@ def test_a_database_that_is_not_there_leaves_the_client_where_it_is(wire: Any, n
 
 @each_way
 def test_while_data_is_loaded(house: Any, wire: Any, session: Any, way: str) -> None:
-    house.server.set_loading(True)
+    house.server.state.set_loading(True)
     assert refused(wire(*WAYS[way](session.token)))
-    house.server.set_loading(False)
+    house.server.state.set_loading(False)
     assert isinstance(wire("SET", "a", "elsewhere"), ErrorReply)
     assert wire(*WAYS[way](session.token)) is not None
     assert wire("SET", "a", 1) == OK

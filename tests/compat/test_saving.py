@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from januskv.compat.server.config import Config
-from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import OK, ErrorReply, Simple
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability import journal as journals
@@ -24,7 +23,7 @@ class Kept:
 
     def __init__(self, house: Any, folder: Path, *, logging: bool) -> None:
         journal = open_journal(str(folder), house.store, cut_torn_tail=True, logging=logging)
-        self.persistence = Persistence(house.server, journal)
+        self.persistence = house.server.keep(journal)
         self.wire = house.connect()
         self.house = house
 

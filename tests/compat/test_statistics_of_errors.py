@@ -80,11 +80,12 @@ def test_native_commands_refused_before_they_run(make_house: Any, state: str, co
     wire = house.connect()
     if state == "MULTI":
         wire("MULTI")
-    house.server.loading = state == "loading"
-    house.server.write_fault = "Errors writing to the AOF file: No space left on device" if state == "disk" else ""
-    house.server.refresh_hot()
+    house.server.state.set_loading(state == "loading")
+    house.server.state.set_write_fault(
+        "Errors writing to the AOF file: No space left on device" if state == "disk" else ""
+    )
     wire.send(b'{"KV_SET":{"keys":{"a":1}}}\n')
-    house.server.loading = False
+    house.server.state.set_loading(False)
     assert counted(house, "KV_SET") == (0, 1, 0)
     assert errors(house) == {code: 1}
 

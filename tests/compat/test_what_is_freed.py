@@ -135,15 +135,15 @@ def test_a_websocket(house: Any, state: str, how: str) -> None:
             connection.data_received(b"\x8f\x00")
         connection.connection_lost(None)
 
-    for door in list(house.server.clients.values()):
+    for door in house.server.clients.everyone():
         door.connection.connection_lost(None)
     serve_message()
-    for client in list(house.server.clients.values()):
+    for client in house.server.clients.everyone():
         client.connection.connection_lost(None)
     before = ours()
     for _ in range(3):
         serve_message()
-        for client in list(house.server.clients.values()):
+        for client in house.server.clients.everyone():
             client.connection.connection_lost(None)
     grown = ours() - before
     assert not grown

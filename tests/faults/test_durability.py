@@ -239,7 +239,7 @@ def test_nothing_is_confirmed_after_the_last_snapshot(tmp_path: Path, ends: str)
         for reader, writer in streams:
             writer.write(b"INCR a\r\n")
             await reader.readline()
-        first, second = (client.connection for client in app.server.clients.values())
+        first, second = (client.connection for client in app.server.clients.everyone())
         late = app.connect()
         if ends == "signal":
             app.signalled()
@@ -247,7 +247,7 @@ def test_nothing_is_confirmed_after_the_last_snapshot(tmp_path: Path, ends: str)
         else:
             first.data_received(b"INCR a\r\nSHUTDOWN\r\nINCR a\r\n")
         second.data_received(b"INCR a\r\n")
-        assert "ending" in app.server.accept_refusal(late.client)[1]
+        assert "ending" in app.server.clients.refusal(late.client)[1]
         assert [await reader.read() for reader, _ in streams] == [b":3\r\n" if ends == "SHUTDOWN" else b"", b""]
         await app.ended.wait()
         for _, writer in streams:

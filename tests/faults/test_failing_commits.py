@@ -16,7 +16,6 @@ from tests.conftest import FakeTransport, encoded
 from januskv.app import App
 from januskv.compat.native.websocket import WebSocketConnection
 from januskv.compat.server.config import Config
-from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.unconfirmed import denied
 from januskv.compat.server.upkeep import Upkeep
 from januskv.resp import websocket as ws
@@ -52,7 +51,7 @@ class Kept:
         self.server = self.house.server
         self.store = self.house.store
         self.journal = open_journal(str(folder), self.store, cut_torn_tail=True)
-        self.persistence = Persistence(self.server, self.journal)
+        self.persistence = self.server.keep(self.journal)
         self.soon: list[Callable[[], None]] = []
         self.server.outbox.soon = self.soon.append
         self.exits: list[int] = []

@@ -133,7 +133,7 @@ def test_what_is_answered_while_data_is_loaded(folder: str, monkeypatch: pytest.
         await subscriber.readuntil(b":1\r\n")
         assert await peer("CONFIG SET notify-keyspace-events KEA") == [Simple(b"OK")]
         gate.set()
-        while app.server.loading:
+        while app.server.state.loading:
             await asyncio.sleep(0)
         assert await peer("GET key:99\nGET key:0\nDBSIZE") == [b"99", None, 99]
         assert await peer("SET afterwards 1") == [Simple(b"OK")]

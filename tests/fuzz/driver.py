@@ -171,7 +171,7 @@ class FuzzHouse(House):
         )
         self.due: list[tuple[float, int, Timer]] = []
         self.count = 0
-        self.server.later = self.later
+        self.server.process.later = self.later
         table = self.server.table
         for name in REFUSED:
             command = table.by_name(name.lower())
@@ -188,7 +188,7 @@ class FuzzHouse(House):
         if folder is not None:
             self.server.config.appendonly = True
             self.server.config.dir = folder
-            self.persistence = Persistence(self.server, journal_of(self, folder))
+            self.persistence = self.server.keep(journal_of(self, folder))
 
     @staticmethod
     def refuse(context: ServerContext, argv: Any) -> Any:
@@ -591,7 +591,7 @@ class Play:
         for name in list(self.clients):
             self.lose(name)
         house.advance(200)
-        listed = set(house.server.clients) - {self.bystander.wire.connection.client.id}
+        listed = set(house.server.clients.by_id) - {self.bystander.wire.connection.client.id}
         if listed:
             raise Failure("leak", f"clients {listed} are still listed")
 

@@ -150,7 +150,7 @@ class Arena:
             self.lose(visitor)
         for connection in self.port.listener.connections:
             assert len(connection.head) < MOST_PENDING
-        for client in self.port.house.server.clients.values():
+        for client in self.port.house.server.clients.everyone():
             assert client.connection.pending_input() < 2 * MOST_PENDING
 
     def lose(self, visitor: Visitor) -> None:
@@ -171,7 +171,7 @@ class Arena:
             assert not any(visitor.transport.protocol is each for each in self.port.listener.connections)
             self.lose(visitor)
         listener, server = self.port.listener, self.port.house.server
-        assert (server.http_connections, len(server.clients)) == (0, 1)
+        assert (server.clients.http_connections, len(server.clients)) == (0, 1)
         assert not listener.connections
         assert not listener.guests
         assert not listener.by_protocol

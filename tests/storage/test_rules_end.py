@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import Simple
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
@@ -23,7 +22,7 @@ class Server:
         now_ms = now_ms or self.house.clock.now_ms
         journal = open_journal(str(folder), self.house.store, cut_torn_tail=True)
         self.house.clock.now_ms = now_ms  # loading puts the clock to 0, and this one does not go on by itself
-        self.persistence = Persistence(self.house.server, journal)
+        self.persistence = self.house.server.keep(journal)
         self.wire = self.house.connect()
 
     def __call__(self, lines: str) -> list[Any]:
@@ -31,7 +30,7 @@ class Server:
 
     def again(self) -> Server:
         self.persistence.close()
-        self.house.server.persistence = self.house.server.outbox.gate = None
+        self.house.server.keep_no_more()
         return Server(self.make_house, self.folder, self.house.clock.now_ms)
 
 

@@ -13,8 +13,8 @@ from januskv.compat.commands import build_table
 from januskv.compat.native.face import NativeFace
 from januskv.compat.server.config import Config
 from januskv.compat.server.connection import Connection
-from januskv.compat.server.dispatch import Dispatcher
-from januskv.compat.server.server import NoTimer, Server, Timer
+from januskv.compat.server.process import NoTimer, Timer
+from januskv.compat.server.server import Server
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
 
@@ -132,9 +132,9 @@ class DirectoryLink:
         store = Store(databases)
         self.journal = open_journal(path, store, cut_torn_tail=True)
         server = Server(store, build_table(), Config(databases=databases, sessions_required=False))
-        server.later = _at_once
+        server.process.later = _at_once
         self.output = _Output()
-        self.connection = Connection(server, Dispatcher(server), NativeFace(server))
+        self.connection = Connection(server, server.dispatcher, NativeFace(server))
         self.connection.connection_made(self.output)
         self.reader = hiredis.Reader()
 

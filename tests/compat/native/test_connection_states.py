@@ -235,13 +235,11 @@ def test_a_client_inside_a_session_keeps_it_alive(house: Any, wire: Any) -> None
 
 
 def test_nothing_runs_while_data_is_loaded(house: Any, wire: Any) -> None:
-    house.server.loading = True
-    house.server.refresh_hot()
+    house.server.state.set_loading(True)
     reply = ask(wire, "KV_COUNT")
     assert reply["st"] == 140
     assert reply["m"].startswith("LOADING")
-    house.server.loading = False
-    house.server.refresh_hot()
+    house.server.state.set_loading(False)
     assert ask(wire, "KV_COUNT")["st"] == 1
 
 

@@ -373,7 +373,7 @@ def test_clearing_stops_when_changes_cannot_be_written(house: Any, full: Any, na
     wire("TS.ADD", "series", 1, 1)
     native.send({"KV_CLEAR": {}})
     a_slice(house)
-    house.server.write_fault = "the disk is full"
+    house.server.state.set_write_fault("the disk is full")
     body = answer(house, native)
     assert (body["st"], body["m"]) == (1000, "the disk is full")
     assert len(full) > 1000

@@ -50,7 +50,7 @@ def test_keeping_it_is_a_change(house: Any, wire: Any, count: int) -> None:
 
 def test_nothing_is_kept_where_writes_are_refused(house: Any, wire: Any) -> None:
     wire("PFADD", "h", "a")
-    house.server.write_fault = "the disk is full"
+    house.server.state.set_write_fault("the disk is full")
     assert wire("PFCOUNT", "h") == 1
     assert header(wire) == STALE
 

@@ -17,7 +17,7 @@ from januskv.storage.store import Store
 
 
 def logged(house: Any, folder: Path) -> Persistence:
-    return Persistence(house.server, open_journal(str(folder), house.store, cut_torn_tail=True))
+    return house.server.keep(open_journal(str(folder), house.store, cut_torn_tail=True))
 
 
 def loaded(folder: Path) -> dict[bytes, Any]:

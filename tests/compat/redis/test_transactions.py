@@ -272,8 +272,7 @@ class TestFaultsAfterMulti:
     MISCONF = "MISCONF Errors writing to the AOF file: No space left on device"
 
     def fail(self, house: Any) -> None:
-        house.server.write_fault = "Errors writing to the AOF file: No space left on device"
-        house.server.refresh_hot()
+        house.server.state.set_write_fault("Errors writing to the AOF file: No space left on device")
 
     @pytest.mark.parametrize(
         "line", ["SET k v", 'KV_SET \'{"keys":{"k":1}}\'', "SORT k STORE d", "XREADGROUP GROUP g c STREAMS k >"]
@@ -296,15 +295,13 @@ class TestFaultsAfterMulti:
         self.fail(house)
         assert wire("PING") == ErrorReply(self.MISCONF)
         assert [wire("GET", "k"), wire("ECHO", "a")] == [None, b"a"]
-        house.server.write_fault = ""
-        house.server.refresh_hot()
+        house.server.state.set_write_fault("")
         assert wire("PING") == PONG
 
     def test_what_does_not_run_while_loading(self, house: Any, wire: Any) -> None:
         wire("MULTI")
         wire("GET", "k")
-        house.server.loading = True
-        house.server.refresh_hot()
+        house.server.state.set_loading(True)
         assert wire("EXEC") == ErrorReply(
             "EXECABORT Transaction discarded because of: LOADING Redis is loading the dataset in memory"
         )

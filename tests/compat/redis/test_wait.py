@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import OK, ErrorReply
 from januskv.storage.durability.journal import open_journal
 
@@ -42,7 +41,7 @@ def test_refusals(wire: Any, line: str, error: str) -> None:
 def logged(make_house: Any, tmp_path: Path) -> Any:
     """A server with a log whose syncs run in place."""
     house = make_house()
-    persistence = Persistence(house.server, open_journal(str(tmp_path), house.store, cut_torn_tail=True))
+    persistence = house.server.keep(open_journal(str(tmp_path), house.store, cut_torn_tail=True))
     yield house
     persistence.close()
 

@@ -1,0 +1,120 @@
+"""The connections of a server: who may come in, who is there, and what they have sent and received."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .accounting import Accounts
+from .client import Client
+from .config import Config
+from .logs import LimitedLog
+from .process import Process
+from .state import State
+
+# Why a new connection is refused, on either port.
+FULL = "max number of clients reached"
+PROTECTED = (
+    "JanusKV is running in protected mode because protected mode is enabled and no password is "
+    "set for the default user. In this mode connections are only accepted from the loopback interface. "
+    "To serve other machines set a password (requirepass), or set protected-mode to no."
+)
+
+
+class Clients:
+    """The clients of a server, in the order in which they came."""
+
+    def __init__(
+        self, config: Config, accounts: Accounts, process: Process, state: State, limited_log: LimitedLog
+    ) -> None:
+        self.config, self.accounts, self.process = config, accounts, process
+        self.state, self.limited_log = state, limited_log
+        self.by_id: dict[int, Client] = {}
+        self.peak = 0
+        self.http_connections = 0  # those of the HTTP port that are no clients: pages, and unfinished requests
+        self.last_id = 0
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def everyone(self) -> list[Client]:
+        """All clients, in the order in which they came."""
+        return list(self.by_id.values())
+
+    def new_id(self) -> int:
+        """The number of a new client."""
+        self.last_id += 1
+        return self.last_id
+
+    def accept(self, client: Client) -> None:
+        """Take a new connection in, or refuse it: too many clients, or protected mode."""
+        connection = client.connection
+        transport = connection.transport
+        client.describe(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self.process.tune_socket(sock)
+        refusal = self.refusal(client)
+        if refusal is not None:
+            self.accounts.stats.rejected_connections += 1
+            parameter, text = refusal
+            if parameter:
+                self.limited_log.note(parameter, f"client {client.address} refused: {parameter}")
+            connection.refuse(text)
+            return
+        self.add(client)
+
+    def refusal(self, client: Client) -> tuple[str, str] | None:
+        """Why a new connection cannot be served: the parameter that decides, and a RESP error; None if it can."""
+        if self.state.ending:
+            return "", "ERR the server is ending"
+        if self.full:
+            return "maxclients", f"ERR {FULL}"
+        if self.protected and not client.is_local:
+            return "protected-mode", f"DENIED {PROTECTED}"
+        return None
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as may be, those that ask for pages included."""
+        return bool(len(self.by_id) + self.http_connections >= self.config.maxclients)
+
+    @property
+    def protected(self) -> bool:
+        """Whether only this machine is served: in protected mode, as long as there is no password."""
+        return bool(self.config.protected_mode and not self.config.requirepass)
+
+    def add(self, client: Client) -> None:
+        """Register a connection that has been accepted."""
+        self.by_id[client.id] = client
+        self.accounts.stats.total_connections_received += 1
+        self.peak = max(self.peak, len(self.by_id))
+
+    def remove(self, client: Client) -> None:
+        """Forget a connection that is gone; no error if it was not registered."""
+        if self.by_id.pop(client.id, None) is not None:
+            self.accounts.stats.closed_net_input_bytes += client.connection.bytes_in
+            self.accounts.stats.closed_net_output_bytes += client.connection.bytes_out
+
+    def http_opened(self) -> None:
+        """Count a connection of the HTTP port that is no client, or not yet."""
+        self.http_connections += 1
+
+    def http_closed(self) -> None:
+        """One of these has ended, or has become a client."""
+        self.http_connections -= 1
+
+    def each(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
+        """Do something to clients. One for which that fails is closed, and the others are served all the same."""
+        for client in list(clients):
+            try:
+                act(client)
+            except Exception as error:
+                client.connection.failed(error)
+
+    def net_bytes(self) -> tuple[int, int]:
+        """Bytes received and sent by all connections since start or CONFIG RESETSTAT."""
+        received, sent = self.accounts.stats.closed_net_input_bytes, self.accounts.stats.closed_net_output_bytes
+        for client in self.by_id.values():
+            received += client.connection.bytes_in
+            sent += client.connection.bytes_out
+        return received, sent

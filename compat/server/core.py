@@ -1,0 +1,47 @@
+"""What all parts of a server stand on. A part gets this and the parts below it; none knows the server as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from januskv.commands.table import CommandTable
+from januskv.storage.store import Store
+
+from .accounting import Accounts
+from .clients import Clients
+from .config import Config
+from .logs import LimitedLog
+from .monitors import Monitors
+from .outbox import Outbox
+from .process import Process, Timer
+from .state import State
+
+if TYPE_CHECKING:
+    from .native_requests import NativeRequests
+
+
+class Core:
+    """The data, the commands, the configuration, the clients, and what is counted of them."""
+
+    def __init__(self, store: Store, table: CommandTable, config: Config) -> None:
+        self.store = store
+        self.table = table
+        self.config = config
+        self.started_ms = store.clock.now_ms
+        self.accounts = Accounts(store, table, config)
+        self.process = Process()
+        self.outbox = Outbox()
+        self.limited_log = LimitedLog()
+        self.state = State(table)
+        self.clients = Clients(config, self.accounts, self.process, self.state, self.limited_log)
+        self.monitors = Monitors(self.clients, self.state)
+        self.native: NativeRequests  # see serve_native
+
+    def serve_native(self, native: NativeRequests) -> None:
+        """Take the native face, which stands above the server."""
+        self.native = native
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> Timer:
+        """Have something called after some time."""
+        return self.process.later(delay_s, call)

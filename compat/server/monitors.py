@@ -1,0 +1,66 @@
+"""MONITOR: the clients that watch all commands, and what they are shown."""
+
+from __future__ import annotations
+
+import time
+
+from januskv.resp.replies import Simple
+
+from .client import Client
+from .client_context import ClientContext
+from .clients import Clients
+from .state import State
+
+
+class Monitors:
+    """The clients of a server that watch all commands."""
+
+    def __init__(self, clients: Clients, state: State) -> None:
+        self.clients, self.state = clients, state
+        self.watching: set[Client] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.watching)
+
+    def set(self, client: Client, watching: bool) -> None:
+        """Let a client watch all commands, or no longer."""
+        if client.monitoring != watching:
+            client.monitoring = watching
+            (self.watching.add if watching else self.watching.discard)(client)
+            client.refresh()
+            self.state.set_monitored(bool(self.watching))
+
+    def forget(self, client: Client) -> None:
+        """A client has gone."""
+        self.watching.discard(client)
+        self.state.set_monitored(bool(self.watching))
+
+    def feed(self, context: ClientContext, argv: list[bytes]) -> None:
+        """Show a command to those that watch."""
+        line = monitor_line(context, argv)
+        self.clients.each(self.watching, lambda monitor: monitor.push(Simple(line)))
+
+
+def quoted(data: bytes) -> bytes:
+    """Bytes in Redis' quotes, as MONITOR and the logs show them."""
+    shown = bytearray(b'"')
+    for byte in data:
+        shown += _QUOTED[byte]
+    return bytes(shown + b'"')
+
+
+_ESCAPES = {ord("\\"): b"\\\\", ord('"'): b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 7: b"\\a", 8: b"\\b"}
+_QUOTED = [_ESCAPES.get(byte, bytes([byte]) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]
+
+
+def monitor_line(context: ClientContext, argv: list[bytes]) -> bytes:
+    """One line of MONITOR: time, database, address, arguments."""
+    now = time.time_ns() // 1000
+    client, index = context.client, context.keyspace.index
+    session = None if client is None else client.session
+    place = b"%d" % index if session is None else b"session:%d" % session.token
+    words = b" ".join(map(quoted, argv))
+    address = context.caller.shown
+    if client is not None and client.unix_socket:
+        address = f"unix:{address.removesuffix(':0')}"
+    return b"%d.%06d [%s %s] %s" % (now // 10**6, now % 10**6, place, address.encode(), words)
