@@ -7,17 +7,14 @@ log are listeners. No command remembers to tell them: the engine's own write ope
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .reclaiming import Reclaimer
 
-if TYPE_CHECKING:
-    from .keyspace import Keyspace
-
-# (keyspace, event, key, detail). The event has the name that Redis' keyspace notifications use
+# (keyspace, event, key, detail). The keyspace is a ``Keyspace``, which stands above the feed. The event has the name that Redis' keyspace notifications use
 # ("set", "del", "expired", ...) or one of ours; the key is b"" where all keys of the keyspace are
 # meant (flushdb, swapdb). The detail holds what a log needs beyond the state of the key afterwards.
-Listener = Callable[["Keyspace", str, bytes, tuple[object, ...]], None]
+Listener = Callable[[Any, str, bytes, tuple[object, ...]], None]
 
 
 class Feed:
@@ -62,7 +59,7 @@ class Feed:
         self.asked[who] = frozenset(events)
         self.wanted = frozenset().union(*self.asked.values())
 
-    def publish(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
+    def publish(self, keyspace: Any, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Hand one change to all listeners."""
         listeners = self.listeners  # replaced, never changed, when somebody comes or goes
         for listener in listeners:

@@ -16,7 +16,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .compat.native.face import NativeFace
 from .compat.native.websocket import WebSocketConnection
@@ -28,9 +28,6 @@ from .compat.server.logs import LimitedLog
 from .compat.server.server import Server
 from .resp.websocket import HandshakeError, UpgradeRequest
 from .storage.errors import StillLoading
-
-if TYPE_CHECKING:
-    from .pages import Pages
 
 log = logging.getLogger("januskv")
 
@@ -253,6 +250,19 @@ class HttpConnection(asyncio.Protocol):
         return min(IDLE_S, self.server.config.timeout or IDLE_S)
 
 
+class LoadedPages(Protocol):
+    """What serves pages (``januskv.pages``), once it is loaded."""
+
+    async def start(self) -> None:
+        """Set it up."""
+
+    async def stop(self) -> None:
+        """End it, with its connections."""
+
+    def protocol(self, connection: HttpConnection) -> Any:
+        """A protocol of aiohttp's for one connection."""
+
+
 class HttpListener:
     """Serves the HTTP port of a server."""
 
@@ -265,7 +275,7 @@ class HttpListener:
         self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
         self._refusals = LimitedLog(now_s)
         self._timer: asyncio.TimerHandle | None = None
-        self.pages: Pages | None = None
+        self.pages: LoadedPages | None = None
         self._loading: asyncio.Task[None] | None = None
         self._waiting: list[HttpConnection] = []  # for the pages to be loaded
 
@@ -284,7 +294,7 @@ class HttpListener:
         """Load what serves pages, and go on with the connections that wait for it."""
         # It takes some tenths of a second: in a thread of its own, so that others are served in between.
         module = await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "januskv.pages")
-        pages: Pages = module.Pages(self)
+        pages: LoadedPages = module.Pages(self)
         await pages.start()
         self.pages = pages
         for connection in self._waiting:
