@@ -134,7 +134,7 @@ _declare("ts.del", "d", effects="samples.cut")
 _declare("ts.createrule:src", "d", effects="samples.rule")
 _declare("ts.createrule:dest ts.deleterule:dest", "d", effects="samples.source")
 _declare("ts.deleterule:src", "d", effects="samples.unrule")
-_declare("ts.addevt", effects="events.add events.put")
+_declare("ts.addevt", effects="events.add")
 _declare("ts.delevt", effects="events.remove")
 _declare("ts.createindex", effects="events.index")
 

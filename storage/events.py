@@ -148,12 +148,6 @@ class EventSeries:
         self.events = [all_events[i] for i in order]
         self.numbers = [all_numbers[i] for i in order]
 
-    def put(self, time: int, event: Event) -> bool:
-        """Make this the only event of its time; tell whether there was none before."""
-        removed = self.remove(time, time)
-        self.add([time], [event])
-        return not removed
-
     def remove(self, low: int | None, high: int | None) -> int:
         """Remove the events from one time to another, both included, None for no bound; give how many there were."""
         start, stop = self.span(low, high)
@@ -353,13 +347,6 @@ def add_events(keyspace: Keyspace, key: bytes, times: Sequence[int], events: Seq
     keyspace.changed("ts.addevt", key, ("events.add", times, events))
 
 
-def put_event(keyspace: Keyspace, key: bytes, time: int, event: Event) -> bool:
-    """Make an event the only one of its time in the existing series of a key; tell whether there was none before."""
-    new = _series(keyspace, key).put(time, event)
-    keyspace.changed("ts.addevt", key, ("events.put", time, event))
-    return new
-
-
 def remove_events(keyspace: Keyspace, key: bytes, low: int | None, high: int | None) -> int:
     """Remove events from the existing series of a key and report it; give how many there were."""
     count = _series(keyspace, key).remove(low, high)
@@ -381,7 +368,6 @@ def _series(keyspace: Keyspace, key: bytes) -> EventSeries:
 # How a log does a reported change again.
 EFFECTS: dict[str, Callable[..., object]] = {
     "events.add": add_events,
-    "events.put": put_event,
     "events.remove": remove_events,
     "events.index": index_events,
 }

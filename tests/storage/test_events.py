@@ -17,7 +17,6 @@ from januskv.storage.events import (
     add_events,
     index_events,
     order_of,
-    put_event,
     remove_events,
 )
 from januskv.storage.feed import Feed
@@ -43,7 +42,6 @@ conditions = st.one_of(
 )
 steps = st.one_of(
     st.tuples(st.just("add"), batches),
-    st.tuples(st.just("put"), st.integers(-20, 20), events),
     st.tuples(st.just("remove"), bounds, bounds),
     st.tuples(st.just("query"), bounds, bounds, st.dictionaries(st.sampled_from("xy"), conditions)),
 )
@@ -59,10 +57,6 @@ def test_a_series_is_a_sorted_list(program: list[Any]) -> None:
         if verb == "add":
             series.add([time for time, _ in operands[0]], [event for _, event in operands[0]])
             model = sorted(model + operands[0], key=lambda row: row[0])
-        elif verb == "put":
-            time, event = operands
-            assert series.put(time, event) == (time not in [t for t, _ in model])
-            model = sorted([row for row in model if row[0] != time] + [(time, event)], key=lambda row: row[0])
         else:
             low, high = operands[:2]
             inside = [row for row in model if (low is None or row[0] >= low) and (high is None or row[0] <= high)]
@@ -95,11 +89,9 @@ def test_redoing_the_effects_gives_the_same_series() -> None:
     index_events(keyspace, KEY, "a")
     assert remove_events(keyspace, KEY, 2, 4) == 1
     assert remove_events(keyspace, KEY, 100, None) == 0
-    assert put_event(keyspace, KEY, 5, {"a": 9}) is False
-    assert put_event(keyspace, KEY, 7, {}) is True
     for name, *operands in done:
         EFFECTS[name](other, KEY, *operands)
-    assert len(done) == 5
+    assert len(done) == 3
     assert other.data[KEY].to_state() == keyspace.data[KEY].to_state()  # type: ignore[attr-defined]
 
 
