@@ -36,23 +36,27 @@ class Logged(Enum):
 class Event:
     """One event. ``notified``: its class letter in ``notify-keyspace-events``, "" for our own, which Redis does not publish.
 
-    ``effects``: those that its detail may name.
+    ``effects``: those that its detail may name. ``result``: it stores a result of a command over whatever the key held, and
+    the result is of a kind that clients wait for.
     """
 
     name: str
     notified: str
     logged: Logged = Logged.VALUE
     effects: frozenset[str] = frozenset()
+    result: bool = False
 
 
 EVENTS: Final[dict[str, Event]] = {}
 
 
-def _declare(names: str, notified: str = "", *, logged: Logged = Logged.VALUE, effects: str = "") -> None:
+def _declare(
+    names: str, notified: str = "", *, logged: Logged = Logged.VALUE, effects: str = "", result: bool = False
+) -> None:
     for name in names.split():
         if name in EVENTS:
             raise ValueError(f"the event {name} is declared twice")
-        EVENTS[name] = Event(name, notified, logged, frozenset(effects.split()))
+        EVENTS[name] = Event(name, notified, logged, frozenset(effects.split()), result)
 
 
 # ---------------------------------------------------------------- keys
@@ -88,7 +92,7 @@ _declare("lset", "l", effects="list.set")
 _declare("linsert", "l", effects="list.insert")
 _declare("lrem", "l", effects="list.remove_equal")
 _declare("ltrim", "l", effects="list.keep")
-_declare("sortstore", "g")
+_declare("sortstore", "g", result=True)
 
 # ---------------------------------------------------------------- sets and hashes
 
@@ -106,7 +110,7 @@ _declare("zadd zincr", "z", effects="zset.put")
 _declare("zrem", "z", effects="zset.remove")
 _declare("zpopmin zpopmax", "z", effects="zset.remove zset.cut")
 _declare("zremrangebyrank zremrangebyscore zremrangebylex", "z", effects="zset.cut")
-_declare("zunionstore zinterstore zdiffstore zrangestore geosearchstore georadiusstore", "z")
+_declare("zunionstore zinterstore zdiffstore zrangestore geosearchstore georadiusstore", "z", result=True)
 
 # ---------------------------------------------------------------- streams
 
@@ -142,6 +146,11 @@ _declare("ts.createindex", effects="events.index")
 
 NOTIFIED: Final = {name: event.notified for name, event in EVENTS.items() if event.notified}
 SILENT: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.NOTHING)
+RESULTS: Final = frozenset(name for name, event in EVENTS.items() if event.result)
+# What befalls all keys of a keyspace at once: the key is b"".
+FLUSHES: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.FLUSH)
+SWAPS: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.SWAP)
+OF_ALL_KEYS: Final = FLUSHES | SWAPS
 
 
 def wrong(event: str, detail: tuple[object, ...]) -> str:

@@ -13,7 +13,7 @@ from .reclaiming import Reclaimer
 
 # (keyspace, event, key, detail). The keyspace is a ``Keyspace``, which stands above the feed. The event has the name that Redis' keyspace notifications use
 # ("set", "del", "expired", ...) or one of ours; the key is b"" where all keys of the keyspace are
-# meant (flushdb, swapdb). The detail holds what a log needs beyond the state of the key afterwards.
+# meant (OF_ALL_KEYS in event_table.py). The detail holds what a log needs beyond the state of the key afterwards.
 Listener = Callable[[Any, str, bytes, tuple[object, ...]], None]
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, NULL_ARRAY, Reply
+from januskv.storage.event_table import OF_ALL_KEYS, RESULTS
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import kind_of
 
@@ -43,10 +44,6 @@ NOT_READY: Final[Any] = NotReady()
 Place = tuple[Keyspace, bytes]
 # Kinds of values that somebody may wait for.
 _KINDS = ("list", "zset", "stream")
-# What stores a result over another value wakes nobody, as in Redis: a key has to be new for that.
-_RESULTS = frozenset(
-    ("sortstore", "zunionstore", "zinterstore", "zdiffstore", "zrangestore", "geosearchstore", "georadiusstore")
-)
 _WHILE_PAUSED_S = 0.01
 
 
@@ -159,7 +156,7 @@ class Waiting:
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Note that a key has changed which somebody waits for."""
         place = (keyspace, key)
-        if event in ("flushdb", "swapdb"):
+        if event in OF_ALL_KEYS:
             places = [each for each in self.by_key if each[0] is keyspace]
             self.covered.difference_update(places)
             self.ready.update(dict.fromkeys(places, True))
@@ -179,7 +176,7 @@ class Waiting:
             self.ready[place] = True
         elif event == "new":
             self.covered.add(place)
-        elif event in _RESULTS and value is not None:
+        elif event in RESULTS and value is not None:  # wakes nobody, as in Redis: a key has to be new for that
             if not self.ready.get(place):
                 self.ready.pop(place, None)
                 self.covered.add(place)

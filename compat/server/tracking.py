@@ -17,7 +17,7 @@ from typing import Final
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import Push
-from januskv.storage.event_table import SILENT
+from januskv.storage.event_table import OF_ALL_KEYS, SILENT
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import text_from_bytes
 
@@ -211,7 +211,7 @@ class Tracking:
         """Tell the clients that a change concerns."""
         if event in SILENT:
             return
-        if not key and event in ("flushdb", "swapdb"):
+        if event in OF_ALL_KEYS:
             self.flushed()
             return
         if key in self.readers:

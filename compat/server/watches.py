@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from januskv.storage.event_table import FLUSHES, SWAPS
 from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
 
@@ -38,9 +39,9 @@ class Watches:
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
         """Break the watches that a change touches; emptying or swapping touches the keys that exist(ed)."""
-        if event == "flushdb":
+        if event in FLUSHES:
             self._break_existing(keyspace, cast("dict[bytes, object]", detail[0]))
-        elif event == "swapdb":
+        elif event in SWAPS:
             self._break_existing(keyspace, keyspace.data)
             self._break_existing(keyspace, cast(Keyspace, detail[0]).data)
         else:
