@@ -8,7 +8,7 @@ xautoclaim), for which Redis publishes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from .keyspace import Keyspace
 from .stream_groups import Consumer, Delivery, Group
@@ -294,44 +294,28 @@ def _advance(
     now_ms: int,
     last_id: bytes,
     entries_read: int | None,
-) -> tuple[Group, Consumer]:
-    """Let a group have read up to an id, through a consumer."""
+    *ids: bytes,
+) -> tuple[Group, Consumer, list[int]]:
+    """Let a group have read up to an id, through a consumer, who now gets what the other ids say."""
     group = _group(keyspace, key, name)
     reader = group.consumer(consumer, now_ms)
     reader.active_ms = now_ms
     group.last_id, group.entries_read = id_of_text(last_id), entries_read
-    return group, reader
+    return group, reader, [id_of_text(each) for each in ids]
 
 
-def _deliver(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    entries_read: int | None,
-    *ids: bytes,
-) -> None:
-    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
+def _deliver(keyspace: Keyspace, key: bytes, *read: Any) -> None:
+    """Have the entries of these ids pending. ``read``: what ``_advance`` takes."""
+    group, reader, ids = _advance(keyspace, key, *read)
     for entry_id in ids:
-        group.deliver(id_of_text(entry_id), reader, now_ms, 1)
+        group.deliver(entry_id, reader, reader.active_ms, 1)
 
 
-def _deliver_from(
-    keyspace: Keyspace,
-    key: bytes,
-    name: bytes,
-    consumer: bytes,
-    now_ms: int,
-    last_id: bytes,
-    entries_read: int | None,
-    first: bytes,
-    last: bytes,
-) -> None:
-    group, reader = _advance(keyspace, key, name, consumer, now_ms, last_id, entries_read)
-    entries = stream_at(keyspace, key).range(id_of_text(first), id_of_text(last))
-    group.deliver_news([entry_id for entry_id, _ in entries], reader, now_ms)
+def _deliver_from(keyspace: Keyspace, key: bytes, *read: Any) -> None:
+    """Have the entries from one id to another pending. ``read``: what ``_advance`` takes."""
+    group, reader, ids = _advance(keyspace, key, *read)
+    entries = stream_at(keyspace, key).range(*ids)
+    group.deliver_news([entry_id for entry_id, _ in entries], reader, reader.active_ms)
 
 
 def _claim(
