@@ -24,9 +24,9 @@ from .client import Client
 from .client_context import ClientContext
 from .core import Core
 from .faults import RespError
+from .late_parts import run_part
 from .pause import Pause
 from .process import Timer
-from .stopwatch import now_ns
 from .tracking import Tracking
 
 
@@ -214,29 +214,25 @@ class Waiting:
 
     def retry(self, waiter: Waiter) -> None:
         """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
-        connection, feed = waiter.client.connection, self.core.store.feed
+        connection = waiter.client.connection
         if connection.closing:
             self.forget(waiter.client)
             return
-        changes = feed.changes
-        tracking = self.tracking
-        if waiter.client.tracking is not None:
-            tracking.began(waiter.client)
         connection.retrying = True
-        started = now_ns()
-        try:
-            reply = waiter.attempt()
-        except Exception as error:
-            reply = self.failure(waiter, error)
+        reply, spent_ns = run_part(self.core.store.feed, self.tracking, waiter.client, partial(self.tried, waiter))
         connection.retrying = False
-        waiter.spent_ns += now_ns() - started
-        tracking.stopped()
-        if feed.changes != changes:
-            connection.changed = feed.changes
+        waiter.spent_ns += spent_ns
         if reply is not NOT_READY:
             self.answer(waiter, reply, [name for _, name in waiter.places])
         if not connection.running:
             connection.write_behind()
+
+    def tried(self, waiter: Waiter) -> Reply:
+        """What an attempt gives; an error is the reply."""
+        try:
+            return waiter.attempt()
+        except Exception as error:
+            return self.failure(waiter, error)
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
         """The reply to a command that has failed while it waited; it is counted."""

@@ -8,6 +8,7 @@ wait, and hold nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from januskv.commands.declare import Flag
@@ -20,6 +21,7 @@ from januskv.storage.sessions import Session
 from .client import Client
 from .client_context import ClientContext
 from .core import Core
+from .late_parts import run_part
 from .pause import Pause
 from .stopwatch import now_ns
 from .tracking import Tracking
@@ -122,30 +124,25 @@ class LongCommands:
 
     def advance(self, long: LongCommand, now_ms: int) -> None:
         """Do a slice of a command, and answer if it was the last one."""
-        client, tracking, feed = long.client, self.tracking, self.core.store.feed
+        client = long.client
         client.connection.active_ms = now_ms
-        changes = feed.changes
-        started = now_ns()
-        if client.tracking is not None:
-            tracking.began(client)
-        pieces: Iterator[bytes] | None = None
-        try:
-            self.check(long, now_ms)
-            reply = _slice(long.work)
-            if reply is not None:
-                pieces = self.core.native.reply_pieces(long.command, reply, long.token)
-        except Exception as error:
-            pieces = iter((self.core.native.failure(long.command, error),))
-        tracking.stopped()
-        if feed.changes != changes:
-            client.connection.changed = feed.changes
-        long.spent_ns += now_ns() - started
+        pieces, spent_ns = run_part(self.core.store.feed, self.tracking, client, partial(self.done, long, now_ms))
+        long.spent_ns += spent_ns
         client.connection.check_output(long.work.parts.size)
         if pieces is not None and not client.connection.closing:
             self.forget(client)
             # Its call has been counted when it began.
             self.core.accounts.ended(long.command, long.spent_ns, long.body, client)
             _answer(long, list(pieces))
+
+    def done(self, long: LongCommand, now_ms: int) -> Iterator[bytes] | None:
+        """Do a slice of a command: the reply in pieces if it was the last one, as it also is with an error."""
+        try:
+            self.check(long, now_ms)
+            reply = _slice(long.work)
+            return None if reply is None else self.core.native.reply_pieces(long.command, reply, long.token)
+        except Exception as error:
+            return iter((self.core.native.failure(long.command, error),))
 
     def check(self, long: LongCommand, now_ms: int) -> None:
         """Look whether a command may go on. Raises NativeError."""
