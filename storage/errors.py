@@ -81,6 +81,34 @@ class SampleTooOld(StorageError):
     """The sample is older than the series keeps samples."""
 
 
+class BehindLastSample(StorageError):
+    """The sample is older than the last one, which it was to add to."""
+
+
+class IdTooSmall(StorageError):
+    """The id of a new entry is not greater than the stream's last one."""
+
+
+class IdsExhausted(StorageError):
+    """The stream has had the greatest possible id."""
+
+
+class LastIdBehindDeleted(StorageError):
+    """The last id of a stream would be smaller than that of an entry that was deleted."""
+
+
+class LastIdBehindEntries(StorageError):
+    """The last id of a stream would be smaller than that of an entry that it has."""
+
+
+class FewerAddedThanHeld(StorageError):
+    """Fewer entries would have been added to a stream than it has."""
+
+
+class GroupExists(StorageError):
+    """The stream has a group of this name."""
+
+
 class NotHyperLogLog(StorageError):
     """A string is no HyperLogLog."""
 

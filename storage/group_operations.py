@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from .errors import GroupExists
 from .keyspace import Keyspace
 from .stream_groups import Consumer, Delivery, Group
 from .stream_ids import id_text
@@ -28,12 +29,14 @@ _LOOKS: Final = 10
 def create_group(
     keyspace: Keyspace, key: bytes, stream: Stream | None, name: bytes, last_id: int, entries_read: int | None
 ) -> None:
-    """Make a group that is new; where there is no stream, the key is set to an empty one."""
+    """Make a group that is new; where there is no stream, the key is set to an empty one. Raises GroupExists."""
     if stream is None:
         stream = Stream()
         stream.groups[name] = Group(last_id, entries_read)
         keyspace.put(key, stream, "xgroup-create")
         return
+    if name in stream.groups:
+        raise GroupExists
     stream.groups[name] = Group(last_id, entries_read)
     keyspace.changed("xgroup-create", key, ("stream.group", name, id_text(last_id), entries_read))
 

@@ -14,4 +14,5 @@ cdef class SampleSeries:
     cpdef append(self, long long time, double value)
     cpdef double insert(self, long long time, double value, str policy) except? -1.0
     cpdef drop_old(self)
+    cpdef increment(self, Keyspace keyspace, bytes key, long long time, double step, str event)
     cpdef add(self, Keyspace keyspace, bytes key, long long time, double value, object policy=*, str event=*)

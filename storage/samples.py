@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .chunks import MOST_TIME, Chunk, Sample, Times, Values
 from .downsampling import Surroundings, bucket_starts, downsample
-from .errors import DuplicateSample, SampleTooOld
+from .errors import BehindLastSample, DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
 from .lazily import lazily
 from .scans import absorb, memory_bytes, read_columns, seal
@@ -424,6 +424,13 @@ class SampleSeries:
                 self._correct(keyspace, key, (time,), self.last_time, writing=True)
         keyspace.changed(event, key, ("samples.put", (time,), (value,)))
         return time
+
+    def increment(self, keyspace: Keyspace, key: bytes, time: int, step: float, event: str) -> int:
+        """Add a sample that is the last one's value, 0 without one, plus a step; what ``add`` gives. Raises BehindLastSample."""
+        if self.chunks and time < self.last_time:
+            raise BehindLastSample
+        value = self.last_value if self.chunks else 0.0
+        return self.add(keyspace, key, time, value + step, "last", event)
 
     def correct(self, keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
         """Put the value of a bucket of a rule in its place. What follows for the rules of this series does."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from .errors import FewerAddedThanHeld, LastIdBehindDeleted, LastIdBehindEntries
 from .keyspace import Keyspace
 from .stream_ids import id_text
 from .streams import Fields, Stream, id_of_text
@@ -21,7 +22,7 @@ def append(
     most_bytes: int,
     most_entries: int,
 ) -> bytes:
-    """Add an entry to the stream of a key; its id as text. The limits are those of ``Stream.add``. Raises IdTooSmall."""
+    """Add an entry to the stream of a key; its id as text. Limits and errors are those of ``Stream.add``."""
     stream.add(entry_id, fields, most_bytes, most_entries)
     text = id_text(entry_id)
     keyspace.changed("xadd", key, ("stream.add", text, *fields))
@@ -29,7 +30,7 @@ def append(
 
 
 def begin(keyspace: Keyspace, key: bytes, entry_id: int, fields: Fields, most_bytes: int, most_entries: int) -> Stream:
-    """Set a free key to a stream of one entry. The limits are those of ``Stream.add``. Raises IdTooSmall."""
+    """Set a free key to a stream of one entry. Limits and errors are those of ``Stream.add``."""
     stream = Stream()
     stream.add(entry_id, fields, most_bytes, most_entries)
     keyspace.put(key, stream, "xadd")
@@ -69,7 +70,17 @@ def delete(keyspace: Keyspace, key: bytes, stream: Stream, ids: Iterable[int]) -
 def set_last_id(
     keyspace: Keyspace, key: bytes, stream: Stream, last_id: int, added: int | None, max_deleted: int
 ) -> None:
-    """Set the last id of the stream of a key; ``added`` None and ``max_deleted`` 0 leave what there is."""
+    """Set the last id of the stream of a key; ``added`` None and ``max_deleted`` 0 leave what there is.
+
+    Raises LastIdBehindDeleted, LastIdBehindEntries, FewerAddedThanHeld.
+    """
+    if last_id < stream.max_deleted:
+        raise LastIdBehindDeleted
+    if stream.length:
+        if last_id < stream.greatest_id():
+            raise LastIdBehindEntries
+        if added is not None and added < stream.length:
+            raise FewerAddedThanHeld
     stream.last_id = last_id
     if added is not None:
         stream.added = added

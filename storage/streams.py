@@ -19,7 +19,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .errors import StorageError
+from .errors import IdsExhausted, IdTooSmall, StorageError
 from .stream_groups import Group
 from .stream_ids import distance_bytes, id_text, ids_of, integer_bytes, parts_of, texts_bytes
 from .values import name_to_json, text_from_bytes
@@ -41,14 +41,6 @@ RUN: Final = 16
 
 _EMPTY_LISTPACK = 7
 _ENTRY_SIZES = 56  # what an entry of an open block costs besides its fields: id, slots in two lists
-
-
-class IdTooSmall(StorageError):
-    """The id of a new entry is not greater than the stream's last one."""
-
-
-class IdsExhausted(StorageError):
-    """The stream has had the greatest possible id."""
 
 
 def make_id(ms: int, seq: int) -> int:
@@ -217,18 +209,22 @@ class Stream:
         return self.last_id + 1
 
     def next_id_at(self, ms: int) -> int:
-        """The next free id of a given millisecond. Raises IdTooSmall."""
+        """The next free id of a given millisecond. Raises IdTooSmall, IdsExhausted."""
         last = self.last_id
         if last >> SEQ_BITS < ms:
             return ms << SEQ_BITS
         if last >> SEQ_BITS > ms or last & MAX_PART == MAX_PART:
-            raise IdTooSmall
+            raise self.no_greater_id()
         return last + 1
 
+    def no_greater_id(self) -> StorageError:
+        """Why an id is refused that is not greater than the last one."""
+        return IdsExhausted() if self.last_id == MAX_ID else IdTooSmall()
+
     def add(self, entry_id: int, fields: Fields, most_bytes: int = 4096, most_entries: int = 100) -> None:
-        """Append an entry. The limits are those of a block; 0 is the greatest possible. Raises IdTooSmall."""
+        """Append an entry. The limits are those of a block; 0 is the greatest possible. Raises IdTooSmall, IdsExhausted."""
         if entry_id <= self.last_id:
-            raise IdTooSmall
+            raise self.no_greater_id()
         block = self.block_for(fields, most_bytes or MOST_BYTES, most_entries or MOST_ENTRIES)
         if block is None:
             block = Block(entry_id, fields[::2])

@@ -130,8 +130,6 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
     if len(argv) > _MOST_CREATE_WORDS:
         raise wrong_form(argv)
     last_id = (0 if held is None else held.last_id) if argv[4] == b"$" else parse_id(argv[4])
-    if held is not None and argv[3] in held.groups:
-        raise RespError("BUSYGROUP Consumer Group name already exists")
     create_group(keyspace, name, held, argv[3], last_id, entries_read)
     return OK
 

@@ -22,8 +22,6 @@ from januskv.storage.streams import (
     MAX_PART,
     SEQ_BITS,
     Entry,
-    IdsExhausted,
-    IdTooSmall,
     Stream,
     make_id,
 )
@@ -228,7 +226,7 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
     keyspace = ctx.keyspace
     if argv[2] == b"*" and len(argv) & 1:  # the usual form, to an existing stream
         stream = keyspace.get(argv[1])
-        if type(stream) is Stream and stream.last_id != MAX_ID:
+        if type(stream) is Stream:
             entry_id = stream.next_id(keyspace.clock.now_ms)
             config = ctx.settings
             most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
@@ -252,18 +250,11 @@ def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
         return None
     config = ctx.settings
     most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
-    try:
-        if held is not None and held.last_id == MAX_ID:
-            raise IdsExhausted
-        entry_id = new.next_id(ctx, Stream() if held is None else held)
-        if held is None:
-            held = begin(keyspace, name, entry_id, fields, most_bytes, most_entries)
-        else:
-            append(keyspace, name, held, entry_id, fields, most_bytes, most_entries)
-    except IdTooSmall:
-        raise RespError("ERR The ID specified in XADD is equal or smaller than the target stream top item") from None
-    except IdsExhausted:
-        raise RespError("ERR The stream has exhausted the last possible ID, unable to add more items") from None
+    entry_id = new.next_id(ctx, Stream() if held is None else held)
+    if held is None:
+        held = begin(keyspace, name, entry_id, fields, most_bytes, most_entries)
+    else:
+        append(keyspace, name, held, entry_id, fields, most_bytes, most_entries)
     if new.trim.strategy:
         new.trim.apply(ctx, name, held, counts=False)  # both together are one
     return id_text(entry_id)
@@ -418,20 +409,8 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
     stream = stream_of(ctx.keyspace.get(argv[1]))
     if stream is None:
         raise RespError("ERR no such key")
-    _check_last_id(stream, last_id, added)
     set_last_id(ctx.keyspace, argv[1], stream, last_id, added, max_deleted)
     return OK
-
-
-def _check_last_id(stream: Stream, last_id: int, added: int | None) -> None:
-    """Refuse what would contradict the entries that are there or were."""
-    if last_id < stream.max_deleted:
-        raise RespError("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
-    if stream.length:
-        if last_id < stream.greatest_id():
-            raise RespError("ERR The ID specified in XSETID is smaller than the target stream top item")
-        if added is not None and stream.length > added:
-            raise RespError("ERR The entries_added specified in XSETID is smaller than the target stream length")
 
 
 # ---------------------------------------------------------------- XREAD

@@ -262,11 +262,8 @@ def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
     time = read_timestamp(argv, 3, ctx.store.clock.now_ms)
     if series is None:
         series = _create(ctx, argv[1], read_settings(argv, 3))
-    if series.chunks and time < series.last_time:
-        raise RespError("TSDB: timestamp must be equal to or higher than the maximum existing timestamp")
-    value = series.last_value if series.chunks else 0.0
     event = "ts.incrby" if sign > 0 else "ts.decrby"
-    return series.add(ctx.keyspace, argv[1], time, value + sign * step, "last", event)
+    return series.increment(ctx.keyspace, argv[1], time, sign * step, event)
 
 
 @verbs.verb("TS.INCRBY", arity=-3, flags=_WRITE, keys=key("RW", "update"))

@@ -84,6 +84,25 @@ FAULTS: dict[type[Exception], Fault] = {
     ),
     errors.IndexExists: Fault(Status.VALUE_TYPE, "ERR the member is indexed already", 409, SeriesStatus.INDEX_EXISTS),
     errors.NotIndexed: Fault(Status.VALUE_TYPE, "ERR the member is not indexed", 400, SeriesStatus.NOT_INDEXED),
+    errors.BehindLastSample: Fault(
+        Status.VALUE_TYPE, "TSDB: timestamp must be equal to or higher than the maximum existing timestamp", 409
+    ),
+    errors.IdTooSmall: Fault(
+        Status.VALUE_TYPE, "ERR The ID specified in XADD is equal or smaller than the target stream top item", 409
+    ),
+    errors.IdsExhausted: Fault(
+        Status.VALUE_TYPE, "ERR The stream has exhausted the last possible ID, unable to add more items", 409
+    ),
+    errors.LastIdBehindDeleted: Fault(
+        Status.VALUE_TYPE, "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id", 409
+    ),
+    errors.LastIdBehindEntries: Fault(
+        Status.VALUE_TYPE, "ERR The ID specified in XSETID is smaller than the target stream top item", 409
+    ),
+    errors.FewerAddedThanHeld: Fault(
+        Status.VALUE_TYPE, "ERR The entries_added specified in XSETID is smaller than the target stream length", 409
+    ),
+    errors.GroupExists: Fault(Status.VALUE_TYPE, "BUSYGROUP Consumer Group name already exists", 409),
     errors.NotHyperLogLog: Fault(Status.VALUE_TYPE, "WRONGTYPE Key is not a valid HyperLogLog string value.", 409),
     errors.CorruptHyperLogLog: Fault(Status.VALUE_TYPE, "INVALIDOBJ Corrupted HLL object detected", 409),
     errors.HeldBySeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),

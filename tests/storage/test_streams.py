@@ -9,11 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from januskv.storage import streams
+from januskv.storage.errors import IdsExhausted, IdTooSmall
 from januskv.storage.stream_ids import distance_bytes, element_bytes, id_text, ids_of, integer_bytes, parts_of
 from januskv.storage.streams import (
     MAX_ID,
-    IdsExhausted,
-    IdTooSmall,
     Stream,
     id_of_text,
     make_id,
@@ -79,8 +78,10 @@ def test_the_greatest_id_is_the_last() -> None:
     stream.add(MAX_ID, (b"f", b"v"))
     with pytest.raises(IdsExhausted):
         stream.next_id(1)
-    with pytest.raises(IdTooSmall):
+    with pytest.raises(IdsExhausted):
         stream.next_id_at((1 << 64) - 1)
+    with pytest.raises(IdsExhausted):
+        stream.add(5, (b"f", b"v"))
     stream.check()
 
 
