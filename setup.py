@@ -47,6 +47,7 @@ _HOT = frozenset(
         "storage.feed",
         "storage.keyspace",
         "storage.samples",
+        "storage.strings",
         "storage.values",
     )
 )

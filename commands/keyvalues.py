@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from januskv.storage.errors import HeldBySeries, NoArray
-from januskv.storage.hashes import TimedHash, hash_to_read
+from januskv.storage.hashes import without_expired
 from januskv.storage.json_changes import append_items, replace_parts
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
@@ -50,8 +50,8 @@ def value_of(keyspace: Keyspace, name: str) -> object:
     """The key-value of a name; None where there is none, or a series."""
     key = name.encode()
     value = keyspace.read(key)
-    if keyspace.field_due and type(value) is TimedHash:
-        value = hash_to_read(keyspace, key, value)
+    if keyspace.field_due:
+        value = without_expired(keyspace, key, value)
     return None if keyspace.series_count and is_series(value) else value
 
 

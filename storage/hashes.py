@@ -8,101 +8,24 @@ for that.
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeGuard
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeGuard
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .numbers import add_as_text, as_number
 from .picking import random_field, sampled
 from .small_hashes import MOST_FIELDS, SmallHash
-from .values import compact, copied_fields, element_to_json, name_to_json
+from .timed_hashes import Fields as Fields
+from .timed_hashes import TimedHash
+from .values import compact, plus, text_of
 
-Fields = dict[bytes, Any]
 Hash = Fields | SmallHash
 
 SMALL: Final = MOST_FIELDS
 
 # Changes of a field's value that leave its deadline alone.
 _KEEPING: Final = frozenset(("hincrby", "hincrbyfloat"))
-
-
-class TimedHash(dict[bytes, Any]):
-    """A hash some of whose fields have deadlines, in ms since the epoch. ``soonest`` is the first of them, or 0."""
-
-    kind: ClassVar[str] = "hash"
-    __slots__ = ("deadlines", "soonest")
-
-    def __init__(self, fields: Fields, deadlines: dict[bytes, int]) -> None:
-        super().__init__(fields)
-        self.deadlines = deadlines
-        self.soonest = min(deadlines.values(), default=0)
-
-    def set_deadlines(self, deadlines: Mapping[bytes, int | None]) -> None:
-        """Let fields expire, or no longer (None). O(fields given), and those with deadlines if one was the soonest."""
-        held, soonest, lost = self.deadlines, self.soonest, False
-        for field, deadline in deadlines.items():
-            lost = lost or held.get(field) == soonest
-            if deadline is None:
-                held.pop(field, None)
-            else:
-                held[field] = deadline
-                if not soonest or deadline < soonest:
-                    soonest, lost = deadline, False
-        self.soonest = min(held.values(), default=0) if lost else soonest
-
-    def expire_fields(self, keyspace: Keyspace, key: bytes) -> None:
-        """Remove the fields whose time is over, and the key with the last one. O(1) where there are none."""
-        now_ms = keyspace.clock.now_ms
-        if not self.soonest or self.soonest >= now_ms:
-            return
-        gone = [field for field, deadline in self.deadlines.items() if deadline < now_ms]
-        for field in gone:
-            del self[field], self.deadlines[field]
-        self.soonest = min(self.deadlines.values(), default=0)
-        keyspace.changed("hexpired", key, ("hash.remove", tuple(gone)))
-        keyspace.feed.extra -= 1
-        if not self:
-            keyspace.emptied(key)
-        else:
-            keyspace.file_fields(key, self.soonest)
-
-    def unexpired(self, now_ms: int) -> TimedHash:
-        """The hash without the fields whose time is over; a copy where there are such."""
-        if not self.soonest or self.soonest >= now_ms:
-            return self
-        deadlines = {field: deadline for field, deadline in self.deadlines.items() if deadline >= now_ms}
-        fields = {name: item for name, item in self.items() if name in deadlines or name not in self.deadlines}
-        return TimedHash(fields, deadlines)
-
-    def to_json(self) -> Any:
-        """An object."""
-        return {name_to_json(name): element_to_json(item) for name, item in self.items()}
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory that the hash takes, nearly."""
-        some = list(self.items())[:5]
-        each = sum(sys.getsizeof(name) + sys.getsizeof(item) for name, item in some) // max(len(some), 1)
-        return sys.getsizeof(self) + sys.getsizeof(self.deadlines) + each * len(self)
-
-    def copy(self) -> TimedHash:
-        """An independent hash with the same fields and deadlines."""
-        return TimedHash(copied_fields(self), dict(self.deadlines))
-
-    def to_state(self) -> tuple[Fields, dict[bytes, int]]:
-        """Fields and deadlines."""
-        return dict(self), self.deadlines
-
-    @classmethod
-    def from_state(cls, state: tuple[Fields, dict[bytes, int]]) -> TimedHash:
-        """The hash of a state."""
-        return cls(*state)
-
-    def check(self) -> None:
-        """Assert what the class promises; for tests."""
-        assert self.deadlines.keys() <= self.keys()
-        assert self.soonest == min(self.deadlines.values(), default=0)
 
 
 def is_small(value: object) -> TypeGuard[SmallHash]:
@@ -134,6 +57,21 @@ def hash_to_read(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
     if type(value) is TimedHash and keyspace.feed.held:
         return value.unexpired(keyspace.clock.now_ms) or None
     return hash_at(keyspace, key, value)
+
+
+def without_expired(keyspace: Keyspace, key: bytes, value: object) -> object:
+    """The value of a key, of whichever kind, as who reads it sees it; None where all fields of a hash have expired."""
+    return hash_to_read(keyspace, key, value) if type(value) is TimedHash else value
+
+
+def is_timed(value: object) -> bool:
+    """Whether a value is a hash that has, or had, fields with deadlines."""
+    return type(value) is TimedHash
+
+
+def field_deadline(held: Hash, field: bytes) -> int | None:
+    """When a field of a hash expires, None if never."""
+    return held.deadlines.get(field) if type(held) is TimedHash else None
 
 
 def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hset") -> int:
@@ -213,6 +151,31 @@ def _removed(keyspace: Keyspace, key: bytes, held: Fields, fields: Iterable[byte
     if was_big and len(held) <= SMALL // 2:
         keyspace.data[key] = compact(held)
     return removed
+
+
+def add_integer_to_field(keyspace: Keyspace, key: bytes, field: bytes, increment: int) -> int:
+    """Add to an integer in a field, which begins at 0; the sum. Only text stays text.
+
+    Raises WrongType, NotAnInteger, IncrementOverflow.
+    """
+    held = hash_at(keyspace, key, keyspace.get(key))
+    value = None if held is None else held.get(field)
+    total = increment if value is None else plus(text_of(value), increment)
+    put_fields(keyspace, key, {field: b"%d" % total if type(value) is bytes else total}, "hincrby")
+    return total
+
+
+def add_decimal_to_field(keyspace: Keyspace, key: bytes, field: bytes, increment: bytes) -> bytes:
+    """Add to a decimal number in a field, which begins at 0; the sum as text. A JSON number stays one where JSON spells it so.
+
+    Raises WrongType, NotAFloat, IncrementNotFinite.
+    """
+    held = hash_at(keyspace, key, keyspace.get(key))
+    value = None if held is None else held.get(field)
+    total = add_as_text(b"0" if value is None else text_of(value), increment)
+    kept = as_number(total) if type(value) in (int, float) else total
+    put_fields(keyspace, key, {field: kept}, "hincrbyfloat")
+    return total
 
 
 # Where more than this share of the fields is wanted, they are drawn from a list of all.

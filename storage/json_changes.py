@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import NoArray
-from .hashes import TimedHash
 from .keyspace import Keyspace
 from .lists import add, is_list, same_form
+from .timed_hashes import TimedHash
 from .values import compact, element_from_json, from_json, kind_of, name_to_json
 
 

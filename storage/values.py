@@ -23,12 +23,17 @@ from typing import Any, Final
 
 import orjson
 
+from .errors import IncrementOverflow, NotAnInteger
 from .long_text import LongString
 from .null import NULL, Null
 from .small_hashes import SmallHash, small
+from .spelling import int64_of
 
 # So deep may JSON values be nested. orjson, which writes the replies, takes 254.
 MOST_DEPTH: Final = 128
+
+_INT64_MIN: Final = -(1 << 63)
+_INT64_MAX: Final = (1 << 63) - 1
 
 
 KINDS: dict[type, str] = {
@@ -208,3 +213,14 @@ def text_of(value: Any) -> bytes:
     if kind is LongString:
         return value.text()  # type: ignore[no-any-return]
     return orjson.dumps(value)
+
+
+def plus(value: Any, increment: int) -> int:
+    """The integer that a scalar or an element is, or is the text of, plus another. Raises NotAnInteger, IncrementOverflow."""
+    number = value if type(value) is int else int64_of(text_of(value))
+    if number is None or number > _INT64_MAX:
+        raise NotAnInteger
+    total: int = number + increment
+    if not _INT64_MIN <= total <= _INT64_MAX:
+        raise IncrementOverflow
+    return total

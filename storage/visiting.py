@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from .events import EventSeries
-from .hashes import TimedHash
 from .long_lists import LongList
-from .long_strings import LongString
+from .long_text import LongString
 from .null import Null
 from .samples import SampleSeries
 from .small_hashes import SmallHash
 from .sorted_sets import SortedSet
 from .streams import Stream
+from .timed_hashes import TimedHash
 
 Result = TypeVar("Result")
 

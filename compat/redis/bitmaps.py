@@ -10,12 +10,11 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
-from januskv.storage.bits import combine, count, find, get_field, set_field
+from januskv.storage.bits import Bits, combine, count, find, get_field, set_field
 from januskv.storage.errors import NotAnInteger
-from januskv.storage.long_strings import LongString, edited
+from januskv.storage.strings import data_of, editable, edited, set_bit, string_text
 
 from .args import SYNTAX_ERROR, Args, parse_int
-from .strings import data_of, editable, old_text
 
 verbs = Family("bitmap")
 
@@ -23,7 +22,7 @@ _WRITE = Flag.WRITE | Flag.DENYOOM
 _BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 
 
-def read_text(ctx: Context, name: bytes) -> bytes | LongString:
+def read_text(ctx: Context, name: bytes) -> Bits:
     """The bytes of a key for a reading verb, to be read at once; b"" if absent. Raises WrongType."""
     value = ctx.keyspace.read(name)
     return b"" if value is None else data_of(value)
@@ -54,15 +53,7 @@ def setbit(ctx: Context, argv: list[bytes]) -> Reply:
     offset = offset_of(ctx, argv[2])
     if argv[3] not in (b"0", b"1"):
         raise RespError("ERR bit is not an integer or out of range")
-    bit = argv[3] == b"1"
-    data = editable(ctx, argv[1])
-    byte, mask = offset >> 3, 0x80 >> (offset & 7)
-    old = bool(byte < len(data) and data[byte] & mask)
-    if byte >= len(data) or old != bit:
-        held = data[byte] if byte < len(data) else 0
-        data.write(byte, bytes((held & ~mask | (mask if bit else 0),)))
-        edited(ctx.keyspace, argv[1], data, [(byte, byte + 1)], "setbit")
-    return int(old)
+    return int(set_bit(ctx.keyspace, argv[1], offset, argv[3] == b"1"))
 
 
 @verbs.verb("GETBIT", arity=3, flags=Flag.READONLY | Flag.FAST, keys=key("RO", "access"), since="2.2.0")
@@ -163,7 +154,8 @@ def bitop(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(SYNTAX_ERROR)
     if operation == "NOT" and len(argv) != 4:
         raise RespError("ERR BITOP NOT must be called with a single source key.")
-    result = combine(operation, [old_text(ctx, name) for name in argv[3:]])
+    values = [ctx.keyspace.get(name) for name in argv[3:]]
+    result = combine(operation, [b"" if value is None else string_text(value) for value in values])
     if result:
         ctx.keyspace.put(argv[2], result, "set")
     else:
@@ -263,8 +255,10 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1) for each, and O(N) with N bytes that the string grows by
     """
     steps = list(field_steps(ctx, Args(argv, 2)))
-    writes = any(step.verb != b"GET" for step in steps)
-    data = editable(ctx, argv[1]) if writes else read_text(ctx, argv[1])
+    writing = [step for step in steps if step.verb != b"GET"]
+    if not writing:
+        return _read_fields(ctx, argv[1], steps)
+    data = editable(ctx.keyspace, argv[1])
     replies: list[Reply] = []
     parts: list[tuple[int, int]] = []
     written = 0
@@ -279,18 +273,15 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
             continue
         replies.append(old if step.verb == b"SET" else new)
         written += 1
-        assert isinstance(data, LongString)
         size = len(data)
         set_field(data, step.offset, step.width, new)
         if new != old or len(data) != size:
             parts.append((step.offset >> 3, (step.offset + step.width + 7) >> 3))
-    size = max([(step.offset + step.width + 7) >> 3 for step in steps if step.verb != b"GET"], default=0)
+    size = max((step.offset + step.width + 7) >> 3 for step in writing)
     if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
-        assert isinstance(data, LongString)
         data.write(size, b"")
         parts.append((size - 1, size))
     if parts:
-        assert isinstance(data, LongString)
         edited(ctx.keyspace, argv[1], data, parts, "setbit", max(written, 1))
     return replies
 
@@ -306,5 +297,10 @@ def bitfield_ro(ctx: Context, argv: list[bytes]) -> Reply:
     steps = list(field_steps(ctx, Args(argv, 2)))
     if any(step.verb != b"GET" for step in steps):
         raise RespError("ERR BITFIELD_RO only supports the GET subcommand")
-    text = read_text(ctx, argv[1])
+    return _read_fields(ctx, argv[1], steps)
+
+
+def _read_fields(ctx: Context, name: bytes, steps: list[FieldStep]) -> list[Reply]:
+    """The integers that steps read."""
+    text = read_text(ctx, name)
     return [get_field(text, step.offset, step.width, signed=step.signed) for step in steps]

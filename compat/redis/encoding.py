@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from januskv.commands.context import Settings
-from januskv.storage.hashes import Hash, TimedHash
+from januskv.storage.hashes import Hash, is_timed
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.long_strings import LongString
+from januskv.storage.strings import size_of
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN
@@ -33,16 +33,13 @@ def is_int(text: bytes) -> bool:
 
 
 def _string(value: object, config: Settings) -> str:
-    if type(value) is LongString:
+    if size_of(value) > _EMBEDDED:
         return "raw"
-    text = text_of(value)
-    if is_int(text):
-        return "int"
-    return "embstr" if len(text) <= _EMBEDDED else "raw"
+    return "int" if is_int(text_of(value)) else "embstr"
 
 
 def _hash(value: Hash, config: Settings) -> str:
-    listpack = "listpackex" if type(value) is TimedHash else "listpack"
+    listpack = "listpackex" if is_timed(value) else "listpack"
     if len(value) > config.hash_max_listpack_entries:
         return "hashtable"
     most = config.hash_max_listpack_value

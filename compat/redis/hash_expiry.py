@@ -9,7 +9,7 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import Reply
-from januskv.storage.hashes import Hash, TimedHash, hash_at, hash_to_read, remove_fields, time_fields
+from januskv.storage.hashes import field_deadline, hash_at, hash_to_read, remove_fields, time_fields
 
 from .args import Args
 
@@ -35,11 +35,6 @@ def take_fields(args: Args, none: str = _NO_FIELDS) -> list[bytes]:
     if count != args.left():
         raise RespError("ERR The `numfields` parameter must match the number of arguments")
     return args.rest()
-
-
-def deadline_of(held: Hash, field: bytes) -> int | None:
-    """When a field's time is over, None if never."""
-    return held.deadlines.get(field) if type(held) is TimedHash else None
 
 
 def _fits(condition: bytes, old: int | None, new: int) -> bool:
@@ -75,7 +70,7 @@ def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, rel
     for field in fields:
         if field not in held or field in deleted:
             answers.append(_MISSING)
-        elif not _fits(condition, set_to.get(field, deadline_of(held, field)), deadline):
+        elif not _fits(condition, set_to.get(field, field_deadline(held, field)), deadline):
             answers.append(_REFUSED)
         elif deadline <= now_ms:
             deleted[field] = None
@@ -144,7 +139,7 @@ def ask_verb(ctx: Context, argv: list[bytes], shown: Callable[[int], int]) -> Re
         return [_MISSING] * len(fields)
     answers: list[Reply] = []
     for field in fields:
-        deadline = deadline_of(held, field)
+        deadline = field_deadline(held, field)
         if field not in held:
             answers.append(_MISSING)
         else:
@@ -216,7 +211,7 @@ def hpersist(ctx: Context, argv: list[bytes]) -> Reply:
     for field in fields:
         if field not in held:
             answers.append(_MISSING)
-        elif deadline_of(held, field) is None or field in kept:
+        elif field_deadline(held, field) is None or field in kept:
             answers.append(_NO_DEADLINE)
         else:
             kept[field] = None

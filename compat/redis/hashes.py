@@ -14,10 +14,12 @@ from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, FlatMap, Reply, Rows
 from januskv.resp.slices import MANY, Many, items_reply
-from januskv.storage.errors import IncrementNotFinite, IncrementOverflow, NotAFloat, NotAnInteger
+from januskv.storage.errors import IncrementNotFinite, NotAFloat, NotAnInteger
 from januskv.storage.hashes import (
     Fields,
     Hash,
+    add_decimal_to_field,
+    add_integer_to_field,
     hash_at,
     hash_to_read,
     is_small,
@@ -27,10 +29,10 @@ from januskv.storage.hashes import (
     remove_fields,
 )
 from januskv.storage.lists import texts_of
-from januskv.storage.numbers import add_as_text, as_number
+from januskv.storage.numbers import add_as_text
 from januskv.storage.values import text_of
 
-from .args import INT64_MAX, INT64_MIN, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
+from .args import INT64_MAX, MOST_REPEATED, OUT_OF_RANGE, SYNTAX_ERROR, Args, parse_int
 from .scanning import ScanOptions, parse_cursor
 
 verbs = Family("hash")
@@ -127,21 +129,10 @@ def hincrby(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     amount = parse_int(argv[3])
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
-    value = None if held is None else held.get(argv[2])
-    if value is None:
-        total = amount
-    else:
-        try:
-            number = parse_int(text_of(value))
-        except NotAnInteger:
-            raise RespError("ERR hash value is not an integer") from None
-        total = number + amount
-        if not INT64_MIN <= total <= INT64_MAX:
-            raise IncrementOverflow
-    stays_text = type(value) is bytes
-    put_fields(ctx.keyspace, argv[1], {argv[2]: b"%d" % total if stays_text else total}, "hincrby")
-    return total
+    try:
+        return add_integer_to_field(ctx.keyspace, argv[1], argv[2], amount)
+    except NotAnInteger:
+        raise RespError("ERR hash value is not an integer") from None
 
 
 @verbs.verb("HINCRBYFLOAT", arity=4, flags=_WRITE_FAST, keys=key("RW", "access", "update"), since="2.6.0")
@@ -158,15 +149,10 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
         add_as_text(b"0", argv[3])  # an increment that is no number is told first
     except IncrementNotFinite:
         raise RespError("ERR value is NaN or Infinity") from None
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
-    value = None if held is None else held.get(argv[2])
     try:
-        total = add_as_text(b"0" if value is None else text_of(value), argv[3])
+        return add_decimal_to_field(ctx.keyspace, argv[1], argv[2], argv[3])
     except NotAFloat:
         raise RespError("ERR hash value is not a float") from None
-    kept = as_number(total) if type(value) in (int, float) else total
-    put_fields(ctx.keyspace, argv[1], {argv[2]: kept}, "hincrbyfloat")
-    return total
 
 
 # ---------------------------------------------------------------- reading

@@ -28,9 +28,7 @@ from januskv.storage.hyperloglog import (
     stored_estimate,
     with_estimate,
 )
-from januskv.storage.long_strings import edited, put_text
-
-from .strings import editable, string_text
+from januskv.storage.strings import overwrite, put_text, string_text
 
 verbs = Family("hyperloglog")
 
@@ -94,9 +92,7 @@ def pfcount(ctx: ServerContext, argv: list[bytes]) -> Reply:
         return 0
     number = count_of(held)
     if stored_estimate(held) is None and not ctx.server.state.write_fault:
-        data = editable(ctx, argv[1])
-        data.write(0, with_estimate(held, number))
-        edited(ctx.keyspace, argv[1], data, [(0, HEADER)], "pfcount")
+        overwrite(ctx.keyspace, argv[1], 0, with_estimate(held, number), len(held), "pfcount")
     return number
 
 

@@ -1,5 +1,3 @@
 from januskv.commands.context cimport Context
 from januskv.storage.keyspace cimport Keyspace
-
-# Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
-cpdef bytes string_text(object value)
+from januskv.storage.strings cimport add_integer, append as append_to, data_of, overwrite, size_of, string_text

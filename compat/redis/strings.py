@@ -15,11 +15,10 @@ from januskv.commands.table import Family
 from januskv.compat.server.faults import RespError
 from januskv.resp.replies import OK, Reply
 from januskv.resp.slices import LONG, LongText
-from januskv.storage.errors import IncrementOverflow, NotAnInteger, StringTooLong, WrongType
 from januskv.storage.lcs import longest_common_subsequence
-from januskv.storage.long_strings import LEAST, LongString, edited, opened
-from januskv.storage.numbers import add_as_text, as_number
 from januskv.storage.reclaiming import is_big
+from januskv.storage.strings import add_decimal, add_integer, data_of, overwrite, size_of, string_text
+from januskv.storage.strings import append as append_to
 from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN, SYNTAX_ERROR, Args, parse_int
@@ -30,15 +29,6 @@ _READ_FAST = Flag.READONLY | Flag.FAST
 _WRITE = Flag.WRITE | Flag.DENYOOM
 
 
-def string_text(value: object) -> bytes:
-    """The bytes of a string value. Raises WrongType for other kinds."""
-    if type(value) is bytes:
-        return value
-    if kind_of(value) != "string":
-        raise WrongType
-    return text_of(value)
-
-
 def string_reply(ctx: Context, text: bytes, start: int = 0, end: int | None = None) -> Reply:
     """A string as a reply, or the part from one offset up to another; copied a bit at a time where it is long."""
     end = len(text) if end is None else end
@@ -46,39 +36,6 @@ def string_reply(ctx: Context, text: bytes, start: int = 0, end: int | None = No
         return text[start:end]
     # The keys that had it may be gone when it has been sent.
     return LongText(text, start, end, partial(ctx.store.feed.reclaimer.take, text) if is_big(text) else None)
-
-
-def data_of(value: object) -> bytes | LongString:
-    """A string value as something to be read at once: ``len``, slices. Raises WrongType for other kinds."""
-    return value if type(value) is LongString else string_text(value)
-
-
-def size_of(value: object) -> int:
-    """The length of a string value, 0 for None. Raises WrongType for other kinds."""
-    return 0 if value is None else len(data_of(value))
-
-
-def editable(ctx: Context, name: bytes) -> LongString:
-    """The bytes of a key, to be changed and given to ``edited``; none if it is absent. Raises WrongType.
-
-    A long string that the caller has a reference to is copied by the first change.
-    """
-    value = ctx.keyspace.get(name)
-    if type(value) is LongString:
-        return value
-    return opened(ctx.keyspace, name, b"" if value is None else string_text(value))
-
-
-def old_text(ctx: Context, name: bytes) -> bytes:
-    """The bytes of a key that is about to be changed; b"" if absent. Raises WrongType."""
-    value = ctx.keyspace.get(name)
-    return b"" if value is None else string_text(value)
-
-
-def check_size(ctx: Context, size: int) -> None:
-    """Raise StringTooLong for a string beyond proto-max-bulk-len."""
-    if size > ctx.store.max_string_bytes:
-        raise StringTooLong
 
 
 # ---------------------------------------------------------------- plain reads and writes
@@ -383,17 +340,7 @@ def append(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N the length of the value
     """
-    value = ctx.keyspace.get(argv[1])
-    size = size_of(value)
-    check_size(ctx, size + len(argv[2]))
-    if size + len(argv[2]) <= LEAST:
-        ctx.keyspace.replace(argv[1], argv[2] if value is None else string_text(value) + argv[2], "append")
-    else:
-        value = None  # nobody but the keyspace may have a string that is changed in place
-        data = editable(ctx, argv[1])
-        data.write(size, argv[2])
-        edited(ctx.keyspace, argv[1], data, [(size, len(data))], "append")
-    return size + len(argv[2])
+    return append_to(ctx.keyspace, argv[1], argv[2], ctx.store.max_string_bytes)
 
 
 def cut(ctx: Context, argv: list[bytes]) -> Reply:
@@ -447,38 +394,12 @@ def setrange(ctx: Context, argv: list[bytes]) -> Reply:
     offset = parse_int(argv[2])
     if offset < 0:
         raise RespError("ERR offset is out of range")
-    part = argv[3]
-    if not part:
+    if not argv[3]:
         return size_of(ctx.keyspace.get(argv[1]))
-    data = editable(ctx, argv[1])
-    check_size(ctx, offset + len(part))
-    data.write(offset, part)
-    edited(ctx.keyspace, argv[1], data, [(offset, offset + len(part))], "setrange")
-    return len(data)
+    return overwrite(ctx.keyspace, argv[1], offset, argv[3], ctx.store.max_string_bytes)
 
 
 # ---------------------------------------------------------------- counters
-
-
-def add(ctx: Context, name: bytes, increment: int) -> int:
-    """Add to a counter; the sum. Raises WrongType, NotAnInteger, IncrementOverflow."""
-    keyspace = ctx.keyspace
-    value = keyspace.get(name)
-    if value is None:
-        total = increment
-    elif type(value) is int:
-        if value > INT64_MAX:
-            raise NotAnInteger
-        total = value + increment
-    else:
-        total = parse_int(string_text(value)) + increment
-    if not INT64_MIN <= total <= INT64_MAX:
-        raise IncrementOverflow
-    if value is None:
-        keyspace.put(name, total, "incrby")
-    else:
-        keyspace.replace(name, total if type(value) is int else b"%d" % total, "incrby")
-    return total
 
 
 @verbs.verb("INCR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
@@ -489,7 +410,7 @@ def incr(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return add(ctx, argv[1], 1)
+    return add_integer(ctx.keyspace, argv[1], 1)
 
 
 @verbs.verb("DECR", arity=2, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
@@ -500,7 +421,7 @@ def decr(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return add(ctx, argv[1], -1)
+    return add_integer(ctx.keyspace, argv[1], -1)
 
 
 @verbs.verb("INCRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
@@ -511,7 +432,7 @@ def incrby(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return add(ctx, argv[1], parse_int(argv[2]))
+    return add_integer(ctx.keyspace, argv[1], parse_int(argv[2]))
 
 
 @verbs.verb("DECRBY", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"))
@@ -525,7 +446,7 @@ def decrby(ctx: Context, argv: list[bytes]) -> Reply:
     amount = parse_int(argv[2])
     if amount == INT64_MIN:
         raise RespError("ERR decrement would overflow")
-    return add(ctx, argv[1], -amount)
+    return add_integer(ctx.keyspace, argv[1], -amount)
 
 
 @verbs.verb("INCRBYFLOAT", arity=3, flags=_WRITE | Flag.FAST, keys=key("RW", "access", "update"), since="2.6.0")
@@ -538,10 +459,7 @@ def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    value = ctx.keyspace.get(argv[1])
-    total = add_as_text(b"0" if value is None else string_text(value), argv[2])
-    ctx.keyspace.replace(argv[1], as_number(total) if type(value) in (int, float) else total, "incrbyfloat")
-    return total
+    return add_decimal(ctx.keyspace, argv[1], argv[2])
 
 
 # ---------------------------------------------------------------- comparison

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgpack
 
 from januskv import storage
-from januskv.storage.long_strings import LongString
+from januskv.storage.long_text import LongString
 from januskv.storage.null import NULL
 from januskv.storage.small_hashes import SmallHash
 

@@ -26,7 +26,6 @@ from typing import Any, Final
 
 from januskv.storage.chunks import MOST_TIME
 from januskv.storage.events import EventSeries
-from januskv.storage.hashes import TimedHash
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.null import NULL, Null
 from januskv.storage.samples import SampleSeries
@@ -34,6 +33,7 @@ from januskv.storage.sessions import Session
 from januskv.storage.stream_groups import Group
 from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
+from januskv.storage.timed_hashes import TimedHash
 from januskv.storage.values import kind_of, text_from_bytes
 from januskv.storage.visiting import Visitor, visit
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgpack import OutOfData
 
 from januskv.storage.keyspace import Keyspace
-from januskv.storage.long_strings import LongString
+from januskv.storage.long_text import LongString
 from januskv.storage.samples import SampleSeries
 from januskv.storage.sessions import LEAST_TOKEN, Session
 from januskv.storage.store import Store

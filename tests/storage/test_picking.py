@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from januskv.storage.clock import ManualClock
-from januskv.storage.hashes import TimedHash, random_fields
+from januskv.storage.hashes import random_fields
 from januskv.storage.picking import random_field, sampled
 from januskv.storage.sets import pop_members
 from januskv.storage.small_hashes import small
 from januskv.storage.store import Store
+from januskv.storage.timed_hashes import TimedHash
 
 
 def names(count: int) -> list[bytes]:

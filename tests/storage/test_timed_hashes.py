@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from januskv.storage.clock import ManualClock
-from januskv.storage.hashes import EFFECTS, TimedHash, hash_at, put_fields, remove_fields, time_fields
+from januskv.storage.hashes import EFFECTS, hash_at, put_fields, remove_fields, time_fields
 from januskv.storage.store import Store
+from januskv.storage.timed_hashes import TimedHash
 
 fields = st.lists(st.sampled_from([b"a", b"b", b"c", b"d"]), min_size=1, max_size=3, unique=True)
 steps = st.one_of(

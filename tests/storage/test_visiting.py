@@ -9,14 +9,14 @@ import pytest
 
 from januskv.storage.durability.codec import value_classes
 from januskv.storage.events import EventSeries
-from januskv.storage.hashes import TimedHash
 from januskv.storage.long_lists import LongList
-from januskv.storage.long_strings import LongString
+from januskv.storage.long_text import LongString
 from januskv.storage.null import NULL
 from januskv.storage.samples import SampleSeries
 from januskv.storage.small_hashes import small
 from januskv.storage.sorted_sets import SortedSet
 from januskv.storage.streams import Stream
+from januskv.storage.timed_hashes import TimedHash
 from januskv.storage.values import KINDS, kind_of
 from januskv.storage.visiting import WALKS, Visitor, visit
 

@@ -12,8 +12,9 @@ from januskv.compat.server.persistence import Persistence
 from januskv.resp.replies import OK
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability.journal import open_journal
-from januskv.storage.long_strings import LEAST, LongString
+from januskv.storage.long_text import LongString
 from januskv.storage.store import Store
+from januskv.storage.strings import LEAST
 
 
 def logged(house: Any, folder: Path) -> Persistence:

@@ -1,0 +1,1 @@
+# Compiled as it is: its cost is that of dicts.
