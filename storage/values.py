@@ -136,7 +136,10 @@ def name_to_json(name: bytes) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Give a key's value as JSON; the inverse of ``from_json``. O(members of the outer level)."""
+    """Give a key's value as JSON; the inverse of ``from_json``. O(members of the outer level).
+
+    A chain, which begins with what is asked for most, and no visitor of ``visiting.py``: see there.
+    """
     kind = type(value)
     if kind is bytes:
         return text_from_bytes(value)

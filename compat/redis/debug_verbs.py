@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -31,13 +31,13 @@ from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.null import NULL, Null
 from januskv.storage.samples import SampleSeries
+from januskv.storage.sizes import size_of
 from januskv.storage.streams import Stream
 from januskv.storage.visiting import Visitor, visit
 
 from .args import SYNTAX_ERROR, Args
 from .encoding import encoding_of
 from .help import help_lines
-from .sizes import size_of
 
 verbs = Family("server")
 
@@ -344,7 +344,7 @@ class _Canonical(Visitor[bytes]):
     def scalar(self, value: int | float | Null) -> bytes:
         return _element(value)
 
-    def fields(self, fields: Iterable[tuple[bytes, Any]]) -> bytes:
+    def fields(self, fields: Iterable[tuple[bytes, Any]], deadlines: Mapping[bytes, int]) -> bytes:
         return _element(dict(fields))
 
     def elements(self, elements: Iterable[Any]) -> bytes:

@@ -11,10 +11,10 @@ from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.sections import human, memory_section
 from januskv.resp.replies import OK, Reply, Verbatim
+from januskv.storage.sizes import size_of
 
 from .args import SYNTAX_ERROR, Args
 from .help import help_lines
-from .sizes import size_of
 
 verbs = Family("server")
 

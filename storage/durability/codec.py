@@ -23,7 +23,7 @@ import msgpack
 
 from januskv import storage
 from januskv.storage.long_text import LongString
-from januskv.storage.null import NULL
+from januskv.storage.null import NULL, Null
 from januskv.storage.small_hashes import SmallHash
 
 BIG_INTEGER: Final = 1
@@ -67,23 +67,35 @@ def _modules() -> Iterator[Any]:
             yield importlib.import_module(f"{storage.__name__}.{info.name}")
 
 
+def _object(value: Any) -> Any:
+    return msgpack.ExtType(OBJECT, pack([value.kind, value.to_state()]))
+
+
+# Type -> what of it MessagePack packs, which knows the other types of values and elements itself. Classes with ``to_state``
+# are added when they are met. A table, and no visitor of ``visiting.py``: see there. Operands of effects are packed by it too.
+_EXTENSIONS: Final[dict[type, Callable[[Any], Any]]] = {
+    LongString: LongString.text,
+    SmallHash: SmallHash.to_dict,
+    Null: lambda value: msgpack.ExtType(JSON_NULL, b""),
+    int: lambda value: msgpack.ExtType(BIG_INTEGER, b"%d" % value),
+    tuple: lambda value: msgpack.ExtType(TUPLE, pack(list(value))),
+    set: lambda value: msgpack.ExtType(SET, pack(list(value))),
+}
+
+
 def _extend(value: Any) -> Any:
-    kind = type(value)
-    if kind is LongString:
-        return value.text()
-    if kind is tuple:
-        return msgpack.ExtType(TUPLE, pack(list(value)))
-    if kind is int:
-        return msgpack.ExtType(BIG_INTEGER, b"%d" % value)
-    if kind is SmallHash:
-        return value.to_dict()
-    if value is NULL:
-        return msgpack.ExtType(JSON_NULL, b"")
-    if kind is set:
-        return msgpack.ExtType(SET, pack(list(value)))
-    if value_classes().get(getattr(kind, "kind", "")) is kind:
-        return msgpack.ExtType(OBJECT, pack([kind.kind, value.to_state()]))
-    raise TypeError(f"no value of a keyspace: {kind.__name__}")
+    try:
+        packed = _EXTENSIONS[type(value)]
+    except KeyError:
+        packed = _extension_of_class(type(value))
+    return packed(value)
+
+
+def _extension_of_class(kind: type) -> Callable[[Any], Any]:
+    if kind not in value_classes().values():
+        raise TypeError(f"no value of a keyspace: {kind.__name__}")
+    _EXTENSIONS[kind] = _object
+    return _object
 
 
 def _restore(code: int, data: bytes) -> Any:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from januskv.storage.chunks import MOST_TIME
@@ -33,7 +33,6 @@ from januskv.storage.sessions import Session
 from januskv.storage.stream_groups import Group
 from januskv.storage.stream_ids import id_text
 from januskv.storage.streams import MAX_ID, Stream
-from januskv.storage.timed_hashes import TimedHash
 from januskv.storage.values import kind_of, text_from_bytes
 from januskv.storage.visiting import Visitor, visit
 
@@ -135,39 +134,43 @@ def _samples(series: SampleSeries) -> Entry:
     }
 
 
-class _Portable(Visitor[Any]):
-    """Makes of a value what an export holds."""
+class _Portable(Visitor[Entry]):
+    """Makes of a value what the entry of its key says of it."""
 
-    def text(self, text: bytes) -> Any:
-        return text_from_bytes(text)
+    def text(self, text: bytes) -> Entry:
+        return {"value": text_from_bytes(text)}
 
-    def scalar(self, value: int | float | Null) -> Any:
-        return _element(value)
+    def scalar(self, value: int | float | Null) -> Entry:
+        return {"value": _element(value)}
 
-    def fields(self, fields: Iterable[tuple[bytes, Any]]) -> Any:
+    def fields(self, fields: Iterable[tuple[bytes, Any]], deadlines: Mapping[bytes, int]) -> Entry:
         pairs = list(fields)
+        about: Entry = {}
         try:
-            return {name.decode(): _element(item) for name, item in pairs}
+            about["value"] = {name.decode(): _element(item) for name, item in pairs}
         except UnicodeDecodeError:
-            return [[text_from_bytes(name), _element(item)] for name, item in pairs]
+            about["value"] = [[text_from_bytes(name), _element(item)] for name, item in pairs]
+        if deadlines:
+            about["field_expiry"] = [[text_from_bytes(name), ms] for name, ms in deadlines.items()]
+        return about
 
-    def elements(self, elements: Iterable[Any]) -> Any:
-        return [_element(item) for item in elements]
+    def elements(self, elements: Iterable[Any]) -> Entry:
+        return {"value": [_element(item) for item in elements]}
 
-    def members(self, members: Iterable[bytes]) -> Any:
-        return [text_from_bytes(item) for item in members]
+    def members(self, members: Iterable[bytes]) -> Entry:
+        return {"value": [text_from_bytes(item) for item in members]}
 
-    def scores(self, pairs: Iterable[tuple[bytes, float]]) -> Any:
-        return [[text_from_bytes(name), _number(score)] for name, score in pairs]
+    def scores(self, pairs: Iterable[tuple[bytes, float]]) -> Entry:
+        return {"value": [[text_from_bytes(name), _number(score)] for name, score in pairs]}
 
-    def stream(self, stream: Stream) -> Any:
-        return _stream(stream)
+    def stream(self, stream: Stream) -> Entry:
+        return {"value": _stream(stream)}
 
-    def samples(self, series: SampleSeries) -> Any:
-        return _samples(series)
+    def samples(self, series: SampleSeries) -> Entry:
+        return {"value": _samples(series)}
 
-    def events(self, series: EventSeries) -> Any:
-        return {"t": list(series.times), "evt": list(series.events), "idx": list(series.indexes)}
+    def events(self, series: EventSeries) -> Entry:
+        return {"value": {"t": list(series.times), "evt": list(series.events), "idx": list(series.indexes)}}
 
 
 _PORTABLE: Final = _Portable()
@@ -178,9 +181,8 @@ def entry_of(keyspace: Keyspace, key: bytes, place: int) -> Entry:
     value = keyspace.data[key]
     entry: Entry = {"type": kind_of(value), "key": text_from_bytes(key)}
     entry["database" if keyspace.index >= 0 else "session"] = place
-    entry["value"] = visit(value, _PORTABLE)
-    if type(value) is TimedHash and value.deadlines:
-        entry["field_expiry"] = [[text_from_bytes(name), ms] for name, ms in value.deadlines.items()]
+    about: Entry = visit(value, _PORTABLE)
+    entry |= about
     entry["expiry"] = keyspace.deadline_of(key)
     return entry
 
