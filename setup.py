@@ -51,6 +51,8 @@ _HOT = frozenset(
         "storage.values",
     )
 )
+# Modules of which the ``.pxd`` has inline functions and nothing else.
+_INLINE = frozenset(("januskv.digits",))
 _DIRECTIVES = {
     "language_level": "3",
     "binding": True,
@@ -60,7 +62,10 @@ _DIRECTIVES = {
 
 
 def sources() -> dict[str, str]:
-    """Map module name -> source file: a ``.pyx`` where there is one, else the ``.py`` that a ``.pxd`` types."""
+    """Map module name -> source file: a ``.pyx`` where there is one, else the ``.py`` that a ``.pxd`` types.
+
+    What has but inline functions in its ``.pxd`` is compiled into the modules that take them.
+    """
     found: dict[str, str] = {}
     for here, _, names in os.walk(PACKAGE, followlinks=True):
         for name in sorted(names):
@@ -68,6 +73,8 @@ def sources() -> dict[str, str]:
             if path.suffix not in (".pyx", ".pxd"):
                 continue
             module = ".".join(path.with_suffix("").relative_to("src").parts)
+            if module in _INLINE:
+                continue
             found.setdefault(module, next(str(p) for s in SUFFIXES if (p := path.with_suffix(s)).exists()))
     return found
 

@@ -17,6 +17,7 @@ cdef class Encoder:
     cdef int _pair_array(self, object pairs) except -1
     cdef int _row_map(self, object reply) except -1
     cdef int _flat_rows(self, object rows) except -1
+    cdef int _stream_entries(self, list entries) except -1
     cdef int _as(self, object reply, type kind) except -1
     cpdef write(self, object reply)
     cpdef write_raw(self, bytes data)

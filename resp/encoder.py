@@ -11,6 +11,7 @@ from .replies import (
     PONG,
     QUEUED,
     Attribute,
+    Entries,
     ErrorReply,
     FlatMap,
     Framed,
@@ -27,7 +28,6 @@ from .replies import (
     Sliced,
     SpeltDouble,
     Verbatim,
-    Written,
 )
 
 CRLF = b"\r\n"
@@ -111,6 +111,9 @@ def sample_text(value: float) -> bytes:
     else:
         text = f"{digits[0]}{'.' if len(digits) > 1 else ''}{digits[1:]}E{zeros + len(digits) - 1}"
     return (f"-{text}" if value < 0 else text).encode()
+
+
+_LOW = (1 << 64) - 1
 
 
 class Encoder:
@@ -269,8 +272,8 @@ class Encoder:
         self._parts.append(b"*%d\r\n" % reply.count)
         self._parts += (reply.frame(part, b"$", CRLF) for part in reply.parts)
 
-    def _written(self, reply: Written) -> None:
-        self._parts.append(reply.write(reply.value))
+    def _entries(self, reply: Entries) -> None:
+        self._array([(b"%d-%d" % (entry_id >> 64, entry_id & _LOW), fields) for entry_id, fields in reply.items])
 
     def _several(self, reply: Several) -> None:
         self._items(b"", reply.replies)
@@ -319,7 +322,7 @@ _WRITERS: dict[type, Callable[[Encoder, Any], None]] = {
     SampleNumber: Encoder._sample_number,
     SpeltDouble: Encoder._spelt,
     Framed: Encoder._framed,
-    Written: Encoder._written,
+    Entries: Encoder._entries,
     Several: Encoder._several,
     Sliced: Encoder._sliced,
     RawReply: Encoder._raw,

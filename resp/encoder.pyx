@@ -6,9 +6,11 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy, memset, strlen
 
+from januskv.digits cimport MOST_PAIR, digits_before, pair_before
+
 from .replies import (
-    OK, Attribute, ErrorReply, FlatMap, Framed, NamedRows, NoReply, NullArray, PairMap, Push, RawReply, Rows, SampleNumber,
-    SetReply, Several, Shaped, Simple, Sliced, SpeltDouble, Verbatim, Written,
+    OK, Attribute, Entries, ErrorReply, FlatMap, Framed, NamedRows, NoReply, NullArray, PairMap, Push, RawReply, Rows,
+    SampleNumber, SetReply, Several, Shaped, Simple, Sliced, SpeltDouble, Verbatim,
 )  # fmt: skip
 
 cdef extern from "Python.h":
@@ -24,12 +26,13 @@ cdef enum:
     KEPT_ROOM = 65536  # a buffer that big replies have grown further is given back when it has been taken
     WHOLE = 4096  # raw bytes from this size on are handed through if nothing else is waiting
     DOUBLE_ROOM = 40
+    MOST_HEAD = 24  # bytes of a mark, a number and a line end
 
 cdef object _ok = OK
 cdef type _simple = Simple, _error = ErrorReply, _null_array = NullArray, _no_reply = NoReply
 cdef type _set = SetReply, _push = Push, _verbatim = Verbatim, _attribute = Attribute, _raw = RawReply
 cdef type _pair_map = PairMap, _named_rows = NamedRows, _flat_map = FlatMap, _rows = Rows, _shaped = Shaped, _spelt = SpeltDouble
-cdef type _several = Several, _sliced = Sliced, _framed = Framed, _written = Written, _sample_number = SampleNumber
+cdef type _several = Several, _sliced = Sliced, _framed = Framed, _entries = Entries, _sample_number = SampleNumber
 cdef frozenset _kinds = frozenset((
     bytes, str, int, float, list, tuple, dict,
     _simple, _error, _null_array, _no_reply, _set, _push, _verbatim, _attribute, _raw,
@@ -40,15 +43,25 @@ cdef frozenset _kinds = frozenset((
 # ---------------------------------------------------------------- numbers
 
 
-cdef inline char *_digits(char *end, unsigned long long number) noexcept:
-    """Write a number's digits before ``end``; where they begin."""
-    while number >= 10:
-        end -= 1
-        end[0] = <char>(c"0" + number % 10)
-        number //= 10
-    end -= 1
-    end[0] = <char>(c"0" + number)
-    return end
+cdef inline char *_head_at(char *to, char mark, Py_ssize_t number) noexcept:
+    """Write a mark, a number and a line end; where they end."""
+    cdef char[MOST_HEAD] room
+    cdef char *at = digits_before(room + MOST_HEAD, number)
+    to[0] = mark
+    memcpy(to + 1, at, room + MOST_HEAD - at)
+    to += 1 + (room + MOST_HEAD - at)
+    to[0] = c"\r"
+    to[1] = c"\n"
+    return to + 2
+
+
+cdef inline char *_string_at(char *to, const char *text, Py_ssize_t size) noexcept:
+    """Write a string with its size before it; where it ends."""
+    to = _head_at(to, c"$", size)
+    memcpy(to, text, size)
+    to[size] = c"\r"
+    to[size + 1] = c"\n"
+    return to + size + 2
 
 
 cdef inline unsigned long long _size_of(long long number) noexcept:
@@ -67,7 +80,7 @@ cdef Py_ssize_t _decimals(long long millionths, char *out) noexcept:
     while part % 10 == 0:
         part //= 10
         decimals -= 1
-    at = _digits(room + 24, number // 1000000)
+    at = digits_before(room + 24, number // 1000000)
     memcpy(out + size, at, room + 24 - at)
     size += room + 24 - at
     out[size] = c"."
@@ -173,7 +186,7 @@ cdef int _shortest(double value, char *digits, int *power) except -1:
     while number % 10 == 0:
         number //= 10
         power[0] += 1
-    at = _digits(room + 24, number)
+    at = digits_before(room + 24, number)
     count = <int>(room + 24 - at)
     memcpy(digits, at, count)
     return count
@@ -236,7 +249,7 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
     if -4611686018427387904.0 <= value <= 4611686018427387904.0:
         whole = <long long>value
         if <double>whole == value:
-            at = _digits(room + 24, _size_of(whole))
+            at = digits_before(room + 24, _size_of(whole))
             # 1 / -0.0 cannot be asked without a C division: the sign bit is asked for.
             if negative or (whole == 0 and signbit(value)):
                 at -= 1
@@ -276,7 +289,7 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
     out[used] = c"e"
     out[used + 1] = c"-" if exponent < 0 else c"+"
     used += 2
-    at = _digits(room + 24, _size_of(exponent))
+    at = digits_before(room + 24, _size_of(exponent))
     memcpy(out + used, at, room + 24 - at)
     return used + (room + 24 - at)
 
@@ -331,7 +344,7 @@ cdef Py_ssize_t _spell_sample(double value, char *out) except -1:
     if power < 0:
         out[used] = c"-"
         used += 1
-    at = _digits(room + 24, _size_of(power))
+    at = digits_before(room + 24, _size_of(power))
     memcpy(out + used, at, room + 24 - at)
     return used + (room + 24 - at)
 
@@ -467,7 +480,7 @@ cdef class Encoder:
     cdef int _head(self, char mark, long long number) except -1:
         """A mark, a number and a line end."""
         cdef char[24] room
-        cdef char *at = _digits(room + 22, _size_of(number))
+        cdef char *at = digits_before(room + 22, _size_of(number))
         room[22] = c"\r"
         room[23] = c"\n"
         if number < 0:
@@ -593,6 +606,32 @@ cdef class Encoder:
                     self._value(row[at])
         return 0
 
+    cdef int _stream_entries(self, list entries) except -1:
+        """Entries of streams: for each an array of its id and its fields. There is room for all of one before it is written."""
+        cdef Py_ssize_t most
+        cdef char[MOST_PAIR] room
+        cdef char *at
+        cdef char *to
+        cdef tuple entry, fields
+        cdef bytes text
+        self._head(c"*", len(entries))
+        for entry in entries:
+            fields = entry[1]
+            most = 3 * MOST_HEAD + MOST_PAIR + 2 + len(fields) * (MOST_HEAD + 2)
+            for text in fields:
+                most += PyBytes_GET_SIZE(text)
+            if self._used + most > self._room:
+                self._make_room(most)
+            to = self._out + self._used
+            memcpy(to, b"*2\r\n", 4)
+            at = pair_before(room + MOST_PAIR, entry[0])
+            to = _string_at(to + 4, at, room + MOST_PAIR - at)
+            to = _head_at(to, c"*", len(fields))
+            for text in fields:
+                to = _string_at(to, PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+            self._used = to - self._out
+        return 0
+
     cdef int _as(self, object reply, type kind) except -1:
         """Encode a reply as what ``kind`` says, its own type or one that it is derived from."""
         cdef bint three = self.protocol == 3
@@ -650,9 +689,8 @@ cdef class Encoder:
                 digits = frame(part, b"$", b"\r\n")
                 self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
             return 0
-        if kind is _written:
-            digits = reply.write(reply.value)
-            return self._append(PyBytes_AS_STRING(digits), PyBytes_GET_SIZE(digits))
+        if kind is _entries:
+            return self._stream_entries(reply.items)
         if kind is _sample_number:
             shown = reply.value
             size = _spell(shown, spelt) if three else _spell_sample(shown, spelt)
@@ -743,7 +781,7 @@ def number_rows(const long long[:] times not None, const double[:] values not No
     memcpy(text, b"*2\r\n:", 5)
     for at in range(times.shape[0]):
         size = 5
-        digits = _digits(room + 24, _size_of(times[at]))
+        digits = digits_before(room + 24, _size_of(times[at]))
         if times[at] < 0:
             digits -= 1
             digits[0] = c"-"

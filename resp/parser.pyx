@@ -16,6 +16,8 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
+from januskv.digits cimport read_int64
+
 from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, BinaryInput, HttpRequest, ProtocolError, read_line, unexpected
 
 __all__ = ["HttpRequest", "Parser", "ProtocolError"]
@@ -38,32 +40,6 @@ cdef enum:
     VERB = 24  # commands have no longer names
 
 cdef Py_ssize_t _stranger_args = STRANGER_ARGS, _stranger_bulk = STRANGER_BULK, _stranger_json = STRANGER_JSON
-
-
-cdef bint _parse_int(const char *text, Py_ssize_t size, long long *value) noexcept:
-    """Read a 64-bit integer in its only spelling (Redis' string2ll)."""
-    cdef unsigned long long number = 0
-    cdef bint negative = False
-    cdef Py_ssize_t at = 0
-    cdef unsigned char digit
-    if size == 1 and text[0] == c"0":
-        value[0] = 0
-        return True
-    if size > 0 and text[0] == c"-":
-        negative = True
-        at = 1
-    if size - at < 1 or size - at > 19 or text[at] < c"1" or text[at] > c"9":
-        return False
-    while at < size:
-        digit = <unsigned char>text[at] - c"0"
-        if digit > 9:
-            return False
-        number = number * 10 + digit  # 19 digits fit
-        at += 1
-    if number > <unsigned long long>9223372036854775807 + negative:
-        return False
-    value[0] = <long long>(0 - number) if negative else <long long>number
-    return True
 
 
 cdef inline Py_ssize_t _plain_number(const char *text, Py_ssize_t size, Py_ssize_t *value) noexcept:
@@ -275,7 +251,7 @@ cdef class Parser:
         if not taken:
             if not self._header(&end, "too big mbulk count string"):
                 return 0
-            if not _parse_int(self._data + start, end - start, &count):
+            if not read_int64(self._data + start, end - start, &count):
                 self._fail(ProtocolError("invalid multibulk length"))
             taken = end + 2 - start
         if count > self.max_args:
@@ -296,7 +272,7 @@ cdef class Parser:
             return 0
         if self._data[self._at] != c"$":
             self._fail(unexpected(<unsigned char>self._data[self._at]))
-        if not _parse_int(self._data + self._at + 1, end - self._at - 1, &size) or size < 0 or size > self.max_bulk:
+        if not read_int64(self._data + self._at + 1, end - self._at - 1, &size) or size < 0 or size > self.max_bulk:
             self._fail(ProtocolError("invalid bulk length"))
         if size > _stranger_bulk and not self.authenticated:
             self._fail(ProtocolError("unauthenticated bulk length"))

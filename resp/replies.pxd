@@ -8,5 +8,5 @@ cdef class Framed:
     cdef public Py_ssize_t count
     cdef public object parts, frame
 
-cdef class Written:
-    cdef public object value, write
+cdef class Entries:
+    cdef public list items

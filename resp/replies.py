@@ -24,7 +24,7 @@ Instances of subclasses count as what they are derived from (an IntEnum is an in
 | SampleNumber                  | double           | simple string                 |
 | SpeltDouble                   | double           | bulk string                   |
 | Framed                        | array of bulk strings | the same                 |
-| Written                       | as its function encodes it | the same            |
+| Entries                       | array of arrays of id and fields | the same      |
 | Several                       | some replies, one after the other | the same     |
 | Sliced                        | what its pieces come to | the same               |
 | RawReply                      | its bytes        | its bytes                     |
@@ -276,17 +276,16 @@ class Framed:
         return f"Framed({self.count!r})"
 
 
-class Written:
-    """A value with a function that encodes it: faster than the encoder, and the same in both protocols."""
+class Entries:
+    """Entries of a stream: pairs of an id, whose halves of 64 bits are shown with '-' between, and of its fields."""
 
-    __slots__ = ("value", "write")
+    __slots__ = ("items",)
 
-    def __init__(self, value: Any, write: Callable[[Any], bytes]) -> None:
-        self.value = value
-        self.write = write
+    def __init__(self, items: list[tuple[int, tuple[bytes, ...]]]) -> None:
+        self.items = items
 
     def __repr__(self) -> str:
-        return f"Written({self.value!r})"
+        return f"Entries({self.items!r})"
 
 
 @final
@@ -378,7 +377,7 @@ Reply = (
     | SampleNumber
     | SpeltDouble
     | Framed
-    | Written
+    | Entries
     | Several
     | Sliced
     | RawReply

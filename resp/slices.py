@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from .encoder import array_head, encode, map_head, number_rows
-from .replies import FlatMap, Framed, Reply, SampleNumber, Shaped, Sliced
+from .replies import Entries, FlatMap, Framed, Reply, SampleNumber, Shaped, Sliced
 
 # Replies of more items than this are worth sending in slices, of so many items each.
 MANY: Final = 20_000
@@ -66,15 +66,14 @@ def items_reply(items: Items, shape: Shape = _as_they_are) -> Reply:
     return shaped
 
 
-class WrittenParts(Sliced):
-    """An array whose items come in parts. ``write`` encodes those: faster than the encoder, and the same in both protocols."""
+class EntryParts(Sliced):
+    """Many entries of a stream, which come in parts."""
 
-    __slots__ = ("count", "parts", "write")
+    __slots__ = ("count", "parts")
 
-    def __init__(self, count: int, parts: Iterable[Any], write: Callable[[Any], bytes]) -> None:
+    def __init__(self, count: int, parts: Iterable[list[tuple[int, tuple[bytes, ...]]]]) -> None:
         self.count = count
         self.parts = parts
-        self.write = write
 
     @property
     def many(self) -> bool:
@@ -83,7 +82,8 @@ class WrittenParts(Sliced):
 
     def pieces(self, protocol: int) -> Iterator[bytes]:
         """The head and the parts, those that are small together."""
-        return together(chain((array_head(self.count),), map(self.write, self.parts)))
+        parts = (encode(Entries(part), protocol).partition(b"\n")[2] for part in self.parts)
+        return together(chain((array_head(self.count),), parts))
 
 
 class FramedParts(Sliced):

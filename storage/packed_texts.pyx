@@ -10,6 +10,8 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
+from januskv.digits cimport MOST_DIGITS, digits_before
+
 cdef enum:
     MOST = 1 << 18
     WIDE = 1 << 16  # ends of so many bytes and more need four
@@ -177,18 +179,15 @@ cdef inline char *_copy(char *to, const char *text, Py_ssize_t size) noexcept:
 
 
 cdef inline char *_frame(char *to, const char *text, Py_ssize_t length, bytes mark, bytes end) noexcept:
-    cdef char digits[20]
-    cdef Py_ssize_t left = length, at = 20
+    cdef char room[MOST_DIGITS]
+    cdef char *digits
     to = _copy(to, PyBytes_AS_STRING(mark), PyBytes_GET_SIZE(mark))
     if length < 10:
         to[0] = <char>(c"0" + length)
         to += 1
     else:
-        while left:
-            at -= 1
-            digits[at] = <char>(c"0" + left % 10)
-            left //= 10
-        to = _copy(to, digits + at, 20 - at)
+        digits = digits_before(room + MOST_DIGITS, length)
+        to = _copy(to, digits, room + MOST_DIGITS - digits)
     to = _copy(to, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))
     to = _copy(to, text, length)
     return _copy(to, PyBytes_AS_STRING(end), PyBytes_GET_SIZE(end))

@@ -1,4 +1,3 @@
-cdef char *spell_id(char *end, object entry_id) except NULL
 cpdef bytes id_text(object entry_id)
 cpdef tuple parts_of(list ids, object base)
 cpdef list ids_of(list ms, list seqs, object base)

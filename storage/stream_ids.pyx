@@ -1,63 +1,36 @@
 # cython: boundscheck=False, wraparound=False
 """Ids of stream entries, compiled; ``stream_ids.py`` says what is what."""
 
-from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.long cimport PyLong_AsUnsignedLongLong, PyLong_AsUnsignedLongLongMask
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
 
-from januskv.storage.spelling cimport spells_int64
+from januskv.digits cimport MOST_PAIR, high_half, low_half, pair_before, read_int64
 
 cdef enum:
     SEQ_BITS = 64
-    MOST_DIGITS = 20  # of a number of 64 bits
-
-
-cdef inline uint64_t _ms(object entry_id) except? 0:
-    return PyLong_AsUnsignedLongLong(entry_id >> SEQ_BITS)
-
-
-cdef inline uint64_t _seq(object entry_id) except? 0:
-    return PyLong_AsUnsignedLongLongMask(entry_id)
-
-
-cdef inline char *_digits(char *end, uint64_t number) noexcept:
-    """Write a number so that it ends before a place; where it begins."""
-    while True:
-        end -= 1
-        end[0] = <char>(c"0" + number % 10)
-        number //= 10
-        if number == 0:
-            return end
-
-
-cdef char *spell_id(char *end, object entry_id) except NULL:
-    """Write an id, of up to 41 bytes, so that it ends before a place; where it begins."""
-    cdef char *at = _digits(end, _seq(entry_id)) - 1
-    at[0] = c"-"
-    return _digits(at, _ms(entry_id))
 
 
 cpdef bytes id_text(object entry_id):
     """See ``stream_ids.py``."""
-    cdef char room[2 * MOST_DIGITS + 1]
-    cdef char *end = room + 2 * MOST_DIGITS + 1
-    cdef char *at = spell_id(end, entry_id)
+    cdef char room[MOST_PAIR]
+    cdef char *end = room + MOST_PAIR
+    cdef char *at = pair_before(end, entry_id)
     return PyBytes_FromStringAndSize(at, end - at)
 
 
 cpdef tuple parts_of(list ids, object base):
     """See ``stream_ids.py``."""
-    cdef uint64_t base_ms = _ms(base)
+    cdef uint64_t base_ms = high_half(base)
     cdef list ms = [], seqs = []
     for each in ids:
-        ms.append(_ms(each) - base_ms)
-        seqs.append(_seq(each))
+        ms.append(high_half(each) - base_ms)
+        seqs.append(low_half(each))
     return ms, seqs
 
 
 cpdef list ids_of(list ms, list seqs, object base):
     """See ``stream_ids.py``."""
-    cdef uint64_t base_ms = _ms(base)
+    cdef uint64_t base_ms = high_half(base)
     cdef list found = []
     cdef Py_ssize_t at
     if len(ms) != len(seqs):
@@ -86,7 +59,7 @@ cpdef Py_ssize_t element_bytes(bytes text) except -1:
     """See ``stream_ids.py``."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
     cdef long long value = 0
-    if spells_int64(text, &value):
+    if read_int64(PyBytes_AS_STRING(text), size, &value):
         return integer_bytes(value)
     size += 1 if size < 64 else 2 if size < 4096 else 5
     if size <= 127:
@@ -106,7 +79,7 @@ cpdef Py_ssize_t texts_bytes(tuple texts, Py_ssize_t first, Py_ssize_t step) exc
 
 cpdef Py_ssize_t distance_bytes(object entry_id, object base) except -1:
     """See ``stream_ids.py``."""
-    cdef uint64_t ms = _ms(entry_id) - _ms(base), seq = _seq(entry_id), base_seq = _seq(base)
+    cdef uint64_t ms = high_half(entry_id) - high_half(base), seq = low_half(entry_id), base_seq = low_half(base)
     cdef uint64_t far = <uint64_t>1 << 31  # integers beyond take the most bytes there are
     cdef Py_ssize_t size = integer_bytes(<long long>(ms if ms < far else far))
     if seq >= base_seq:

@@ -28,7 +28,7 @@ from januskv.compat.server.server import Server
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.encoder import encode
 from januskv.resp.inline import split_words
-from januskv.resp.replies import FlatMap, Framed, SampleNumber, Shaped, Sliced, SpeltDouble, Written
+from januskv.resp.replies import Entries, FlatMap, Framed, SampleNumber, Shaped, Sliced, SpeltDouble
 from januskv.storage.clock import ManualClock
 from januskv.storage.store import Store
 
@@ -208,7 +208,7 @@ def basic(reply: Any) -> Any:
         return type(reply)(map(basic, reply))
     if isinstance(reply, dict):
         return {key: basic(value) for key, value in reply.items()}
-    if isinstance(reply, Framed | Written | SampleNumber | SpeltDouble | Sliced):
+    if isinstance(reply, Entries | Framed | SampleNumber | SpeltDouble | Sliced):
         reader = ReplyReader()
         reader.feed(encode(reply))
         found = reader.gets()

@@ -1,6 +1,5 @@
 from januskv.commands.context cimport Context
 from januskv.compat.redis.args cimport Args, parse_int
-from januskv.compat.redis.entry_wire cimport entries_wire
 from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.stream_ids cimport id_text
 from januskv.storage.stream_operations cimport append, begin, trim_before, trim_length

@@ -12,8 +12,8 @@ from januskv.commands.declare import Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.blocking import NOT_READY, Wait, block
 from januskv.compat.server.faults import RespError
-from januskv.resp.replies import NULL_ARRAY, OK, PairMap, Reply, Written
-from januskv.resp.slices import MANY, Together, WrittenParts
+from januskv.resp.replies import NULL_ARRAY, OK, Entries, PairMap, Reply
+from januskv.resp.slices import MANY, EntryParts, Together
 from januskv.storage.errors import NotAnInteger, WrongType
 from januskv.storage.stream_ids import id_text
 from januskv.storage.stream_operations import append, begin, delete, set_last_id, trim_before, trim_length
@@ -27,7 +27,6 @@ from januskv.storage.streams import (
 )
 
 from .args import SYNTAX_ERROR, Args, parse_int
-from .entry_wire import entries_wire
 
 verbs = Family("stream")
 
@@ -102,7 +101,7 @@ def entry_reply(entry: Entry) -> Reply:
 
 def entries_reply(entries: list[Entry]) -> Reply:
     """Entries as clients see them: their ids and their fields."""
-    return Written(entries, entries_wire)
+    return Entries(entries)
 
 
 # ---------------------------------------------------------------- trimming
@@ -275,10 +274,10 @@ def xlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if stream is None else stream.length
 
 
-def part_reply(count: int, found: Iterator[list[Entry]], most: int) -> WrittenParts:
+def part_reply(count: int, found: Iterator[list[Entry]], most: int) -> EntryParts:
     """So many entries, at most so many (-1: all), of which there may be many."""
     count = count if most < 0 else min(count, most)
-    return WrittenParts(count, _first(found, count), _items_wire)
+    return EntryParts(count, _first(found, count))
 
 
 def _first(found: Iterator[list[Entry]], left: int) -> Iterator[list[Entry]]:
@@ -287,10 +286,6 @@ def _first(found: Iterator[list[Entry]], left: int) -> Iterator[list[Entry]]:
         left -= len(entries)
         if left <= 0:
             return
-
-
-def _items_wire(entries: list[Entry]) -> bytes:
-    return entries_wire(entries).partition(b"\n")[2]
 
 
 def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool) -> Reply:

@@ -23,6 +23,7 @@ from januskv.resp.replies import (
     QUEUED,
     Attribute,
     Choice,
+    Entries,
     ErrorReply,
     FlatMap,
     Framed,
@@ -37,7 +38,6 @@ from januskv.resp.replies import (
     Simple,
     SpeltDouble,
     Verbatim,
-    Written,
 )
 from januskv.resp.slices import Many
 
@@ -152,7 +152,15 @@ FORMS = [
     pytest.param(SampleNumber(0.5), b"+5E-1\r\n", b",0.5\r\n", id="the value of a sample"),
     pytest.param(SpeltDouble(b"1.50"), b"$4\r\n1.50\r\n", b",1.50\r\n", id="a double with its digits"),
     pytest.param(Several([1, 2]), b":1\r\n:2\r\n", b":1\r\n:2\r\n", id="several replies"),
-    pytest.param(Written(7, lambda value: b":%d\r\n" % value), b":7\r\n", b":7\r\n", id="written by its function"),
+    pytest.param(
+        Entries([(5 << 64 | 7, (b"f", b"v")), ((1 << 128) - 1, ())]),
+        *[
+            b"*2\r\n*2\r\n$3\r\n5-7\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n*2\r\n$41\r\n%d-%d\r\n*0\r\n"
+            % ((1 << 64) - 1, (1 << 64) - 1)
+        ]
+        * 2,
+        id="entries of a stream",
+    ),
     pytest.param(
         Framed(2, [b"a", b"b"], lambda part, mark, end: mark + b"1" + end + part + end),
         b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",

@@ -1,12 +1,12 @@
-"""Entries in bytes are what the encoder makes of them."""
+"""Entries of streams are encoded as arrays of their ids and fields."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from januskv.compat.redis.entry_wire import entries_wire
 from januskv.resp.encoder import encode
+from januskv.resp.replies import Entries
 from januskv.storage.streams import make_id
 
 parts = st.integers(0, (1 << 64) - 1)
@@ -14,6 +14,6 @@ fields = st.lists(st.binary(max_size=200)).map(tuple)
 
 
 @given(st.lists(st.tuples(parts, parts, fields)))
-def test_the_bytes_are_those_of_the_encoder(rows: list[tuple[int, int, tuple[bytes, ...]]]) -> None:
+def test_the_bytes_are_those_of_the_arrays(rows: list[tuple[int, int, tuple[bytes, ...]]]) -> None:
     wanted = encode([[b"%d-%d" % (ms, seq), each] for ms, seq, each in rows])
-    assert entries_wire([(make_id(ms, seq), each) for ms, seq, each in rows]) == wanted
+    assert encode(Entries([(make_id(ms, seq), each) for ms, seq, each in rows])) == wanted

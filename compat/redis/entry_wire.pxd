@@ -1,1 +1,0 @@
-cpdef bytes entries_wire(list entries)
