@@ -116,7 +116,7 @@ class Groups:
     def variances(self) -> Values:
         """The variance of each group: from the sums of values and squares, as RedisTimeSeries makes it.
 
-        Where little is left of big numbers that way, from the distances from the mean.
+        Where little is left of big numbers that way, from the distances from the mean; 0 where all values are equal.
         """
         sums, squares, counts = self.sums(), self._added(self.values * self.values), self.counts
         means = sums / counts
@@ -124,7 +124,9 @@ class Groups:
         good = variances > _GOOD_SHARE * (squares / counts)
         if not good.all():
             spread = self._added((self.values - np.repeat(means, counts)) ** 2) / counts
-            variances = np.where(good, variances, spread)
+            least = np.minimum.reduceat(self.values, self.starts)
+            equal = np.maximum.reduceat(self.values, self.starts) - least == 0
+            variances = np.where(good, variances, np.where(equal, 0.0, spread))
         return variances
 
     def firsts(self) -> Values:

@@ -422,6 +422,10 @@ cdef struct Group:
     double greatest
     double first  # as the samples are read
     double last
+
+
+cdef struct Again:  # a row whose variance takes the values again; the count is 0 where it does not
+    Py_ssize_t count
     double mean
     double spread  # squared distances from the mean
 
@@ -430,7 +434,7 @@ cdef void _open(Group *group, int64_t begin, int64_t bucket) noexcept:
     group.begin = begin
     group.end = _end_of(begin, bucket)
     group.count = group.empty = group.at = group.stop = 0
-    group.total = group.squares = group.mean = group.spread = group.average = 0
+    group.total = group.squares = group.average = 0
     group.overflown = False
     group.least = INFINITE
     group.greatest = -INFINITE
@@ -453,34 +457,6 @@ cdef void _take_average(Group *group, Py_ssize_t taken, double total) noexcept:
             group.overflown = True
             average = <long double>total / taken
         group.average = <double>(average + <long double>value / taken)
-
-
-cdef void _take_spread(Group *group, Py_ssize_t taken) noexcept:
-    """Join the spread of the values that wait with that of those before them."""
-    cdef Py_ssize_t i, count = group.stop - group.at, whole = count - count % 4
-    cdef const double *values = _queue + group.at
-    cdef double[4] sums = [0, 0, 0, 0]
-    cdef double mean, distance
-    for i in range(0, whole, 4):
-        sums[0] += values[i]
-        sums[1] += values[i + 1]
-        sums[2] += values[i + 2]
-        sums[3] += values[i + 3]
-    for i in range(whole, count):
-        sums[0] += values[i]
-    mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / count
-    sums[0] = sums[1] = sums[2] = sums[3] = 0
-    for i in range(0, whole, 4):
-        sums[0] += (values[i] - mean) * (values[i] - mean)
-        sums[1] += (values[i + 1] - mean) * (values[i + 1] - mean)
-        sums[2] += (values[i + 2] - mean) * (values[i + 2] - mean)
-        sums[3] += (values[i + 3] - mean) * (values[i + 3] - mean)
-    for i in range(whole, count):
-        sums[0] += (values[i] - mean) * (values[i] - mean)
-    distance = mean - group.mean
-    group.spread += (sums[0] + sums[1]) + (sums[2] + sums[3])
-    group.spread += distance * distance * taken * count / (taken + count)
-    group.mean += distance * count / (taken + count)
 
 
 cdef void _add_side_by_side(Group *groups, Py_ssize_t count, bint squares) noexcept:
@@ -639,17 +615,26 @@ cdef void _take(
     _take_ends(group, values[0], values[count - 1], count, reverse)
 
 
-cdef double _variance(const Group *group) noexcept:
-    """The variance from the sums, as ``downsampling.variances`` makes it."""
+cdef double _variance(const Group *group, bint *doubtful) noexcept:
+    """The variance from the sums, as ``downsampling.variances`` makes it; ``doubtful`` where it takes the values again."""
     cdef double count = <double>group.count, mean = group.total / count
     cdef double variance = (group.squares - 2 * group.total * group.total / count + mean * mean * count) / count
-    # Where little is left of big numbers the other way is the better one.
-    return variance if variance > 1e-9 * (group.squares / count) else group.spread / count
+    if variance > 1e-9 * (group.squares / count):
+        return variance
+    if not group.greatest - group.least == 0:
+        doubtful[0] = True
+    return 0
 
 
-cdef double _result(const Group *group, int code) noexcept:
+cdef inline double _spread(double variance, double count, int code) noexcept:
+    """What a function makes of the variance of some values."""
+    if code == VAR_S or code == STD_S:
+        variance = variance * count / (count - 1) if count > 1 else 0
+    return variance if code == VAR_P or code == VAR_S else sqrt(variance)
+
+
+cdef double _result(const Group *group, int code, bint *doubtful) noexcept:
     """What a function makes of a group, as in ``downsampling``; NaN or 0 for one without values."""
-    cdef double variance
     if code == COUNT:
         return group.count
     if code == COUNT_NAN:
@@ -672,10 +657,7 @@ cdef double _result(const Group *group, int code) noexcept:
         return group.first
     if code == LAST:
         return group.last
-    variance = _variance(group)
-    if code == VAR_S or code == STD_S:
-        variance = variance * group.count / (group.count - 1) if group.count > 1 else 0
-    return variance if code == VAR_P or code == VAR_S else sqrt(variance)
+    return _spread(_variance(group, doubtful), group.count, code)
 
 
 cdef class Buckets:
@@ -687,6 +669,8 @@ cdef class Buckets:
     cdef Group[GROUPS] groups  # the last one is of the bucket that is open
     cdef Py_ssize_t open
     cdef bint started, sums, extremes, squares, reverse
+    cdef bint doubtful  # there is a row whose variance takes the values again
+    cdef Again *again  # of each row, where there are variances
     cdef bint all_real  # the values that are read
     cdef int64_t bucket, align
     cdef int64_t step  # between times of the chunk that is read; 0 where they are in _times
@@ -699,8 +683,10 @@ cdef class Buckets:
     def __cinit__(self):
         self.begins = NULL
         self.results = NULL
+        self.again = NULL
 
     def __dealloc__(self):
+        free(self.again)
         free(self.begins)
         free(self.results)
 
@@ -715,10 +701,11 @@ cdef class Buckets:
             self.columns += 1
             self.squares = self.squares or code in (VAR_P, VAR_S, STD_P, STD_S)
             self.sums = self.sums or self.squares or code in (SUM, AVG)
-            self.extremes = self.extremes or code in (LEAST, GREATEST, RANGE)
+            self.extremes = self.extremes or self.squares or code in (LEAST, GREATEST, RANGE)
 
     cdef int close(self, const Group *group) except -1:
         """Keep the results of a bucket that is over."""
+        cdef bint doubtful = False
         cdef void *grown
         cdef int i
         if self.rows == self.room:
@@ -731,9 +718,19 @@ cdef class Buckets:
             if grown == NULL:
                 raise MemoryError
             self.results = <double *>grown
+            if self.squares:
+                grown = realloc(self.again, self.room * sizeof(Again))
+                if grown == NULL:
+                    raise MemoryError
+                self.again = <Again *>grown
         self.begins[self.rows] = group.begin
         for i in range(self.columns):
-            self.results[self.rows * self.columns + i] = _result(group, self.codes[i])
+            self.results[self.rows * self.columns + i] = _result(group, self.codes[i], &doubtful)
+        if self.squares:
+            self.again[self.rows].count = group.count if doubtful else 0
+            self.again[self.rows].mean = group.total / group.count if doubtful else 0
+            self.again[self.rows].spread = 0
+            self.doubtful = self.doubtful or doubtful
         self.rows += 1
         return 0
 
@@ -743,9 +740,6 @@ cdef class Buckets:
         if not self.started:
             return 0
         if self.squares:
-            for i in range(count):
-                if self.groups[i].stop > self.groups[i].at:
-                    _take_spread(&self.groups[i], self.groups[i].count - (self.groups[i].stop - self.groups[i].at))
             _add_side_by_side(self.groups, count, True)
         if self.sums:
             _add_side_by_side(self.groups, count, False)
@@ -760,6 +754,37 @@ cdef class Buckets:
         self.settle()
         if self.started:
             self.close(&self.groups[0])
+        return 0
+
+    cdef int look_again(self, chunks, int64_t low, int64_t high) except -1:
+        """Make the variances that the sums left little of from the distances from the mean, added one by one."""
+        cdef Chunk chunk
+        cdef Py_ssize_t i, at, row = 0
+        cdef double distance
+        cdef Again *again
+        cdef int column
+        for chunk in reversed(chunks) if self.reverse else chunks:
+            if chunk.last < low or chunk.first > high:
+                continue
+            _read_times(chunk, _times)
+            _read_values(chunk, _values)
+            for i in range(chunk.count):
+                at = chunk.count - 1 - i if self.reverse else i
+                if not low <= _times[at] <= high:
+                    continue
+                while _times[at] < self.begins[row] if self.reverse else _times[at] > _end_of(self.begins[row], self.bucket):
+                    row += 1
+                if _values[at] == _values[at]:
+                    distance = _values[at] - self.again[row].mean
+                    self.again[row].spread += distance * distance
+        for row in range(self.rows):
+            again = &self.again[row]
+            if again.count:
+                for column in range(self.columns):
+                    if self.codes[column] in (VAR_P, VAR_S, STD_P, STD_S):
+                        self.results[row * self.columns + column] = _spread(
+                            again.spread / again.count, again.count, self.codes[column]
+                        )
         return 0
 
     cdef int turn(self, int64_t time) except -1:
@@ -948,6 +973,8 @@ def aggregate(chunks, int64_t low, int64_t high, functions, int64_t bucket, int6
         if chunk.last >= low and chunk.first <= high:
             buckets.take(chunk, low, high)
     buckets.finish()
+    if buckets.doubtful:
+        buckets.look_again(chunks, low, high)
     times = np.empty(buckets.rows, np.int64)
     begins = times
     columns = [np.empty(buckets.rows) for _ in functions]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from array import array
 
 import numpy as np
@@ -42,6 +43,13 @@ def filled_series(draw: st.DrawFn) -> SampleSeries:
             times.append(time)
         if times[0] > series.last_time:
             series.extend(times, array("d", values[: len(times)]))
+    return series
+
+
+def series_of(values: list[float]) -> SampleSeries:
+    """A series with a value every 10 ms."""
+    series = SampleSeries()
+    series.extend(range(0, 10 * len(values), 10), values)
     return series
 
 
@@ -103,6 +111,39 @@ def test_a_sum_is_the_same_on_every_path(series: SampleSeries, data: st.DataObje
         for value in reversed(inside) if reverse else inside:
             one_by_one += value
         assert total == one_by_one
+
+
+# twa, rate and increase look at the samples around a bucket too, so a bucket alone gives something else.
+BY_THEMSELVES = [name for name in NAMES if name not in ("twa", "rate", "increase")]
+equal_or_near = st.integers(0, 3).flatmap(
+    lambda digits: st.lists(st.integers(0, 9).map(lambda last: 1e6 + last * 10.0**-digits), min_size=1, max_size=60)
+)
+
+
+@given(filled_series() | equal_or_near.map(series_of), st.sampled_from(BY_THEMSELVES), st.data())
+def test_a_function_gives_the_same_number_on_every_path(series: SampleSeries, name: str, data: st.DataObject) -> None:
+    """From packed chunks, from columns, beside other functions, and bucket by bucket: the last digit too."""
+    bucket = data.draw(st.integers(1, 200) | st.integers(1, 2**41))
+    reverse = data.draw(st.booleans())
+
+    def found(functions: list[str], low: int = 0, high: int = MOST_TIME) -> dict[int, bytes]:
+        wanted = Selection(low, high, aggregation=Aggregation(functions, bucket), reverse=reverse)
+        rows = select(series, wanted)
+        return dict(zip(rows.times.tolist(), map(bits, rows.columns[functions.index(name)].tolist()), strict=True))
+
+    whole = found([name])
+    begins, (column,) = downsample(*series.between(0, MOST_TIME), [name], bucket, reverse=reverse)
+    assert dict(zip(begins.tolist(), map(bits, column.tolist()), strict=True)) == whole
+    for functions in (["max", name], ["median", name], [name, "sum"], [name, "std.p"]):
+        if functions.count(name) == 1:
+            assert found(functions) == whole, functions
+    for begin, number in data.draw(st.permutations(list(whole.items())))[:5]:
+        assert found([name], begin, min(begin + bucket - 1, MOST_TIME)) == {begin: number}
+
+
+def bits(number: float) -> bytes:
+    """A double to the last digit; all that are no number are the same."""
+    return struct.pack("d", math.nan if math.isnan(number) else number)
 
 
 @pytest.mark.parametrize(
