@@ -6,6 +6,7 @@ except by those who listen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -48,109 +49,122 @@ class Event:
 
 
 EVENTS: Final[dict[str, Event]] = {}
+# The same by what listeners ask: class letters, and sets of names.
+NOTIFIED: Final[dict[str, str]] = {}
+SILENT: Final[set[str]] = set()
+RESULTS: Final[set[str]] = set()
+# What befalls all keys of a keyspace at once: the key is b"".
+FLUSHES: Final[set[str]] = set()
+SWAPS: Final[set[str]] = set()
+OF_ALL_KEYS: Final[set[str]] = set()
 
 
-def _declare(
+def declare(
     names: str, notified: str = "", *, logged: Logged = Logged.VALUE, effects: str = "", result: bool = False
 ) -> None:
+    """Declare events. Raises ValueError for one that is declared already."""
     for name in names.split():
         if name in EVENTS:
             raise ValueError(f"the event {name} is declared twice")
         EVENTS[name] = Event(name, notified, logged, frozenset(effects.split()), result)
+        if notified:
+            NOTIFIED[name] = notified
+        for names_of, wanted in _KINDS:
+            if wanted(EVENTS[name]):
+                names_of.add(name)
+
+
+_KINDS: Final[tuple[tuple[set[str], Callable[[Event], bool]], ...]] = (
+    (SILENT, lambda event: event.logged is Logged.NOTHING),
+    (RESULTS, lambda event: event.result),
+    (FLUSHES, lambda event: event.logged is Logged.FLUSH),
+    (SWAPS, lambda event: event.logged is Logged.SWAP),
+    (OF_ALL_KEYS, lambda event: event.logged in (Logged.FLUSH, Logged.SWAP)),
+)
 
 
 # ---------------------------------------------------------------- keys
 
-_declare("del", "g", logged=Logged.REMOVAL)
-_declare("expired", "x", logged=Logged.REMOVAL)
-_declare("expire persist", "g", logged=Logged.DEADLINE)
-_declare("rename_from", "g", logged=Logged.RENAME)
-_declare("rename_to", "g", logged=Logged.RENAMED)
-_declare("copy_to", "g", logged=Logged.COPY)
-_declare("move_from move_to restore", "g")
-_declare("new", "n", logged=Logged.NOTHING)
-_declare("keymiss", "m", logged=Logged.NOTHING)
-_declare("flushdb", logged=Logged.FLUSH)
-_declare("swapdb", logged=Logged.SWAP)
-_declare("session_new", logged=Logged.SESSION)
-_declare("session_end", logged=Logged.END)
+declare("del", "g", logged=Logged.REMOVAL)
+declare("expired", "x", logged=Logged.REMOVAL)
+declare("expire persist", "g", logged=Logged.DEADLINE)
+declare("rename_from", "g", logged=Logged.RENAME)
+declare("rename_to", "g", logged=Logged.RENAMED)
+declare("copy_to", "g", logged=Logged.COPY)
+declare("move_from move_to restore", "g")
+declare("new", "n", logged=Logged.NOTHING)
+declare("keymiss", "m", logged=Logged.NOTHING)
+declare("flushdb", logged=Logged.FLUSH)
+declare("swapdb", logged=Logged.SWAP)
+declare("session_new", logged=Logged.SESSION)
+declare("session_end", logged=Logged.END)
 
 # ---------------------------------------------------------------- strings
 
-_declare("set incrby", "$", logged=Logged.PLAIN)
-_declare("incrbyfloat", "$")
-_declare("append setrange setbit pfadd", "$", effects="string.write")
-_declare("pfcount", effects="string.write")
-_declare("pfdebug")
+declare("set incrby", "$", logged=Logged.PLAIN)
+declare("incrbyfloat", "$")
+declare("append setrange setbit pfadd", "$", effects="string.write")
+declare("pfcount", effects="string.write")
+declare("pfdebug")
 
 # ---------------------------------------------------------------- lists
 
-_declare("lpush", "l", effects="list.push")
-_declare("rpush", "l", effects="list.push array.append")
-_declare("lpop rpop", "l", effects="list.pop")
-_declare("lset", "l", effects="list.set")
-_declare("linsert", "l", effects="list.insert")
-_declare("lrem", "l", effects="list.remove_equal")
-_declare("ltrim", "l", effects="list.keep")
-_declare("sortstore", "g", result=True)
+declare("lpush", "l", effects="list.push")
+declare("rpush", "l", effects="list.push array.append")
+declare("lpop rpop", "l", effects="list.pop")
+declare("lset", "l", effects="list.set")
+declare("linsert", "l", effects="list.insert")
+declare("lrem", "l", effects="list.remove_equal")
+declare("ltrim", "l", effects="list.keep")
+declare("sortstore", "g", result=True)
 
 # ---------------------------------------------------------------- sets and hashes
 
-_declare("sadd", "s", effects="set.add")
-_declare("srem spop", "s", effects="set.remove")
-_declare("sinterstore sunionstore sdiffstore", "s")
-_declare("hset", "h", effects="hash.put array.append")
-_declare("hincrby hincrbyfloat", "h", effects="hash.put hash.keep")
-_declare("hdel hexpired", "h", effects="hash.remove")
-_declare("hexpire hpersist", "h", effects="hash.time")
+declare("sadd", "s", effects="set.add")
+declare("srem spop", "s", effects="set.remove")
+declare("sinterstore sunionstore sdiffstore", "s")
+declare("hset", "h", effects="hash.put array.append")
+declare("hincrby hincrbyfloat", "h", effects="hash.put hash.keep")
+declare("hdel hexpired", "h", effects="hash.remove")
+declare("hexpire hpersist", "h", effects="hash.time")
 
 # ---------------------------------------------------------------- sorted sets
 
-_declare("zadd zincr", "z", effects="zset.put")
-_declare("zrem", "z", effects="zset.remove")
-_declare("zpopmin zpopmax", "z", effects="zset.remove zset.cut")
-_declare("zremrangebyrank zremrangebyscore zremrangebylex", "z", effects="zset.cut")
-_declare("zunionstore zinterstore zdiffstore zrangestore geosearchstore georadiusstore", "z", result=True)
+declare("zadd zincr", "z", effects="zset.put")
+declare("zrem", "z", effects="zset.remove")
+declare("zpopmin zpopmax", "z", effects="zset.remove zset.cut")
+declare("zremrangebyrank zremrangebyscore zremrangebylex", "z", effects="zset.cut")
+declare("zunionstore zinterstore zdiffstore zrangestore geosearchstore georadiusstore", "z", result=True)
 
 # ---------------------------------------------------------------- streams
 
-_declare("xadd", "t", effects="stream.add")
-_declare("xtrim", "t", effects="stream.trim")
-_declare("xdel", "t", effects="stream.delete")
-_declare("xsetid", "t", effects="stream.setid")
-_declare("xgroup-create xgroup-setid", "t", effects="stream.group")
-_declare("xgroup-createconsumer", "t", effects="stream.consumer")
-_declare("xgroup-destroy", "t", effects="stream.group_gone")
-_declare("xgroup-delconsumer", "t", effects="stream.consumer_gone")
-_declare("xreadgroup", effects="stream.deliver stream.deliver_from stream.claim")
-_declare("xack", effects="stream.acknowledge")
-_declare("xclaim xautoclaim", effects="stream.claim")
+declare("xadd", "t", effects="stream.add")
+declare("xtrim", "t", effects="stream.trim")
+declare("xdel", "t", effects="stream.delete")
+declare("xsetid", "t", effects="stream.setid")
+declare("xgroup-create xgroup-setid", "t", effects="stream.group")
+declare("xgroup-createconsumer", "t", effects="stream.consumer")
+declare("xgroup-destroy", "t", effects="stream.group_gone")
+declare("xgroup-delconsumer", "t", effects="stream.consumer_gone")
+declare("xreadgroup", effects="stream.deliver stream.deliver_from stream.claim")
+declare("xack", effects="stream.acknowledge")
+declare("xclaim xautoclaim", effects="stream.claim")
 
 # ---------------------------------------------------------------- series
 
-_declare("ts.create", "d")
-_declare("ts.created")
-_declare("ts.alter", "d", effects="samples.alter")
-_declare("ts.add ts.add:dest", "d", effects="samples.put")
-_declare("ts.corrected", effects="samples.put samples.told")
-_declare("ts.incrby ts.decrby", "g", effects="samples.put")
-_declare("ts.del", "d", effects="samples.cut")
-_declare("ts.createrule:src", "d", effects="samples.rule")
-_declare("ts.createrule:dest ts.deleterule:dest", "d", effects="samples.source")
-_declare("ts.deleterule:src", "d", effects="samples.unrule")
-_declare("ts.addevt", effects="events.add")
-_declare("ts.delevt", effects="events.remove")
-_declare("ts.createindex", effects="events.index")
-
-# ----------------------------------------------------------------
-
-NOTIFIED: Final = {name: event.notified for name, event in EVENTS.items() if event.notified}
-SILENT: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.NOTHING)
-RESULTS: Final = frozenset(name for name, event in EVENTS.items() if event.result)
-# What befalls all keys of a keyspace at once: the key is b"".
-FLUSHES: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.FLUSH)
-SWAPS: Final = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.SWAP)
-OF_ALL_KEYS: Final = FLUSHES | SWAPS
+declare("ts.create", "d")
+declare("ts.created")
+declare("ts.alter", "d", effects="samples.alter")
+declare("ts.add ts.add:dest", "d", effects="samples.put")
+declare("ts.corrected", effects="samples.put samples.told")
+declare("ts.incrby ts.decrby", "g", effects="samples.put")
+declare("ts.del", "d", effects="samples.cut")
+declare("ts.createrule:src", "d", effects="samples.rule")
+declare("ts.createrule:dest ts.deleterule:dest", "d", effects="samples.source")
+declare("ts.deleterule:src", "d", effects="samples.unrule")
+declare("ts.addevt", effects="events.add")
+declare("ts.delevt", effects="events.remove")
+declare("ts.createindex", effects="events.index")
 
 
 def wrong(event: str, detail: tuple[object, ...]) -> str:

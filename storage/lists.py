@@ -144,10 +144,15 @@ def grown(keyspace: Keyspace, key: bytes, items: Items) -> None:
         keyspace.data[key] = LongList(items)
 
 
+def new_list(items: list[Any]) -> Items:
+    """A list with these elements, in the form for that many; it may be the same object."""
+    return LongList(items) if len(items) > LONG else items
+
+
 def put_list(keyspace: Keyspace, key: bytes, items: list[Any], event: str) -> None:
     """Set a key to a list, whatever it held; each element counts as a change."""
     keyspace.feed.extra += len(items) - 1
-    keyspace.put(key, LongList(items) if len(items) > LONG else items, event)
+    keyspace.put(key, new_list(items), event)
 
 
 def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new: list[Any]) -> int:
