@@ -1,4 +1,4 @@
-"""Verbs of collections at small and large sizes beside redis-server in one run.
+"""Commands of collections at small and large sizes beside redis-server in one run.
 
     python benchmarks/collection_verbs.py [--rounds 3] [--sizes 10,1000,1000000] [--builds compiled]
 

@@ -48,6 +48,8 @@ class SeriesStore:
 
     name: str
     http: http.client.HTTPConnection
+    pid: int = 0
+    put_port: int = 0  # for OpenTSDB's put lines, if it takes them
 
     def ask(self, method: str, path: str, parameters: dict[str, str], body: bytes = b"") -> tuple[float, int]:
         """Send a request and read its reply; seconds and bytes. Raises RuntimeError on an error."""
@@ -137,7 +139,7 @@ def installed() -> list[str]:
 @contextlib.contextmanager
 def series_store(name: str) -> Iterator[SeriesStore]:
     """A running peer by its name, one of ``installed()``; loopback only, reports to nobody."""
-    port, rpc = free_port(), free_port()
+    port, other = free_port(), free_port()  # the other one: its own affairs, or put lines
     if name == "influxdb":
         argv = ["influxd", "-config", "influxdb.conf"]
     else:
@@ -146,13 +148,15 @@ def series_store(name: str) -> Iterator[SeriesStore]:
             f"-httpListenAddr=127.0.0.1:{port}",
             "-storageDataPath=data",
             "-retentionPeriod=100y",
+            f"-opentsdbListenAddr=127.0.0.1:{other}",
         ]
         argv += ["-search.maxUniqueTimeseries=10000000", "-search.maxPointsPerTimeseries=10000000"]
 
     def prepare(folder: Path) -> None:
-        (folder / "influxdb.conf").write_text(_INFLUX_CONFIG.format(folder=folder, port=port, rpc=rpc))
+        (folder / "influxdb.conf").write_text(_INFLUX_CONFIG.format(folder=folder, port=port, rpc=other))
 
-    with started(name, argv, prepare=prepare) as _:
-        store = SeriesStore(name, http.client.HTTPConnection("127.0.0.1", port, timeout=120))
+    with started(name, argv, prepare=prepare) as (process, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        store = SeriesStore(name, connection, process.pid, other if name == "victoria" else 0)
         _await(store, "/ping" if name == "influxdb" else "/health")
         yield store

@@ -80,6 +80,11 @@ _disturbed = 0
 _lock: TextIO | None = None  # held until the process ends
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used with all its threads, user and system; as fine as the kernel's tick."""
+    return _cpu_ticks(pid) / TICKS
+
+
 def _cpu_ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
@@ -182,7 +187,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time that the process has used, user and system; as fine as the kernel's tick."""
-        return _cpu_ticks(self.pid) / TICKS
+        return cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
         """Memory of the process in RAM."""
@@ -309,8 +314,8 @@ def redis_server() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def januskv(build: str = "compiled") -> Iterator[Server]:
-    """A JanusKV of the compiled or the plain build without persistence, on ports that the kernel chooses.
+def januskv(build: str = "compiled", *, logging: bool = False) -> Iterator[Server]:
+    """A JanusKV of the compiled or the plain build, without persistence or with its log, on ports that the kernel chooses.
 
     The build "before" is the compiled one of the directory that JANUSKV_BEFORE names.
     """
@@ -321,7 +326,8 @@ def januskv(build: str = "compiled") -> Iterator[Server]:
                 "the build 'before' needs JANUSKV_BEFORE, the directory of a tree with its compiled modules in place"
             )
         environment["PYTHONPATH"] = str(Path(os.environ["JANUSKV_BEFORE"]).resolve() / "src")
-    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1", "--save", ""]
+    argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
+    argv += [] if logging else ["--save", ""]
     with started("januskv", argv, build, environment=environment) as (process, log):
         deadline = time.monotonic() + START_LIMIT_S
         while (ready := re.search(r"\((\w+), pid \d+\) ready: (.*)\n", log.read_text())) is None:

@@ -185,7 +185,7 @@ class Bench:
             time.sleep(0.02)
 
     def settle(self) -> None:
-        """Wait until the server has little to do, but not for ever."""
+        """Wait until the server has little to do, but not forever."""
         assert self.server is not None
         for _ in range(20):
             before = self.server.cpu_seconds()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """The settings that data commands look at: up to what sizes values are kept in a small form."""
+    """The settings that data commands read: up to what sizes values are stored compactly."""
 
     hash_max_listpack_entries: int
     hash_max_listpack_value: int
@@ -28,7 +28,7 @@ class Settings:
 
 
 class Caller:
-    """Who calls. This one is no connection: a script, a request over HTTP, a test, the server itself."""
+    """The caller. This base class is not a connection: a script, an HTTP request, a test, the server itself."""
 
     __slots__ = ("user",)
 
@@ -37,7 +37,7 @@ class Caller:
 
     @property
     def shown(self) -> str:
-        """Who it is, as the log tells it."""
+        """Its name in the log."""
         return "the server"
 
 
@@ -45,12 +45,12 @@ NOBODY = Caller()
 
 
 class Context:
-    """The store, the keyspace that is selected, the settings, and who calls.
+    """The store, the selected keyspace, the settings, and the caller.
 
-    One exists for every connection; SELECT changes ``keyspace``. ``command`` is the command that runs, or ran last;
-    ``in_transaction`` says that it runs between others that nothing may come between. A data command needs no more, so it
-    runs unchanged from every face, from scripts and in tests; commands about the server or the connection get a context
-    that knows more (``januskv.compat.server.context``).
+    Each connection has one; SELECT changes ``keyspace``. ``command`` is the running or last command;
+    ``in_transaction`` says that it runs inside EXEC. A data command needs no more, so it
+    runs unchanged from every face, from scripts and in tests. Commands about the server or the connection get a context
+    with more (``januskv.compat.server.context``).
     """
 
     __slots__ = ("caller", "command", "in_transaction", "keyspace", "settings", "store")

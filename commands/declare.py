@@ -1,6 +1,6 @@
 """How a command is declared: flags, key positions, and the manual page in its docstring.
 
-Everything that other parts want to know of a command (arity errors, COMMAND, ACL categories, MULTI,
+Everything that other parts need to know about a command (arity errors, COMMAND, ACL categories, MULTI,
 the docs pages) comes from the declaration beside its handler.
 """
 
@@ -15,12 +15,12 @@ from typing import Any, Final
 
 
 class Flag(enum.Flag):
-    """What kind of command it is. COMMAND shows those in SHOWN_FLAGS; those after ALLOW_BUSY are ours."""
+    """Properties of a command. COMMAND shows those in SHOWN_FLAGS; those after ALLOW_BUSY are ours."""
 
     WRITE = enum.auto()
     READONLY = enum.auto()
     DENYOOM = enum.auto()
-    MODULE = enum.auto()  # of a module of Redis, which is built in here
+    MODULE = enum.auto()  # from a Redis module that is built in here
     ADMIN = enum.auto()
     PUBSUB = enum.auto()
     NOSCRIPT = enum.auto()
@@ -41,12 +41,12 @@ class Flag(enum.Flag):
     ALLOW_BUSY = enum.auto()
 
     NO_QUEUE = enum.auto()  # runs at once inside MULTI: EXEC, DISCARD, WATCH ...
-    COMMITS = enum.auto()  # EXEC: what it runs was queued before
-    SUBSCRIBED = enum.auto()  # allowed for a RESP2 client that has subscribed
-    HEALTH = enum.auto()  # PING: refused like a write when writes are, so that what watches the server hears of it
-    QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed one by one
-    CONNECTION = enum.auto()  # about the connection that it comes through: there has to be one
-    ABOUT_CLIENTS = enum.auto()  # CLIENT: runs during a pause, and is not what CLIENT CACHING was for
+    COMMITS = enum.auto()  # EXEC: runs what was queued
+    SUBSCRIBED = enum.auto()  # allowed for a subscribed RESP2 client
+    HEALTH = enum.auto()  # PING: refused when writes are, so that monitoring notices
+    QUICK = enum.auto()  # constant time although Redis does not call it fast: not timed individually
+    CONNECTION = enum.auto()  # about its connection: needs one
+    ABOUT_CLIENTS = enum.auto()  # CLIENT: runs during a pause, and does not end CLIENT CACHING
     TOUCHES = enum.auto()  # TOUCH: counts as an access, whatever CLIENT NO-TOUCH says
     NONE = 0
 
@@ -55,16 +55,16 @@ _HIDDEN = Flag.PROTECTED | Flag.TOUCHES_ARBITRARY_KEYS | Flag.MAY_REPLICATE
 SHOWN_FLAGS = tuple(flag for flag in Flag if flag.value <= Flag.ALLOW_BUSY.value and flag not in _HIDDEN)
 
 
-# A command line without the secrets in it.
+# A command line without its secrets.
 Redact = Callable[[Sequence[bytes]], list[bytes]]
 REDACTED = b"(redacted)"
 
-# How many keys follow, as C's atoi reads it: the command itself reads it more strictly.
+# The number of keys, as C's atoi reads it: the command itself reads it more strictly.
 _LEADING_NUMBER = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]{1,9})")
 
 
 class DeclarationError(Exception):
-    """A command is declared wrongly; raised while the table is built, so the server does not start."""
+    """A command is declared wrongly. Raised while the table is built, so the server does not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,25 @@ class KeySpec:
     numkeys: bool = False
     flags: tuple[str, ...] = ("RW",)
     notes: str = ""
-    # Where the flags depend on the arguments: what they are for a command line.
+    # Where the flags depend on the arguments: computes them for a command line.
     flags_of: Callable[[Sequence[bytes]], tuple[str, ...]] | None = None
-    # Where keys can stand anywhere: finds them in a command line. COMMAND calls such a place unknown.
+    # Where keys can be anywhere: finds them in a command line. COMMAND calls such a position unknown.
     search: Callable[[Sequence[bytes]], Iterable[int]] | None = None
-    # Native commands: finds the names of the keys in the body. COMMAND calls such a place unknown too.
+    # Native commands: finds the names of the keys in the body. COMMAND calls such a position unknown too.
     names: Callable[[dict[str, Any]], Iterable[str]] | None = None
 
     def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
-        """Yield the indexes of the keys in a command line. Raises ValueError where it has no such form."""
+        """Yield the indexes of the keys in a command line. Raises ValueError for a malformed one."""
         if self.search is not None:
             yield from self.search(argv)
             return
         size = len(argv)
         first = self.begin
         if self.keyword is not None:
-            found = self._find_keyword(argv)
-            if found is None:
+            keyword_index = self._find_keyword(argv)
+            if keyword_index is None:
                 return
-            first = found + 1
+            first = keyword_index + 1
         if self.numkeys:
             if first >= size:
                 raise ValueError("no number of keys")
@@ -139,7 +139,7 @@ def key(*flags: str, begin: int = 1, last: int = 0, step: int = 1, limit: int = 
 def member(name: str, *flags: str) -> KeySpec:
     """The key spec of a native command: a parameter holds a name, an array of names, or an object with names as members.
 
-    What is not text in an array names no key, as for the commands themselves.
+    Items of an array that are not text name no key, as in the commands themselves.
     """
 
     def names(body: dict[str, Any]) -> Iterable[str]:
@@ -152,7 +152,7 @@ def member(name: str, *flags: str) -> KeySpec:
 
 
 def all_members(*flags: str) -> KeySpec:
-    """The key spec of a native command whose body has a member for each key. A token that is a number is no key."""
+    """The key spec of a native command whose body has a member for each key. A numeric token is not a key."""
 
     def names(body: dict[str, Any]) -> Iterable[str]:
         return [name for name, entry in body.items() if name != "tkn" or type(entry) is dict]
@@ -160,7 +160,7 @@ def all_members(*flags: str) -> KeySpec:
     return KeySpec(flags=flags, names=names, notes="The keys are the members of the JSON object, but 'tkn'")
 
 
-# The key specs of a native command that names no keys: it is about all of a keyspace, about sessions, or about the server.
+# The key specs of a native command that names no keys: it concerns a whole keyspace, sessions or the server.
 NO_KEYS: Final[tuple[KeySpec, ...]] = ()
 
 
@@ -180,7 +180,7 @@ class Manual:
 
 
 def read_manual(name: str, run: Callable[..., object]) -> Manual:
-    """Take the docstring apart. Raises DeclarationError where it has no usage line or no summary."""
+    """Parse the docstring. Raises DeclarationError if it has no usage line or no summary."""
     doc = inspect.getdoc(run)
     if not doc:
         raise DeclarationError(f"{name}: a handler needs a docstring")
@@ -200,10 +200,10 @@ def _labelled(label: str, doc: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of a native command: its JSON type, and whether it must be there.
+    """A parameter of a native command: its JSON type, and whether it is required.
 
     ``kind`` is one of the names in params.KINDS; ``any`` accepts every type. With ``empty_text`` the
-    value must not be empty, and this is what the refusal says.
+    value must not be empty; this is the error text.
     """
 
     name: str
@@ -214,7 +214,7 @@ class Param:
 
 @dataclass(slots=True)
 class Options:
-    """What a declaration says besides name, arity and handler."""
+    """The rest of a declaration besides name, arity and handler."""
 
     flags: Flag = Flag.NONE
     keys: tuple[KeySpec, ...] = ()
@@ -225,13 +225,11 @@ class Options:
     in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()
     deprecated: tuple[str, str] | None = None  # since which version, what replaces it
-    plain: Callable[[Any, list[bytes]], Any] | None = (
-        None  # native: what runs it over RESP where its argument is no object
-    )
+    plain: Callable[[Any, list[bytes]], Any] | None = None  # native: runs it over RESP if its argument is not an object
     redact: Redact | None = None  # hides secrets in a command line before MONITOR or the slow log show it
 
     def check(self, name: str) -> None:
-        """Raise DeclarationError where two parts of the declaration contradict each other."""
+        """Raise DeclarationError if parts of the declaration contradict each other."""
         if Flag.WRITE in self.flags and Flag.READONLY in self.flags:
             raise DeclarationError(f"{name}: WRITE and READONLY exclude each other")
         if self.keys and not self.flags & (Flag.WRITE | Flag.READONLY | Flag.NOSCRIPT | Flag.ADMIN | Flag.FAST):

@@ -1,4 +1,4 @@
-"""Native commands that move data between servers: SV_EXPORT reads all there is, SH_RESTORE opens sessions again."""
+"""Native commands that move data between servers: SV_EXPORT reads everything, SH_RESTORE reopens sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ commands = Family("native")
 Body = dict[str, Any]
 
 _DEFAULT_COUNT = 100
-# Finding so many names that are not all of them takes 10 ms.
+# Scanning for this many names takes 10 ms.
 _MOST_COUNT = 1_000_000
 
 
@@ -40,51 +40,51 @@ _MOST_COUNT = 1_000_000
 def sv_export(ctx: Context, body: Body) -> Body | Work:
     """{"SV_EXPORT": {"from"?: database or token, "cursor"?: cursor, "cnt"?: count}}
 
-    Returns about ``cnt`` keys of a database or session with their values in the form of an export, and a cursor to go
-    on with, 0 at the end. Without ``from``: how many keys each database has, and all sessions with their tokens.
+    Returns about ``cnt`` keys of a database or session with their values in export form, and a cursor to continue
+    with, 0 at the end. Without ``from``: how many keys each database has, and all sessions with their tokens.
 
-    A key that is there during the whole iteration is returned; it is no picture of one moment. Many keys or sessions
-    are gathered some at a time while other clients are served. Status 100 where there is no such session. Ours, not NemesisDB's.
+    A key that exists during the whole iteration is returned; the result is not a snapshot of one moment. Many keys or sessions
+    are gathered in batches while other clients are served. Status 100 if there is no such session. Ours, not NemesisDB's.
 
     Cost: O(M) with M members of the values
     """
     store = ctx.store
-    place = body.get("from")
-    if place is None:
+    source = body.get("from")
+    if source is None:
         parts = Parts()
         return Work(_describe(store, parts.array()), parts)
-    if place < len(store.databases):
-        keyspace = store.databases[place]
+    if source < len(store.databases):
+        keyspace = store.databases[source]
     else:
-        session = store.sessions.by_token.get(place)
+        session = store.sessions.by_token.get(source)
         if session is None:
             return {"st": Status.SESSION_NOT_EXIST.value, "cursor": 0, "entries": []}
         keyspace = session.keyspace
     count, cursor = max(1, body.get("cnt", _DEFAULT_COUNT)), body.get("cursor", 0)
     names: list[bytes] | None = None
-    if cursor or not FEW < len(keyspace.data) <= count:  # otherwise all are wanted at once, and copied in steps
+    if cursor or not FEW < len(keyspace.data) <= count:  # otherwise all are returned at once, and copied in steps
         cursor, names = keyspace.scan(cursor, min(count, _MOST_COUNT), keyspace.data)
     if names is not None and len(names) <= FEW:
-        found = [entry_of(keyspace, name, place) for name in names if keyspace.get(name) is not None]
-        return {"st": 1, "cursor": cursor, "entries": found}
+        entries = [entry_of(keyspace, name, source) for name in names if keyspace.get(name) is not None]
+        return {"st": 1, "cursor": cursor, "entries": entries}
     parts = Parts()
-    return Work(_gather(store, keyspace, names, place, cursor, parts.array()), parts)
+    return Work(_gather(store, keyspace, names, source, cursor, parts.array()), parts)
 
 
 def _describe(store: Store, sessions: LongArray) -> Steps:
-    """The steps of SV_EXPORT without a place."""
-    for some in batched(list(store.sessions.by_token.values())):
-        sessions.extend([{**session_entry(each), "keys": len(each.keyspace)} for each in some if not each.ended])
+    """The steps of SV_EXPORT without ``from``."""
+    for batch in batched(list(store.sessions.by_token.values())):
+        sessions.extend([{**session_entry(each), "keys": len(each.keyspace)} for each in batch if not each.ended])
         yield
     return {"st": 1, "databases": [len(each) for each in store.databases], "sessions": sessions}
 
 
 def _gather(
-    store: Store, keyspace: Keyspace, names: list[bytes] | None, place: int, cursor: int, entries: LongArray
+    store: Store, keyspace: Keyspace, names: list[bytes] | None, source: int, cursor: int, entries: LongArray
 ) -> Steps:
     """The steps of SV_EXPORT for the keys of a keyspace."""
-    for holder, some in key_batches(store, keyspace, names):
-        entries.extend([entry_of(holder, name, place) for name in some if holder.get(name) is not None])
+    for holder, batch in key_batches(store, keyspace, names):
+        entries.extend([entry_of(holder, name, source) for name in batch if holder.get(name) is not None])
         yield
     return {"st": 1, "cursor": cursor, "entries": entries}
 
@@ -106,8 +106,8 @@ def _gather(
 def sh_restore(ctx: Context, body: Body) -> Body:
     """{"SH_RESTORE": {"tkn": token, "name": name, "shared"?: bool, "expiry"?: {"duration": seconds, "deleteSession": bool}}}
 
-    Opens a session of before again, with its token; its time begins anew. ``new`` is false, and nothing changes, where it
-    is open. Status 101 for a token that no session has, 103 for a shared one whose name is that of an open session with
+    Reopens a former session with its token; its time restarts. ``new`` is false, and nothing changes, if it
+    is open. Status 101 for a token that no session has, 103 for a shared one whose name belongs to an open session with
     another token. Ours, not NemesisDB's.
 
     Cost: O(1)

@@ -1,6 +1,6 @@
-"""How often a command took how long: a histogram whose steps grow with the time, exact to one part in 128.
+"""How long the calls of a command took: a histogram whose buckets grow with the time, exact to one part in 128.
 
-The compiled twin (``histogram.pyx``) keeps its counters in C. The layout is that of an HDR histogram of two
+The compiled implementation (``histogram.pyx``) keeps its counters in C. The layout is that of an HDR histogram of two
 significant digits, as Redis keeps them, so both servers report the same values for the same times.
 """
 
@@ -12,20 +12,20 @@ from collections.abc import Iterator
 # Longer times count as this one: a second.
 LONGEST_NS = 1_000_000_000
 
-# Times below 2 << _BITS ns have a counter each; after that each doubling of the time has 1 << _BITS of them.
+# Times below 2 << _BITS ns have a counter each; beyond, each doubling of the time has 1 << _BITS of them.
 _BITS = 7
 
 
 def place_of(ns: int) -> int:
-    """The index of the counter of a time."""
+    """The index of a time's counter."""
     shift = max(ns.bit_length() - _BITS - 1, 0)
     return (shift << _BITS) + (ns >> shift)
 
 
-def longest_at(place: int) -> int:
+def longest_at(index: int) -> int:
     """The longest time, in ns, that has this counter."""
-    shift = max((place >> _BITS) - 1, 0)
-    return ((place - (shift << _BITS) + 1) << shift) - 1
+    shift = max((index >> _BITS) - 1, 0)
+    return ((index - (shift << _BITS) + 1) << shift) - 1
 
 
 PLACES = place_of(LONGEST_NS) + 1
@@ -41,10 +41,10 @@ class Histogram:
         self.total = 0
 
     def note(self, ns: int, count: int) -> None:
-        """Count a time of so many ns, ``count`` times."""
+        """Count a time in ns ``count`` times."""
         self.counters[place_of(min(max(ns, 0), LONGEST_NS))] += count
         self.total += count
 
     def counted(self) -> Iterator[tuple[int, int]]:
-        """For each counter that is not 0: the longest of its times in ns, and the count."""
-        return ((longest_at(place), count) for place, count in enumerate(self.counters) if count)
+        """For each nonzero counter: the longest of its times in ns, and the count."""
+        return ((longest_at(index), count) for index, count in enumerate(self.counters) if count)

@@ -2,7 +2,7 @@
 """Native key-value commands, KV_: JSON values under string keys (specs: nemesis.md, section 6).
 
 They act in the keyspace of ``ctx``, a session's or a database. Series are not key-values: these
-commands pass over them, and writing under a series' name is refused whole.
+commands skip them, and a request that writes under a series' name is refused as a whole.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ KEYS_ARRAY = Param("keys", "array")
 
 
 def value_of(keyspace: Keyspace, name: str) -> object:
-    """The key-value of a name; None where there is none, or a series."""
+    """The key-value of a name; None if it is missing or a series."""
     key = name.encode()
     value = keyspace.read(key)
     if keyspace.field_due:
@@ -73,7 +73,7 @@ def put_values(keyspace: Keyspace, values: dict[bytes, object]) -> None:
 
 
 def add(keyspace: Keyspace, keys: Body) -> None:
-    """Set those of the keys that do not exist. A series is something that exists."""
+    """Set those of the keys that do not exist. A series counts as existing."""
     for name, value in keys.items():
         key = name.encode()
         if keyspace.get(key) is None:
@@ -81,7 +81,7 @@ def add(keyspace: Keyspace, keys: Body) -> None:
 
 
 def clear(engine: Store, keyspace: Keyspace) -> Generator[None, None, int]:
-    """Remove all key-values, beside series some at a time; how many there were."""
+    """Remove all key-values, in batches if there are series. Returns how many there were."""
     if not keyspace.series_count:
         return keyspace.clear()
     removed = 0
@@ -94,7 +94,7 @@ def clear(engine: Store, keyspace: Keyspace) -> Generator[None, None, int]:
 
 
 def in_steps(ctx: Context, steps: Steps) -> Body | Work:
-    """The reply to a command about all keys of a keyspace: at once where they are few."""
+    """The reply to a command about all keys of a keyspace: at once if they are few."""
     return at_once(steps) if len(ctx.keyspace.data) <= FEW else Work(steps)
 
 
@@ -111,7 +111,7 @@ def in_steps(ctx: Context, steps: Steps) -> Body | Work:
 def kv_set(ctx: Context, body: Body) -> Body:
     """{"KV_SET": {"keys": {name: value, ...}, "tkn"?: token}}
 
-    Sets keys to JSON values, whatever they held. Status 27, and nothing is set, where a series holds one of the names.
+    Sets keys to JSON values, replacing any others. Status 27, and nothing is set, if one of the names is a series.
 
     Cost: O(N) with N keys
     """
@@ -129,7 +129,7 @@ def kv_set(ctx: Context, body: Body) -> Body:
 def kv_setq(ctx: Context, body: Body) -> None:
     """{"KV_SETQ": {"keys": {name: value, ...}, "tkn"?: token}}
 
-    Sets keys like KV_SET and answers nothing, unless it is refused.
+    Sets keys like KV_SET, and replies only if it is refused.
 
     Cost: O(N) with N keys
     """
@@ -146,7 +146,7 @@ def kv_setq(ctx: Context, body: Body) -> None:
 def kv_add(ctx: Context, body: Body) -> Body:
     """{"KV_ADD": {"keys": {name: value, ...}, "tkn"?: token}}
 
-    Sets those of the keys that do not exist yet; the others keep their values, without a word.
+    Sets those of the keys that do not exist yet; the others silently keep their values.
 
     Cost: O(N) with N keys
     """
@@ -164,7 +164,7 @@ def kv_add(ctx: Context, body: Body) -> Body:
 def kv_addq(ctx: Context, body: Body) -> None:
     """{"KV_ADDQ": {"keys": {name: value, ...}, "tkn"?: token}}
 
-    Sets new keys like KV_ADD and answers nothing, unless it is refused.
+    Sets new keys like KV_ADD, and replies only if it is refused.
 
     Cost: O(N) with N keys
     """
@@ -181,7 +181,7 @@ def kv_addq(ctx: Context, body: Body) -> None:
 def kv_rmv(ctx: Context, body: Body) -> Body:
     """{"KV_RMV": {"keys": [name, ...], "tkn"?: token}}
 
-    Removes keys; missing ones and items that are no strings are passed over.
+    Removes keys; missing ones and items that are not strings are ignored.
 
     Cost: O(N) with N keys
     """
@@ -196,8 +196,8 @@ def kv_rmv(ctx: Context, body: Body) -> Body:
 def kv_clear(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR": {"tkn"?: token}}
 
-    Removes all key-values; ``cnt`` says how many there were. Series stay. Beside series, many keys are removed some at a
-    time while other clients are served: what these set meanwhile is removed or stays.
+    Removes all key-values; ``cnt`` says how many there were. Series stay. If there are series, many keys are removed in
+    batches while other clients are served: what these set meanwhile may be removed or stay.
 
     Cost: O(N) with N keys
     """
@@ -246,38 +246,38 @@ def kv_clear_set(ctx: Context, body: Body) -> Body | Work:
 def kv_get(ctx: Context, body: Body) -> Body:
     """{"KV_GET": {"keys": [name, ...], "tkn"?: token}}
 
-    Returns the values of keys; missing ones are left out, items that are no strings passed over.
+    Returns the values of keys; missing ones are left out, items that are not strings ignored.
 
     Cost: O(N) with N keys
     """
     keyspace = ctx.keyspace
-    found: Body = {}
+    values: Body = {}
     for name in body["keys"]:
         if type(name) is str:
             value = value_of(keyspace, name)
             if value is not None:
-                found[name] = to_json(value)
-    return {"st": 1, "keys": found}
+                values[name] = to_json(value)
+    return {"st": 1, "keys": values}
 
 
 @commands.native("KV_CONTAINS", keys=member("keys", "RO"), params=(KEYS_ARRAY,), in_keyspace=True, flags=Flag.READONLY)
 def kv_contains(ctx: Context, body: Body) -> Body:
     """{"KV_CONTAINS": {"keys": [name, ...], "tkn"?: token}}
 
-    Returns those of the names that are keys, in the order in which they were asked for.
+    Returns those of the names that exist, in the given order.
 
     Cost: O(N) with N keys
     """
     keyspace = ctx.keyspace
-    there = [name for name in body["keys"] if type(name) is str and value_of(keyspace, name) is not None]
-    return {"st": 1, "contains": there}
+    existing = [name for name in body["keys"] if type(name) is str and value_of(keyspace, name) is not None]
+    return {"st": 1, "contains": existing}
 
 
 @commands.native("KV_COUNT", keys=NO_KEYS, in_keyspace=True, flags=Flag.READONLY)
 def kv_count(ctx: Context, body: Body) -> Body:
     """{"KV_COUNT": {"tkn"?: token}}
 
-    Counts the key-values. Like DBSIZE it counts a key whose time has come until that is noticed.
+    Counts the key-values. Like DBSIZE it counts expired keys that have not been removed yet.
 
     Cost: O(1)
     """
@@ -290,8 +290,8 @@ def kv_keys(ctx: Context, body: Body) -> Body | Work:
 
     Returns the names of all key-values, in the order in which they were first set.
 
-    Many names are gathered some at a time while other clients are served. Each name comes once at most. Those that are there
-    all the time are among them; those that come or go meanwhile may be.
+    Many names are gathered in batches while other clients are served. Each name is returned at most once. Keys that exist
+    all the time are included; those that come or go meanwhile may be.
 
     Cost: O(N) with N keys
     """
@@ -312,12 +312,12 @@ def kv_keys(ctx: Context, body: Body) -> Body | Work:
 
 # ---------------------------------------------------------------- searching
 
-# Looking at a key is granted besides what a path may take, so that many keys alone are no reason to refuse.
+# Work granted for each key on top of the path's limit, so that many keys alone are no reason to refuse.
 _WORK_PER_KEY = 16
 
 
 def check_find(body: Body) -> None:
-    """KV_FIND's own checks: the form of the answer, then the path."""
+    """KV_FIND's own checks: the form of the reply, then the path."""
     if body["rsp"] not in ("keys", "paths", "kv"):
         raise NativeError(Status.COMMAND_SYNTAX, "'rsp' must be keys, paths or kv")
     if not body["path"]:
@@ -328,16 +328,16 @@ Examples = list[tuple[str, object]]
 
 
 def all_examples(engine: Store, keyspace: Keyspace) -> Iterator[Examples]:
-    """Names and values of all keys, some at a time."""
-    for found in live_batches(engine, keyspace, series=False):
-        yield [(name_to_json(name), value) for name, value in found]
+    """Names and values of all keys, in batches."""
+    for batch in live_batches(engine, keyspace, series=False):
+        yield [(name_to_json(name), value) for name, value in batch]
 
 
 def listed_examples(keyspace: Keyspace, names: list[Any], *, once: bool) -> Iterator[Examples]:
-    """Names and values of listed keys, some at a time. ``once``: each name but once."""
+    """Names and values of listed keys, in batches. ``once``: without repeated names."""
     seen: set[str] = set()
-    for at in range(0, len(names), STEP):
-        listed = [name for name in names[at : at + STEP] if type(name) is str]
+    for start in range(0, len(names), STEP):
+        listed = [name for name in names[start : start + STEP] if type(name) is str]
         if once:
             listed = [name for name in dict.fromkeys(listed) if name not in seen]
             seen.update(listed)
@@ -345,7 +345,7 @@ def listed_examples(keyspace: Keyspace, names: list[Any], *, once: bool) -> Iter
 
 
 def find(batches: Iterable[Examples], body: Body, keys: list[str] | LongArray, values: Body | LongObject) -> Steps:
-    """The steps of KV_FIND. The answer goes into ``keys``, paths too, or into ``values``."""
+    """The steps of KV_FIND. Names and paths are added to ``keys``, values to ``values``."""
     form = body["rsp"]
     path = None
     budget = Budget()
@@ -389,11 +389,11 @@ def kv_find(ctx: Context, body: Body) -> Body | Work:
 
     Finds the keys in whose values a JSONPath selects something; ``$`` is the value of the key.
 
-    ``rsp`` chooses the answer: names of the keys, normalised paths of all hits, or the keys with their
-    whole values. An invalid path is status 4, if any key is looked at; one that takes too much work is 1000.
+    ``rsp`` chooses the reply: names of the keys, normalised paths of all hits, or the keys with their
+    whole values. An invalid path is status 4, if any key is examined; one that takes too much work is 1000.
 
-    Many keys are looked at some at a time while other clients are served. Each key is looked at once at most, in the state
-    that it has by then; those that are there all the time are, those that come or go meanwhile may be.
+    Many keys are examined in batches while other clients are served: each at most once, in its state at that time.
+    Keys that exist all the time are examined; those that come or go meanwhile may be.
 
     Cost: O(N) with N elements in the values
     """
@@ -416,12 +416,12 @@ def kv_find(ctx: Context, body: Body) -> Body | Work:
 
 
 def with_copies(tree: Any, shared: object) -> Any:
-    """A JSON value with a copy of its own in each place of a shared container: no two places change together."""
+    """A JSON value in which each occurrence of a shared container is a separate copy."""
     if tree is shared:
         return orjson.loads(orjson.dumps(shared))
-    for place, item in tree.items() if type(tree) is dict else enumerate(tree):
+    for key, item in tree.items() if type(tree) is dict else enumerate(tree):
         if type(item) is dict or type(item) is list:
-            tree[place] = with_copies(item, shared)
+            tree[key] = with_copies(item, shared)
     return tree
 
 
@@ -437,18 +437,18 @@ def kv_update(ctx: Context, body: Body) -> Body:
 
     Replaces every element that a JSONPath selects in a key's value; ``cnt`` says how many. Nothing is created.
 
-    Status 22 for a missing key, 1000 for an invalid path, 42 where the value would be nested too deep, 41 for a set, a
-    sorted set or a stream, which JSON only reads.
+    Status 22 for a missing key, 1000 for an invalid path, 42 if the value would be nested too deep, 41 for a set, a
+    sorted set or a stream, which are read-only as JSON.
 
     Cost: O(N) with N elements in the value
     """
     keyspace = ctx.keyspace
-    held = value_of(keyspace, body["key"])
-    if held is None:
+    stored = value_of(keyspace, body["key"])
+    if stored is None:
         return {"st": Status.KEY_NOT_EXIST.value, "cnt": 0}
-    if not is_json(held):
-        raise NativeError(Status.VALUE_TYPE, f"A {kind_of(held)} has no parts to replace; its own commands change it")
-    before, new = to_json(held), body["value"]
+    if not is_json(stored):
+        raise NativeError(Status.VALUE_TYPE, f"A {kind_of(stored)} has no parts to replace; its own commands change it")
+    before, new = to_json(stored), body["value"]
     try:
         after, count = compile(body["path"]).replace(before, new)
     except PathError as error:
@@ -459,7 +459,7 @@ def kv_update(ctx: Context, body: Body) -> Body:
         if count > 1:
             after = with_copies(after, new)
     if count:
-        replace_parts(keyspace, body["key"].encode(), held, before, after)
+        replace_parts(keyspace, body["key"].encode(), stored, before, after)
     return {"st": 1, "cnt": count}
 
 
@@ -475,18 +475,18 @@ def kv_arr_append(ctx: Context, body: Body) -> Body:
 
     Adds items to the end of an array: the key's value, or with ``name`` that member of the object in the key.
 
-    Status 22 for a missing key, 1000 where there is no such array.
+    Status 22 for a missing key, 1000 if there is no such array.
 
     Cost: O(N) with N items
     """
     keyspace = ctx.keyspace
     key, items = body["key"].encode(), body["items"]
     member = body["name"].encode() if "name" in body else None
-    held = value_of(keyspace, body["key"])
-    if held is None:
+    stored = value_of(keyspace, body["key"])
+    if stored is None:
         return {"st": Status.KEY_NOT_EXIST.value}
     try:
-        append_items(keyspace, key, held, member, items)
+        append_items(keyspace, key, stored, member, items)
     except NoArray:
         text = "Not an array" if member is None else "No such array in the object"
         raise NativeError(Status.UNKNOWN, text) from None

@@ -6,5 +6,5 @@ cdef class ParamCheck:
     cdef public list rules, filled, optional
     cdef public object dialect, own, known
     cdef public bint strict, takes_token
-    @cython.locals(found=cython.int)
+    @cython.locals(present=cython.int)
     cpdef check(self, dict body)

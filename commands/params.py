@@ -1,10 +1,10 @@
 """Checking the parameters of native commands, as NemesisDB does (specs: nemesis.md, section 3.4).
 
-The parameters are visited in alphabetical order and the first problem wins: absent, then of a wrong
-type. What must not be empty is looked at when all types are right, and then the command's own check.
+The parameters are checked in alphabetical order and the first problem is reported: absent, then of a wrong
+type. If all types are right, empty values are checked, then the command's own rules.
 
-NemesisDB ignores parameters that a command does not take, and so do its commands here, but for names that are nearly
-those of optional parameters: nobody means ``limt``, and without an answer nobody would notice.
+NemesisDB ignores unknown parameters, and so do its commands here, except for names that resemble
+those of optional parameters: nobody means ``limt``, and without an error nobody would notice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .status import KEY_VALUES, Dialect
 
 UINT64_MAX: Final = (1 << 64) - 1
 
-# Name -> the Python type that the JSON parser makes of it; uint is an int that is not negative.
+# Name -> the Python type that the JSON parser returns; uint is a nonnegative int.
 KINDS: dict[str, type | None] = {
     "object": dict,
     "array": list,
@@ -34,7 +34,7 @@ _ABSENT: Final = object()
 
 
 class NativeError(Exception):
-    """A native request is refused: status, text, the token to repeat and the parameter to name where there is one."""
+    """A native request is refused: status, text, and if present the token to repeat and the parameter at fault."""
 
     def __init__(self, status: int, text: str = "", token: int | None = None, param: str | None = None) -> None:
         super().__init__(status, text)
@@ -50,23 +50,23 @@ def is_uint(value: object) -> bool:
 
 
 def is_misspelling(name: str, meant: str) -> bool:
-    """Whether two different names differ in letter case only, or in one letter: another, missing, added, or two swapped."""
+    """Whether two different names differ only in case, or by one letter changed, missing or added, or two swapped."""
     if abs(len(name) - len(meant)) > 1:
         return False
     if name.lower() == meant.lower():
         return True
-    at = 0
-    while at < min(len(name), len(meant)) and name[at] == meant[at]:
-        at += 1
-    name, meant = name[at:], meant[at:]
+    common = 0
+    while common < min(len(name), len(meant)) and name[common] == meant[common]:
+        common += 1
+    name, meant = name[common:], meant[common:]
     swapped = name[:2] == meant[:2][::-1] and name[2:] == meant[2:]
     return swapped or name[1:] == meant[1:] or name[1:] == meant or name == meant[1:]
 
 
 class ParamCheck:
-    """The checks of one command, made from its declared parameters once. ``own`` is what it checks after those.
+    """The checks of one command, built once from its declared parameters. ``own`` runs after them.
 
-    ``taken`` are optional parameters that are checked elsewhere. With ``strict`` all others are refused, without it
+    ``taken`` are optional parameters that are checked elsewhere. With ``strict`` unknown ones are refused, without it
     only misspelt ones.
     """
 
@@ -85,7 +85,7 @@ class ParamCheck:
             if param.kind not in KINDS:
                 raise DeclarationError(f"parameter {param.name}: no kind is called {param.kind}")
         ordered = sorted(params, key=lambda param: param.name)
-        # name, Python type, whether it is an unsigned integer, whether it must be there
+        # name, Python type, whether it is an unsigned integer, whether it is required
         self.rules: list[tuple[str, type | None, bool, bool]] = [
             (param.name, KINDS[param.kind], param.kind == "uint", param.required) for param in ordered
         ]
@@ -100,8 +100,8 @@ class ParamCheck:
         self.own = own
 
     def check(self, body: dict[str, Any]) -> None:
-        """Look at a body. Raises NativeError with the dialect's statuses."""
-        found = 0
+        """Check a body. Raises NativeError with the dialect's statuses."""
+        present = 0
         for name, kind, unsigned, required in self.rules:
             value = body.get(name, _ABSENT)
             if value is _ABSENT:
@@ -110,8 +110,8 @@ class ParamCheck:
             elif (kind is not None and type(value) is not kind) or (unsigned and not is_uint(value)):
                 raise NativeError(self.dialect.param_type, WRONG_TYPE, param=name)
             else:
-                found += 1
-        if found != len(body) and not (found + 1 == len(body) and self.takes_token and "tkn" in body):
+                present += 1
+        if present != len(body) and not (present + 1 == len(body) and self.takes_token and "tkn" in body):
             self.check_names(body)
         for name, text in self.filled:
             if not body.get(name, True):
@@ -120,7 +120,7 @@ class ParamCheck:
             self.own(body)
 
     def check_names(self, body: dict[str, Any]) -> None:
-        """Look at the names of the parameters only. Raises NativeError with the dialect's status."""
+        """Check only the names of the parameters. Raises NativeError with the dialect's status."""
         for name in body:
             if name in self.known:
                 continue

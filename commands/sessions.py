@@ -19,7 +19,7 @@ commands = Family("native", categories=("session",))
 Body = dict[str, Any]
 
 _NAME = Param("name", "string", empty_text="Session name empty")
-# So many sessions are ended in a step.
+# The number of sessions that are ended in a step.
 _STEP = 64
 _EXPIRY = ParamCheck((Param("deleteSession", "bool"), Param("duration", "uint")))
 
@@ -40,9 +40,9 @@ def check_new(body: Body) -> None:
 def sh_new(ctx: Context, body: Body) -> Body:
     """{"SH_NEW": {"name": name, "shared"?: bool, "expiry"?: {"duration": seconds, "deleteSession": bool}}}
 
-    Opens a session and returns its token. A shared one can be found again by its name, a private one only by its token.
+    Opens a session and returns its token. A shared one can be reopened by its name, a private one only by its token.
 
-    Without ``expiry``, or with duration 0, it never expires. When its time is up, it ends or (``deleteSession`` false)
+    Without ``expiry``, or with duration 0, it never expires. When it expires, it ends or (``deleteSession`` false)
     is emptied. Status 103 if the shared session is open already.
 
     Cost: O(1)
@@ -65,7 +65,7 @@ def sh_new(ctx: Context, body: Body) -> Body:
 def sh_open(ctx: Context, body: Body) -> Body:
     """{"SH_OPEN": {"name": name}}
 
-    Returns the token of the shared session of a name; status 102 if there is none.
+    Returns the token of the shared session with a name; status 102 if there is none.
 
     Cost: O(1)
     """
@@ -76,7 +76,7 @@ def sh_open(ctx: Context, body: Body) -> Body:
 
 
 def token_of(body: Body) -> int:
-    """The token in ``tkn``. Raises NativeError 101 where there is no unsigned integer of 64 bits."""
+    """The token in ``tkn``. Raises NativeError 101 unless it is an unsigned 64-bit integer."""
     token = body.get("tkn")
     if not is_uint(token):
         raise NativeError(Status.SESSION_TOKEN_INVALID)
@@ -87,7 +87,7 @@ def token_of(body: Body) -> int:
 def sh_end(ctx: Context, body: Body) -> Body:
     """{"SH_END": {"tkn": token}}
 
-    Ends a session with all its data, at once.
+    Ends a session and deletes all its data at once.
 
     Cost: O(N) with N keys
     """
@@ -102,8 +102,8 @@ def sh_end(ctx: Context, body: Body) -> Body:
 def sh_end_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_END_ALL": {}}
 
-    Ends all sessions; ``cnt`` says how many. Many are ended some at a time while other clients are served; those that are
-    opened meanwhile stay.
+    Ends all sessions; ``cnt`` says how many. Many are ended in batches while other clients are served; those
+    that are opened meanwhile stay.
 
     Cost: O(N) with N keys in all sessions
     """
@@ -120,7 +120,7 @@ def sh_end_all(ctx: Context, body: Body) -> Body | Work:
 
 
 def check_info(body: Body) -> None:
-    """SH_INFO's own check: it takes one member and no other."""
+    """SH_INFO's own check: exactly one member."""
     if len(body) != 1:
         raise NativeError(Status.COMMAND_SYNTAX)
 
@@ -137,7 +137,7 @@ def _expiry_of(session: Session, now_ms: int) -> Body:
 def sh_info(ctx: Context, body: Body) -> Body:
     """{"SH_INFO": {"tkn": token}}
 
-    Describes a session: shared or not, number of keys, expiry. It does not renew it.
+    Describes a session: shared or not, number of keys, expiry. This does not renew it.
 
     Cost: O(1)
     """
@@ -159,7 +159,7 @@ def sh_info(ctx: Context, body: Body) -> Body:
 def sh_info_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_INFO_ALL": {}}
 
-    Counts the sessions, and their keys together.
+    Counts the sessions and all their keys.
 
     Cost: O(N) with N sessions
     """
@@ -187,7 +187,7 @@ def sh_info_all(ctx: Context, body: Body) -> Body | Work:
 def sh_exists(ctx: Context, body: Body) -> Body:
     """{"SH_EXISTS": {"tkns": [token, ...]}}
 
-    Returns those of the tokens whose sessions are open, in the order in which they were asked for.
+    Returns those of the tokens whose sessions are open, in the given order.
 
     Cost: O(N) with N tokens
     """

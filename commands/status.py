@@ -1,4 +1,4 @@
-"""Native status codes, and how the two families of native commands word their refusals.
+"""Native status codes, and how the two families of native commands word their errors.
 
 Specs: NemesisDB 0.6.3, whose key-value and time-series sides have different numbers and members.
 """
@@ -25,7 +25,7 @@ class Status(IntEnum):
     COMMAND_DISABLED = 14
     KEY_NOT_EXIST = 22
     PARAM_MISSING = 26
-    HELD_BY_SERIES = 27  # ours: the name of a key-value is held by a series
+    HELD_BY_SERIES = 27  # ours: the name of a key-value is that of a series
     VALUE_TYPE = 41
     VALUE_SIZE = 42
     SESSION_NOT_EXIST = 100
@@ -40,7 +40,7 @@ class Status(IntEnum):
     LOAD_COMPLETE = 141
     LOAD_ERROR = 142
     NOT_AUTHENTICATED = 170  # ours: the connection has not authenticated
-    NOT_PERMITTED = 171  # ours: the user may not do this, or not here
+    NOT_PERMITTED = 171  # ours: this user may not do this, or not over this connection
     UNKNOWN = 1000
 
 
@@ -65,7 +65,7 @@ class SeriesStatus(IntEnum):
     NOT_INDEXED = 41
 
 
-# The reply of a command that has nothing to tell but its success. One object, so that faces know it at a glance.
+# The reply of a command that only succeeds. A single object, so that faces can compare by identity.
 DONE: Final[dict[str, Any]] = {"st": 1}
 
 
@@ -74,12 +74,12 @@ NO_SUCH_SESSION: Final = "No such session"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What every command of a family can be told, in the family's numbers and members."""
+    """The errors that every command of a family can return, in the family's numbers and members."""
 
-    text: str  # the member that explains a refusal
-    repeats_token: bool  # a refusal has ``tkn``: what was sent, or null
-    reads_any_body: bool  # a body that is no object counts as an empty one; otherwise it is refused
-    names_failures: bool  # unknown commands and failures are answered as <NAME>_RSP, otherwise as ERR
+    text: str  # the member that explains an error
+    repeats_token: bool  # errors have ``tkn``: what was sent, or null
+    reads_any_body: bool  # a body that is not an object counts as an empty one; otherwise it is refused
+    names_failures: bool  # replies to unknown commands and failures are called <NAME>_RSP, otherwise ERR
     many_commands: int
     unknown_command: int
     param_missing: int
@@ -87,7 +87,7 @@ class Dialect:
     param_empty: int
     param_unknown: int
     failure: int
-    texts: Mapping[int, str]  # what is said where a refusal has no text of its own; NemesisDB has none for the others
+    texts: Mapping[int, str]  # for errors without a text of their own; NemesisDB has none for the others
 
 
 KEY_VALUES = Dialect(
@@ -122,19 +122,19 @@ TIME_SERIES = Dialect(
     failure=SeriesStatus.UNKNOWN,
     texts={
         SeriesStatus.COMMAND_NOT_EXIST: "Unknown command",
-        # What sessions are refused with is the other family's.
+        # Session errors are those of the other family.
         Status.SESSION_NOT_EXIST: NO_SUCH_SESSION,
     },
 )
 
 
 def dialect_of(name: str) -> Dialect:
-    """The dialect in which a name is answered, whether or not there is such a command."""
+    """The dialect of the reply to a name, whether or not there is such a command."""
     return TIME_SERIES if name.startswith("TS_") else KEY_VALUES
 
 
 def code_word(dialect: Dialect, status: int) -> str:
-    """What a refusal is counted as in the statistics: ``KV_VALUE_TYPE``, ``TS_SERIES_EXISTS``."""
+    """The name of an error in the statistics: ``KV_VALUE_TYPE``, ``TS_SERIES_EXISTS``."""
     if dialect is TIME_SERIES and status in _SERIES_STATUSES:
         return f"TS_{SeriesStatus(status).name}"
     return f"KV_{Status(status).name}"
@@ -142,5 +142,5 @@ def code_word(dialect: Dialect, status: int) -> str:
 
 _SERIES_STATUSES = frozenset(SeriesStatus)
 
-# Statuses above OK that are no refusals.
+# Statuses above OK that are not errors.
 GOING_WELL: Final = frozenset((Status.SAVE_START, Status.SAVE_COMPLETE, Status.LOAD_COMPLETE))

@@ -1,7 +1,7 @@
 """The command table: every command of every face, by name.
 
-A family (one module of handlers) lists its commands; the table puts the families together and
-refuses double names. Names are upper case; a subcommand is called ``CLIENT|LIST``.
+A family (one module of handlers) lists its commands; the table joins the families and
+refuses duplicate names. Names are upper case; a subcommand is called ``CLIENT|LIST``.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def _no_document(ctx: Any, argv: list[bytes]) -> object:
 class Command:
     """One command: its declaration, its handler and its counters.
 
-    ``run(ctx, argv)`` gives the reply value. A native command has ``handle(ctx, body)`` besides, for a
-    body that ``rules`` has checked, and its ``run`` is set by the native face. ``timed`` ones are timed
-    one by one, the others share their batch's time. ``times`` says how often it took how long, while
+    ``run(ctx, argv)`` returns the reply value. A native command also has ``handle(ctx, body)``, for a
+    body that ``rules`` has checked; its ``run`` is set by the native face. ``timed`` ones are timed
+    individually, the others share their batch's time. ``times`` is the histogram of the calls' times, while
     ``tracks_times``; None before the first call.
     """
 
@@ -63,14 +63,14 @@ class Command:
     def __init__(self, name: str, arity: int, run: Handler, options: Options, manual: Manual) -> None:
         self.name: str = name
         self.run: Handler = run
-        self.handle: Callable[..., Any] | None = None  # a dict of reply members, or None for a quiet success
+        self.handle: Callable[..., Any] | None = None  # returns a dict of reply members, or None for a quiet success
         self.rules: ParamCheck = _NO_PARAMS
         self.min_args: int = abs(arity)
         self.max_args: int = arity if arity > 0 else _NO_LIMIT
         self.options: Options = options
         self.manual: Manual = manual
         self.in_keyspace: bool = options.in_keyspace
-        # One that waits is looked at as the running one, so it is never part of a run that is timed together.
+        # A blocked command is examined as the running one, so it is never timed together with others.
         self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK) or Flag.BLOCKING in options.flags
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: int = 0
@@ -91,7 +91,7 @@ class Command:
 
     @property
     def params(self) -> tuple[Param, ...] | None:
-        """Parameters of a native command; None for Redis verbs."""
+        """Parameters of a native command; None for Redis commands."""
         return self.options.params
 
     @property
@@ -100,20 +100,20 @@ class Command:
         return self.name.lower()
 
     def fresh(self) -> Command:
-        """The same declaration for one more table, with counters and subcommands of its own."""
+        """The same declaration for another table, with its own counters and subcommands."""
         copy = Command(self.name, self.arity, self.run, self.options, self.manual)
         copy.min_args, copy.max_args = self.min_args, self.max_args
         copy.handle, copy.rules = self.handle, self.rules
         return copy
 
     def reset_counters(self) -> None:
-        """Begin the statistics anew (CONFIG RESETSTAT)."""
+        """Resets the statistics (CONFIG RESETSTAT)."""
         self.calls = self.rejected = self.failed = 0
         self.usec = 0.0
         self.times = None
 
     def took(self, ns: int, count: int) -> None:
-        """Note that ``count`` calls took ``ns`` together; calls are counted elsewhere while they are not over."""
+        """Note that ``count`` calls took ``ns`` in total; calls in progress are counted elsewhere."""
         self.usec += ns / 1000
         if self.tracks_times:
             if self.times is None:
@@ -121,13 +121,13 @@ class Command:
             self.times.note(ns // count, count)
 
     def without_secrets(self, argv: list[bytes]) -> list[bytes]:
-        """A command line as others may see it, in MONITOR and in the slow log."""
+        """A command line without its secrets, for MONITOR and the slow log."""
         redact = self.options.redact
         return argv if redact is None else redact(argv)
 
 
 class Family:
-    """The commands of one module. ``verb`` declares Redis verbs, ``native`` JSON commands."""
+    """The commands of one module. ``verb`` declares Redis commands, ``native`` JSON commands."""
 
     def __init__(self, group: str, dialect: Dialect = KEY_VALUES, categories: tuple[str, ...] = ()) -> None:
         self.group = group
@@ -150,7 +150,7 @@ class Family:
         redact: Redact | None = None,
         aliases: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Declare the decorated function as a verb (``CLIENT|LIST``: as a subcommand)."""
+        """Declare the decorated function as a Redis command (``CLIENT|LIST``: as a subcommand)."""
         options = Options(
             flags=flags,
             keys=keys if isinstance(keys, tuple) else (keys,),
@@ -188,12 +188,12 @@ class Family:
         plain: Handler | None = None,
         redact: Redact | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Declare the decorated function as a native JSON command; ``plain`` runs it as a Redis verb with one plain argument.
+        """Declare the decorated function as a native JSON command; ``plain`` runs it as a Redis command with one plain argument.
 
         ``params`` and then ``check`` are applied to the body before it runs, and before its token is looked at.
-        What they refuse, and how, is said in the family's dialect. ``taken`` are optional parameters that the handler
-        checks itself; with ``free_names`` the parameters have names of the caller's choice. A ``strict`` command (those that NemesisDB does not
-        have) refuses all parameters that it does not take. Over RESP the body may be left out, unless a parameter is
+        Their errors are in the family's dialect. ``taken`` are optional parameters that the handler
+        checks itself; with ``free_names`` the caller chooses the parameters' names. A ``strict`` command (those that NemesisDB does not
+        have) refuses unknown parameters. Over RESP the body may be left out, unless a parameter is
         required or the command ``needs_body``.
         """
         specs = keys if isinstance(keys, tuple) else (keys,)
@@ -231,16 +231,16 @@ class Family:
 
 
 class CommandTable:
-    """All commands by name, as copies, so that two servers in a process share no counters.
+    """All commands by name, as copies: two servers in a process share no counters.
 
-    Raises DeclarationError for a double name or an orphaned subcommand.
+    Raises DeclarationError for a duplicate name or an orphaned subcommand.
     """
 
     def __init__(self, families: Iterable[Family]) -> None:
         self.commands: dict[bytes, Command] = {}
         self.native: dict[str, Command] = {}
-        # What a line of one word that begins with a brace calls: a native request as JSON text.
-        # The native face looks at the command in it: whether a login is needed, and MONITOR and the slow log show it.
+        # What a line of one word that begins with a brace runs: a native request as JSON text.
+        # The native face checks the command in it: whether it needs a login, and is shown in MONITOR and the slow log.
         flags = Flag.SKIP_MONITOR | Flag.SKIP_SLOWLOG | Flag.MAY_REPLICATE | Flag.NO_AUTH | Flag.LOADING
         unseen = Options(group="native", flags=flags)
         self.document = Command("{", -1, _no_document, unseen, read_manual("{", _no_document))
@@ -277,9 +277,9 @@ class CommandTable:
                 yield from command.subcommands.values()
 
     def find(self, argv: Sequence[bytes]) -> Command | None:
-        """The command (or subcommand) that a line calls, in any letter case; None if there is none.
+        """The command (or subcommand) of a command line, in any letter case; None if there is none.
 
-        A container that is called alone, or with an unknown subcommand, gives None unless it runs by itself.
+        A container alone, or with an unknown subcommand, gives None unless it runs by itself.
         """
         if len(argv) == 1 and argv[0].startswith(b"{"):
             return self.document
@@ -293,12 +293,12 @@ class CommandTable:
         return command
 
     def by_name(self, name: str) -> Command | None:
-        """The command of a name such as ``get`` or ``client|list``, in any letter case."""
+        """The command with a name such as ``get`` or ``client|list``, in any letter case."""
         words = name.upper().encode().split(b"|", 1)
         command = self.find(words)
         return None if len(words) > 1 and command is self.commands.get(words[0]) else command
 
     def hot(self) -> dict[bytes, Command]:
-        """Names in upper and lower case of the commands that the read loop may call without a further look."""
+        """Names in upper and lower case of the commands that the read loop may call directly."""
         plain = {name: command for name, command in self.commands.items() if command.subcommands is None}
         return plain | {name.lower(): command for name, command in plain.items()}

@@ -1,7 +1,7 @@
 """Native time-series commands, TS_: events under their times (specs: nemesis.md, section 7).
 
 They act in the keyspace of ``ctx``, a session's or a database. Beyond NemesisDB there are open ranges,
-``limit``, ``agg``, TS_LIST, TS_INFO and TS_DEL_EVT. Series of samples (TS.* verbs) are read here as events
+``limit``, ``agg``, TS_LIST, TS_INFO and TS_DEL_EVT. Series of samples (TS.* commands) are read here as events
 ``{"value": number}``.
 """
 
@@ -140,7 +140,7 @@ def read_aggregation(agg: Body | None) -> tuple[str, list[str], int] | None:
 
 
 class Query:
-    """What TS_GET and each entry of TS_GET_MULTI ask for."""
+    """The query of TS_GET and of each entry of TS_GET_MULTI."""
 
     __slots__ = ("aggregation", "high", "limit", "low", "where")
 
@@ -151,11 +151,11 @@ class Query:
         self.aggregation = read_aggregation(body.get("agg"))
 
     def is_long(self, series: object) -> bool:
-        """Whether it is done in steps."""
+        """Whether it runs in steps."""
         return isinstance(series, EventSeries | SampleSeries) and len(series) > FEW and self.rows(series) > FEW
 
     def rows(self, series: object) -> int:
-        """About how many events or samples are looked at."""
+        """About how many events or samples are examined."""
         if isinstance(series, SampleSeries):
             return sum([chunk.count for chunk in series.chunks_between(*self._ends())])
         if isinstance(series, EventSeries):
@@ -164,14 +164,14 @@ class Query:
         return 0
 
     def answer(self, series: object) -> Body:
-        """Status, times and events (or columns of ``agg``) of what a key holds."""
+        """Status, times and events (or columns of ``agg``) of a key's value."""
         limit = self.limit if self.aggregation is None else None
         try:
             if isinstance(series, EventSeries):
                 times, events = series.range(self.low, self.high, self.where, limit)
             elif isinstance(series, SampleSeries):
-                found = self._samples_between(series, *self._ends())
-                times, events = found[0][:limit].tolist(), _as_events(found[1][:limit].tolist())
+                columns_found = self._samples_between(series, *self._ends())
+                times, events = columns_found[0][:limit].tolist(), _as_events(columns_found[1][:limit].tolist())
             else:
                 return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
         except NotIndexed:
@@ -183,11 +183,11 @@ class Query:
             starts, columns = downsample(*event_columns(times, events, member), functions, bucket)
         except OverflowError:
             raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
-        shown = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
-        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": shown}
+        by_function = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
+        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": by_function}
 
     def steps(self, series: object, new_array: NewArray) -> Steps:
-        """The steps of the same answer, the long parts of which ``new_array`` makes."""
+        """The steps of the same reply; ``new_array`` makes its long parts."""
         if not isinstance(series, EventSeries | SampleSeries):
             return self.answer(series)
         try:
@@ -203,7 +203,7 @@ class Query:
         return {"st": 1, "t": times, "evt": events}
 
     def _rows(self, series: EventSeries | SampleSeries, limit: int | None) -> Iterator[Rows]:
-        """The events that are asked for, some at a time. Raises NotIndexed."""
+        """The requested events, in batches. Raises NotIndexed."""
         batches = self._samples(series) if isinstance(series, SampleSeries) else self._events(series, limit)
         left = limit
         for times, events in batches:
@@ -215,21 +215,21 @@ class Query:
 
     def _events(self, series: EventSeries, limit: int | None) -> Iterator[Rows]:
         if self.where:
-            found = series.range(self.low, self.high, self.where, limit)
-            yield from zip(batched(found[0]), batched(found[1]), strict=True)
+            rows = series.range(self.low, self.high, self.where, limit)
+            yield from zip(batched(rows[0]), batched(rows[1]), strict=True)
             return
-        # What comes behind the last event meanwhile is left out, so that this ends however quickly events come.
+        # Events appended meanwhile are left out, so that this ends however quickly they come.
         last = series.ends()[1]
         high = last if self.high is None or last is None else min(self.high, last)
-        times, events, place = series.rows_behind(None, self.low, high, STEP)
+        times, events, position = series.rows_behind(None, self.low, high, STEP)
         while times:
             yield times, events
             if len(times) < STEP:
                 return
-            times, events, place = series.rows_behind(place, self.low, high, STEP)
+            times, events, position = series.rows_behind(position, self.low, high, STEP)
 
     def _samples(self, series: SampleSeries) -> Iterator[Rows]:
-        """Samples as events with one member, ``value``. Raises NotIndexed where there is a condition."""
+        """Samples as events with one member, ``value``. Raises NotIndexed if there is a condition."""
         low, high = self._ends()
         high = min(high, series.last_time)  # as with events
         while low <= high:
@@ -243,7 +243,7 @@ class Query:
                 yield some_times, _as_events(some_values)
 
     def _samples_between(self, series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
-        """Times and values. Raises NotIndexed where there is a condition."""
+        """Times and values. Raises NotIndexed if there is a condition."""
         if self.where:
             raise NotIndexed(next(iter(self.where)))
         return series.between(low, high)
@@ -272,14 +272,14 @@ class Query:
             starts, columns = downsample(*(yield from self._columns(series, member)), functions, bucket)
         except OverflowError:
             raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
-        times, shown = new_array(), {name: new_array() for name in functions}
+        times, by_function = new_array(), {name: new_array() for name in functions}
         starts, columns = starts[: self.limit], [column[: self.limit] for column in columns]
-        for at in range(0, len(starts), STEP):
-            times.extend(starts[at : at + STEP].tolist())
+        for start in range(0, len(starts), STEP):
+            times.extend(starts[start : start + STEP].tolist())
             for name, column in zip(functions, columns, strict=True):
-                shown[name].extend(column[at : at + STEP].tolist())
+                by_function[name].extend(column[start : start + STEP].tolist())
             yield
-        return {"st": 1, "t": times, "agg": shown}
+        return {"st": 1, "t": times, "agg": by_function}
 
 
 def _as_events(values: list[float]) -> list[Body]:
@@ -299,7 +299,7 @@ def _as_events(values: list[float]) -> list[Body]:
 def ts_create(ctx: Context, body: Body) -> Body:
     """{"TS_CREATE": {"name": name, "type": "Ordered", "tkn"?: token}}
 
-    Creates an empty series of events. Status 21 where the name is taken, 22 for another type or an empty name.
+    Creates an empty series of events. Status 21 if the name is taken, 22 for another type or an empty name.
 
     Cost: O(1)
     """
@@ -323,7 +323,7 @@ def ts_create(ctx: Context, body: Body) -> Body:
 def ts_delete(ctx: Context, body: Body) -> Body:
     """{"TS_DELETE": {"name": name, "tkn"?: token}}
 
-    Deletes a series of events or samples, with its indexes. Status 20 where there is none.
+    Deletes a series of events or samples, with its indexes. Status 20 if there is none.
 
     Cost: O(N) with N events
     """
@@ -348,10 +348,10 @@ def ts_delete(ctx: Context, body: Body) -> Body:
 def ts_add_evt(ctx: Context, body: Body) -> Body:
     """{"TS_ADD_EVT": {"ts": name, "t": [time, ...], "evt": [event, ...], "tkn"?: token}}
 
-    Adds events with their times; all of them or, where one is wrong, none. Times that are before the last one of
-    the series are put in their place. Into a series of samples go events with one numeric member, ``value``.
+    Adds events with their times: all of them or, if one is wrong, none. Times before the last one of
+    the series are inserted in order. A series of samples takes events with one numeric member, ``value``.
 
-    Cost: O(M) with M events behind the last one, O(N + M) otherwise
+    Cost: O(M) with M events after the last one, O(N + M) otherwise
     """
     times, events = body["t"], body["evt"]
     if len(times) != len(events):
@@ -368,7 +368,7 @@ def ts_add_evt(ctx: Context, body: Body) -> Body:
 
 
 def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
-    """TS_ADD_EVT where there is no series of events."""
+    """TS_ADD_EVT for a key that is not a series of events."""
     series = keyspace.get(key)
     if not isinstance(series, SampleSeries):
         return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
@@ -391,7 +391,7 @@ def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
 def ts_create_index(ctx: Context, body: Body) -> Body:
     """{"TS_CREATE_INDEX": {"ts": name, "key": member, "tkn"?: token}}
 
-    Indexes a member of the events, those that are there and those to come, for ``where``.
+    Indexes a member of the present and future events for ``where``.
 
     Cost: O(N log N) with N events
     """
@@ -418,11 +418,11 @@ def ts_create_index(ctx: Context, body: Body) -> Body:
 def ts_get(ctx: Context, body: Body) -> Body | Work:
     """{"TS_GET": {"ts": name, "rng": [] | [min, max], "where"?: {member: {operator: operand}, ...}, "limit"?: count, "agg"?: {"member": member, "fn": [function, ...], "bucket": length}, "tkn"?: token}}
 
-    Gives the times and events of a range, both ends included, that meet all conditions. Operators are == > >= < <=
-    and [] (from, to). Ours: null as an end leaves that side open, ``limit`` gives so many events at most, and
-    ``agg`` gives one value a bucket of a numeric member instead of the events.
+    Returns the times and events of a range, both ends included, that meet all conditions. Operators are == > >= < <=
+    and [] (from, to). Ours: null as an end leaves that side open, ``limit`` is the most events to return, and
+    ``agg`` returns one value per bucket of a numeric member instead of the events.
 
-    Many events are gathered some at a time while other clients are served: one that is there all the time is returned once.
+    Many events are gathered in batches while other clients are served: one that exists all the time is returned once.
 
     Cost: O(log N + M) with M events in the range
     """
@@ -439,7 +439,7 @@ def ts_get(ctx: Context, body: Body) -> Body | Work:
 
 
 def _entry_query(entry: Any) -> Query:
-    """What an entry of TS_GET_MULTI asks for. Raises NativeError."""
+    """The query of an entry of TS_GET_MULTI. Raises NativeError."""
     if type(entry) is not dict:
         raise NativeError(SeriesStatus.PARAM_MISSING, MISSING)
     _ENTRY.check(entry)
@@ -452,20 +452,20 @@ def _entry_query(entry: Any) -> Query:
 def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
     """{"TS_GET_MULTI": {name: {"rng": [] | [min, max], "where"?: ..., "limit"?: ..., "agg"?: ...}, ..., "tkn"?: token}}
 
-    Gives ranges of several series, each with a status of its own. One entry with wrong parameters fails all.
+    Returns ranges of several series, each with its own status. One entry with wrong parameters fails all.
 
     Cost: that of TS_GET for each series
     """
     queries = [(name, _entry_query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
     keyspace = ctx.keyspace
-    found = [(name, query, keyspace.read(name.encode())) for name, query in queries]
-    if len(found) + sum([query.rows(series) for _, query, series in found]) <= FEW:
-        return {name: query.answer(series) for name, query, series in found}
+    series_of = [(name, query, keyspace.read(name.encode())) for name, query in queries]
+    if len(series_of) + sum([query.rows(series) for _, query, series in series_of]) <= FEW:
+        return {name: query.answer(series) for name, query, series in series_of}
     parts = Parts()
 
     def steps() -> Steps:
         answers: Body = {}
-        for name, query, series in found:
+        for name, query, series in series_of:
             answers[name] = yield from query.steps(series, parts.array)
             yield
         return answers
@@ -477,7 +477,7 @@ def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
 
 
 def _described(key: bytes, series: EventSeries | SampleSeries) -> Body:
-    """What TS_LIST and TS_INFO say of a series."""
+    """What TS_LIST and TS_INFO say about a series."""
     described: Body = {"ts": name_to_json(key), "type": _TYPES[series.kind], "cnt": len(series)}
     return described
 
@@ -488,7 +488,7 @@ def ts_list(ctx: Context, body: Body) -> Body | Work:
 
     Lists the series of events and samples: name, type, number of events. Ours, not NemesisDB's.
 
-    Many keys are looked at some at a time while other clients are served: a series that is there all the time is listed once.
+    Many keys are examined in batches while other clients are served: a series that exists all the time is listed once.
 
     Cost: O(N) with N keys
     """
@@ -496,13 +496,13 @@ def ts_list(ctx: Context, body: Body) -> Body | Work:
     if not keyspace.series_count:
         return {"st": 1, "series": []}
     parts = Parts()
-    found = parts.array()
+    described = parts.array()
 
     def steps() -> Steps:
         for some in live_batches(engine, keyspace, series=True):
-            found.extend([_described(key, each) for key, each in some])
+            described.extend([_described(key, each) for key, each in some])
             yield
-        return {"st": 1, "series": found}
+        return {"st": 1, "series": described}
 
     return Work(steps(), parts)
 

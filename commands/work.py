@@ -1,10 +1,10 @@
-"""Commands that would hold the server too long: they are done in steps, and other clients are served between them.
+"""Commands that would block the server too long: they run in steps, and other clients are served in between.
 
-A handler gives a ``Work`` instead of its reply. Its steps take a millisecond at most, apart from one huge value, and the
-last of them gives the reply. What a reply has many of is gathered in a ``LongArray`` or a ``LongObject``: as JSON text, some
-items at a time, which takes a fraction of the memory of the values and no time in the end.
+A handler returns a ``Work`` instead of its reply. Its steps take at most a millisecond, except for one huge value, and the
+last one gives the reply. Long parts of a reply are gathered in a ``LongArray`` or a ``LongObject``: as JSON text, some
+items at a time, which takes a fraction of the memory of the values and no time at the end.
 
-Whoever answers the command may do all steps at once (inside EXEC).
+The caller may run all steps at once (inside EXEC).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ T = TypeVar("T")
 Body = dict[str, Any]
 Steps = Generator[None, None, Body]
 
-# Fewer keys (sessions, rows) than this are dealt with in one go.
+# Fewer keys (sessions, rows) than this are handled at once.
 FEW: Final = 1000
-# So many are dealt with in a step.
+# Number of them handled in a step.
 STEP: Final = 256
 
 
 class Later:
-    """What a handler gives whose command is answered later; there is one instance, ``LATER``."""
+    """Returned by a handler that replies later; there is one instance, ``LATER``."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class LongArray:
 
 
 class LongObject(LongArray):
-    """A JSON object of a reply that is gathered some members at a time; none comes twice."""
+    """A JSON object of a reply that is gathered some members at a time; names must not repeat."""
 
     __slots__ = ()
     ends = (b"{", b"}")
@@ -91,7 +91,7 @@ class LongObject(LongArray):
 
 
 class Work:
-    """A command that is done in steps, and the long parts of its reply if it has any."""
+    """A command that runs in steps, and the long parts of its reply if it has any."""
 
     __slots__ = ("parts", "steps")
 
@@ -101,7 +101,7 @@ class Work:
 
 
 def at_once(steps: Steps) -> Body:
-    """Do all steps; the reply."""
+    """Run all steps. Returns the reply."""
     try:
         while True:
             next(steps)
@@ -130,7 +130,7 @@ def text_of(reply: Body) -> Iterator[bytes]:
 
 
 def batched(items: list[T], most: int = STEP) -> Iterator[list[T]]:
-    """The items of a list that nobody else has, some at a time; those that have been dealt with are freed."""
+    """The items of a list that nobody else refers to, in batches; those that have been handled are freed."""
     items.reverse()
     while items:
         some = items[-most:]
@@ -145,10 +145,10 @@ def batched(items: list[T], most: int = STEP) -> Iterator[list[T]]:
 def key_batches(
     store: Store, keyspace: Keyspace, names: list[bytes] | None = None
 ) -> Iterator[tuple[Keyspace, list[bytes]]]:
-    """The keys that a keyspace has now (or some of them), some at a time, with the keyspace that they are in by then.
+    """The present keys of a keyspace (or some of them), in batches, each with the keyspace that they are in by then.
 
-    Each comes once; those that were removed meanwhile come too, and whoever asks looks again. The keys are followed
-    through SWAPDB, and end when they are flushed.
+    Each comes once, also if it was removed meanwhile: the caller checks. The keys are followed
+    through SWAPDB; the iteration ends when they are flushed.
     """
     data = keyspace.data
     copying = keys_in_steps(data)
@@ -166,12 +166,12 @@ def key_batches(
 
 
 def live_batches(store: Store, keyspace: Keyspace, *, series: bool) -> Iterator[list[tuple[bytes, Any]]]:
-    """Keys and values of all series of a keyspace, or of all that are none, without expired ones; see ``key_batches``."""
+    """Keys and values of all series of a keyspace, or of all others, without expired ones; see ``key_batches``."""
     for holder, names in key_batches(store, keyspace):
         data, deadlines, now_ms = holder.data, holder.deadlines, holder.clock.now_ms
         if deadlines:
             names = [name for name in names if deadlines.get(name, now_ms) >= now_ms]
-        found = [(name, value) for name in names if (value := data.get(name)) is not None]
+        entries = [(name, value) for name in names if (value := data.get(name)) is not None]
         if series or holder.series_count:
-            found = [(name, value) for name, value in found if is_series(value) is series]
-        yield found
+            entries = [(name, value) for name, value in entries if is_series(value) is series]
+        yield entries

@@ -1,7 +1,7 @@
 """Replies from bytes: the client's side of the codec, for tests and tools.
 
-Values come tagged as the encoder takes them, so that what was sent can be told apart exactly:
-``Simple``, ``ErrorReply``, bytes, None, ``NULL_ARRAY`` ..., and each with the bytes it came from.
+Values are tagged as the encoder takes them, so that types on the wire can be distinguished exactly:
+``Simple``, ``ErrorReply``, bytes, None, ``NULL_ARRAY`` ... Each comes with its bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Incomplete(Exception):
 
 
 class ReplyReader:
-    """Incremental reader of RESP2 and RESP3 replies. A reply that is not complete is read anew with more bytes."""
+    """Incremental reader of RESP2 and RESP3 replies. An incomplete reply is read again when more bytes arrive."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -24,7 +24,7 @@ class ReplyReader:
 
     @property
     def buffer(self) -> bytes:
-        """The bytes that are no whole reply yet."""
+        """The bytes of an incomplete reply."""
         return self._buffer[self._start :]
 
     def feed(self, data: bytes) -> None:
@@ -33,7 +33,7 @@ class ReplyReader:
         self._start = 0
 
     def gets(self) -> tuple[bytes, Any] | None:
-        """The next reply as (its bytes, its value); None if it is not complete. Raises ValueError for what is none."""
+        """The next reply as (its bytes, its value); None if it is not complete. Raises ValueError for invalid input."""
         start = self._start
         try:
             value, self._start = self._read(start)

@@ -1,4 +1,4 @@
-"""Reply values to bytes, for both protocols. The compiled twin (``encoder.pyx``) writes one C buffer."""
+"""Reply values to bytes, for both protocols. The compiled implementation (``encoder.pyx``) writes one C buffer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def one_line(text: bytes) -> bytes:
     return text.replace(b"\r", b" ").replace(b"\n", b" ") if 13 in text or 10 in text else text
 
 
-_WHOLE = float(1 << 62)  # as far as Redis prints doubles without fraction as integers
+_WHOLE = float(1 << 62)  # up to this, Redis prints doubles without a fraction as integers
 
 
 def double_text(value: float) -> bytes:
@@ -85,14 +85,14 @@ def _shortest(text: str) -> tuple[str, int]:
     return digits, int(power or 0) - len(after) + len(all_digits) - len(digits)
 
 
-# To the first of these doubles RedisTimeSeries writes them without an exponent, to the second those with a digit for the ones.
+# RedisTimeSeries writes doubles below the first without an exponent, and below the second those with a units digit.
 _PLAIN, _ONES = float(1 << 52), float(1 << 56)
 
 
 def sample_text(value: float) -> bytes:
     """A double in the spelling of RedisTimeSeries, in RESP2: the fewest digits that are exact.
 
-    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. What is below one has an exponent, and what is big.
+    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. Values below one and big values have an exponent.
     """
     size = abs(value)
     if size < _PLAIN:
@@ -119,7 +119,7 @@ _LOW = (1 << 64) - 1
 class Encoder:
     """Collects encoded replies until they are taken. ``protocol`` is 2 or 3.
 
-    With ``slices`` a reply of many items is not encoded: it is ``sliced`` then, until that is set to None.
+    With ``slices`` a reply of many items is not encoded but stored in ``sliced``, which the caller resets to None.
     """
 
     __slots__ = ("_mark", "_parts", "_size", "_sized", "protocol", "sliced", "slices")
@@ -128,10 +128,10 @@ class Encoder:
         self.protocol: int = protocol
         self.slices: bool = False
         self.sliced: Sliced | None = None
-        self._mark = 0  # so many parts there were before this reply
+        self._mark = 0  # number of parts before this reply
         self._parts: list[bytes] = []
-        self._sized = 0  # so many of the parts
-        self._size = 0  # have so many bytes
+        self._sized = 0  # number of parts whose bytes are counted
+        self._size = 0  # their bytes
 
     @property
     def size(self) -> int:
@@ -144,11 +144,11 @@ class Encoder:
 
     @property
     def room(self) -> int:
-        """Bytes that the buffer has now: as many as wait."""
+        """Capacity of the buffer in bytes: here what is waiting."""
         return self.size
 
     def write(self, reply: Reply) -> None:
-        """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
+        """Encode one reply. Raises TypeError for what is not a reply value; then nothing is written."""
         parts = self._parts
         kind = type(reply)
         if kind is bytes:
@@ -334,7 +334,7 @@ def _writer(kind: type) -> Callable[[Encoder, Any], None]:
     for base in kind.__mro__:
         if base in _WRITERS:
             return _WRITERS[base]
-    raise TypeError(f"{kind.__name__} is no reply value")
+    raise TypeError(f"{kind.__name__} is not a reply value")
 
 
 def encode(reply: Reply, protocol: int = 2) -> bytes:
@@ -357,7 +357,7 @@ def map_head(count: int, protocol: int = 2) -> bytes:
 def number_rows(times: Any, values: Any, protocol: int = 2) -> bytes:
     """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string, ``sample_text``.
 
-    For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
+    For long replies, where a Python object for each row would take most of the time. Takes buffers.
     """
     mark, spell = (b",", double_text) if protocol == 3 else (b"+", sample_text)
     pairs = zip(memoryview(times).tolist(), map(spell, memoryview(values).tolist()), strict=True)

@@ -23,8 +23,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     FIRST_ROOM = 1024
-    KEPT_ROOM = 65536  # a buffer that big replies have grown further is given back when it has been taken
-    WHOLE = 4096  # raw bytes from this size on are handed through if nothing else is waiting
+    KEPT_ROOM = 65536  # a buffer that grew beyond this is freed when it has been taken
+    WHOLE = 4096  # raw bytes of at least this size are passed through if nothing else is waiting
     DOUBLE_ROOM = 40
     MOST_HEAD = 24  # bytes of a mark, a number and a line end
 
@@ -69,7 +69,7 @@ cdef inline unsigned long long _size_of(long long number) noexcept:
 
 
 cdef Py_ssize_t _decimals(long long millionths, char *out) noexcept:
-    """Write millionths, not whole ones, without zeros at the end; the size."""
+    """Write a fraction in millionths without trailing zeros. Returns the size."""
     cdef char[24] room
     cdef char *at
     cdef unsigned long long number = _size_of(millionths), part = number % 1000000
@@ -156,7 +156,7 @@ cdef extern from *:
 
 
 def _fill_powers():
-    cdef object one = 1, ten = 10, power  # Python's numbers, which have no end
+    cdef object one = 1, ten = 10, power  # Python's unbounded integers
     cdef object at, bits
     for at in range(617):
         power = ten ** abs(at - one * 292)
@@ -193,7 +193,7 @@ cdef int _shortest(double value, char *digits, int *power) except -1:
 
 
 cdef int _shortest_of_text(double value, char *digits, int *power) except -1:
-    """``_shortest`` where the compiler knows no products of 128 bits."""
+    """``_shortest`` where the compiler has no 128-bit products."""
     cdef char *shortest = PyOS_double_to_string(value, c"r", 0, 0, NULL)
     cdef char *at = shortest + (shortest[0] == c"-")
     cdef int count = 0, after = 0, exponent = 0
@@ -225,7 +225,7 @@ cdef int _shortest_of_text(double value, char *digits, int *power) except -1:
 
 
 cdef inline Py_ssize_t _point_first(const char *digits, int count, char *out, Py_ssize_t used) noexcept:
-    """Write digits with a point behind the first one, behind what is written; the size of all."""
+    """Append digits with a point after the first one. Returns the size of all."""
     out[used] = digits[0]
     if count == 1:
         return used + 1
@@ -250,14 +250,14 @@ cdef Py_ssize_t _spell(double value, char *out) except -1:
         whole = <long long>value
         if <double>whole == value:
             at = digits_before(room + 24, _size_of(whole))
-            # 1 / -0.0 cannot be asked without a C division: the sign bit is asked for.
+            # 1 / -0.0 would need a C division: read the sign bit.
             if negative or (whole == 0 and signbit(value)):
                 at -= 1
                 at[0] = c"-"
             memcpy(out, at, room + 24 - at)
             return room + 24 - at
         if 1e-3 <= value < 1e9 or -1e9 < value <= -1e-3:
-            # Six decimals, fifteen digits at most: where they give the same double they are the shortest text.
+            # At most six decimals and fifteen digits: if they read back as the same double they are the shortest text.
             whole = <long long>(value * 1e6 + (-0.5 if negative else 0.5))
             if <double>whole / 1e6 == value:
                 return _decimals(whole, out)
@@ -323,7 +323,7 @@ cdef Py_ssize_t _spell_sample(double value, char *out) except -1:
     if size - size != 0:  # infinite
         memcpy(out, b"-Infinity", 9) if negative else memcpy(out, b"Infinity", 8)
         return 8 + negative
-    # As far as both spellings are the same the other one writes it.
+    # Where both spellings agree, the other one writes it.
     if size == 0 or (size >= 1 and size < 10000) or (size < 4503599627370496.0 and <double><long long>size == size):
         return _spell(value, out)
     count = _shortest(value, digits, &power)
@@ -352,7 +352,7 @@ cdef Py_ssize_t _spell_sample(double value, char *out) except -1:
 def sample_text(double value):
     """A double in the spelling of RedisTimeSeries, in RESP2: the fewest digits that are exact.
 
-    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. What is below one has an exponent, and what is big.
+    3, 22.5, 7.5E-1, 1E20, Infinity, -Infinity, NaN. Values below one and big values have an exponent.
     """
     cdef char[DOUBLE_ROOM] out
     return PyBytes_FromStringAndSize(out, _spell_sample(value, out))
@@ -362,7 +362,7 @@ def sample_text(double value):
 
 
 cdef inline int _deeper() except -1:
-    """Count a level of nesting. Python's answer for too many is any number but 0, with the exception set."""
+    """Count a level of nesting. For too many, Python returns a number other than 0, with the exception set."""
     return -1 if Py_EnterRecursiveCall(b" while encoding a reply") else 0
 
 
@@ -374,7 +374,7 @@ def one_line(bytes text not None):
 cdef class Encoder:
     """Collects encoded replies until they are taken. ``protocol`` is 2 or 3.
 
-    With ``slices`` a reply of many items is not encoded: it is ``sliced`` then, until that is set to None.
+    With ``slices`` a reply of many items is not encoded but stored in ``sliced``, which the caller resets to None.
     """
 
     def __cinit__(self, int protocol=2):
@@ -390,17 +390,17 @@ cdef class Encoder:
 
     @property
     def room(self):
-        """Bytes that the buffer has now."""
+        """Capacity of the buffer in bytes."""
         return self._room if self._whole is None else PyBytes_GET_SIZE(self._whole)
 
     cpdef write(self, object reply):
-        """Encode one reply. Raises TypeError for what is no reply value; nothing of it is written then."""
+        """Encode one reply. Raises TypeError for what is not a reply value; then nothing is written."""
         cdef Py_ssize_t mark
         cdef long long number
         cdef int overflow = 0
         if self._whole is not None:
             self._spill()
-        # These need no way back: they make room before they write.
+        # These need no rollback: they make room before they write.
         if type(reply) is bytes:
             self._string(c"$", PyBytes_AS_STRING(<bytes>reply), PyBytes_GET_SIZE(<bytes>reply))
         elif reply is _ok:
@@ -448,7 +448,7 @@ cdef class Encoder:
     # ------------------------------------------------------------ pieces
 
     cdef int _spill(self) except -1:
-        """Put bytes that were to be handed through into the buffer, as more is to follow them."""
+        """Copy bytes that would have been passed through into the buffer, because more follows."""
         cdef bytes whole = self._whole
         self._make_room(PyBytes_GET_SIZE(whole))
         self._whole = None
@@ -633,7 +633,7 @@ cdef class Encoder:
         return 0
 
     cdef int _as(self, object reply, type kind) except -1:
-        """Encode a reply as what ``kind`` says, its own type or one that it is derived from."""
+        """Encode a reply as ``kind``: its own type or a base class."""
         cdef bint three = self.protocol == 3
         cdef long long number
         cdef int overflow = 0
@@ -642,7 +642,7 @@ cdef class Encoder:
         cdef char[DOUBLE_ROOM] spelt
         cdef bytes digits
         cdef list parts
-        cdef double shown
+        cdef double sample
         if kind is int:
             number = PyLong_AsLongLongAndOverflow(reply, &overflow)
             if overflow == 0:
@@ -692,8 +692,8 @@ cdef class Encoder:
         if kind is _entries:
             return self._stream_entries(reply.items)
         if kind is _sample_number:
-            shown = reply.value
-            size = _spell(shown, spelt) if three else _spell_sample(shown, spelt)
+            sample = reply.value
+            size = _spell(sample, spelt) if three else _spell_sample(sample, spelt)
             self._append(b"," if three else b"+", 1)
             self._append(spelt, size)
             return self._append(b"\r\n", 2)
@@ -746,7 +746,7 @@ cdef class Encoder:
         for base in kind.__mro__:
             if base in _kinds:
                 return self._as(reply, base)
-        raise TypeError(f"{kind.__name__} is no reply value")
+        raise TypeError(f"{kind.__name__} is not a reply value")
 
 
 def encode(reply, int protocol=2):
@@ -769,7 +769,7 @@ def map_head(Py_ssize_t count, int protocol=2):
 def number_rows(const long long[:] times not None, const double[:] values not None, int protocol=2):
     """The bytes of rows, each an array of an integer and a double: in RESP2 the double is a simple string, ``sample_text``.
 
-    For replies of so many rows that a Python object for each of them would take most of the time. Takes buffers.
+    For long replies, where a Python object for each row would take most of the time. Takes buffers.
     """
     cdef Encoder encoder = Encoder(protocol)
     cdef char[2 * DOUBLE_ROOM + 16] text

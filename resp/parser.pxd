@@ -27,3 +27,5 @@ cdef class Parser:
     cdef int _fill_big(self) except -1
     cdef object _collect(self)
     cdef object _line(self)
+    cdef object _timely_lines(self)
+    cdef bint _skip_line(self) noexcept

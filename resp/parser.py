@@ -1,11 +1,12 @@
-"""Requests from bytes: RESP arrays, inline commands and JSON lines, in any mixture and any pieces.
+"""Requests from bytes: RESP arrays, inline commands and JSON lines, mixed and split in any way.
 
-At a command border the first byte decides: ``*`` begins an array of bulk strings; a line whose
-first byte behind blanks is ``{`` is a JSON line; every other line is an inline command.
+The first byte of a request decides: ``*`` begins an array of bulk strings; a line whose
+first byte behind blanks is ``{`` is a JSON line; a line that begins with ``put ``, or is ``version``,
+is Timely's; every other line is an inline command. Timely's binary form is known by its mark.
 
-The compiled twin (``parser.pyx``) parses in C. This module leaves runs of whole arrays to hiredis,
+The compiled implementation (``parser.pyx``) parses in C. This module leaves runs of whole arrays to hiredis,
 whose result is taken only if it is proven that Redis would have read the same; everything else
-(pieces, inline, JSON, errors) goes through the careful parser below, which knows Redis' limits and
+(partial input, inline, JSON, errors) goes through the careful parser below, which has Redis' limits and
 error texts.
 """
 
@@ -19,25 +20,36 @@ from typing import Any
 import hiredis
 
 from .inline import (
-    STRANGER_ARGS,
-    STRANGER_BULK,
-    STRANGER_JSON,
+    MOST_TIMELY,
+    UNAUTHENTICATED_MAX_ARGS,
+    UNAUTHENTICATED_MAX_BULK,
+    UNAUTHENTICATED_MAX_JSON,
     BinaryInput,
     HttpRequest,
     ProtocolError,
+    TimelyBuffer,
+    TimelyLines,
+    begins_timely_buffer,
+    begins_timely_line,
     is_binary,
     read_line,
     unexpected,
     wire_size,
 )
 
-__all__ = ["HttpRequest", "Parser", "ProtocolError"]
+__all__ = ["HttpRequest", "Parser", "ProtocolError", "Request"]
+
+# An argument list, a JSON line, or points of Timely's.
+Request = list[bytes] | bytes | TimelyLines | TimelyBuffer
+
+# In place of the number of missing arguments: what comes up to the next line end belongs to a line that is too long.
+_SKIPPING = -1
 
 
 class Parser:
     """Incremental parser of one connection's requests.
 
-    The limits are attributes; ``authenticated`` False applies Redis' smaller ones for strangers.
+    The limits are attributes. Unless ``authenticated``, Redis' smaller ones for unauthenticated clients apply.
     """
 
     __slots__ = (
@@ -67,12 +79,12 @@ class Parser:
         self.authenticated: bool = True
         self._ready: deque[list[bytes]] = deque()  # parsed ahead of the buffer
         self._buffer: bytes | bytearray = b""
-        self._at = 0  # start of what is not parsed yet
-        self._scanned = 0  # the line end that is looked for is not before this
+        self._at = 0  # start of the unparsed bytes
+        self._scanned = 0  # no line end before this
         self._fresh = False  # hiredis has not seen what is in the buffer
-        self._argv: list[bytes] = []  # of the array that is being collected
-        self._missing = 0  # arguments that it still lacks
-        self._bulk = -1  # size of the argument that comes next; -1: its header comes first
+        self._argv: list[bytes] = []  # of the unfinished array
+        self._missing = 0  # arguments still missing
+        self._bulk = -1  # size of the next argument; -1: its header has not been read
         self._taken = 0  # bytes of the unfinished request that are no longer in the buffer
         self._is_json = False  # the unfinished line is known to be JSON
         self._error: ProtocolError | None = None
@@ -84,31 +96,31 @@ class Parser:
 
     @property
     def spare(self) -> int:
-        """Bytes that the buffer for unfinished requests has room for besides: none, it grows when they come."""
+        """Unused capacity of the buffer for unfinished requests: none, it grows as bytes arrive."""
         return 0
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
         if self._error is not None:
             return
-        held, at = self._buffer, self._at
+        buffer, start = self._buffer, self._at
         self._fresh = True
         self._at = 0
-        if at >= len(held):
+        if start >= len(buffer):
             self._buffer = data
             self._scanned = 0
             return
-        self._scanned -= at
-        if type(held) is bytearray:
-            del held[:at]
+        self._scanned -= start
+        if type(buffer) is bytearray:
+            del buffer[:start]
         else:
-            held = self._buffer = bytearray(memoryview(held)[at:])
-        held += data
+            buffer = self._buffer = bytearray(memoryview(buffer)[start:])
+        buffer += data
 
-    def next(self) -> list[bytes] | bytes | None:
-        """The next request: an argument list, a JSON line, or None if more bytes are needed.
+    def next(self) -> Request | None:
+        """The next request: an argument list, a JSON line, lines or a buffer of Timely's; None if more bytes are needed.
 
-        Raises ProtocolError, and again whenever it is called after that.
+        Raises ProtocolError, and from then on at each call.
         """
         if self._ready:
             return self._ready.popleft()
@@ -122,19 +134,21 @@ class Parser:
             raise
 
     def finish(self) -> bool:
-        """Nothing more will arrive: take an unfinished line of JSON as a whole one; whether there is one.
+        """No more input will arrive: accept an unfinished line of JSON. Returns whether there is one.
 
-        Call it when ``next`` has given None. Other requests need their end: a command line may have been cut.
+        Call it when ``next`` has returned None. Other requests need their end: a command line may have been cut off.
         """
         if self._error is not None or self._missing or not _JSON(self._buffer, self._at):
             return False
         self.feed(b"\n")
         return True
 
-    def _next(self) -> list[bytes] | bytes | None:
+    def _next(self) -> Request | None:
         while True:
-            if self._missing:
+            if self._missing > 0:
                 return self._collect()
+            if self._missing == _SKIPPING and not self._skip_line():
+                return None
             buffer, at = self._buffer, self._at
             if at >= len(buffer):
                 self._buffer = b""
@@ -146,8 +160,13 @@ class Parser:
                 if not self._array_header():
                     return None
                 continue
+            if begins_timely_buffer(buffer, at):
+                self._at = len(buffer)
+                return TimelyBuffer(bytes(buffer[at:]))
             if is_binary(buffer[at]):
                 raise BinaryInput
+            if begins_timely_line(buffer, at):
+                return self._timely_lines()
             line = self._line()
             if line is None:
                 return None
@@ -163,10 +182,10 @@ class Parser:
         buffer, at = self._buffer, self._at
         size = len(buffer) - at
         if size > self.max_bulk or size > self.max_args or not self.authenticated:
-            return False  # perhaps a limit is broken
+            return False  # a limit may be exceeded
         if buffer.endswith(b"\r\n") and self._take_arrays(len(buffer)):
             return True
-        # The end of a read cuts a pipeline somewhere; what is cut begins, as far as can be seen, with the last array.
+        # The end of a read may cut a pipeline in the middle of an array: most likely the last one.
         end = buffer.rfind(b"\r\n*", at) + 2
         return end > at and self._take_arrays(end)
 
@@ -188,7 +207,7 @@ class Parser:
         buffer, at = self._buffer, self._at
         end = buffer.find(b"\n", max(self._scanned, at))
         stop = end if end >= 0 else len(buffer)
-        json_limit = self.max_json if self.authenticated else min(self.max_json, STRANGER_JSON)
+        json_limit = self.max_json if self.authenticated else min(self.max_json, UNAUTHENTICATED_MAX_JSON)
         if stop - at > min(self.max_inline, json_limit):
             self._is_json = self._is_json or _JSON(buffer, at, at + self.max_inline + 1) is not None
             if self._is_json:
@@ -204,8 +223,43 @@ class Parser:
         self._at = end + 1
         return bytes(memoryview(buffer)[at:end])
 
+    def _timely_lines(self) -> TimelyLines | None:
+        """Lines of Timely's from here on, as many as are whole; None if the first is not. A line too long is not read."""
+        buffer, start, at = self._buffer, self._at, self._at
+        end = -1
+        while at < len(buffer) and at - start < MOST_TIMELY and begins_timely_line(buffer, at):
+            end = buffer.find(b"\n", max(self._scanned, at))
+            if end < 0:
+                self._scanned = len(buffer)
+                break
+            if end - at > self.max_inline:
+                break
+            at = end + 1
+        if at > start:
+            self._at = at
+            return TimelyLines(bytes(memoryview(buffer)[start:at]))
+        if end >= 0:
+            self._at = end + 1
+        elif len(buffer) - start > self.max_inline:
+            self._missing = _SKIPPING
+            self._at = len(buffer)
+        else:
+            return None
+        return TimelyLines(b"")
+
+    def _skip_line(self) -> bool:
+        """Pass over the rest of a line that is too long; whether its end has come."""
+        end = self._buffer.find(b"\n", self._at)
+        if end < 0:
+            self._buffer = b""
+            self._at = self._scanned = 0
+            return False
+        self._at = end + 1
+        self._missing = 0
+        return True
+
     def _header(self, too_big: str) -> int:
-        """Where the carriage return of the header line is, or -1 if the line is not complete."""
+        """The index of the header line's carriage return, or -1 if the line is not complete."""
         buffer, at = self._buffer, self._at
         limit = at + self.max_inline + 1
         end = buffer.find(b"\r", max(self._scanned, at), limit)
@@ -228,7 +282,7 @@ class Parser:
         count = strict_int(bytes(self._buffer[self._at + 1 : end]))
         if count is None or count > self.max_args:
             raise ProtocolError("invalid multibulk length")
-        if count > STRANGER_ARGS and not self.authenticated:
+        if count > UNAUTHENTICATED_MAX_ARGS and not self.authenticated:
             raise ProtocolError("unauthenticated multibulk length")
         if count > 0:
             self._missing = count
@@ -237,7 +291,7 @@ class Parser:
         return True
 
     def _collect(self) -> list[bytes] | None:
-        """Go on with the array; the whole of it once the last argument is there, else None."""
+        """Continue with the array. Returns it once the last argument has arrived, else None."""
         start = self._at
         while self._missing:
             size = self._bulk
@@ -250,7 +304,7 @@ class Parser:
             self._argv.append(
                 bytes(buffer[at : at + size]) if size < 1024 else bytes(memoryview(buffer)[at : at + size])
             )
-            self._at = at + size + 2  # Redis takes any two bytes for the line end, too
+            self._at = at + size + 2  # like Redis, any two bytes count as the line end
             self._bulk = -1
             self._missing -= 1
         argv = self._argv
@@ -269,7 +323,7 @@ class Parser:
         size = strict_int(bytes(buffer[at + 1 : end]))
         if size is None or not 0 <= size <= self.max_bulk:
             raise ProtocolError("invalid bulk length")
-        if size > STRANGER_BULK and not self.authenticated:
+        if size > UNAUTHENTICATED_MAX_BULK and not self.authenticated:
             raise ProtocolError("unauthenticated bulk length")
         self._at = end + 2
         return size
@@ -290,28 +344,28 @@ def strict_int(text: bytes) -> int | None:
 
 # ---------------------------------------------------------------- hiredis
 
-# hiredis reads replies of a server: it knows more types than requests may have, and makes room for
-# as many elements as a header announces. Chunks that could be of the latter kind are not shown to it.
+# hiredis reads server replies: it accepts more types than requests may have, and allocates
+# as many elements as a header announces. Chunks with huge headers are not passed to it.
 _HUGE_ARRAY = re.compile(rb"\*\d{6}").search
 _HUGE = re.compile(rb"[*~>|%]\d{6}").search
 _OTHER_TYPE = re.compile(rb"[=~>|%]\d").search
 
 _encode: Any = hiredis.pack_command  # its declared types allow one argument only
 _MORE = object()
-_spare: list[hiredis.Reader] = []  # a reader at rest; making one costs as much as parsing four commands
+_spare: list[hiredis.Reader] = []  # an idle reader; making one costs as much as parsing four commands
 
 
 def whole_arrays(data: bytes) -> list[list[bytes]] | None:
-    """The commands of a chunk that begins with ``*``, or None if the chunk is not what an encoder makes of them.
+    """The commands of a chunk that begins with ``*``, or None if the chunk is not their canonical encoding.
 
-    Proof that Redis would read the same: the reader is at rest afterwards, so the chunk consists of
-    whole values. If no argument holds a carriage return, no line end is inside one. If there are
+    Proof that Redis would read the same: the reader is idle afterwards, so the chunk consists of
+    whole values. If no argument contains a carriage return, no line end is inside one. If there are
     only arrays of bytes and no verbatim strings, each argument is a bulk string, or a simple string
     or big number in disguise. Then an array's header has one line end, a bulk string at most two, and
     the disguised have one; the total is right only if all arguments are bulk strings that end
-    properly. Where one of the ifs is not certain, encoding the commands again must give the chunk.
+    properly. Where one of these conditions is uncertain, encoding the commands again must give the chunk.
     """
-    # 61, 126, 62, 124, 37: = ~ > | %, which are looked for as numbers because that is three times as fast.
+    # 61, 126, 62, 124, 37: = ~ > | %. Searching for integers is three times as fast.
     odd = (61 in data or 126 in data or 62 in data or 124 in data or 37 in data) and _OTHER_TYPE(data) is not None
     if (_HUGE if odd else _HUGE_ARRAY)(data):
         return None
@@ -320,7 +374,7 @@ def whole_arrays(data: bytes) -> list[list[bytes]] | None:
         reader.feed(data)
         commands: list[list[bytes]] = list(iter(reader.gets, _MORE))
         args = list(chain.from_iterable(commands))
-        joined = b"".join(args)  # refuses whatever is not bytes
+        joined = b"".join(args)  # raises TypeError for anything but bytes
         if odd or 13 in joined:
             if b"".join([_encode(tuple(argv)) for argv in commands]) != data:
                 return None

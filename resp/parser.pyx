@@ -6,7 +6,8 @@ returned. So each byte is copied a bounded number of times, and looked at once, 
 Memory follows the bytes that have arrived, never the sizes that headers announce.
 
     _data[_at:_end]   what is not parsed yet; in _chunk, or in _own if _chunk is None
-    _argv, _missing   the array that is being collected, and the arguments that it lacks
+    _argv, _missing   the array that is being collected, and the arguments that it lacks; SKIPPING: what comes up
+                      to the next line end belongs to a line that is too long
     _bulk             the size of the next argument; -1: its header comes first
     _big, _filled     the next argument if it is big, and how much of it is there
 """
@@ -18,12 +19,27 @@ from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from januskv.digits cimport read_int64
 
-from .inline import STRANGER_ARGS, STRANGER_BULK, STRANGER_JSON, BinaryInput, HttpRequest, ProtocolError, read_line, unexpected
+from .inline import (
+    MOST_TIMELY,
+    UNAUTHENTICATED_MAX_ARGS,
+    UNAUTHENTICATED_MAX_BULK,
+    UNAUTHENTICATED_MAX_JSON,
+    TIMELY_MARK,
+    BinaryInput,
+    HttpRequest,
+    ProtocolError,
+    TimelyBuffer,
+    TimelyLines,
+    read_line,
+    unexpected,
+)
 
-__all__ = ["HttpRequest", "Parser", "ProtocolError"]
+__all__ = ["HttpRequest", "Parser", "ProtocolError", "Request"]
+
+Request = list[bytes] | bytes | TimelyLines | TimelyBuffer
 
 cdef extern from "Python.h":
-    # As bare pointers: list items are handed over without counting references back and forth.
+    # As bare pointers: list items are passed without reference counting.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
     int _PyBytes_Resize(PyObject **held, Py_ssize_t size) except -1
     char *bytes_data "PyBytes_AS_STRING"(PyObject *held)
@@ -35,15 +51,19 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *held)
 
 cdef enum:
-    ROOM_ARGS = 64  # longer arrays get room for arguments as these arrive
-    BIG = 16384  # longer arguments that arrive in pieces grow in their own object
-    VERB = 24  # commands have no longer names
+    ROOM_ARGS = 64  # longer arrays get room as their arguments arrive
+    BIG = 16384  # longer arguments that arrive in pieces are collected in their own object
+    LONGEST_NAME = 24  # of a command
+    SKIPPING = -1
 
-cdef Py_ssize_t _stranger_args = STRANGER_ARGS, _stranger_bulk = STRANGER_BULK, _stranger_json = STRANGER_JSON
+cdef Py_ssize_t _most_timely = MOST_TIMELY
+cdef bytes _mark = TIMELY_MARK
+cdef const char *_timely_mark = PyBytes_AS_STRING(_mark)
+cdef Py_ssize_t _unauthenticated_max_args = UNAUTHENTICATED_MAX_ARGS, _unauthenticated_max_bulk = UNAUTHENTICATED_MAX_BULK, _unauthenticated_max_json = UNAUTHENTICATED_MAX_JSON
 
 
 cdef inline Py_ssize_t _plain_number(const char *text, Py_ssize_t size, Py_ssize_t *value) noexcept:
-    """Read the digits of a header and its line end; the bytes that they take, or 0 for whatever needs a closer look."""
+    """Read the digits of a header and its line end; the bytes that they take, or 0 for what needs the careful parser."""
     cdef Py_ssize_t at = 0, number = 0
     cdef unsigned char digit
     if size > 11:
@@ -60,8 +80,17 @@ cdef inline Py_ssize_t _plain_number(const char *text, Py_ssize_t size, Py_ssize
     return at + 2
 
 
-# Names of commands come again and again: the same object is returned for the same name, which saves
-# making it, and hashing it when it is looked up. A name that is not in its place takes it.
+cdef inline bint _begins_timely_line(const char *data, Py_ssize_t size) noexcept:
+    """See ``inline.py``."""
+    if size >= 4 and memcmp(data, b"put ", 4) == 0:
+        return True
+    if size < 8 or memcmp(data, b"version", 7) != 0:
+        return False
+    return data[7] == c"\n" or (data[7] == c"\r" and size > 8 and data[8] == c"\n")
+
+
+# Command names recur: the same object is returned for the same name, which saves
+# making it and hashing it at look-up. A name that is not in its slot replaces the one there.
 cdef PyObject *_verbs[256]
 
 
@@ -69,7 +98,7 @@ cdef inline PyObject *_verb(const char *text, Py_ssize_t size) noexcept:
     """A new reference to the bytes object of a command's name; NULL if memory ran out."""
     cdef PyObject *held
     cdef PyObject **place
-    if size < 2 or size > VERB:
+    if size < 2 or size > LONGEST_NAME:
         return new_bytes(text, size)
     place = &_verbs[
         (<unsigned char>text[0] * 7 + <unsigned char>text[size - 1] * 29 + <unsigned char>text[size >> 1] * 3 + size) & 255
@@ -89,7 +118,7 @@ cdef inline PyObject *_verb(const char *text, Py_ssize_t size) noexcept:
 cdef class Parser:
     """Incremental parser of one connection's requests.
 
-    The limits are attributes; ``authenticated`` False applies Redis' smaller ones for strangers.
+    The limits are attributes. Unless ``authenticated``, Redis' smaller ones for unauthenticated clients apply.
     """
 
     def __cinit__(self):
@@ -111,7 +140,7 @@ cdef class Parser:
 
     @property
     def spare(self):
-        """Bytes that the buffer for unfinished requests has room for besides."""
+        """Unused capacity of the buffer for unfinished requests, in bytes."""
         return 0 if self._chunk is not None or not self._room else self._room - self._end
 
     cpdef feed(self, bytes data):
@@ -133,7 +162,7 @@ cdef class Parser:
         self._end = PyBytes_GET_SIZE(data)
 
     cdef int _keep(self, const char *data, Py_ssize_t size) except -1:
-        """Put bytes behind those that wait, in the parser's own buffer."""
+        """Append bytes to the pending ones, in the parser's own buffer."""
         cdef Py_ssize_t waiting = self._end - self._at, room
         cdef char *own
         if self._chunk is None and self._end + size <= self._room:
@@ -144,7 +173,7 @@ cdef class Parser:
             self._at = 0
         else:
             room = max(2 * waiting, waiting + size, <Py_ssize_t>256)
-            if self._chunk is None and self._at == 0:  # much of a line: the system may find room behind it, or move pages
+            if self._chunk is None and self._at == 0:  # much of a line: realloc may extend it in place, or move pages
                 own = <char *>realloc(self._own, room)
                 if own == NULL:
                     raise MemoryError
@@ -166,7 +195,7 @@ cdef class Parser:
         return 0
 
     cdef void _release(self) noexcept:
-        """Let go of the memory that held what has been parsed."""
+        """Free the memory of what has been parsed."""
         free(self._own)
         self._own = NULL
         self._room = 0
@@ -185,15 +214,19 @@ cdef class Parser:
         raise error
 
     cpdef object next(self):
-        """The next request: an argument list, a JSON line, or None if more bytes are needed.
+        """The next request: an argument list, a JSON line, lines or a buffer of Timely's; None if more bytes are needed.
 
-        Raises ProtocolError, and again whenever it is called after that.
+        Raises ProtocolError, and from then on at each call.
         """
         if self._error is not None:
             raise self._error.with_traceback(None)
         while True:
             if self._missing:
-                return self._collect()
+                if self._missing > 0:
+                    return self._collect()
+                if not self._skip_line():
+                    return None
+                continue
             if self._at >= self._end:
                 if self._end:
                     self._release()
@@ -209,9 +242,9 @@ cdef class Parser:
                     return request
 
     def finish(self):
-        """Nothing more will arrive: take an unfinished line of JSON as a whole one; whether there is one.
+        """No more input will arrive: accept an unfinished line of JSON. Returns whether there is one.
 
-        Call it when ``next`` has given None. Other requests need their end: a command line may have been cut.
+        Call it when ``next`` has returned None. Other requests need their end: a command line may have been cut off.
         """
         cdef Py_ssize_t text = self._at
         if self._error is not None or self._missing:
@@ -256,7 +289,7 @@ cdef class Parser:
             taken = end + 2 - start
         if count > self.max_args:
             self._fail(ProtocolError("invalid multibulk length"))
-        if count > _stranger_args and not self.authenticated:
+        if count > _unauthenticated_max_args and not self.authenticated:
             self._fail(ProtocolError("unauthenticated multibulk length"))
         self._at = start + taken
         if count > 0:
@@ -274,7 +307,7 @@ cdef class Parser:
             self._fail(unexpected(<unsigned char>self._data[self._at]))
         if not read_int64(self._data + self._at + 1, end - self._at - 1, &size) or size < 0 or size > self.max_bulk:
             self._fail(ProtocolError("invalid bulk length"))
-        if size > _stranger_bulk and not self.authenticated:
+        if size > _unauthenticated_max_bulk and not self.authenticated:
             self._fail(ProtocolError("unauthenticated bulk length"))
         self._taken += end + 2 - self._at
         self._at = end + 2
@@ -284,10 +317,10 @@ cdef class Parser:
     # ------------------------------------------------------------ arrays
 
     cdef object _array(self):
-        """The array whose header has just been read, if the rest of it is there and plain; else leave it to _collect."""
+        """The array whose header has just been read, if it is complete and plain; else leave it to _collect."""
         cdef Py_ssize_t count = self._missing, at = self._at, end = self._end
         cdef Py_ssize_t size = 0, taken, index = 0
-        cdef Py_ssize_t limit = self.max_bulk if self.authenticated else min(self.max_bulk, _stranger_bulk)
+        cdef Py_ssize_t limit = self.max_bulk if self.authenticated else min(self.max_bulk, _unauthenticated_max_bulk)
         cdef const char *data = self._data
         cdef list argv
         cdef PyObject *items
@@ -309,7 +342,7 @@ cdef class Parser:
                 set_size(items, index)
                 raise MemoryError
             set_item(items, index, arg)
-            at += size + 2  # Redis takes any two bytes for the line end, too
+            at += size + 2  # like Redis, any two bytes count as the line end
             index += 1
         if index == count:
             self._at = at
@@ -323,7 +356,7 @@ cdef class Parser:
         return self._collect()
 
     cdef object _collect(self):
-        """Go on with the array; the whole of it once the last argument is there, else None."""
+        """Continue with the array. Returns it once the last argument has arrived, else None."""
         cdef Py_ssize_t size
         cdef list argv = self._argv
         while self._missing:
@@ -351,7 +384,7 @@ cdef class Parser:
         return argv
 
     cdef int _fill_big(self) except -1:
-        """Move what has arrived of a big argument into its object; 1 if it and its line end are there."""
+        """Move what has arrived of a big argument into its object; 1 if it and its line end are complete."""
         cdef Py_ssize_t size = self._bulk
         cdef Py_ssize_t more = min(self._end - self._at, size - self._filled), room
         if self._big == NULL:
@@ -363,7 +396,7 @@ cdef class Parser:
         if self._filled + more > room:
             try:
                 _PyBytes_Resize(&self._big, min(size, max(2 * room, self._filled + more)))
-            except MemoryError as error:  # what was there is gone
+            except MemoryError as error:  # the old object is lost
                 self._fail(error)
         memcpy(bytes_data(self._big) + self._filled, self._data + self._at, more)
         self._filled += more
@@ -377,15 +410,23 @@ cdef class Parser:
     # ------------------------------------------------------------ lines
 
     cdef object _line(self):
-        """The request of the next line: JSON text, words, nothing if it is empty; None if the line is not complete."""
+        """The request of the next line: JSON text, words, nothing if it is empty; None if the line is not complete.
+
+        Of several lines where they are Timely's; or all there is, if it is Timely's binary form.
+        """
         cdef const char *data = self._data
         cdef Py_ssize_t at = self._at, stop = self._end, text, end
         cdef Py_ssize_t start = max(self._scanned, at)
-        cdef Py_ssize_t json_limit = self.max_json if self.authenticated else min(self.max_json, _stranger_json)
+        cdef Py_ssize_t json_limit = self.max_json if self.authenticated else min(self.max_json, _unauthenticated_max_json)
         cdef const char *found = NULL
         cdef unsigned char first = <unsigned char>data[at]
+        if stop - at >= 8 and data[at + 3] == 0 and memcmp(data + at + 4, _timely_mark, 4) == 0:
+            self._at = stop
+            return TimelyBuffer(PyBytes_FromStringAndSize(data + at, stop - at))
         if first > 126 or (first < 32 and not 9 <= first <= 13):  # as inline.is_binary
             self._fail(BinaryInput())
+        if _begins_timely_line(data + at, stop - at):
+            return self._timely_lines()
         if start < stop:
             found = <const char *>memchr(data + start, c"\n", stop - start)
         if found != NULL:
@@ -419,3 +460,41 @@ cdef class Parser:
             return read_line(PyBytes_FromStringAndSize(data + at, stop - at))
         except ProtocolError as error:
             self._fail(error)
+
+    cdef object _timely_lines(self):
+        """Lines of Timely's from here on, as many as are whole; None if the first is not. A line too long is not read."""
+        cdef const char *data = self._data
+        cdef const char *found = NULL
+        cdef Py_ssize_t begin = self._at, at = self._at, end = self._end, start
+        while at < end and at - begin < _most_timely and _begins_timely_line(data + at, end - at):
+            start = max(self._scanned, at)
+            found = <const char *>memchr(data + start, c"\n", end - start) if start < end else NULL
+            if found == NULL:
+                self._scanned = end
+                break
+            if found - data - at > self.max_inline:
+                break
+            at = found - data + 1
+        if at > begin:
+            self._at = at
+            return TimelyLines(PyBytes_FromStringAndSize(data + begin, at - begin))
+        if found != NULL:
+            self._at = found - data + 1
+        elif end - begin > self.max_inline:
+            self._missing = SKIPPING
+            self._at = end
+        else:
+            return None
+        return TimelyLines(b"")
+
+    cdef bint _skip_line(self) noexcept:
+        """Pass over the rest of a line that is too long; whether its end has come."""
+        cdef const char *found = NULL
+        if self._at < self._end:
+            found = <const char *>memchr(self._data + self._at, c"\n", self._end - self._at)
+        if found == NULL:
+            self._release()
+            return False
+        self._at = found - self._data + 1
+        self._missing = 0
+        return True

@@ -1,6 +1,6 @@
-"""Payloads of WebSocket frames: the mask taken off, text checked, pieces put together. Each byte is looked at once.
+"""Payloads of WebSocket frames: unmasked, checked to be UTF-8, joined. Each byte is read once.
 
-The compiled twin (``payload.pyx``) lets a message grow in the very object that is returned.
+The compiled implementation (``payload.pyx``) collects a message in the object that it returns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def unmasked(data: bytes, start: int, size: int) -> bytes:
 
 
 def _xor(data: bytes, mask: bytes) -> bytes:
-    """By one XOR of big integers."""
+    """Apply the mask by one XOR of big integers."""
     size = len(data)
     key = mask * (size // 4 + 1)
     return (int.from_bytes(data, "little") ^ int.from_bytes(key[:size], "little")).to_bytes(size, "little")
@@ -32,7 +32,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 class Payload:
-    """A message that arrives in pieces, of one frame or several. ``text`` tells whether it must be UTF-8."""
+    """A message that arrives in pieces, of one frame or several. With ``text`` it must be UTF-8."""
 
     __slots__ = ("_data", "_mask", "_unread", "size", "text")
 
@@ -59,6 +59,6 @@ class Payload:
         self.size += size
 
     def take(self) -> bytes:
-        """The whole message. Raises UnicodeDecodeError if its last character is not."""
+        """The whole message. Raises UnicodeDecodeError if its last character is incomplete."""
         self._unread.decode()
         return bytes(self._data)

@@ -18,7 +18,7 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *held)
 
 cdef enum:
-    LEAST = 4096  # bytes of room that a message begins with
+    LEAST = 4096  # initial capacity of a message
 
 
 cdef void _xor(char *to, const char *data, Py_ssize_t size, const unsigned char *mask) noexcept nogil:
@@ -39,7 +39,7 @@ cdef void _xor(char *to, const char *data, Py_ssize_t size, const unsigned char 
 
 
 cdef Py_ssize_t _ascii_end(const char *data, Py_ssize_t size) noexcept nogil:
-    """Where the first byte is that is not ASCII, or not much before it."""
+    """An offset at or shortly before the first byte that is not ASCII."""
     cdef Py_ssize_t i = 0
     cdef uint64_t word, next
     while i + 16 <= size:
@@ -75,7 +75,7 @@ cpdef bint is_utf8(bytes data) except -1:
 
 
 cdef class Payload:
-    """A message that arrives in pieces, of one frame or several. ``text`` tells whether it must be UTF-8."""
+    """A message that arrives in pieces, of one frame or several. With ``text`` it must be UTF-8."""
 
     def __init__(self, bint text):
         self.text = text
@@ -102,7 +102,7 @@ cdef class Payload:
         if needed > room:
             try:
                 _PyBytes_Resize(&self._bytes, max(needed, 2 * room))
-            except MemoryError:  # what was there is gone
+            except MemoryError:  # the old object is lost
                 self.size = self._checked = 0
                 raise
         _xor(bytes_data(self._bytes) + self.size, PyBytes_AS_STRING(data) + start, size, self._mask)
@@ -126,7 +126,7 @@ cdef class Payload:
         return 0
 
     cpdef bytes take(self):
-        """The whole message. Raises UnicodeDecodeError if its last character is not."""
+        """The whole message. Raises UnicodeDecodeError if its last character is incomplete."""
         cdef PyObject *whole
         cdef bytes found
         if self._bytes == NULL:

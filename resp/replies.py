@@ -1,6 +1,6 @@
-"""The values that a command can answer with: a closed set, which the encoder covers wholly.
+"""The values that a command can reply with: a closed set, which the encoder covers completely.
 
-Instances of subclasses count as what they are derived from (an IntEnum is an int).
+Instances of subclasses are encoded like their base class (an IntEnum is an int).
 
 | value                         | RESP3            | RESP2                         |
 |-------------------------------|------------------|-------------------------------|
@@ -113,7 +113,7 @@ class SetReply:
 
 @final
 class Push:
-    """A message out of turn."""
+    """An out-of-band message."""
 
     __slots__ = ("items",)
 
@@ -139,7 +139,7 @@ class Attribute:
 
 
 class Shaped:
-    """A reply whose form depends on the protocol. ``shape`` says it in other reply values."""
+    """A reply whose form depends on the protocol. ``shape`` gives it as other reply values."""
 
     __slots__ = ()
 
@@ -149,7 +149,7 @@ class Shaped:
 
 
 class FlatMap:
-    """A map whose keys and values stand in one list, each key before its value. Keys may come twice."""
+    """A map as one list of alternating keys and values. Keys may repeat."""
 
     __slots__ = ("items",)
 
@@ -162,7 +162,7 @@ class FlatMap:
 
 @final
 class Rows(Shaped):
-    """Rows of as many items each: members and their scores."""
+    """Rows of equal length: members and their scores."""
 
     __slots__ = ("rows",)
 
@@ -179,7 +179,7 @@ class Rows(Shaped):
 
 @final
 class PairMap(Shaped):
-    """A map that is an array of pairs in RESP2. Keys may come twice."""
+    """A map that is an array of pairs in RESP2. Keys may repeat."""
 
     __slots__ = ("pairs",)
 
@@ -196,13 +196,13 @@ class PairMap(Shaped):
 
 @final
 class NamedRows(Shaped):
-    """Rows that begin with a name: ``(name, item, ...)``. Some of the items may be for RESP3 alone."""
+    """Rows that begin with a name: ``(name, item, ...)``. Some items may be for RESP3 only."""
 
     __slots__ = ("only_three", "rows")
 
     def __init__(self, rows: Collection[tuple[Any, ...]], only_three: slice = slice(0, 0)) -> None:
         self.rows = rows
-        self.only_three = only_three  # these items of a row are not shown in RESP2
+        self.only_three = only_three  # these items of a row are left out in RESP2
 
     def shape(self, three: bool) -> Any:
         """A map of arrays, or an array of arrays that begin with the name."""
@@ -247,7 +247,7 @@ class SampleNumber:
 
 @final
 class SpeltDouble:
-    """A double with the digits that are to be shown."""
+    """A double with given digits."""
 
     __slots__ = ("text",)
 
@@ -259,10 +259,10 @@ class SpeltDouble:
 
 
 class Framed:
-    """An array of byte strings whose holder writes many of them at once.
+    """An array of byte strings whose container writes many of them at once.
 
-    They come in parts. ``frame(part, mark, end)`` gives the bytes of a part: before each string ``mark``, its size and
-    ``end``, and ``end`` behind it.
+    ``frame(part, mark, end)`` returns the bytes of a part: before each string ``mark``, its size and
+    ``end``, and ``end`` after it.
     """
 
     __slots__ = ("count", "frame", "parts")
@@ -302,9 +302,9 @@ class Several:
 
 
 class Sliced:
-    """A reply that is encoded some at a time. What it is made from must not change meanwhile.
+    """A reply that is encoded in pieces. Its data must not change meanwhile.
 
-    One with ``many`` items is sent in pieces where the channel can do that; elsewhere the encoder puts them together.
+    With ``many`` items it is sent in pieces where the channel supports that; elsewhere the encoder joins them.
     See ``slices``.
     """
 
@@ -322,7 +322,7 @@ class Sliced:
 
 @final
 class RawReply:
-    """A reply that is already on the wire form."""
+    """A reply that is already encoded."""
 
     __slots__ = ("wire",)
 
@@ -345,7 +345,7 @@ class NullArray:
 
 @final
 class NoReply:
-    """Nothing is answered; there is one instance, ``NO_REPLY``.
+    """No reply is sent; there is one instance, ``NO_REPLY``.
 
     Inside an array it is nothing as well, so that the array falls short of its header.
     """

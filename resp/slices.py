@@ -1,7 +1,7 @@
-"""Replies of many items, encoded some at a time: sent in pieces, with the loop free for other clients in between.
+"""Replies of many items, encoded and sent in pieces, so that the loop serves other clients in between.
 
 The client is halted meanwhile, as in a pause, so its later commands and pushed messages keep their place. No piece is
-made while the transport has more than it wants: it says when the client has read (``Channel.resume_writing``).
+made while the transport's buffer is full: ``Channel.resume_writing`` is called when the client has read.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Final, Protocol
 from .encoder import array_head, encode, map_head, number_rows
 from .replies import Entries, FlatMap, Framed, Reply, SampleNumber, Shaped, Sliced
 
-# Replies of more items than this are worth sending in slices, of so many items each.
+# Replies of more than MANY items are sent in slices of _ITEMS items.
 MANY: Final = 20_000
 _ITEMS: Final = 4096
 _LEAST_PIECE: Final = 1 << 16
-# Strings of more bytes than this are sent in parts of so many.
+# Strings of more than LONG bytes are sent in parts of _PART bytes.
 LONG: Final = 4 << 20
 _PART: Final = 1 << 20
-# Rows of samples that are encoded at a time; more of them are worth sending in slices.
+# Rows of samples that are encoded at a time; replies of more are sliced.
 SAMPLES: Final = 16_384
 
 
@@ -40,7 +40,7 @@ Shape = Callable[[list[Any]], Any]
 
 
 class Many(Sliced):
-    """A collection of many items. ``shape`` makes a reply value of some of them, in which all count alike."""
+    """A collection of many items. ``shape`` makes a reply value of some of them, always of the same size per item."""
 
     __slots__ = ("items", "shape")
 
@@ -95,20 +95,20 @@ class FramedParts(Sliced):
         self.framed = framed
 
     def pieces(self, protocol: int) -> Iterator[bytes]:
-        """The head and the parts, those that are small together."""
+        """The head and the parts; small ones are joined."""
         frame = self.framed.frame
         parts = (frame(part, b"$", b"\r\n") for part in self.framed.parts)
         return together(chain((array_head(self.framed.count),), parts))
 
 
 def framed_reply(count: int, parts: Collection[Any], frame: Callable[[Any, bytes, bytes], bytes]) -> Reply:
-    """Byte strings that their holder frames, see ``Framed``; many of them are sliced."""
+    """Byte strings that their container frames, see ``Framed``; many of them are sliced."""
     framed = Framed(count, parts, frame)
     return FramedParts(framed) if count > MANY else framed
 
 
 class LongText(Sliced):
-    """A part of a string, copied a bit at a time where it is long; ``after`` is called when it has been sent."""
+    """A part of a string, copied piece by piece where it is long; ``after`` is called when it has been sent."""
 
     __slots__ = ("after", "end", "start", "text")
 
@@ -156,7 +156,7 @@ class SampleRows(Sliced):
 
 
 class Together(Sliced):
-    """An array or a map in which there are sliced replies, which have many items together."""
+    """An array or a map of sliced replies that have many items together."""
 
     __slots__ = ("reply",)
 
@@ -164,12 +164,12 @@ class Together(Sliced):
         self.reply = reply
 
     def pieces(self, protocol: int) -> Iterator[bytes]:
-        """What is in it, one after the other; what is small together."""
+        """The items, one after the other; small ones are joined."""
         return together(_walk(self.reply, protocol))
 
 
 def together(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces that are worth a turn each."""
+    """The same bytes in pieces that are each worth a turn of the loop."""
     some: list[bytes] = []
     size = 0
     for piece in pieces:

@@ -13,7 +13,7 @@ cdef class FrameReader:
     cdef object _chunks
     cdef Payload _payload
     cpdef feed(self, bytes data)
-    @cython.locals(found=tuple)
+    @cython.locals(message=tuple)
     cpdef object next(self)
     @cython.locals(chunk=bytes)
     cdef bint _more(self) except -1

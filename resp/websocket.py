@@ -1,6 +1,6 @@
 """WebSocket (RFC 6455), the server's side: handshake, frames, messages. No sockets, no extensions.
 
-request head --UpgradeRequest.read--> .accept() -> bytes of the 101 answer
+request head --UpgradeRequest.read--> .accept() -> bytes of the 101 response
 bytes --FrameReader.feed / next--> messages, pings, closes
 text  --text_frame--> bytes
 """
@@ -19,18 +19,19 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 # Close codes of RFC 6455, section 7.4.1.
-NORMAL, GOING_AWAY, PROTOCOL, NOT_UTF8, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1002, 1007, 1008, 1009, 1011
+NORMAL, GOING_AWAY, PROTOCOL, UNSUPPORTED, NOT_UTF8 = 1000, 1001, 1002, 1003, 1007
+POLICY, TOO_BIG, INTERNAL = 1008, 1009, 1011
 
 
 class HandshakeError(Exception):
-    """The upgrade is refused, with an HTTP status."""
+    """The upgrade is refused with an HTTP status."""
 
     def __init__(self, status: int, reason: str, text: str, headers: str = "") -> None:
         super().__init__(text)
         self.status, self.reason, self.text, self.headers = status, reason, text, headers
 
     def response(self) -> bytes:
-        """The whole HTTP answer; the connection closes after it."""
+        """The whole HTTP response; the connection closes after it."""
         body = f"{self.text}\n"
         return (
             f"HTTP/1.1 {self.status} {self.reason}\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -55,9 +56,9 @@ class UpgradeRequest:
 
     @classmethod
     def read(cls, head: bytes) -> UpgradeRequest | None:
-        """Read a request head, blank line included; None if it is no GET that asks for a WebSocket.
+        """Read a request head, blank line included; None if it is not a GET that asks for a WebSocket.
 
-        Raises HandshakeError if it asks twice for what there can be one of.
+        Raises HandshakeError if a header that may occur once is repeated.
         """
         try:
             first, *lines = head.decode("ascii").split("\r\n")[:-2]
@@ -87,8 +88,18 @@ class UpgradeRequest:
         """The Authorization header."""
         return self.headers.get("authorization")
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies, the first one of each name."""
+        found: dict[str, str] = {}
+        for each in self.headers.get("cookie", "").replace(",", ";").split(";"):
+            name, equals, value = each.strip().partition("=")
+            if equals:
+                found.setdefault(name, value.strip('"'))
+        return found
+
     def accept(self) -> bytes:
-        """The answer that opens the WebSocket. Raises HandshakeError."""
+        """The response that opens the WebSocket. Raises HandshakeError."""
         if self.headers.get("sec-websocket-version") != "13":
             raise HandshakeError(
                 426, "Upgrade Required", "WebSocket version 13 is needed", "Sec-WebSocket-Version: 13\r\n"
@@ -134,31 +145,32 @@ def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame; the reason is cut to what a control frame holds."""
-    return frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
+    """A close frame; the reason is cut to what a control frame holds, between two characters."""
+    text = reason.encode(errors="replace")[:123].decode(errors="ignore")
+    return frame(CLOSE, code.to_bytes(2, "big") + text.encode())
 
 
 class FrameReader:
     """Incremental reader of a client's frames.
 
-    ``next`` gives (opcode, payload): whole TEXT and BINARY messages, PING, PONG and CLOSE frames;
+    ``next`` returns (opcode, payload): whole TEXT and BINARY messages, PING, PONG and CLOSE frames;
     None when more bytes are needed. Text is checked to be UTF-8. ``max_message`` limits a message,
     fragmented or not, before its bytes are collected.
 
-    What arrives of a message is taken out of the input at once, so the cost of a message grows with its size, however
-    it arrives. What is left in the buffer is less than a control frame, as long as ``next`` is called.
+    Bytes of a message are taken out of the input as they arrive, so its cost is linear in its size, however
+    it is split. As long as ``next`` is called, less than a control frame is left in the buffer.
     """
 
     def __init__(self, max_message: int) -> None:
         self.max_message: int = max_message
         self._buffer: bytes = b""
         self._at: int = 0
-        self._chunks: deque[bytes] = deque()  # the input behind the buffer
+        self._chunks: deque[bytes] = deque()  # the input after the buffer
         self._waiting: int = 0  # bytes in it
-        self._opcode: int = 0  # of the message that is being collected; 0: none
+        self._opcode: int = 0  # of the unfinished message; 0: none
         self._payload: Payload = Payload(False)  # what has arrived of it
         self._in_frame: bool = False
-        self._left: int = 0  # bytes that the frame still lacks
+        self._left: int = 0  # bytes of the frame still missing
         self._final: bool = False  # it is the last one of its message
 
     def feed(self, data: bytes) -> None:
@@ -179,9 +191,9 @@ class FrameReader:
         """The next message or control frame. Raises FrameError; the reader is of no use after that."""
         while True:
             if not self._in_frame:
-                found = self._begin()
-                if found is not None:
-                    return found
+                message = self._begin()
+                if message is not None:
+                    return message
             if self._in_frame and self._fill():
                 self._in_frame = False
                 if self._final:
@@ -190,7 +202,7 @@ class FrameReader:
                 return None
 
     def _more(self) -> bool:
-        """Put the next chunk behind what is left in the buffer; False if there is none."""
+        """Append the next chunk to the buffer; False if there is none."""
         if not self._chunks:
             return False
         chunk = self._chunks.popleft()
@@ -200,7 +212,7 @@ class FrameReader:
         return True
 
     def _fill(self) -> bool:
-        """Take what has arrived of the frame; whether it is whole."""
+        """Take what has arrived of the frame. Returns whether it is complete."""
         size = min(self._left, len(self._buffer) - self._at)
         if size:
             try:
@@ -212,7 +224,7 @@ class FrameReader:
         return not self._left
 
     def _message(self) -> tuple[int, bytes]:
-        """The message whose last frame is whole."""
+        """The message whose last frame is complete."""
         try:
             whole = self._payload.take()
         except UnicodeDecodeError:
@@ -221,7 +233,7 @@ class FrameReader:
         return opcode, whole
 
     def _begin(self) -> tuple[int, bytes] | None:
-        """Read the head of the next frame; of a control frame, or a message that lies there as a whole, all of it.
+        """Read the head of the next frame; of a control frame, or a message that is complete, all of it.
 
         None if more bytes are needed, or the frame is to be filled. Raises FrameError.
         """

@@ -3,7 +3,7 @@
 A key has the slot that its hash gives it, and keys with one slot share it: a key that shares may seem to have been used
 more lately than it was, never less. In a small keyspace few keys share. The slots of a big one would push other things
 out of the processor's caches with every access, so it has few until somebody asks for a time; from then on there is at
-least one for each key. The compiled twin (``access.pyx``) has the same contract.
+least one for each key. The compiled implementation (``access.pyx``) has the same contract.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 LEAST_SLOTS = 16
-# Up to so many slots there are ROOMY of them for each key; there are no more before somebody asks.
+# Up to this many slots there are ROOMY of them per key; more are allocated when first asked for.
 ROOMY_SLOTS = 16_384
 ROOMY = 8
 ANY_NUMBER = 1 << 62
@@ -41,13 +41,13 @@ class AccessTimes:
             self.slots[hash(key) & len(self.slots) - 1] = now_ms >> UNIT_BITS & _TIME_BITS
 
     def enter(self, key: bytes, now_ms: int, keys: int) -> None:
-        """A key is written that may be new; there are so many keys now."""
+        """A key that may be new is written; ``keys`` is their number now."""
         if keys > self.most_keys:
             self.grow(keys)
         self.note(key, now_ms)
 
     def grow(self, keys: int) -> None:
-        """Have slots for so many keys; those there are keep what was noted."""
+        """Have slots for this many keys; existing ones keep their times."""
         slots = self.slots
         while keys > enough_for(len(slots), self.asked):
             slots += slots

@@ -15,7 +15,7 @@ else:
 
 Bits = bytes | LongString
 
-# Long strings are worked on in parts of so many bytes, which the processor's cache holds.
+# Long strings are processed in parts of this many bytes, which fit into the processor's cache.
 _PART = 1 << 20
 _FEW = 4096
 

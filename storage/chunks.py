@@ -118,7 +118,7 @@ class Chunk:
         return self.open_times, self.open_values
 
     def measure(self) -> None:
-        """Note count and ends anew after a write."""
+        """Update count and ends after a write."""
         times = self.open_times
         assert times is not None
         self.count, self.first, self.last = len(times), times[0], times[-1]

@@ -17,12 +17,12 @@ class Clock:
         self.tick()
 
     def tick(self) -> int:
-        """Read the time anew and return it."""
+        """Read the time again and return it."""
         self.now_ms = time.time_ns() // 1_000_000
         return self.now_ms
 
     def now_us(self) -> int:
-        """Microseconds since the epoch, read anew."""
+        """Microseconds since the epoch, read again."""
         return time.time_ns() // 1000
 
 

@@ -1,4 +1,4 @@
-"""The keys of a big dict, copied some at a time while it changes."""
+"""The keys of a big dict, copied in batches while it changes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ MOST_VALUES: Final = 4_000_000
 # A variance that is a smaller share of the mean square has lost too many digits.
 _GOOD_SHARE = 1e-9
 
-# Groups of so many samples on average are sorted one by one, smaller ones together.
+# Groups of at least this many samples on average are sorted individually, smaller ones together.
 _SORTED_ALONE = 16
 
 

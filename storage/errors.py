@@ -10,11 +10,11 @@ class WrongType(StorageError):
 
 
 class NotAnInteger(StorageError):
-    """A stored value or an operand is no integer of 64 bits."""
+    """A stored value or an operand is not an integer of 64 bits."""
 
 
 class NotAFloat(StorageError):
-    """A stored value or an operand is no number."""
+    """A stored value or an operand is not a number."""
 
 
 class IncrementOverflow(StorageError):
@@ -70,7 +70,31 @@ class NotIndexed(StorageError):
 
 
 class TooManyBuckets(StorageError):
-    """A query would answer with more empty buckets than are allowed."""
+    """A query would answer with more buckets than are allowed."""
+
+
+class TooManyValues(StorageError):
+    """A query would keep more values at a time than are allowed."""
+
+
+class TooManyFilters(StorageError):
+    """A query has more conditions on tags than are allowed."""
+
+
+class NoMatchingTags(StorageError):
+    """There is no such metric, or none of its series has a tag that was asked for."""
+
+
+class UnknownFunction(StorageError):
+    """A query names a function that does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class BadVisibility(StorageError):
+    """A text is not a visibility expression."""
 
 
 class DuplicateSample(StorageError):
@@ -110,7 +134,7 @@ class GroupExists(StorageError):
 
 
 class NotHyperLogLog(StorageError):
-    """A string is no HyperLogLog."""
+    """A string is not a HyperLogLog."""
 
 
 class CorruptHyperLogLog(StorageError):

@@ -85,7 +85,7 @@ def decode(number: int) -> Place:
 
 
 def number_of(score: float) -> int:
-    """The number in a score; of one that is no place what C makes of it as an unsigned integer of 64 bits."""
+    """The number in a score; of one that is not a place what C makes of it as an unsigned integer of 64 bits."""
     if 0.0 <= score < _NO_NUMBER:
         return int(score)
     if -_TOP_BIT < score < 0.0:

@@ -19,7 +19,7 @@ from .streams import MAX_ID, Entry, Fields, Stream, id_of_text
 
 # More deliveries than this are logged by the first and the last of them.
 _FEW: Final = 16
-# ``claim_idle`` looks at so many pending entries for each one that it may claim.
+# ``claim_idle`` examines up to this many pending entries for each one that it may claim.
 _LOOKS: Final = 10
 
 
@@ -87,7 +87,7 @@ def deliver_news(
     most: int,
     pends: bool,
 ) -> list[Entry]:
-    """Give a consumer entries that the group has not read yet, at most so many (-1: all). ``pends``: until it acknowledges them."""
+    """Give a consumer entries that the group has not read yet, at most ``most`` (-1: all). ``pends``: until it acknowledges them."""
     now_ms = keyspace.clock.now_ms
     entries = stream.range(group.last_id + 1, MAX_ID, most)
     if not entries:
@@ -117,7 +117,7 @@ def deliver_again(
     after: int,
     most: int,
 ) -> list[tuple[int, Fields | None]]:
-    """Give a consumer again what is pending for it behind an id, at most so many (-1: all).
+    """Give a consumer again what is pending for it behind an id, at most ``most`` (-1: all).
 
     What was removed from the stream meanwhile has no fields, and does not count as delivered.
     """

@@ -183,7 +183,7 @@ _DRAWN_SHARE: Final = 8
 
 
 def random_fields(held: Hash, count: int) -> list[bytes]:
-    """Up to so many different fields of a hash that is not empty, at random; if negative so many that may repeat. O(count)."""
+    """Up to so many different fields of a hash that is not empty, at random; if negative, fields that may repeat. O(count)."""
     size = len(held)
     if count >= size:
         return list(held)

@@ -194,7 +194,7 @@ class Keyspace:
         self.store(key, value, event)
 
     def end_deadline(self, key: bytes, deadline: int) -> None:
-        """Prepare a key with a deadline for being overwritten: one whose time has come expires before."""
+        """Prepare a key with a deadline for being overwritten: one that have expired expires before."""
         if deadline < self.clock.now_ms:
             self.expire_now(key)
         else:
@@ -402,7 +402,7 @@ class Keyspace:
                 self.field_due = None  # so that writes need not ask it
 
     def expire_fields(self, most: int) -> bool:
-        """Remove fields whose time has come, of up to ``most`` hashes; whether some may be left."""
+        """Remove expired fields, of up to ``most`` hashes; whether some may be left."""
         due = self.field_due
         if due is None:
             return False
@@ -507,7 +507,7 @@ class Keyspace:
         else:
             self.agenda.file(self, first_ms)
 
-    def tend(self, most: int) -> bool:
+    def run_cron(self, most: int) -> bool:
         """Do some of what is due, for up to ``most`` keys and as many hashes; whether there is more to do."""
         more = self.expire_fields(most)
         if self.expire_some(most):
@@ -524,7 +524,7 @@ class Keyspace:
         self.feed.extra -= 1
 
     def expire_some(self, most: int) -> bool:
-        """Remove up to ``most`` keys whose time has come; whether some are still to be looked at."""
+        """Remove up to ``most`` expired keys; whether some are still to be looked at."""
         times = self.times
         if times is None:
             return False

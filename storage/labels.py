@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 Labels = Mapping[bytes, bytes]
 
+# The labels of a metric's series that are not tags: its name, and who may see it.
+NAME_LABEL: Final = b"__name__"
+VISIBILITY_LABEL: Final = b"viz"
+
 _NO_LABELS: Final[Labels] = {}
+_ALL: Final = None  # stands for all metrics
 
 
 def labels_of(series: object) -> Labels:
@@ -15,24 +21,123 @@ def labels_of(series: object) -> Labels:
     return getattr(series, "labels", _NO_LABELS)
 
 
+class Names:
+    """Names, each with the number of series that have it. In order as soon as somebody has asked for that."""
+
+    __slots__ = ("_in_order", "counts")
+
+    def __init__(self) -> None:
+        self.counts: dict[bytes, int] = {}
+        self._in_order: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def add(self, name: bytes) -> None:
+        """One more series has it."""
+        counts = self.counts
+        if name in counts:
+            counts[name] += 1
+            return
+        counts[name] = 1
+        if self._in_order is not None:
+            insort(self._in_order, name)
+
+    def discard(self, name: bytes) -> None:
+        """One series fewer has it."""
+        if self.counts[name] > 1:
+            self.counts[name] -= 1
+            return
+        del self.counts[name]
+        if self._in_order is not None:
+            del self._in_order[bisect_left(self._in_order, name)]
+
+    def in_order(self) -> list[bytes]:
+        """The names, ascending; not to be changed, and only good until a series is made or removed."""
+        if self._in_order is None:
+            self._in_order = sorted(self.counts)
+        return self._in_order
+
+
+def label_values(labels: Labels, names: Sequence[bytes]) -> tuple[bytes, ...] | None:
+    """The values of some labels, which series are grouped by; None where one of them is not there."""
+    found = [labels.get(name) for name in names]
+    return None if None in found else tuple(found)  # type: ignore[arg-type]
+
+
+class Catalogue:
+    """The metrics of a keyspace with their tags: for each the keys, for each key the values."""
+
+    __slots__ = ("metrics", "tags")
+
+    def __init__(self) -> None:
+        self.metrics = Names()
+        # metric, or None for all of them -> key -> values
+        self.tags: dict[bytes | None, dict[bytes, Names]] = {}
+
+    def add(self, labels: Labels) -> None:
+        """There is one more series with these labels."""
+        metric = labels.get(NAME_LABEL)
+        if metric is None:
+            return
+        self.metrics.add(metric)
+        owners = self.tags.setdefault(metric, {}), self.tags.setdefault(_ALL, {})
+        for key, value in labels.items():
+            if key in (NAME_LABEL, VISIBILITY_LABEL):
+                continue
+            for tags in owners:
+                values = tags.get(key)
+                if values is None:
+                    values = tags[key] = Names()
+                values.add(value)
+
+    def discard(self, labels: Labels) -> None:
+        """A series with these labels is gone."""
+        metric = labels.get(NAME_LABEL)
+        if metric is None:
+            return
+        self.metrics.discard(metric)
+        for owner in (metric, _ALL):
+            tags = self.tags[owner]
+            for key, value in tags_of(labels):
+                values = tags[key]
+                values.discard(value)
+                if not values:
+                    del tags[key]
+        if metric not in self.metrics.counts:
+            del self.tags[metric]
+
+    def tags_of(self, metric: bytes | None) -> Mapping[bytes, Names]:
+        """The tag keys of a metric, or of all (None), with their values."""
+        return self.tags.get(metric, {})
+
+
+def tags_of(labels: Labels) -> Iterator[tuple[bytes, bytes]]:
+    """Those labels of a metric's series that are tags."""
+    return (pair for pair in labels.items() if pair[0] != NAME_LABEL and pair[0] != VISIBILITY_LABEL)
+
+
 class LabelIndex:
     """For each label and value the keys of the series that have it. Its keyspace keeps it in step."""
 
-    __slots__ = ("by_label", "keys")
+    __slots__ = ("by_label", "catalogue", "keys")
 
     def __init__(self) -> None:
         self.keys: dict[bytes, None] = {}  # all labelled or not, in order of creation
         self.by_label: dict[bytes, dict[bytes, dict[bytes, None]]] = {}
+        self.catalogue = Catalogue()
 
     def add(self, key: bytes, labels: Labels) -> None:
         """A series has got these labels."""
         self.keys[key] = None
         for name, value in labels.items():
             self.by_label.setdefault(name, {}).setdefault(value, {})[key] = None
+        self.catalogue.add(labels)
 
     def discard(self, key: bytes, labels: Labels) -> None:
         """A series has lost these labels, or is gone."""
         self.keys.pop(key, None)
+        self.catalogue.discard(labels)
         for name, value in labels.items():
             values = self.by_label[name]
             del values[value][key]
@@ -41,25 +146,32 @@ class LabelIndex:
                 if not values:
                     del self.by_label[name]
 
+    def keys_with(self, name: bytes, value: bytes) -> Mapping[bytes, None]:
+        """The keys of the series with a value of a label, in order of creation."""
+        return self.by_label.get(name, {}).get(value, {})
+
     def choose(self, filters: Sequence[Filter]) -> list[bytes]:
         """Keys of the series that pass all filters, ascending."""
-        chosen: set[bytes] | None = None
+        chosen: Set[bytes] | None = None
         for each in filters:
             if each.needs_label:
                 found = self._with(each)
                 chosen = found if chosen is None else chosen & found
         if chosen is None:
-            chosen = set(self.keys)
+            chosen = self.keys.keys()
         for each in filters:
             if not each.needs_label:
-                chosen -= self._refused(each)
+                chosen = chosen - self._refused(each)
         return sorted(chosen)
 
-    def _with(self, wanted: Filter) -> set[bytes]:
+    def _with(self, wanted: Filter) -> Set[bytes]:
         """Keys whose label has one of the wanted values."""
-        found: set[bytes] = set()
         values = self.by_label.get(wanted.label, {})
-        for value in wanted.values if wanted.matches is None else filter(wanted.matches, values):
+        passing = wanted.values if wanted.matches is None else list(filter(wanted.matches, values))
+        if len(passing) == 1:  # as it is: an intersection with a small set is soon made
+            return values.get(passing[0], {}).keys()
+        found: set[bytes] = set()
+        for value in passing:
             found |= values.get(value, {}).keys()
         return found
 
@@ -79,6 +191,15 @@ class LabelIndex:
         assert self.keys.keys() == series.keys()
         found = {(n, v, key) for n, values in self.by_label.items() for v, keys in values.items() for key in keys}
         assert found == {(n, v, key) for key, each in series.items() for n, v in labels_of(each).items()}
+        again = Catalogue()
+        for each in series.values():
+            again.add(labels_of(each))
+        assert self.catalogue.metrics.counts == again.metrics.counts
+        for catalogue, other in ((self.catalogue, again), (again, self.catalogue)):
+            for metric, tags in catalogue.tags.items():
+                for key, values in tags.items():
+                    assert values.counts == other.tags[metric][key].counts
+                    assert values.in_order() == sorted(values.counts)
 
 
 class Filter:

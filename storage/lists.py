@@ -43,7 +43,7 @@ def same_form(old: Items, items: list[Any]) -> Items:
 
 
 def texts_of(items: list[Any]) -> list[bytes]:
-    """Elements as the bytes that Redis verbs see."""
+    """Elements as the bytes that Redis commands see."""
     return [item if type(item) is bytes else text_of(item) for item in items]
 
 
@@ -105,7 +105,7 @@ def framed_texts(piece: Piece, mark: bytes, end: bytes, backwards: bool = False)
 
 
 def take(items: Items, at_head: bool, count: int) -> list[Any]:
-    """Remove up to so many elements and give them in the order of removal."""
+    """Remove up to ``count`` elements and return them in the order of removal."""
     if isinstance(items, LongList):
         return items.take(at_head, count)
     if at_head:
@@ -178,7 +178,7 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
 
 
 def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
-    """Pop up to so many elements from the list of a key, which goes with its last one."""
+    """Pop up to ``count`` elements from a key's list. Removes the key with the last one."""
     taken = take(items, at_head, count)
     keyspace.feed.extra += len(taken) - 1
     keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, len(taken)))
@@ -204,7 +204,7 @@ def pop_pieces(keyspace: Keyspace, key: bytes, items: LongList, at_head: bool, c
 
 
 def remove_equal(keyspace: Keyspace, key: bytes, items: Items, count: int, wanted: bytes) -> int:
-    """Remove elements that are equal to one: the first so many, the last so many if negative, all if 0; how many there were.
+    """Remove equal elements: the first ``count``, the last ones if negative, all if 0. Returns how many.
 
     The key goes with its last one.
     """

@@ -1,7 +1,7 @@
 """Long lists: both ends open, the middle packed.
 
     head     the first elements, the very first one last, so that pushing and popping is the work of a moment
-    blocks   the elements in the middle: rows of byte strings (packed_texts.py), or lists of elements that are no strings
+    blocks   the elements in the middle: rows of byte strings (packed_texts.py), or lists of elements that are not strings
     tail     the last elements
 
 An end that has grown to ``most`` gives its inner half to the blocks; one that is empty takes the block next to it, or
@@ -28,7 +28,7 @@ Piece = tuple[Block, int, int]
 
 BLOCK: Final = 1024
 LEAST_OPEN: Final = 8
-SMALL_BLOCK: Final = 64  # blocks grow to so many elements rather than that there are more of them
+SMALL_BLOCK: Final = 64  # blocks grow to this size before there are more of them
 
 
 class LongList:
@@ -117,7 +117,7 @@ class LongList:
         return bool(end)
 
     def take(self, at_head: bool, count: int) -> list[Any]:
-        """Remove up to so many elements and give them in the order of removal. O(M)."""
+        """Remove up to ``count`` elements and return them in the order of removal. O(M)."""
         end = self.head if at_head else self.tail
         if count == 1 and end:
             return [end.pop()]
@@ -131,7 +131,7 @@ class LongList:
         return taken
 
     def pop(self, at_head: bool) -> Any:
-        """Remove the first or the last element and give it. Raises IndexError where there is none."""
+        """Remove the first or the last element and give it. Raises IndexError if there is none."""
         end = self.head if at_head else self.tail
         if not end:
             self._reopen(at_head)
@@ -143,7 +143,7 @@ class LongList:
         self._drop(True, first)
 
     def _drop(self, at_head: bool, count: int) -> None:
-        """Remove so many elements from an end, or all if there are not more."""
+        """Remove ``count`` elements from an end, or all if there are fewer."""
         end = self.head if at_head else self.tail
         while count > 0:
             if not end:
@@ -209,7 +209,7 @@ class LongList:
         ]
 
     def places_of(self, wanted: bytes, start: int, stop: int, backwards: bool) -> Iterator[int]:
-        """Indexes of the elements that verbs see as a byte string, from one index up to another, or from its end on."""
+        """Indexes of the elements that commands see as a byte string, from one index up to another, or from its end on."""
         pieces = self._pieces(start, stop)
         before = stop if backwards else start
         for block, first, end in reversed(pieces) if backwards else pieces:

@@ -12,15 +12,18 @@ from typing import Final
 
 from .errors import WrongType
 from .keyspace import Keyspace
+from .labels import NAME_LABEL, VISIBILITY_LABEL
 from .samples import SampleSeries
 
-NAME_LABEL: Final = b"__name__"
-VISIBILITY_LABEL: Final = b"viz"
+__all__ = ["NAME_LABEL", "NEW_POLICY", "VISIBILITY_LABEL", "read_series_key", "series_for", "series_key"]
+
 # How a series behaves that a point creates: the last value of a time counts.
 NEW_POLICY: Final = "last"
 
 # What separates the parts of a key; in names and values a backslash stands before them.
 _SPECIAL = re.compile(rb"[\\{},=]")
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_PART = re.compile(rb"((?:[^\\{},=]|\\.)*)(?:[{},=]|\Z)", re.DOTALL)
 
 
 def series_key(metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b"") -> bytes:
@@ -34,6 +37,14 @@ def series_key(metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b
     return b"%b{%b}" % (_escaped(metric), b",".join(parts))
 
 
+def read_series_key(key: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
+    """Metric, tags and visibility of a key that ``series_key`` has made."""
+    parts = [_ESCAPE.sub(rb"\1", part) for part in _PART.findall(key)]
+    # The metric, then names and values in turn, or nothing between the brackets; and the end, which is empty.
+    tags = dict(zip(parts[1:-1:2], parts[2:-1:2], strict=True)) if len(parts) > 3 else {}
+    return parts[0], tags, tags.pop(VISIBILITY_LABEL, b"")
+
+
 def _escaped(text: bytes) -> bytes:
     return _SPECIAL.sub(rb"\\\g<0>", text) if _SPECIAL.search(text) else text
 
@@ -43,7 +54,7 @@ def series_for(
 ) -> tuple[bytes, SampleSeries]:
     """The key and the series of a metric's points, created with a retention where there is none. ``tags`` has no ``viz``.
 
-    Raises WrongType where the key holds something that is no series of samples.
+    Raises WrongType where the key holds something that is not a series of samples.
     """
     key = series_key(metric, tags, visibility)
     held = keyspace.get(key)

@@ -1,4 +1,4 @@
-"""Which of some places lie inside a shape. The compiled twin (``near.pyx``) computes in C what ``geohash.py`` says."""
+"""Which of some places lie inside a shape. The compiled implementation (``near.pyx``) computes in C what ``geohash.py`` says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Near = tuple[list[bytes], list[float], list[float]]
 def inside(
     shape: Shape, members: list[bytes], scores: list[float], place_of: Callable[[float], Place], most: int
 ) -> Near:
-    """The members that are inside a shape, in their order; at most so many (0: all).
+    """The members that are inside a shape, in their order; at most ``most`` (0: all).
 
     ``place_of`` gives the place that a score means.
     """

@@ -14,7 +14,7 @@ cdef double MOST_LATITUDE = 85.05112878
 cdef double MOST_LONGITUDE = 180.0
 cdef double EARTH_RADIUS_M = 6372797.560856
 cdef double DEGREE = 3.141592653589793 / 180.0
-cdef double NUMBERS = <double>(<uint64_t>1 << (2 * STEPS))  # scores from here on are no numbers of places
+cdef double NUMBERS = <double>(<uint64_t>1 << (2 * STEPS))  # scores from here on are not numbers of places
 
 
 cdef inline uint64_t _gather(uint64_t number) noexcept:

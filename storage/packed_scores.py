@@ -2,7 +2,7 @@
 
     count (1 byte), then for each member, in order: length (1 byte), score (8 bytes, double), name
 
-Functions look through such a string from its start; those that change something give a new one. The compiled twin
+Functions look through such a string from its start; those that change something give a new one. The compiled implementation
 (``packed_scores.pyx``) does the same.
 """
 
@@ -48,7 +48,7 @@ def _all(text: bytes) -> list[Pair]:
 
 
 def score_in(text: bytes, member: bytes) -> float | None:
-    """The score of a member; None if it is not there."""
+    """The score of a member; None if it is missing."""
     return next((score for name, score in _all(text) if name == member), None)
 
 
@@ -62,7 +62,7 @@ def with_score(text: bytes, member: bytes, score: float) -> bytes | None:
 
 
 def without(text: bytes, member: bytes) -> bytes | None:
-    """The string without a member; None if it is not there."""
+    """The string without a member; None if it is missing."""
     pairs = [pair for pair in _all(text) if pair[0] != member]
     return None if len(pairs) == text[0] else _joined(pairs)
 

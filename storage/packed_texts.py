@@ -1,6 +1,6 @@
 """A row of byte strings in one: what the middle of a long list needs, without an object for each element.
 
-``texts`` are the strings joined, ``ends`` where each of them ends. The compiled twin (``packed_texts.pyx``) does the same.
+``texts`` are the strings joined, ``ends`` where each of them ends. The compiled implementation (``packed_texts.pyx``) does the same.
 """
 
 from __future__ import annotations

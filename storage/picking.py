@@ -1,4 +1,4 @@
-"""Random members of sets and fields of hashes. The compiled twin finds one in constant time, this one walks to it."""
+"""Random members of sets and fields of hashes. The compiled implementation finds one in constant time, this one walks to it."""
 
 from __future__ import annotations
 

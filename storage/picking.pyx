@@ -18,7 +18,7 @@ cdef extern from "Python.h":
     bint PyDict_Next(object fields, Py_ssize_t *place, PyObject **key, PyObject **value)
 
 cdef enum:
-    MOST_PLACES = 32  # a table with so many places a member, and more, is made anew
+    MOST_PLACES = 32  # a table with so many places a member, and more, is made again
     ENTRY = 24  # bytes that a field takes in a hash's table
     MOST_LOOKS = 64  # places of a hash that are looked into; then nearly all of its fields were removed
 

@@ -9,6 +9,6 @@ cdef class Reclaimer:
     cdef int _step(self) except -1
     cdef int _drop(self, object thing) except -1
     cdef int _share(self, object thing) except -1
-    cdef bint _give_back(self, const char *start, Py_ssize_t size) noexcept
 
 cpdef bint is_big(object value) except -1
+cdef bint give_back(const char *start, Py_ssize_t size, Py_ssize_t *given) noexcept

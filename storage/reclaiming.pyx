@@ -59,6 +59,23 @@ BIG_BYTES = BYTES
 MOST_WAITING = WAITING
 
 
+cdef bint give_back(const char *start, Py_ssize_t size, Py_ssize_t *given) noexcept:
+    """Give some more of an object's memory back to the system, if it has whole pages; whether all has been.
+
+    Its beginning stays: freeing it looks at that. ``given`` is how much of it was, 0 at first.
+    """
+    cdef uintptr_t first = (<uintptr_t>start + HEADER + PAGE - 1) // PAGE * PAGE
+    cdef uintptr_t end = (<uintptr_t>start + size) // PAGE * PAGE
+    first += given[0]
+    if first < end:
+        forget_pages(<char *>first, min(<uintptr_t>SLICE, end - first))
+        given[0] += SLICE
+        if first + SLICE < end:
+            return False
+    given[0] = 0
+    return True
+
+
 cpdef bint is_big(object value) except -1:
     """See ``reclaiming.py``."""
     cdef Py_ssize_t size, longest = 0
@@ -135,7 +152,7 @@ cdef class Reclaimer:
         cdef PySetObject *table
         top = self.loose[len(self.loose) - 1]
         if PyBytes_CheckExact(top):
-            if not self._give_back(PyBytes_AS_STRING(top), PyBytes_GET_SIZE(top)):
+            if not give_back(PyBytes_AS_STRING(top), PyBytes_GET_SIZE(top), &self._given):
                 return 0
         elif PySet_Check(top):
             while left and PySet_GET_SIZE(top):
@@ -145,7 +162,7 @@ cdef class Reclaimer:
                 return 0
             table = <PySetObject *><PyObject *>top
             size = (table.mask + 1) * sizeof(setentry)
-            if size >= TABLE and not self._give_back(<const char *>table.table, size):
+            if size >= TABLE and not give_back(<const char *>table.table, size, &self._given):
                 return 0
         elif isinstance(top, dict):
             while left and <dict>top:
@@ -156,7 +173,9 @@ cdef class Reclaimer:
             if not left:
                 return 0
             size = dict.__sizeof__(top) - type(top).__basicsize__
-            if size >= TABLE and not self._give_back(<const char *>(<PyDictObject *><PyObject *>top).ma_keys, size):
+            if size >= TABLE and not give_back(
+                <const char *>(<PyDictObject *><PyObject *>top).ma_keys, size, &self._given
+            ):
                 return 0
         elif isinstance(top, list):
             while left and <list>top:
@@ -199,16 +218,3 @@ cdef class Reclaimer:
                 return 0
         self.take(thing)
         return 0
-
-    cdef bint _give_back(self, const char *start, Py_ssize_t size) noexcept:
-        """Give some more of an object's memory back, if it has whole pages; whether all has been."""
-        cdef uintptr_t first = (<uintptr_t>start + HEADER + PAGE - 1) // PAGE * PAGE
-        cdef uintptr_t end = (<uintptr_t>start + size) // PAGE * PAGE
-        first += self._given
-        if first < end:
-            forget_pages(<char *>first, min(<uintptr_t>SLICE, end - first))
-            self._given += SLICE
-            if first + SLICE < end:
-                return False
-        self._given = 0
-        return True

@@ -5,6 +5,7 @@ time range -> values -> named times -> downsampling -> reverse -> count
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,6 +98,32 @@ def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None
     if wanted.aggregation is not None:
         rows = _aggregated(series, wanted, times, values)
     return rows.cut(reverse=wanted.reverse, count=wanted.count)
+
+
+def first_samples(series: SampleSeries, low: int, high: int, most: int) -> tuple[list[int], list[float]]:
+    """The first samples, up to ``most``, from one time to another, both included, that are not older than the retention.
+
+    O(log n + m), and a chunk more than asked for.
+    """
+    low = max(low, series.oldest_time)
+    times: list[int] = []
+    values: list[float] = []
+    for chunk in series.chunks_between(low, high):
+        left = most - len(times)
+        if chunk.open_times is not None and chunk.open_values is not None:
+            start, stop = bisect_left(chunk.open_times, low), bisect_right(chunk.open_times, high)
+            stop = min(stop, start + left)
+            times += chunk.open_times[start:stop].tolist()
+            values += chunk.open_values[start:stop].tolist()
+        else:
+            chunk_times, chunk_values = chunk.columns()
+            start = int(np.searchsorted(chunk_times, low, "left"))
+            stop = min(int(np.searchsorted(chunk_times, high, "right")), start + left)
+            times += chunk_times[start:stop].tolist()
+            values += chunk_values[start:stop].tolist()
+        if len(times) >= most:
+            break
+    return times, values
 
 
 def check_room(chosen: Iterable[SampleSeries], wanted: Selection) -> None:

@@ -26,7 +26,7 @@ from .downsampling import Surroundings, bucket_starts, downsample
 from .errors import BehindLastSample, DuplicateSample, SampleTooOld
 from .keyspace import Keyspace
 from .lazily import lazily
-from .scans import absorb, memory_bytes, read_columns, seal
+from .scans import absorb, append_run, memory_bytes, read_columns, seal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -460,21 +460,57 @@ class SampleSeries:
             times, values = list(newest), list(newest.values())
         first, last = times[0], self.last_time
         if first > last or not self.chunks:
-            self.extend(times, values)
-            self._follow(keyspace, key, times, writing=True)
-        else:
-            old_times, old_values = self._stored(first, MOST_TIME)
-            merged = dict(zip(old_times.tolist(), old_values.tolist(), strict=True)) | dict(
-                zip(times, values, strict=True)
-            )
-            self.cut(first, MOST_TIME)
-            ordered = sorted(merged)
-            self.extend(ordered, [merged[time] for time in ordered])
-            late = bisect_right(times, last)
-            self._correct(keyspace, key, times[:late], last, writing=True)
-            self._follow(keyspace, key, times[late:], writing=True)
+            self._add_behind(keyspace, key, tuple(times), tuple(values))
+            return
+        old_times, old_values = self._stored(first, MOST_TIME)
+        merged = dict(zip(old_times.tolist(), old_values.tolist(), strict=True)) | dict(zip(times, values, strict=True))
+        self.cut(first, MOST_TIME)
+        ordered = sorted(merged)
+        self.extend(ordered, [merged[time] for time in ordered])
+        late = bisect_right(times, last)
+        self._correct(keyspace, key, times[:late], last, writing=True)
+        self._follow(keyspace, key, times[late:], writing=True)
         self.told_last = None
         keyspace.changed("ts.add", key, ("samples.put", tuple(times), tuple(values)))
+
+    def add_run(self, keyspace: Keyspace, key: bytes, times: tuple[int, ...], values: tuple[float, ...]) -> int:
+        """Add samples one after the other, as ``add`` does with the policy "last"; by columns where each is the newest.
+
+        Gives how many are left out, since they are older than the retention.
+        """
+        if times and not self.ignore_ms and not self.ignore_value and self._all_newer(times):
+            self._add_behind(keyspace, key, times, values)
+            return 0
+        too_old = 0
+        for time, value in zip(times, values, strict=True):
+            try:
+                self.add(keyspace, key, time, value, "last")
+            except SampleTooOld:
+                too_old += 1
+        return too_old
+
+    def _all_newer(self, times: tuple[int, ...]) -> bool:
+        """Whether each time is behind the one before, and the first one behind the last sample."""
+        last = self.last_time  # -1 if there is none
+        for time in times:
+            if time <= last:
+                return False
+            last = time
+        return True
+
+    def _add_behind(self, keyspace: Keyspace, key: bytes, times: tuple[int, ...], values: tuple[float, ...]) -> None:
+        """Add samples whose times ascend strictly and lie behind the last one."""
+        chunk = self.chunks[-1] if self.chunks else None
+        if chunk is not None and chunk.open_times is not None and chunk.count + len(times) <= self.room:
+            append_run(chunk, times, values)
+            self.count += len(times)
+            self.last_time, self.last_value = times[-1], values[-1]
+        else:
+            self.extend(times, values)
+        if self.rules:
+            self._follow(keyspace, key, times, writing=True)
+        self.told_last = None
+        keyspace.changed("ts.add", key, ("samples.put", times, values))
 
     def remove(self, keyspace: Keyspace, key: bytes, low: int, high: int, event: str = "ts.del") -> int:
         """Remove the samples from one time to another, both included; give how many there were.

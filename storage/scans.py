@@ -1,4 +1,4 @@
-"""Loops over the samples of chunks. The compiled twin (``scans.pyx``) goes over packed bytes; this one uses numpy."""
+"""Loops over the samples of chunks. The compiled implementation (``scans.pyx``) goes over packed bytes; this one uses numpy."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def absorb(chunk: Chunk, younger: Chunk, compressed: bool) -> None:
     chunk.count += younger.count
     chunk.last = younger.last
     _pack(chunk, times, values, compressed)
+
+
+def append_run(chunk: Chunk, times: tuple[int, ...], values: tuple[float, ...]) -> None:
+    """Put samples, at least one, behind those of an open chunk."""
+    open_times, open_values = chunk.open()
+    open_times.extend(times)
+    open_values.extend(values)
+    chunk.measure()
 
 
 def memory_bytes(chunks: Sequence[Chunk]) -> int:
@@ -89,7 +97,7 @@ def aggregate(
 ) -> tuple[Times, list[Values]] | None:
     """What ``downsample`` gives for the samples from one time to another, both included.
 
-    None where it takes their columns to find out: here always, in the compiled twin for functions that look at
+    None where it takes their columns to find out: here always, in the compiled implementation for functions that look at
     more than sums, extremes, ends and squares.
     """
     return None

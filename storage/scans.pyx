@@ -116,7 +116,7 @@ cdef void _add_base(const unsigned char *raw, Py_ssize_t count, int width, uint6
         out[i] = base + (number & mask)
 
 
-cdef void _read_times(Chunk chunk, int64_t *out):
+cdef void read_times(Chunk chunk, int64_t *out):
     cdef const char *raw
     cdef int64_t step
     cdef Py_ssize_t i
@@ -140,7 +140,7 @@ cdef void _read_times(Chunk chunk, int64_t *out):
         memcpy(out, raw, chunk.count * sizeof(int64_t))
 
 
-cdef void _read_values(Chunk chunk, double *out):
+cdef void read_values(Chunk chunk, double *out):
     cdef const char *raw
     if chunk.open_values is not None:
         memcpy(out, (<array.array>chunk.open_values).data.as_doubles, chunk.count * sizeof(double))
@@ -168,8 +168,8 @@ def read_columns(chunks):
     cdef int64_t[::1] to_times = times
     cdef double[::1] to_values = values
     for chunk in chunks:
-        _read_times(chunk, &to_times[done])
-        _read_values(chunk, &to_values[done])
+        read_times(chunk, &to_times[done])
+        read_values(chunk, &to_values[done])
         done += chunk.count
     return times, values
 
@@ -310,20 +310,35 @@ cdef int _pack(Chunk chunk, const int64_t *times, const double *values, bint com
 
 cpdef seal(Chunk chunk, bint compressed):
     """See ``scans.py``."""
-    _read_times(chunk, _times)
-    _read_values(chunk, _values)
+    read_times(chunk, _times)
+    read_values(chunk, _values)
     _pack(chunk, _times, _values, compressed)
 
 
 cpdef absorb(Chunk chunk, Chunk younger, bint compressed):
     """See ``scans.py``."""
-    _read_times(chunk, _times)
-    _read_values(chunk, _values)
-    _read_times(younger, _times + chunk.count)
-    _read_values(younger, _values + chunk.count)
+    read_times(chunk, _times)
+    read_values(chunk, _values)
+    read_times(younger, _times + chunk.count)
+    read_values(younger, _values + chunk.count)
     chunk.count += younger.count
     chunk.last = younger.last
     _pack(chunk, _times, _values, compressed)
+
+
+cpdef append_run(Chunk chunk, tuple times, tuple values):
+    """See ``scans.py``."""
+    cdef Py_ssize_t count = len(times), i
+    cdef bytes raw = PyBytes_FromStringAndSize(NULL, 8 * count)
+    cdef char *out = PyBytes_AS_STRING(raw)
+    for i in range(count):
+        (<int64_t *>out)[i] = times[i]
+    chunk.open_times.frombytes(raw)
+    for i in range(count):
+        (<double *>out)[i] = values[i]
+    chunk.open_values.frombytes(raw)
+    chunk.count += count
+    chunk.last = times[count - 1]
 
 
 cpdef Py_ssize_t memory_bytes(list chunks):
@@ -766,8 +781,8 @@ cdef class Buckets:
         for chunk in reversed(chunks) if self.reverse else chunks:
             if chunk.last < low or chunk.first > high:
                 continue
-            _read_times(chunk, _times)
-            _read_values(chunk, _values)
+            read_times(chunk, _times)
+            read_values(chunk, _values)
             for i in range(chunk.count):
                 at = chunk.count - 1 - i if self.reverse else i
                 if not low <= _times[at] <= high:
@@ -841,7 +856,7 @@ cdef class Buckets:
             if chunk.open_times is None and chunk.times_form == EVEN:
                 self.step = (<const int64_t *>PyBytes_AS_STRING(chunk.packed_times))[0]
             else:
-                _read_times(chunk, _times)
+                read_times(chunk, _times)
             if low > chunk.first:
                 at = self.behind(chunk, 0, stop, low - 1)
             if high < chunk.last:
@@ -897,7 +912,7 @@ cdef class Buckets:
             return (<array.array>chunk.open_values).data.as_doubles
         elif chunk.values_form == 8:
             return <const double *>PyBytes_AS_STRING(chunk.packed_values)
-        _read_values(chunk, values)
+        read_values(chunk, values)
         if self.sums and self.reverse:
             for i in range(chunk.count // 2):
                 kept = values[i]

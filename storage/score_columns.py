@@ -1,6 +1,6 @@
 """Scores in ascending order, side by side in memory: an array of doubles, so that finding one touches few cache lines.
 
-The compiled twin (``score_columns.pyx``) reads the numbers as they lie there.
+The compiled implementation (``score_columns.pyx``) reads the numbers as they lie there.
 """
 
 from __future__ import annotations

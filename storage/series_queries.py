@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .chunks import Sample
 from .downsampling import COUNTS, downsample
 from .keyspace import Keyspace
-from .labels import Filter
+from .labels import Filter, label_values
 from .lazily import lazily
 from .sample_queries import Rows, Selection, check_room, select
 from .samples import SampleSeries
@@ -61,19 +61,25 @@ def query_groups(keyspace: Keyspace, chosen: Chosen, wanted: Selection, label: b
 
     Samples of one time are reduced to one before order and count apply. Raises TooManyBuckets.
     """
-    members: dict[bytes, Chosen] = {}
-    for name, series in chosen:
-        value = series.labels.get(label)
-        if value is not None:
-            members.setdefault(value, []).append((name, series))
+    members = grouped(chosen, (label,))
     whole = replace(wanted, count=None, reverse=False)
     check_room([series for group in members.values() for _, series in group], whole)
     groups = []
-    for value in sorted(members):
-        parts = [query_series(keyspace, name, series, whole) for name, series in members[value]]
+    for values in sorted(members):
+        parts = [query_series(keyspace, name, series, whole) for name, series in members[values]]
         rows = combine(parts, reducer).cut(reverse=wanted.reverse, count=wanted.count)
-        groups.append(Group(value, [name for name, _ in members[value]], rows))
+        groups.append(Group(values[0], [name for name, _ in members[values]], rows))
     return groups
+
+
+def grouped(chosen: Chosen, names: Sequence[bytes]) -> dict[tuple[bytes, ...], Chosen]:
+    """Series by the values of some labels; those that lack one of the labels are left out."""
+    members: dict[tuple[bytes, ...], Chosen] = {}
+    for name, series in chosen:
+        values = label_values(series.labels, names)
+        if values is not None:
+            members.setdefault(values, []).append((name, series))
+    return members
 
 
 def combine(parts: Sequence[Rows], reducer: str) -> Rows:

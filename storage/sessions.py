@@ -34,7 +34,7 @@ def shared_token(name: str, bits: int = TOKEN_BITS, attempt: int = 0) -> int:
 
 
 def is_cut_token(number: int) -> bool:
-    """Whether a number below all tokens may be what a client with 32 bits has made of one, and is no database's."""
+    """Whether a number below all tokens may be what a client with 32 bits has made of one, and is not a database's."""
     return abs(number) >= LEAST_CUT
 
 
@@ -46,7 +46,7 @@ def _is_fit(token: int) -> bool:
 class Session:
     """A keyspace with a token. ``duration_s`` 0 means that it never expires.
 
-    ``renewed`` is where a session adds itself when its time begins anew, once; see ``Sessions.take_renewed``.
+    ``renewed`` is where a session adds itself when its time starts again, once; see ``Sessions.take_renewed``.
     """
 
     __slots__ = (
@@ -97,8 +97,8 @@ class Sessions:
     """All open sessions by token.
 
     ``times`` has the sessions that expire, each by the deadline that it had when it was last looked at: one that is used
-    counts its time anew again and again, and is filed again only when that deadline has passed.
-    ``renewed`` has the sessions whose time began anew and which the log has not noted yet.
+    restarts its time again and again, and is filed again only when that deadline has passed.
+    ``renewed`` has the sessions whose time was restarted and which the log has not noted yet.
     ``on_end`` is called with the sessions that have ended, so that connections inside them can be told.
     """
 
@@ -125,7 +125,7 @@ class Sessions:
         return self._open(token, name, shared, duration_s, delete_on_expiry)
 
     def reopen(self, token: int, name: str, *, shared: bool, duration_s: int, delete_on_expiry: bool) -> Session | None:
-        """Open a session of before with its token, its time beginning anew; None, and nothing is done, if it is open.
+        """Reopen a former session with its token, its time restarted; None, and nothing is done, if it is open.
 
         A shared one is open if one of its name is, whatever its token.
         """
@@ -186,7 +186,7 @@ class Sessions:
             raise NoSuchSession(token) from None
 
     def enter(self, token: int) -> Session:
-        """The open session of a token, for a command that uses it: its time starts anew. Raises NoSuchSession."""
+        """The open session of a token, for a command that uses it: its time starts again. Raises NoSuchSession."""
         session = self.look_up(token)
         session.renew(self.clock.now_ms)
         return session
@@ -225,7 +225,7 @@ class Sessions:
     def sweep(self, most: int) -> bool:
         """Deal with up to ``most`` sessions whose time may be up; whether there are more to be looked at.
 
-        One whose time is up is ended, or emptied and its time begins anew; one that was renewed meanwhile is left alone.
+        One whose time is up is ended, or emptied and its time starts again; one that was renewed meanwhile is left alone.
         """
         now_ms = self.clock.now_ms
         over: list[int] = []
@@ -241,12 +241,12 @@ class Sessions:
         return bool(self.times.overdue)
 
     def note_renewed(self) -> None:
-        """Have those taken next whose time has begun anew so far; those that were to be taken before still are."""
+        """Have those taken next whose time was restarted so far; those that were to be taken before still are."""
         self.to_note += self.renewed
         self.renewed.clear()
 
     def take_renewed(self, most: int) -> list[Session]:
-        """Up to ``most`` of the sessions whose time has begun anew, and which are open; none where there are no more."""
+        """Up to ``most`` of the sessions whose time was restarted, and which are open; none where there are no more."""
         while self.to_note:
             taken = self.to_note[-most:]
             del self.to_note[-most:]

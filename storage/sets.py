@@ -72,7 +72,7 @@ def random_members(held: Members, count: int) -> list[bytes]:
 
 
 def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> list[bytes]:
-    """Remove so many members of a set at random, all if there are not more, and give them. O(count).
+    """Remove ``count`` random members of a set, all if there are fewer, and return them. O(count).
 
     The key holds another set afterwards where most of many have been removed.
     """

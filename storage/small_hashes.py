@@ -7,7 +7,7 @@
     255, 254         an integer, a float, in 8 bytes
     253, 252, 251    true, false, the JSON null
 
-The compiled twin (``small_hashes.pyx``) does the same.
+The compiled implementation (``small_hashes.pyx``) does the same.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class SmallHash:
         return found
 
     def as_json(self, text: Callable[[bytes], Any]) -> dict[str, Any]:
-        """An object; ``text`` gives the JSON form of bytes that are no UTF-8."""
+        """An object; ``text`` gives the JSON form of bytes that are not UTF-8."""
         return {name.decode(errors="replace"): _as_json(value, text) for name, value in self.to_dict().items()}
 
     def put(self, fields: dict[bytes, Any]) -> int:

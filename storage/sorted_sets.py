@@ -47,7 +47,7 @@ SMALL: Final = MOST_MEMBERS
 # Bringing a big set into order takes 0.2 us a member. A set of more members than this is always kept in order, so
 # that nobody waits for that; below it a set that is only written to is spared the 2 us for each write.
 ORDERED: Final = 65_536
-# A range of names over different scores is found by a walk in a set of at most so many members.
+# Up to this many members, a range of names over different scores is found by a walk.
 _WALKED = 128
 # Changes of more than this share of a set's members are made to the whole order at once.
 _WHOLE_SHARE = 16
@@ -383,7 +383,7 @@ class SortedSet:
         return self.by_name
 
     def score(self, member: bytes) -> float | None:
-        """The score of a member; None if it is not there."""
+        """The score of a member; None if it is missing."""
         if self.packed is not None:
             return score_in(self.packed, member)
         return self.by_name.get(member)  # type: ignore[union-attr]
@@ -393,7 +393,7 @@ class SortedSet:
         return self.ordered().rank(score, member) if self.packed is None else rank_in(self.packed, score, member)
 
     def rank(self, member: bytes) -> int | None:
-        """How many members stand before one; None if it is not there."""
+        """How many members stand before one; None if it is missing."""
         score = self.score(member)
         return None if score is None else self.place(score, member)
 
@@ -618,7 +618,7 @@ def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: d
 
 
 def put_result(keyspace: Keyspace, key: bytes, scores: dict[bytes, float], event: str, elements: int = 1) -> int:
-    """Set a key to a sorted set of what was found, which counts as so many changes; nothing is no key. How many members there are."""
+    """Set a key to a sorted set of what was found, which counts as so many changes; no members: the key is removed. How many members there are."""
     if scores:
         keyspace.feed.extra += elements - 1
         keyspace.put(key, SortedSet(scores), event)

@@ -1,4 +1,4 @@
-"""Integers in their only spelling. ``spelling.pyx`` is the compiled twin."""
+"""Integers in their only spelling. ``spelling.pyx`` is the compiled implementation."""
 
 from __future__ import annotations
 

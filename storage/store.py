@@ -49,11 +49,11 @@ class Store:
             keyspace.clear()
 
     def free_some(self) -> bool:
-        """Do a slice of the freeing of big values that are no longer there; True if some is left."""
+        """Free a slice of the removed big values; True if some are left."""
         reclaimer = self.feed.reclaimer
         return reclaimer.go_on(min(_FREEING_S * reclaimer.pending, _MOST_FREEING_S))
 
-    def tend(self, budget_s: float = 0.001) -> bool:
+    def run_cron(self, budget_s: float = 0.001) -> bool:
         """Do a slice of the work that is due: big values to free, expired keys and sessions. True if some is left.
 
         Call it ten times a second, or again soon while it gives True. What it costs follows from what is due.
@@ -68,10 +68,10 @@ class Store:
             if time.perf_counter() > stop:
                 break
         freeing = self.free_some()
-        more = self._tend_keyspaces(stop) if self.active_expiry else False
+        more = self._cron_keyspaces(stop) if self.active_expiry else False
         return more or self._sweeping or freeing
 
-    def _tend_keyspaces(self, stop: float) -> bool:
+    def _cron_keyspaces(self, stop: float) -> bool:
         """Look after the keyspaces in turn, some keys of each at a time, until then; whether there is more to do."""
         agenda, busy = self.agenda, self._busy
         began = time.perf_counter()
@@ -81,7 +81,7 @@ class Store:
                 agenda.remove(keyspace)
             busy.extend(due)
             keyspace = busy.popleft()
-            if keyspace.tend(_SLICE):
+            if keyspace.run_cron(_SLICE):
                 busy.append(keyspace)
             else:
                 keyspace.wake()

@@ -102,7 +102,7 @@ class Pending:
         self.first = first
 
     def ids(self, start: int = 0, end: int | None = None, most: int = -1) -> list[int]:
-        """The ids of entries that are pending, from one up to another one, both included, at most so many (-1: all)."""
+        """The ids of entries that are pending, from one up to another one, both included, at most ``most`` (-1: all)."""
         deliveries, order = self.deliveries, self.order
         size = len(order)
         low = max(self.first, bisect_left(order, start))
@@ -125,7 +125,7 @@ class Pending:
         return order[self.first], order[-1]
 
     def items(self, most: int = -1) -> list[tuple[int, Delivery]]:
-        """Ids and deliveries in order, at most so many (-1: all)."""
+        """Ids and deliveries in order, at most ``most`` (-1: all)."""
         return [(each, self.deliveries[each]) for each in self.ids(most=most)]
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Ids of stream entries, and what entries take in Redis' listpacks. ``stream_ids.pyx`` is the compiled twin.
+"""Ids of stream entries, and what entries take in Redis' listpacks. ``stream_ids.pyx`` is the compiled implementation.
 
 An id is one integer, ``ms << 64 | seq``, so ids compare as Redis' pairs do.
 """

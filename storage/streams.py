@@ -269,7 +269,7 @@ class Stream:
         return block
 
     def range(self, start: int, end: int, most: int = -1) -> list[Entry]:
-        """Entries with start <= id <= end, oldest first, at most so many (-1: all). O(log n + m)."""
+        """Entries with start <= id <= end, oldest first, at most ``most`` (-1: all). O(log n + m)."""
         found: list[Entry] = []
         blocks = self.blocks
         index = max(bisect_right(self.bases, start) - 1, 0)
@@ -293,7 +293,7 @@ class Stream:
         return found
 
     def range_reversed(self, start: int, end: int, most: int = -1) -> list[Entry]:
-        """Entries with start <= id <= end, newest first, at most so many (-1: all). O(log n + m)."""
+        """Entries with start <= id <= end, newest first, at most ``most`` (-1: all). O(log n + m)."""
         found: list[Entry] = []
         blocks = self.blocks
         index = bisect_right(self.bases, end) - 1
@@ -312,7 +312,7 @@ class Stream:
         return found
 
     def part(self, start: int, end: int, reverse: bool) -> tuple[int, Iterator[list[Entry]]]:
-        """How many entries there are with start <= id <= end, and what they are now, some at a time. O(blocks).
+        """How many entries there are with start <= id <= end, and what they are now, in batches. O(blocks).
 
         The oldest come first, or the newest.
         """
@@ -502,16 +502,16 @@ class Stream:
 
     def copy(self) -> Stream:
         """An independent copy. O(blocks), packed blocks share their bytes."""
-        twin = Stream()
+        copied = Stream()
         if self.warm is not None:
             self.warm.seal()
             self.warm = None
-        twin.blocks = [block.copy() for block in self.blocks]
-        twin.bases = list(self.bases)
-        twin.length, twin.last_id, twin.added = self.length, self.last_id, self.added
-        twin.max_deleted = self.max_deleted
-        twin.groups = {name: group.copy() for name, group in self.groups.items()}
-        return twin
+        copied.blocks = [block.copy() for block in self.blocks]
+        copied.bases = list(self.bases)
+        copied.length, copied.last_id, copied.added = self.length, self.last_id, self.added
+        copied.max_deleted = self.max_deleted
+        copied.groups = {name: group.copy() for name, group in self.groups.items()}
+        return copied
 
     def __deepcopy__(self, memo: object) -> Stream:
         return self.copy()

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 NEVER: Final = -1
 LAST_MS: Final = (1 << 63) - 1
-_SPARE_SLOTS: Final = 16  # so many more stale slots than good ones do not matter
+_SPARE_SLOTS: Final = 16  # this many more stale slots than good ones do not matter
 
 
 class Timetable:

@@ -12,7 +12,7 @@ Other kinds have classes, with ``kind`` and ``to_json``: see streams.py, samples
 
 An *element* is a value of the first two rows, or a nested JSON object or array as the JSON parser
 made it (``dict`` with str keys, ``list``). Only the outer level is converted, so that hash and
-list verbs work on bytes, whichever face wrote them.
+list commands work on bytes, whichever face wrote them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def from_json(value: Any) -> object:
 
 
 def text_from_bytes(value: bytes) -> Any:
-    """Give a byte string as JSON text; what is no UTF-8 as ``{"$base64": ...}``."""
+    """Give a byte string as JSON text; what is not UTF-8 as ``{"$base64": ...}``."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -124,14 +124,14 @@ def text_from_bytes(value: bytes) -> Any:
 
 
 def element_to_json(value: Any) -> Any:
-    """Give an element as JSON; bytes that are no UTF-8 become ``{"$base64": ...}``."""
+    """Give an element as JSON; bytes that are not UTF-8 become ``{"$base64": ...}``."""
     if type(value) is bytes:
         return text_from_bytes(value)
     return None if value is NULL else value
 
 
 def name_to_json(name: bytes) -> str:
-    """Give a key's or field's name as JSON text; what is no UTF-8 is shown as U+FFFD."""
+    """Give a key's or field's name as JSON text; what is not UTF-8 is shown as U+FFFD."""
     return name.decode(errors="replace")
 
 
@@ -205,7 +205,7 @@ def deeper_than(value: Any, limit: int) -> bool:
 
 
 def text_of(value: Any) -> bytes:
-    """Give a scalar or an element as the bytes that a Redis verb sees: 26, 0.5, true, null, JSON text."""
+    """Give a scalar or an element as the bytes that a Redis command sees: 26, 0.5, true, null, JSON text."""
     kind = type(value)
     if kind is bytes:
         return value  # type: ignore[no-any-return]

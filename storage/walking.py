@@ -3,7 +3,7 @@
 A dict keeps its entries in the order in which they were set; a place is a number of that row. Removing an entry leaves its place
 empty. Setting one takes a new place at the end, unless none is left: then all entries close up, in their order.
 
-The compiled twin (``walking.pyx``) calls C; this one calls the same function through ctypes, at 1 us a key.
+The compiled implementation (``walking.pyx``) calls C; this one calls the same function through ctypes, at 1 us a key.
 """
 
 from __future__ import annotations

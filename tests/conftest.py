@@ -25,6 +25,7 @@ from januskv.compat.server.connection import Connection
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import Outcomes
 from januskv.compat.server.server import Server
+from januskv.compat.timely.ingest import Ingest
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.encoder import encode
 from januskv.resp.inline import split_words
@@ -147,6 +148,7 @@ class House:
         self.server = Server(self.store, build_table(), Config(**{"appendonly": False, **config}))
         self.server.config.on_change = lambda parameter: self.server.config_changed()
         self.native = NativeFace(self.server)
+        self.ingest = Ingest(self.server)
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.server.process.later = self.later
 
@@ -167,7 +169,7 @@ class House:
     def advance(self, ms: int) -> None:
         """Move the clock and do what time brings."""
         self.clock.advance(ms)
-        while self.server.upkeep.tend():
+        while self.server.upkeep.run_cron():
             pass
         self.store.sessions.check()
         for keyspace in self.store.keyspaces():
@@ -175,7 +177,7 @@ class House:
 
 
 class Caller:
-    """Runs Redis verbs straight from the table, without a connection: values come back, errors are raised."""
+    """Runs Redis commands straight from the table, without a connection: values come back, errors are raised."""
 
     def __init__(self, house: House) -> None:
         self.house = house

@@ -120,7 +120,7 @@ class HttpPort:
     def advance(self, seconds: float) -> None:
         """Move the clock, end what is due, and let the loop do what follows."""
         self.now_s += seconds
-        self.listener.tend()
+        self.listener.run_cron()
         self.settle()
 
     def close(self) -> None:

@@ -154,7 +154,9 @@ def test_pages_and_websockets_look_at_the_host(port: HttpPort, page: str) -> Non
         pytest.param(upgrade("Origin: http://a", "Origin: http://localhost:8379"), 400, id="two origins"),
         pytest.param(upgrade(target="/?token=1"), 101, id="a query"),
         pytest.param(upgrade(target="/nosuch"), 404, id="another path"),
-        pytest.param(upgrade(target="/websocket"), 404, id="a path of other servers"),
+        pytest.param(upgrade(target="/websocket"), 101, id="the API of Timely"),
+        pytest.param(upgrade(target="/websocket?metric=cpu"), 101, id="the API of Timely, with a query"),
+        pytest.param(upgrade(target="/websockets"), 404, id="a path of other servers"),
     ],
 )
 def test_upgrade(port: HttpPort, data: bytes, status: int, caplog: Any) -> None:
@@ -357,6 +359,26 @@ def test_who_reads_on_is_spared(port: HttpPort) -> None:
     visitor.transport.protocol.resume_writing()
     port.advance(2)
     assert not visitor.closed
+
+
+@pytest.mark.parametrize("target", ["/", "/websocket"])
+def test_a_connection_that_has_asked_for_pages_becomes_a_websocket(port: HttpPort, target: str) -> None:
+    visitor = port.connect()
+    for _ in range(2):
+        assert visitor.status(request("/metrics")) == 200
+    assert visitor.status(upgrade(target=target, host="evil")) == 403
+    assert visitor.closed
+    visitor.transport.lose()
+    visitor = port.connect()
+    assert visitor.status(request("/version")) == 200
+    assert visitor.status(upgrade(target=target)) == 101
+    assert visitor.send(b"\x89\x80mask") == b"\x8a\x00"
+    assert not port.listener.connections
+    assert not port.listener.by_protocol
+    assert port.house.server.clients.http_connections == 0
+    assert len(port.house.server.clients) == 1
+    visitor.transport.lose()
+    assert not port.house.server.clients
 
 
 def test_a_websocket_has_all_the_time(port: HttpPort) -> None:

@@ -49,7 +49,7 @@ def test_help_and_version() -> None:
     ("options", "text"),
     [
         pytest.param(
-            ["--port", "abc"], "--port: argument couldn't be parsed into an integer", id="a port that is no number"
+            ["--port", "abc"], "--port: argument couldn't be parsed into an integer", id="a port that is not a number"
         ),
         pytest.param(["--config", "/nonexistent.conf"], "cannot read /nonexistent.conf", id="no such file"),
         pytest.param(["--nosuch", "1"], "there is no option --nosuch", id="an unknown option"),
@@ -101,7 +101,7 @@ def test_unix_socket(start_januskv: Start, tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_password_at_every_door(start_januskv: Start) -> None:
+def test_password_at_every_transport(start_januskv: Start) -> None:
     server = start_januskv("--requirepass", "geheim")
     with server.connect() as sock:
         assert exchange(sock, b"GET k\r\n") == b"-NOAUTH Authentication required.\r\n"

@@ -18,7 +18,7 @@ Blanks may stand between all of these. What the grammar does not say:
 
 - A path in an expression is null or the value it finds if each of its steps selects one element at
   most (names, indexes, ^); any other path is an array, of everything it finds.
-- A comparison or ``=~`` of values it is not for, arithmetic on what is no number and division by zero
+- A comparison or ``=~`` of values it is not for, arithmetic on what is not a number and division by zero
   give null. Integers divide to integers. A function that is given what it does not take makes the
   filter around it not hold, and at the head of a path selects nothing.
 - ``&&`` and ``||`` give the operand that decided, and do not evaluate what comes after it.

@@ -235,7 +235,7 @@ class _Parser:
     def call(self) -> Call:
         name = self.expect(WORD)
         if name.value not in FUNCTIONS:
-            raise PathError(f"{name.value!r} is no function and no value", name.at)
+            raise PathError(f"{name.value!r} is neither a function nor a value", name.at)
         function, count = FUNCTIONS[name.value]
         self.expect("(")
         arguments = [self.nested()]

@@ -35,11 +35,11 @@ class Path:
 
         The result of a function at the head of a path is one element, with the location of the root.
         """
-        found = [(location_of(node), node[2]) for node in self._nodes(root, budget)]
+        matches = [(location_of(node), node[2]) for node in self._nodes(root, budget)]
         if not self._repeats:
-            return found
+            return matches
         once: dict[Location, JsonValue] = {}
-        for location, value in found:
+        for location, value in matches:
             once.setdefault(location, value)
         return list(once.items())
 
@@ -51,7 +51,7 @@ class Path:
         """The document with a value in place of every selected element, and how many those were.
 
         What did not change is shared with the given document. An element inside another selected one
-        is counted, and gone with it. Computed elements (lengths, results of functions) are no part of
+        is counted, and gone with it. Computed elements (lengths, results of functions) are not part of
         the document: they are not counted.
         """
         if self._head is not None:
@@ -86,17 +86,17 @@ def _mark(places: _Places, location: Location) -> None:
     places.clear()
 
 
-def _replaced(held: JsonValue, places: _Places, value: JsonValue) -> JsonValue:
+def _replaced(container: JsonValue, places: _Places, value: JsonValue) -> JsonValue:
     """A value with the noted places replaced; containers on the way are copied. As deep as the locations are."""
     if not places:
         return value
-    if isinstance(held, dict):
-        members = dict(held)
+    if isinstance(container, dict):
+        members = dict(container)
         for part, inner in places.items():
-            members[str(part)] = _replaced(held[str(part)], inner, value)
+            members[str(part)] = _replaced(container[str(part)], inner, value)
         return members
-    assert isinstance(held, list)
-    items = list(held)
+    assert isinstance(container, list)
+    items = list(container)
     for part, inner in places.items():
-        items[int(part)] = _replaced(held[int(part)], inner, value)
+        items[int(part)] = _replaced(container[int(part)], inner, value)
     return items

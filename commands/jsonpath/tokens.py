@@ -37,14 +37,14 @@ class Token(NamedTuple):
 
 def tokens(text: str) -> list[Token]:
     """All tokens of a path, END last. Raises PathError."""
-    found: list[Token] = []
+    all_tokens: list[Token] = []
     before, at = "", _after_blanks(text, 0)
     while at < len(text):
         token, at = _token(text, at, before)
-        found.append(token)
+        all_tokens.append(token)
         before, at = token.kind, _after_blanks(text, at)
-    found.append(Token(END, len(text)))
-    return found
+    all_tokens.append(Token(END, len(text)))
+    return all_tokens
 
 
 def _after_blanks(text: str, at: int) -> int:

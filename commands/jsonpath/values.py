@@ -57,7 +57,7 @@ def equal(left: JsonValue, right: JsonValue, budget: Budget) -> bool:
 
 
 def _same_scalar(one: JsonValue, other: JsonValue) -> bool:
-    """Equality where one is no container. An int equals a float, but a bool only a bool."""
+    """Equality where one is not a container. An int equals a float, but a bool only a bool."""
     return one == other and (type(one) is bool) == (type(other) is bool)
 
 
@@ -115,7 +115,7 @@ def _remainder(left: Number, right: Number) -> Number:
 
 
 def negative(value: JsonValue) -> JsonValue:
-    """Unary minus; null for what is no number."""
+    """Unary minus; null for what is not a number."""
     return as_number(-value) if isinstance(value, (int, float)) and is_number(value) else None
 
 

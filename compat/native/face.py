@@ -1,7 +1,7 @@
 """The native face: JSON text in, JSON text out, over the handlers of ``januskv.commands``.
 
-Four doors lead here: a JSON line, a WebSocket message, a RESP command with the body as argument,
-and a RESP command whose only word is the whole JSON object. The checks follow specs/nemesis.md 3.2.
+Requests arrive as a JSON line, a WebSocket message, a RESP command with the body as argument,
+or a RESP command whose only word is the whole JSON object. The checks follow specs/nemesis.md 3.2.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _IN_TRANSACTION = "a transaction takes native commands as RESP commands only"
 
 
 def error_reply(status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
-    """The reply to a request that names no command, or (time series) none that is known."""
+    """The reply to a request without a command, or (time series) with an unknown one."""
     return dumps({"ERR": {"st": status, dialect.text: text or dialect.texts.get(status, "")}})
 
 
 def refusal(
     name: str, dialect: Dialect, status: int, text: str = "", token: int | None = None, param: str | None = None
 ) -> bytes:
-    """The reply to a command that is refused, for one of its parameters if that is named."""
+    """The error reply to a command, about one of its parameters if that is named."""
     body: dict[str, Any] = {"st": status}
     if dialect.repeats_token:
         body["tkn"] = token
@@ -53,7 +53,7 @@ def refusal(
 
 
 class NativeFace(NativeRequests):
-    """Answers native JSON requests, whichever door they come through."""
+    """Handles native JSON requests of all transports."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class NativeFace(NativeRequests):
         self.config: Config = server.config
         self.accounts: Accounts = server.accounts
         self.native: dict[str, Command] = server.table.native
-        # Empty while a request needs a closer look: MONITOR, loading.
+        # Empty while requests need further checks: MONITOR, loading.
         self.hot: dict[bytes, Command] = server.state.hot
         self.scoped: ServerContext = ServerContext(server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
@@ -71,7 +71,7 @@ class NativeFace(NativeRequests):
             command.run = self.verb(command)
         server.table.document.run = self.document
 
-    # ------------------------------------------------------------ doors
+    # ------------------------------------------------------------ transports
 
     def answer_line(self, context: ClientContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
@@ -97,7 +97,7 @@ class NativeFace(NativeRequests):
         return self.refused(name, dialect_of(name), Status.NOT_PERMITTED, _IN_TRANSACTION)
 
     def refuse_line(self, reason: str) -> bytes:
-        """The reply line to a JSON line that is not even read."""
+        """The reply line to a JSON line that is refused unread."""
         return self.error(Status.JSON_INVALID, reason) + b"\n"
 
     def binary_refusal(self) -> bytes:
@@ -105,13 +105,13 @@ class NativeFace(NativeRequests):
         return self.error(Status.OPCODE_INVALID)
 
     def document(self, context: ClientContext, argv: list[bytes]) -> Reply:
-        """The RESP door of a whole JSON object: one bulk string, OK for a quiet command."""
+        """A whole JSON object over RESP. Returns one bulk string, OK for a quiet command."""
         context.as_json = False
         answer = self.answer(context, argv[0])
         return OK if answer is None else answer
 
     def verb(self, command: Command) -> Any:
-        """The RESP door of one command: its only argument is the body, which may be left out."""
+        """One command over RESP: its only argument is the body, which may be left out."""
 
         plain = command.options.plain
 
@@ -132,7 +132,7 @@ class NativeFace(NativeRequests):
     # ------------------------------------------------------------ refusals
 
     def error(self, status: int, text: str = "", dialect: Dialect = KEY_VALUES) -> bytes:
-        """The reply to a request that names no command, or (time series) none that is known. It is counted."""
+        """The reply to a request without a command, or (time series) with an unknown one. It is counted."""
         self.accounts.error(code_word(dialect, status))
         return error_reply(status, text, dialect)
 
@@ -145,12 +145,12 @@ class NativeFace(NativeRequests):
         token: int | None = None,
         param: str | None = None,
     ) -> bytes:
-        """The reply to a command that is refused. It is counted."""
+        """The error reply to a command. It is counted."""
         self.accounts.error(code_word(dialect, status))
         return refusal(name, dialect, status, text, token, param)
 
     def error_reply(self, status: int, text: str) -> bytes:
-        """The reply to a request that names no command. It is not counted."""
+        """The reply to a request without a command. It is not counted."""
         return error_reply(status, text)
 
     # ------------------------------------------------------------ one request
@@ -164,7 +164,7 @@ class NativeFace(NativeRequests):
             return self.error(Status.JSON_INVALID, fault_text(error))
         if type(request) is not dict or len(request) != 1:
             return self.refuse_request(request)
-        members = request  # has a type in the compiled build, which makes this the cheapest way to the only member
+        members = request  # typed in the compiled build: the cheapest way to the only member
         for name, body in members.items():  # noqa: B007
             pass
         command = self.native.get(name)
@@ -194,9 +194,9 @@ class NativeFace(NativeRequests):
         return self.error(dialect.many_commands, dialect=dialect)
 
     def refuse_name(self, name: str, body: Any) -> bytes:
-        """The reply to a name that is no command."""
+        """The reply to a name that is not a command."""
         dialect = dialect_of(name)
-        # A hint for those who write names as Redis takes them.
+        # A hint for those who write names in lower case, as for Redis.
         text = f"Unknown command, its name is {name.upper()}" if name.upper() in self.native else ""
         if not dialect.names_failures:
             return self.error(dialect.unknown_command, text, dialect)
@@ -205,7 +205,7 @@ class NativeFace(NativeRequests):
         return self.refused(name, dialect, dialect.unknown_command, text)
 
     def closer_look(self, context: ClientContext, command: Command, body: Any) -> bytes | None:
-        """The checks that plain requests need not go through; the reply of a refused one. Tells MONITOR."""
+        """The checks that the fast path skips. Returns an error reply, or None. Feeds MONITOR."""
         server, name, dialect = self.server, command.name, command.rules.dialect
         client = context.client
         if client is None and Flag.CONNECTION in command.flags:
@@ -221,7 +221,7 @@ class NativeFace(NativeRequests):
         return None
 
     def holds(self, context: ClientContext, text: bytes) -> bool:
-        """Whether a request has to wait until a pause ends; one that is refused anyway does not."""
+        """Whether a request must wait for the end of a pause; one that is refused anyway does not."""
         try:
             request = loads(text)
         except JsonError:
@@ -236,7 +236,7 @@ class NativeFace(NativeRequests):
         return self.server.pause.holds(command, client)
 
     def perform(self, context: ClientContext, command: Command, body: Any) -> bytes | NoReply | None:
-        """Check the body of a known command and run it; None for a quiet one that succeeded, NO_REPLY if it is answered later."""
+        """Check the body of a known command and run it. None for a quiet success, NO_REPLY if the reply comes later."""
         name = command.name
         token: int | None = None
         try:
@@ -276,7 +276,7 @@ class NativeFace(NativeRequests):
     def take(
         self, context: ClientContext, command: Command, body: Any, token: int | None, work: Work
     ) -> bytes | NoReply:
-        """Run a command that is done in steps; NO_REPLY where it is answered later."""
+        """Run a command that works in steps; NO_REPLY if the reply comes later."""
         try:
             reply = self.server.long_commands.take(context, command, body, token, work)
         except Exception as error:
@@ -284,7 +284,7 @@ class NativeFace(NativeRequests):
         return NO_REPLY if reply is None else b"".join(self.reply_pieces(command, reply, token))
 
     def count_status(self, command: Command, status: Any) -> None:
-        """Count a reply whose status says that the command has failed. What stands under ``st`` may also be a series' name."""
+        """Count a reply whose status is an error. ``st`` may also be the name of a series."""
         if isinstance(status, int) and status > 1 and status not in GOING_WELL:
             self.accounts.failed(command)
             self.accounts.error(code_word(command.rules.dialect, status))
@@ -295,13 +295,13 @@ class NativeFace(NativeRequests):
         return text_of({f"{command.name}_RSP": reply if token is None else {**reply, "tkn": token}})
 
     def read_body(self, command: Command) -> dict[str, Any]:
-        """What a body that is no object counts as. Raises NativeError where it is refused."""
+        """What a body that is not an object counts as. Raises NativeError if it is refused."""
         if not command.rules.dialect.reads_any_body:
             raise NativeError(Status.COMMAND_TYPE)
         return {}
 
     def session_keyspace(self, token: Any) -> Keyspace:
-        """The keyspace of the session with a token, whose time starts anew. Raises NativeError 100, 101."""
+        """The keyspace of the session with a token, whose time restarts. Raises NativeError 100, 101."""
         if not is_uint(token):
             raise NativeError(Status.SESSION_TOKEN_INVALID)
         session = self.server.store.sessions.by_token.get(token)
@@ -311,7 +311,7 @@ class NativeFace(NativeRequests):
         return session.keyspace
 
     def failure(self, command: Command, error: Exception) -> bytes:
-        """The reply to a request that is refused or has failed, which is counted; an unexpected error is logged."""
+        """The error reply to a failed request, which is counted; an unexpected error is logged."""
         name, dialect = command.name, command.rules.dialect
         self.accounts.failed(command)
         if isinstance(error, NativeError):

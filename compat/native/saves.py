@@ -1,7 +1,7 @@
 """Native commands that save and load (specs: nemesis.md, section 8).
 
-A save is written by a forked process, so that service goes on and what is saved is as it was at one moment. JSON lines and
-WebSocket get two answers, when it begins and when it has ended; RESP gets the second one only. See ``save_queue``.
+A save is written by a forked process, so that service continues and the save is a snapshot of one moment. JSON lines and
+WebSocket get two replies, when it begins and when it has ended; RESP gets only the second one. See ``save_queue``.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ _SESSIONS = ParamCheck(
 
 
 def save(ctx: ServerContext, command: str, body: Body, kind: int, files: Callable[[], Iterable[bytes]]) -> Body | Later:
-    """Begin a save or let it wait; the first answer, or LATER. Raises NativeError."""
+    """Begin or queue a save. Returns the first reply, or LATER. Raises NativeError."""
     begun = ctx.server.saves.take(Saving(ctx.server.saves, ctx, command, body["name"], kind, files))
     return {"name": body["name"], "st": Status.SAVE_START.value} if begun and ctx.as_json else LATER
 
 
 def _switched_off(server: Server) -> Body | None:
-    """The reply to a save command where saving is off; NemesisDB has no text for the parameter that it has too."""
+    """The reply to a save command while saving is off; NemesisDB has no text for it."""
     if not server.config.native_saves:
         return {"st": Status.COMMAND_DISABLED.value, "m": ""}
     if server.config.keeps_nothing:
@@ -70,7 +70,7 @@ def _switched_off(server: Server) -> Body | None:
 
 
 def _here(ctx: ServerContext) -> Keyspace:
-    """Where the connection works. Raises NativeError where that is a session which is not open."""
+    """The connection's database or session. Raises NativeError for a session that is not open."""
     if ctx.nowhere:
         raise NativeError(Status.SESSION_NOT_EXIST, ctx.nowhere)
     return ctx.keyspace
@@ -86,11 +86,11 @@ def _here(ctx: ServerContext) -> Keyspace:
 def kv_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"KV_SAVE": {"name": name}}
 
-    Saves the key-values of the database or session that the connection works in, without stopping service. Two answers:
-    status 120 when it has begun, 121 or 123 when it has ended; over RESP the second one only. Saves wait for each other,
-    up to 16 of them; the next one is refused with status 123. Not inside MULTI.
+    Saves the key-values of the selected database or session while other clients are served. Two replies:
+    status 120 when it has begun, 121 or 123 when it has ended; over RESP only the second one. Saves are queued,
+    up to 16 of them; further ones are refused with status 123. Not inside MULTI.
 
-    Cost: O(N) with N keys, in a process of its own
+    Cost: O(N) with N keys, in a child process
     """
     if (refusal := _switched_off(ctx.server)) is not None:
         return refusal
@@ -109,9 +109,9 @@ def kv_save(ctx: ServerContext, body: Body) -> Body | Later:
 def sh_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"SH_SAVE": {"name": name, "tkns"?: [token, ...]}}
 
-    Saves sessions with their key-values, all of them or those of some tokens; answers like KV_SAVE.
+    Saves sessions with their key-values, all of them or those of some tokens; replies like KV_SAVE.
 
-    Cost: O(N) with N keys, in a process of its own
+    Cost: O(N) with N keys, in a child process
     """
     if (refusal := _switched_off(ctx.server)) is not None:
         return refusal
@@ -136,9 +136,9 @@ def sh_save(ctx: ServerContext, body: Body) -> Body | Later:
 def ts_save(ctx: ServerContext, body: Body) -> Body | Later:
     """{"TS_SAVE": {"name": name}}
 
-    Saves the series of the database or session that the connection works in; answers like KV_SAVE. Ours, not NemesisDB's.
+    Saves the series of the selected database or session; replies like KV_SAVE. Ours, not NemesisDB's.
 
-    Cost: O(N) with N samples and events, in a process of its own
+    Cost: O(N) with N samples and events, in a child process
     """
     if (refusal := _switched_off(ctx.server)) is not None:
         return refusal
@@ -150,7 +150,7 @@ def ts_save(ctx: ServerContext, body: Body) -> Body | Later:
 
 
 def _contents(server: Server, name: str, kind: int) -> Iterator[bytes]:
-    """The data files of the newest save of a name, which has to hold what is wanted. Raises BadSave, OSError."""
+    """The data files of the newest save of a name, which must be of the right kind. Raises BadSave, OSError."""
     path, found = saves.newest(folder_of(server.config), name)
     if found != kind:
         raise BadSave("the save holds something else")
@@ -158,7 +158,7 @@ def _contents(server: Server, name: str, kind: int) -> Iterator[bytes]:
 
 
 def load_key_values(server: Server, keyspace: Keyspace, name: str) -> int:
-    """Put saved key-values into a keyspace, over equal keys; how many. Raises BadSave, OSError, HeldBySeries."""
+    """Put saved key-values into a keyspace, replacing equal keys. Returns how many. Raises BadSave, OSError, HeldBySeries."""
     loaded = [saves.read_key_values(content) for content in _contents(server, name, saves.KEY_VALUES)]
     for values in loaded:
         put_values(keyspace, values)
@@ -166,7 +166,7 @@ def load_key_values(server: Server, keyspace: Keyspace, name: str) -> int:
 
 
 def load_sessions(server: Server, name: str) -> tuple[int, int]:
-    """Open saved sessions again but those that are alive; how many sessions and keys. Raises BadSave, OSError."""
+    """Reopen saved sessions that are not open. Returns how many sessions and keys. Raises BadSave, OSError."""
     loaded = [each for content in _contents(server, name, saves.SESSIONS) for each in saves.read_sessions(content)]
     sessions = keys = 0
     for settings, values in loaded:
@@ -185,11 +185,11 @@ def load_sessions(server: Server, name: str) -> tuple[int, int]:
 
 
 def load_series(server: Server, keyspace: Keyspace, name: str) -> int:
-    """Put saved series into a keyspace, over equal ones; how many. Raises BadSave, OSError, HeldBySeries."""
+    """Put saved series into a keyspace, replacing equal ones. Returns how many. Raises BadSave, OSError, HeldBySeries."""
     loaded = [each for content in _contents(server, name, saves.SERIES) for each in saves.read_series(content)]
     for key, _ in loaded:
-        held = keyspace.get(key)
-        if held is not None and not is_series(held):
+        value = keyspace.get(key)
+        if value is not None and not is_series(value):
             raise BadSave(f"the key {key!r} holds a key-value")
     for key, _ in loaded:  # first, since that ends the rules of the old ones
         keyspace.delete(key)
@@ -199,7 +199,7 @@ def load_series(server: Server, keyspace: Keyspace, name: str) -> int:
 
 
 def loaded(name: str, work: Callable[[], Body]) -> Body:
-    """The answer to a command that loads."""
+    """The reply to a command that loads."""
     try:
         return {"st": Status.LOAD_COMPLETE.value, "name": name, **work()}
     except (BadSave, OSError, HeldBySeries) as error:
@@ -211,8 +211,8 @@ def loaded(name: str, work: Callable[[], Body]) -> Body:
 def kv_load(ctx: ServerContext, body: Body) -> Body:
     """{"KV_LOAD": {"name": name}}
 
-    Adds the key-values of the newest save of a name to the database or session that the connection works in, over equal
-    keys. Status 141, or 142 where there is no such save, or it is damaged, unfinished or one of sessions.
+    Adds the key-values of the newest save of a name to the selected database or session, replacing equal
+    keys. Status 141, or 142 if there is no such save, or it is damaged, unfinished or one of sessions.
 
     Cost: O(N) with N keys
     """
@@ -229,7 +229,7 @@ def kv_load(ctx: ServerContext, body: Body) -> Body:
 def sh_load(ctx: ServerContext, body: Body) -> Body:
     """{"SH_LOAD": {"name": name}}
 
-    Opens the sessions of the newest save of a name again, but those that are alive. Their time begins anew.
+    Reopens the sessions of the newest save of a name that are not open. Their time restarts.
 
     Cost: O(N) with N keys
     """
@@ -247,7 +247,7 @@ def sh_load(ctx: ServerContext, body: Body) -> Body:
 def ts_load(ctx: ServerContext, body: Body) -> Body:
     """{"TS_LOAD": {"name": name}}
 
-    Adds the series of the newest save of a name to the database or session that the connection works in, over equal ones.
+    Adds the series of the newest save of a name to the selected database or session, replacing equal ones.
     Ours, not NemesisDB's. Status 141, or 142.
 
     Cost: O(N) with N samples and events
@@ -256,7 +256,7 @@ def ts_load(ctx: ServerContext, body: Body) -> Body:
 
 
 def load_at_start(server: Server, name: str) -> str:
-    """Load the newest save of a name, whatever it holds; a line for the log. Raises BadSave, OSError, HeldBySeries."""
+    """Load the newest save of a name, of any kind. Returns a line for the log. Raises BadSave, OSError, HeldBySeries."""
     _, kind = saves.newest(folder_of(server.config), name)
     database = server.store.databases[0]
     if kind == saves.SESSIONS:

@@ -66,27 +66,30 @@ def _names(body: Body, member: str) -> list[bytes]:
     names = body.get(member, [])
     for name in names:
         if type(name) is not str:
-            raise NativeError(Status.VALUE_TYPE, f"{member} holds what is no text")
+            raise NativeError(Status.VALUE_TYPE, f"{member} holds what is not text")
     return [name.encode() for name in names]
 
 
 def _listener(ctx: ServerContext, body: Body) -> list[list[bytes]]:
-    """The names that a request holds, once it is clear that its client can be sent messages as JSON."""
+    """The names in a request, once it is clear that its client can receive JSON messages."""
     if not ctx.as_json:
         raise NativeError(
             Status.NOT_PERMITTED, "Messages as JSON go to JSON lines and WebSocket; over RESP use SUBSCRIBE"
         )
-    held = ctx.connected.subscriptions
-    if held is not None and not held.native:
+    subscriptions = ctx.connected.subscriptions
+    if subscriptions is not None and not subscriptions.native:
         raise NativeError(Status.NOT_PERMITTED, "This connection has subscribed over RESP")
     return [_names(body, member) for member in ("channels", "patterns", "keys")]
 
 
 def _held(ctx: ServerContext) -> Body:
-    held = ctx.connected.subscriptions
+    subscriptions = ctx.connected.subscriptions
     kinds = ("channels", "patterns", "keys")
-    found = [[] if held is None else [text_from_bytes(name) for name in getattr(held, kind)] for kind in kinds]
-    return {"st": 1, **dict(zip(kinds, found, strict=True))}
+    names = [
+        [] if subscriptions is None else [text_from_bytes(name) for name in getattr(subscriptions, kind)]
+        for kind in kinds
+    ]
+    return {"st": 1, **dict(zip(kinds, names, strict=True))}
 
 
 @commands.native(
@@ -95,10 +98,10 @@ def _held(ctx: ServerContext) -> Body:
 def sv_subscribe(ctx: ServerContext, body: Body) -> Body:
     """{"SV_SUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
-    Lets the connection have messages that are published to channels (by PUBLISH or SV_PUBLISH), and hear of changes
-    to keys of its keyspace. Ours, not NemesisDB's. Answers all that it has subscribed to.
+    Subscribes the connection to messages that are published to channels (by PUBLISH or SV_PUBLISH), and to changes
+    to keys of its keyspace. Ours, not NemesisDB's. Returns all its subscriptions.
 
-    A message is `{"SV_MESSAGE": {"channel": name, "message": text}}`, with `"pattern"` where that was subscribed to;
+    A message is `{"SV_MESSAGE": {"channel": name, "message": text}}`, with `"pattern"` if that was subscribed to;
     a change is `{"SV_KEY_EVENT": {"key": name, "event": event}}`, with the events of Redis' keyspace notifications.
     Only for JSON lines and WebSocket.
 
@@ -121,7 +124,7 @@ def sv_subscribe(ctx: ServerContext, body: Body) -> Body:
 def sv_unsubscribe(ctx: ServerContext, body: Body) -> Body:
     """{"SV_UNSUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
 
-    Ends what SV_SUBSCRIBE began, all of it if nothing is named. Ours, not NemesisDB's. Answers what is left.
+    Ends subscriptions of SV_SUBSCRIBE, all of them if none is named. Ours, not NemesisDB's. Returns those left.
 
     Cost: O(N) with N names
     """
@@ -148,7 +151,7 @@ def sv_unsubscribe(ctx: ServerContext, body: Body) -> Body:
 def sv_publish(ctx: ServerContext, body: Body) -> Body:
     """{"SV_PUBLISH": {"channel": name, "message": text}}
 
-    Posts a message to a channel, as PUBLISH does. Ours, not NemesisDB's. Answers how many subscriptions it reached.
+    Posts a message to a channel, as PUBLISH does. Ours, not NemesisDB's. Returns how many subscriptions it reached.
 
     Cost: O(N+M) with N subscribers of the channel and M patterns
     """
@@ -167,7 +170,7 @@ def sv_publish(ctx: ServerContext, body: Body) -> Body:
 def sv_auth(ctx: ServerContext, body: Body) -> Body:
     """{"SV_AUTH": {"password": password, "user"?: name}}
 
-    Logs the connection in, as AUTH does: the user `session`, with a token as password, enters the session of the token.
+    Authenticates the connection, as AUTH does: the user `session`, with a token as password, enters the session of the token.
     Ours, not NemesisDB's. Status 170 for a wrong name or password.
 
     Cost: O(1)
@@ -195,11 +198,11 @@ def _enter_by_word(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def sh_enter(ctx: ServerContext, body: Body) -> Body:
     """{"SH_ENTER": {"tkn": token}}
 
-    Lets the connection work in a session: commands without ``tkn``, and Redis verbs, act there from now on.
+    Enters a session: commands without ``tkn``, and Redis commands, act there from now on.
 
-    Over RESP also as ``SH_ENTER token``, answered OK or with an error. SELECT 0 leads back to the first database.
-    Status 100 where there is no such session; the connection can then do nothing with data until it has chosen another
-    place. Ours, not NemesisDB's.
+    Over RESP also as ``SH_ENTER token``, which returns OK or an error. SELECT 0 leads back to the first database.
+    Status 100 if there is no such session; the connection then cannot access data until it has selected a database or
+    session. Ours, not NemesisDB's.
 
     Cost: O(1)
     """

@@ -1,1 +1,1 @@
-"""The Redis face: verbs over the engine, with Redis' replies and error texts."""
+"""The Redis face: commands over the engine, with Redis' replies and error texts."""

@@ -1,4 +1,4 @@
-"""Reading a verb's arguments: numbers with Redis' strictness, options in any order.
+"""Parsing a command's arguments: numbers as strictly as Redis, options in any order.
 
 Numbers follow Redis' string2ll: no leading zeros, blanks or plus signs.
 """
@@ -39,7 +39,7 @@ def parse_uint(text: bytes) -> int:
 
 
 def parse_float(text: bytes) -> float:
-    """A double as C's strtod reads it, but for NaN, blanks around it, and what is too big or too small.
+    """A double as C's strtod reads it, except NaN, surrounding blanks, and values out of range.
 
     Raises NotAFloat.
     """
@@ -57,22 +57,22 @@ def read_double(text: bytes) -> float:
 
 
 def read_terminated(text: bytes) -> float:
-    """What C's strtod makes of a whole string: blanks before it and all from a zero byte on do not count.
+    """A whole string as C's strtod reads it: leading blanks are ignored, and everything from a zero byte on.
 
-    A number that is too big is infinite, one that is too small or not there is zero. Raises NotAFloat.
+    A number that is too big is infinite; one that is too small or missing is zero. Raises NotAFloat.
     """
     try:
         return _double(text)
     except NotAFloat:
-        shown = text.partition(b"\0")[0]
-        return _double(shown.lstrip(_BLANKS)) if shown else 0.0
+        number_text = text.partition(b"\0")[0]
+        return _double(number_text.lstrip(_BLANKS)) if number_text else 0.0
 
 
 _BLANKS = b" \t\n\v\f\r"
 
 
 def _double(text: bytes) -> float:
-    """A number without blanks; what is too big for a double is infinite, what is too small zero. Raises NotAFloat."""
+    """A number without blanks; out of a double's range it is infinite or zero. Raises NotAFloat."""
     if not text or b"_" in text or text[:1].isspace() or text[-1:].isspace():
         raise NotAFloat
     try:
@@ -87,7 +87,7 @@ def _double(text: bytes) -> float:
 
 
 class Args:
-    """A cursor over a verb's arguments with typed takes. ``end`` refuses what nobody took."""
+    """A cursor over a command's arguments, taken by type. ``end`` refuses left-over ones."""
 
     __slots__ = ("argv", "at")
 
@@ -104,7 +104,7 @@ class Args:
         return len(self.argv) - self.at
 
     def take(self) -> bytes:
-        """The next argument. A syntax error where there is none."""
+        """The next argument. A syntax error if there is none."""
         if self.at >= len(self.argv):
             raise RespError(SYNTAX_ERROR)
         self.at += 1

@@ -1,4 +1,4 @@
-"""Bitmap verbs: strings as arrays of bits. JSON numbers, booleans and null are strings to these verbs too."""
+"""Bitmap commands: strings as arrays of bits. JSON numbers, booleans and null are strings to these commands too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 
 
 def read_text(ctx: Context, name: bytes) -> Bits:
-    """The bytes of a key for a reading verb, to be read at once; b"" if absent. Raises WrongType."""
+    """The bytes of a key for a reading command, to be used immediately; b"" if absent. Raises WrongType."""
     value = ctx.keyspace.read(name)
     return b"" if value is None else data_of(value)
 
@@ -46,7 +46,7 @@ def offset_of(ctx: Context, text: bytes, width: int = 0) -> int:
 def setbit(ctx: Context, argv: list[bytes]) -> Reply:
     """SETBIT key offset value
 
-    Sets or clears the bit at an offset of a string, which is filled up with zeros; returns the bit that was there.
+    Sets or clears the bit at an offset of a string, which is padded with zeros; returns the old bit.
 
     Cost: O(1), and O(N) with N bytes that the string grows by
     """
@@ -79,7 +79,7 @@ def unit_in_bits(text: bytes) -> bool:
 def bits_between(start: int, stop: int, size: int, *, in_bits: bool) -> tuple[int, int]:
     """First bit and end (exclusive) of a range in a string of ``size`` bytes. Negative positions count from the end.
 
-    An empty range has its end at its first bit, or before it.
+    An empty range ends at or before its first bit.
     """
     total = size << 3 if in_bits else size
     start = max(start + total, 0) if start < 0 else start
@@ -100,7 +100,7 @@ def bitcount(ctx: Context, argv: list[bytes]) -> Reply:
     start, stop = (0, -1) if len(argv) == 2 else (parse_int(argv[2]), parse_int(argv[3]))
     in_bits = len(argv) == 5 and unit_in_bits(argv[4])
     text = read_text(ctx, argv[1])
-    if stop < start < 0:  # before either is moved to the beginning of a string that is shorter; BITPOS looks there
+    if stop < start < 0:  # before either is clamped to the start of a shorter string; BITPOS does not return here
         return 0
     return count(text, *bits_between(start, stop, len(text), in_bits=in_bits))
 
@@ -131,8 +131,8 @@ def bitpos(ctx: Context, argv: list[bytes]) -> Reply:
     first, end = bits_between(start, stop, len(text), in_bits=in_bits)
     if first >= end:
         return -1
-    found = find(text, bit, first, end)
-    return len(text) << 3 if found < 0 and not bit and open_ended else found
+    position = find(text, bit, first, end)
+    return len(text) << 3 if position < 0 and not bit and open_ended else position
 
 
 @verbs.verb(
@@ -168,7 +168,7 @@ def bitop(ctx: Context, argv: list[bytes]) -> Reply:
 
 @dataclass(slots=True)
 class FieldStep:
-    """One step of BITFIELD: GET, SET or INCRBY of the integer at an offset; what an overflow does."""
+    """One step of BITFIELD: GET, SET or INCRBY of the integer at an offset, and how it overflows."""
 
     verb: bytes
     signed: bool
@@ -178,7 +178,7 @@ class FieldStep:
     overflow: bytes = b"WRAP"
 
     def fitted(self, value: int) -> int | None:
-        """A result as it is stored, None where it overflows and may not."""
+        """A result as it is stored; None if it overflows under FAIL."""
         low = -(1 << (self.width - 1)) if self.signed else 0
         high = low + (1 << self.width) - 1
         if low <= value <= high:
@@ -227,7 +227,7 @@ def field_type(text: bytes) -> tuple[bool, int]:
 
 
 def _bitfield_flags(argv: Sequence[bytes]) -> tuple[str, ...]:
-    """What BITFIELD does to its key: it is only read where all parts are GET."""
+    """BITFIELD's key flags: read-only if all parts are GET."""
     args = Args(list(argv), 2)
     reads = True
     while args.more():
@@ -249,8 +249,8 @@ def _bitfield_flags(argv: Sequence[bytes]) -> tuple[str, ...]:
 def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
     """BITFIELD key [GET encoding offset] [OVERFLOW <WRAP | SAT | FAIL>] [SET encoding offset value] [INCRBY encoding offset increment]
 
-    Reads and changes integers of any width in a string; one reply for each, null for an overflow that fails. All
-    parts may come several times, in any order.
+    Reads and changes integers of any width in a string; one reply for each part, null for an overflow that fails. All
+    parts may be repeated, in any order.
 
     Cost: O(1) for each, and O(N) with N bytes that the string grows by
     """
@@ -278,7 +278,7 @@ def bitfield(ctx: Context, argv: list[bytes]) -> Reply:
         if new != old or len(data) != size:
             parts.append((step.offset >> 3, (step.offset + step.width + 7) >> 3))
     size = max((step.offset + step.width + 7) >> 3 for step in writing)
-    if len(data) < size:  # also where all steps have failed, as Redis grows the string before it takes them
+    if len(data) < size:  # also if all steps have failed: Redis grows the string before it runs them
         data.write(size, b"")
         parts.append((size - 1, size))
     if parts:

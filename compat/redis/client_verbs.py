@@ -43,7 +43,7 @@ def client_(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_id(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT ID
 
-    Returns the number of this connection; numbers grow and are not used again.
+    Returns the id of this connection; ids increase and are not reused.
 
     Cost: O(1)
     """
@@ -88,7 +88,7 @@ def check_name(name: bytes, what: str = "Client names") -> None:
 def client_setname(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT SETNAME connection-name
 
-    Names this connection; an empty name takes it away.
+    Names this connection; an empty name removes the name.
 
     Cost: O(1)
     """
@@ -107,7 +107,7 @@ def client_setname(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_setinfo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
 
-    Notes the name or version of the client's library.
+    Stores the name or version of the client's library.
 
     Cost: O(1)
     """
@@ -126,7 +126,7 @@ def client_setinfo(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_reply(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT REPLY <ON | OFF | SKIP>
 
-    Turns the replies of this connection off and on, or leaves the next one out.
+    Turns the replies of this connection off or on, or skips the next one.
 
     Cost: O(1)
     """
@@ -168,7 +168,7 @@ def client_no_evict(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_no_touch(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT NO-TOUCH <ON | OFF>
 
-    Keeps this connection's commands, but for TOUCH, from renewing keys' times of access.
+    Keeps this connection's commands, except TOUCH, from updating keys' access times.
 
     Cost: O(1)
     """
@@ -181,7 +181,7 @@ def client_no_touch(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_maint_notifications(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT MAINT_NOTIFICATIONS [option ...]
 
-    Accepted, since client libraries ask for it: there is no maintenance that would be announced.
+    Accepted because client libraries send it: there is no maintenance to announce.
 
     Cost: O(1)
     """
@@ -195,10 +195,10 @@ def client_maint_notifications(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_tracking(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT TRACKING <ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]
 
-    Lets the server tell the connection, or the one that REDIRECT names, when keys that it has read change.
+    Makes the server notify the connection, or the one that REDIRECT names, when keys that it has read change.
 
-    BCAST: of all keys, or those with a PREFIX. OPTIN and OPTOUT: only of keys read right after CLIENT CACHING, or of
-    all but those. NOLOOP: not of what the connection changes itself.
+    BCAST: for all keys, or those with a PREFIX. OPTIN and OPTOUT: only for keys read right after CLIENT CACHING, or
+    all but those. NOLOOP: not for the connection's own changes.
 
     Cost: O(N) with N prefixes
     """
@@ -244,7 +244,7 @@ def client_tracking(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_caching(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT CACHING <YES | NO>
 
-    Says of the next command whether the keys that it reads are tracked.
+    Sets whether the keys that the next command reads are tracked.
 
     Cost: O(1)
     """
@@ -268,19 +268,19 @@ def client_caching(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_trackinginfo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT TRACKINGINFO
 
-    Describes how the connection is told of changed keys.
+    Describes the connection's tracking of keys.
 
     Cost: O(1)
     """
-    found = describe_tracking(ctx.connected.tracking)
-    return {**found, "flags": SetReply(found["flags"])}
+    state = describe_tracking(ctx.connected.tracking)
+    return {**state, "flags": SetReply(state["flags"])}
 
 
 @verbs.verb("CLIENT|GETREDIR", arity=2, flags=_ANY, since="6.0.0")
 def client_getredir(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT GETREDIR
 
-    Returns the connection that is told of changed keys: 0 for this one, -1 where tracking is off.
+    Returns the connection that is notified of changed keys: 0 for this one, -1 if tracking is off.
 
     Cost: O(1)
     """
@@ -311,7 +311,7 @@ def flags_of(server: Server, client: Client) -> str:
 
 
 def _sizes(server: Server, client: Client, argv: list[bytes]) -> dict[str, int]:
-    """What a connection takes, in bytes; ``argv`` is the request that it runs."""
+    """The memory of a connection in bytes; ``argv`` is its running request."""
     connection = client.connection
     waiter = server.waiting.by_client.get(client)
     kept = argv or connection.parked or (None if waiter is None else waiter.request) or []
@@ -333,13 +333,13 @@ def _sizes(server: Server, client: Client, argv: list[bytes]) -> dict[str, int]:
 
 
 def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
-    """The line of one connection, in the fields of Redis 7.2; ``argv`` is the request that it runs, if it runs one."""
+    """The line of one connection, in the fields of Redis 7.2; ``argv`` is its running request, if any."""
     now_ms = server.store.clock.now_ms
     connection = client.connection
     transport = connection.transport
     sizes = _sizes(server, client, argv)
     sock = transport.get_extra_info("socket") if transport is not None else None
-    held = client.subscriptions
+    subscriptions = client.subscriptions
     fields: list[tuple[str, object]] = [
         ("id", client.id),
         ("addr", client.address),
@@ -350,9 +350,9 @@ def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
         ("idle", (now_ms - client.active_ms) // 1000),
         ("flags", flags_of(server, client)),
         ("db", client.keyspace.index if client.session is None else client.session.token),
-        ("sub", 0 if held is None else len(held.channels)),
-        ("psub", 0 if held is None else len(held.patterns)),
-        ("ssub", 0 if held is None else len(held.shards)),
+        ("sub", 0 if subscriptions is None else len(subscriptions.channels)),
+        ("psub", 0 if subscriptions is None else len(subscriptions.patterns)),
+        ("ssub", 0 if subscriptions is None else len(subscriptions.shards)),
         ("multi", -1 if client.queue is None else len(client.queue)),
         ("watch", len(client.watched)),
         *sizes.items(),
@@ -413,7 +413,7 @@ Test = Callable[[Client], bool]
 
 
 def _kill_tests(ctx: ServerContext, args: Args) -> tuple[list[Test], bool]:
-    """What a connection must be to be killed, and whether this one is spared."""
+    """The conditions for a connection to be killed, and whether this one is spared."""
     tests: list[Test] = []
     spare_me = True
     while args.more():
@@ -477,7 +477,7 @@ def client_kill(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
 
 def _kill(ctx: ServerContext, doomed: list[Client]) -> None:
-    """Close connections at once, but the one that asks behind its replies."""
+    """Close connections immediately, but the caller's own after its replies."""
     ctx.server.clients.each(doomed, lambda client: client.close() if client is ctx.client else client.kill())
 
 
@@ -485,7 +485,7 @@ def _kill(ctx: ServerContext, doomed: list[Client]) -> None:
 def client_pause(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT PAUSE timeout [WRITE | ALL]
 
-    Holds the commands of all clients, or those that write, for some milliseconds.
+    Suspends the commands of all clients, or those that write, for some milliseconds.
 
     Cost: O(1)
     """
@@ -505,7 +505,7 @@ def client_pause(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_unpause(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT UNPAUSE
 
-    Lets held commands run.
+    Resumes suspended commands.
 
     Cost: O(N) with N connections
     """
@@ -517,7 +517,7 @@ def client_unpause(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def client_unblock(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 
-    Wakes a client that waits in a blocking command; tells whether one did.
+    Unblocks a client that waits in a blocking command; returns whether it did.
 
     Cost: O(1)
     """

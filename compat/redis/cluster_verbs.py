@@ -1,4 +1,4 @@
-"""What clients ask of a cluster. There is none: the replies are those of a redis-server with cluster support disabled."""
+"""CLUSTER and its relatives: the replies are those of a redis-server with cluster support disabled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cluster(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _refuse(usage: str, about: str, since: str = "3.0.0", **declared: Any) -> None:
-    """Declare a verb that is refused, by its usage line, which has all its words, and what its manual says."""
+    """Declare a command that is always refused, by its full usage line and its manual text."""
 
     def run(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError("ERR This instance has cluster support disabled")

@@ -1,4 +1,4 @@
-"""COMMAND: the command table, as clients ask for it."""
+"""COMMAND: the command table for clients."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ _DATA_TYPES = frozenset({"string", "hash", "list", "set", "sortedset", "stream"}
 
 
 def categories_of(command: Command) -> list[str]:
-    """ACL categories: those that follow from group and flags (as in Redis), and the declared ones."""
+    """ACL categories: those implied by group and flags (as in Redis), and the declared ones."""
     flags = command.flags
     if command.subcommands and not flags:
         return ["slow"]  # a container does nothing by itself; its subcommands have the categories
-    found = list(command.options.categories)
+    categories = list(command.options.categories)
     group = _GROUP_CATEGORIES.get(command.options.group)
-    if group is not None and not (group == "keyspace" and _DATA_TYPES.intersection(found)):
-        found.append(group)
+    if group is not None and not (group == "keyspace" and _DATA_TYPES.intersection(categories)):
+        categories.append(group)
     if Flag.WRITE in flags:
-        found.append("write")
+        categories.append("write")
     if Flag.READONLY in flags and group not in ("scripting",):
-        found.append("read")
+        categories.append("read")
     if Flag.ADMIN in flags:
-        found += ["admin", "dangerous"]
+        categories += ["admin", "dangerous"]
     if Flag.PUBSUB in flags:
-        found.append("pubsub")
+        categories.append("pubsub")
     if Flag.BLOCKING in flags:
-        found.append("blocking")
-    found.append("fast" if Flag.FAST in flags else "slow")
-    return list(dict.fromkeys(found))
+        categories.append("blocking")
+    categories.append("fast" if Flag.FAST in flags else "slow")
+    return list(dict.fromkeys(categories))
 
 
 def _shown_flags(command: Command) -> SetReply:
@@ -113,25 +113,25 @@ def describe(command: Command) -> list[Any]:
 def documentation(command: Command) -> dict[str, Any]:
     """The map of COMMAND DOCS."""
     options, manual = command.options, command.manual
-    shown: dict[str, Any] = {"summary": manual.summary, "since": options.since, "group": _doc_group(options.group)}
+    document: dict[str, Any] = {"summary": manual.summary, "since": options.since, "group": _doc_group(options.group)}
     if manual.cost:
-        shown["complexity"] = manual.cost
+        document["complexity"] = manual.cost
     if options.deprecated is not None:
         since, replacement = options.deprecated
-        shown["doc_flags"] = SetReply([Simple(b"deprecated")])
-        shown["deprecated_since"] = since
-        shown["replaced_by"] = replacement
+        document["doc_flags"] = SetReply([Simple(b"deprecated")])
+        document["deprecated_since"] = since
+        document["replaced_by"] = replacement
     if command.params is None:
         arguments = arguments_of(manual.usage, command.name.count("|") + 1, len(options.keys))
         if arguments:
-            shown["arguments"] = [argument.as_reply() for argument in arguments]
+            document["arguments"] = [argument.as_reply() for argument in arguments]
     elif command.max_args == 2:
-        shown["arguments"] = [
+        document["arguments"] = [
             {"name": "json", "type": "string", "display_text": "json-object", "flags": SetReply([Simple(b"optional")])}
         ]
     if command.subcommands:
-        shown["subcommands"] = {sub.text_name: documentation(sub) for sub in command.subcommands.values()}
-    return shown
+        document["subcommands"] = {sub.text_name: documentation(sub) for sub in command.subcommands.values()}
+    return document
 
 
 def _doc_group(group: str) -> str:
@@ -178,15 +178,15 @@ def command_count(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def command_info(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND INFO [command-name [command-name ...]]
 
-    Describes some commands, or all; null for what is no command.
+    Describes some commands, or all; null for what is not a command.
 
     Cost: O(N) with N commands
     """
     table = ctx.server.table
     if len(argv) == 2:
         return [describe(command) for command in table]
-    found = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
-    return [None if command is None else describe(command) for command in found]
+    commands_found = [table.by_name(name.decode(errors="replace")) for name in argv[2:]]
+    return [None if command is None else describe(command) for command in commands_found]
 
 
 @verbs.verb(
@@ -282,7 +282,7 @@ def _flags_of(spec: KeySpec, line: list[bytes]) -> tuple[str, ...]:
 def command_getkeysandflags(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COMMAND GETKEYSANDFLAGS command [arg ...]
 
-    Returns the keys in a command line, each with what the command does to it.
+    Returns the keys in a command line, each with its access flags.
 
     Cost: O(N) with N arguments
     """

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""Verbs about the connection itself: protocol, login, selection."""
+"""Commands about the connection itself: protocol, login, selection."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def _hide_login(argv: Sequence[bytes]) -> list[bytes]:
 
 
 def _hide_hello_login(argv: Sequence[bytes]) -> list[bytes]:
-    shown = list(argv)
-    for at, word in enumerate(argv):
+    redacted = list(argv)
+    for index, word in enumerate(argv):
         if word.upper() == b"AUTH":
-            shown[at + 1 : at + 3] = [REDACTED] * len(argv[at + 1 : at + 3])
-    return shown
+            redacted[index + 1 : index + 3] = [REDACTED] * len(argv[index + 1 : index + 3])
+    return redacted
 
 
 def log_in(ctx: ServerContext, user: bytes, password: bytes) -> None:
@@ -60,7 +60,7 @@ def log_in(ctx: ServerContext, user: bytes, password: bytes) -> None:
 def ping(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PING [message]
 
-    Answers PONG, or the message.
+    Returns PONG, or the message.
 
     Cost: O(1)
     """
@@ -75,7 +75,7 @@ def ping(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def echo(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """ECHO message
 
-    Answers the message.
+    Returns the message.
 
     Cost: O(1)
     """
@@ -86,10 +86,10 @@ def echo(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def auth(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """AUTH [username] password
 
-    Logs the connection in. The user ``session``, with a token as password, enters the session of the token.
+    Authenticates the connection. The user ``session``, with a token as password, enters the session of the token.
 
-    Where the server has a password, the user ``session`` gives ``<token>:<password>``. Where there is no such session, the
-    connection can do nothing with data until it has chosen another place.
+    If the server has a password, the user ``session`` sends ``<token>:<password>``. If there is no such session, the
+    connection cannot access data until it has selected a database or session.
 
     Cost: O(1)
 
@@ -116,7 +116,7 @@ def auth(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def hello(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """HELLO [protover [AUTH username password] [SETNAME clientname]]
 
-    Switches the protocol, logs in and names the connection, and describes the server.
+    Switches the protocol, authenticates and names the connection, and describes the server.
 
     Cost: O(1)
     """
@@ -148,7 +148,7 @@ def hello(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
 
 def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[bytes, bytes] | None]:
-    """Protocol, name and login that HELLO was given."""
+    """The protocol, name and login of a HELLO."""
     if len(argv) == 1:
         return None, None, None
     protocol = Args(argv).integer("ERR Protocol version is not an integer or out of range")
@@ -156,17 +156,17 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
         raise RespError("NOPROTO unsupported protocol version")
     name: bytes | None = None
     login: tuple[bytes, bytes] | None = None
-    at = 2
-    while at < len(argv):
-        word = argv[at].upper()
-        if word == b"AUTH" and at + 2 < len(argv):
-            login = (argv[at + 1], argv[at + 2])
-            at += 3
-        elif word == b"SETNAME" and at + 1 < len(argv):
-            name = argv[at + 1]
-            at += 2
+    index = 2
+    while index < len(argv):
+        word = argv[index].upper()
+        if word == b"AUTH" and index + 2 < len(argv):
+            login = (argv[index + 1], argv[index + 2])
+            index += 3
+        elif word == b"SETNAME" and index + 1 < len(argv):
+            name = argv[index + 1]
+            index += 2
         else:
-            raise RespError(f"ERR Syntax error in HELLO option '{argv[at].decode(errors='surrogateescape')}'")
+            raise RespError(f"ERR Syntax error in HELLO option '{argv[index].decode(errors='surrogateescape')}'")
     return protocol, name, login
 
 
@@ -174,10 +174,10 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
 def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SELECT index
 
-    Chooses the database that the connection works in, or enters the session of a token.
+    Selects the connection's database, or enters the session of a token.
 
-    Where there is no such session, the connection can do nothing with data until it has chosen another place. The same holds
-    for numbers of a million and more, which some clients make of a token: they keep 32 bits of it.
+    If there is no such session, the connection cannot access data until it has selected a database or session. The same
+    applies to numbers from a million on, to which some clients truncate a token: they keep 32 bits of it.
 
     Cost: O(1)
 
@@ -205,7 +205,7 @@ def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def quit_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """QUIT
 
-    Closes the connection when this has been answered.
+    Closes the connection after the reply.
 
     Cost: O(1)
     """
@@ -222,7 +222,7 @@ def quit_(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """RESET
 
-    Puts the connection back to the state in which it began.
+    Resets the connection to its initial state.
 
     Cost: O(1)
     """

@@ -1,4 +1,4 @@
-"""DEBUG: for tests and for looking inside. Off unless enable-debug-command says otherwise."""
+"""DEBUG: for tests and inspection. Off unless enable-debug-command says otherwise."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _FLAGS = Flag.ADMIN | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.PROTECTED
 def debug(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG
 
-    A container for commands that look inside, or do harm on purpose.
+    A container for commands that inspect the server, or do harm on purpose.
     """
     raise AssertionError("a container is never run")
 
@@ -61,7 +61,7 @@ def debug(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_sleep(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG SLEEP seconds
 
-    Holds the whole server for some seconds, as a slow command would.
+    Blocks the whole server for some seconds, as a slow command would.
 
     Cost: O(1)
     """
@@ -76,7 +76,7 @@ def debug_sleep(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_object(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG OBJECT key
 
-    Describes how a value is held.
+    Describes how a value is stored.
 
     Cost: O(N) with N members
     """
@@ -97,7 +97,7 @@ def debug_object(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_set_active_expire(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG SET-ACTIVE-EXPIRE <0 | 1>
 
-    Turns the search for expired keys off and on; keys still expire when they are looked at.
+    Turns active expiry off and on; keys still expire when they are accessed.
 
     Cost: O(1)
     """
@@ -111,7 +111,7 @@ def debug_set_active_expire(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_pause_cron(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG PAUSE-CRON <0 | 1>
 
-    Stops and resumes what the server does ten times a second: expiry, limits of slow clients, syncs, save points.
+    Stops and resumes the periodic tasks: expiry, limits of slow clients, syncs, save points.
 
     Cost: O(1)
     """
@@ -123,11 +123,11 @@ def debug_pause_cron(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_reload(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG RELOAD
 
-    Writes all values as a snapshot has them, in memory, and reads them back in their place.
+    Serialises all values in memory as for a snapshot, and replaces them by what that reads back as.
 
     Cost: O(N) with N members of all values
 
-    Differs: what has been saved to disk before is not loaded, so the options NOSAVE, NOFLUSH and MERGE are refused.
+    Differs: nothing is loaded from disk, so the options NOSAVE, NOFLUSH and MERGE are refused.
     """
     if len(argv) > 2:
         if argv[2].upper() in (b"NOSAVE", b"NOFLUSH", b"MERGE"):
@@ -141,7 +141,7 @@ def debug_reload(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_loadaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG LOADAOF
 
-    Begins the log anew with a snapshot of all data, and reads back what that has.
+    Rewrites the log as a snapshot of all data, and loads that.
 
     Cost: O(N) with N members of all values
     """
@@ -183,7 +183,7 @@ def debug_populate(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_replybuffer(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG REPLYBUFFER <PEAK-RESET-TIME | RESIZING> value
 
-    Checks its arguments, for tests of Redis: how big the buffers of replies are, the system decides here.
+    Only checks its arguments, for Redis' tests: the system decides the size of reply buffers here.
 
     Cost: O(1)
     """
@@ -202,7 +202,7 @@ def debug_replybuffer(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_quicklist_packed_threshold(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG QUICKLIST-PACKED-THRESHOLD size
 
-    Checks its argument, for tests of Redis: a long element is held as any other one here.
+    Only checks its argument, for Redis' tests: long elements are stored like others here.
 
     Cost: O(1)
     """
@@ -219,7 +219,7 @@ def debug_quicklist_packed_threshold(ctx: ServerContext, argv: list[bytes]) -> R
 def debug_fastforward(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG FASTFORWARD milliseconds
 
-    Moves the server's clock. Ours, for tests of what expires.
+    Moves the server's clock forward. Ours, for tests of expiry.
 
     Cost: O(1)
     """
@@ -235,7 +235,7 @@ def debug_fastforward(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_stringmatch_len(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG STRINGMATCH-LEN length pattern
 
-    Matches a pattern against a string of so many a's.
+    Matches a pattern against a string of ``length`` a's.
 
     Cost: O(N*M) with N and M the lengths of string and pattern
     """
@@ -249,7 +249,7 @@ def debug_stringmatch_len(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_error(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG ERROR message
 
-    Answers with this error.
+    Replies with this error.
 
     Cost: O(1)
     """
@@ -272,7 +272,7 @@ def debug_log(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_crash_command(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG CRASH-COMMAND
 
-    Fails as a bug in a command would: the server logs the traceback, answers a generic error and goes on.
+    Fails as a bug in a command would: the server logs the traceback, replies with a generic error and continues.
 
     Cost: O(1)
     """
@@ -300,7 +300,7 @@ _SAMPLES: dict[bytes, Reply] = {
 def debug_protocol(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG PROTOCOL type
 
-    Answers with a sample of a reply type: string, integer, double, bignum, null, array, set, map, attrib, push,
+    Replies with a sample of a reply type: string, integer, double, bignum, null, array, set, map, attrib, push,
     verbatim, true or false.
 
     Cost: O(1)
@@ -321,7 +321,7 @@ def _framed(kind: bytes, parts: Iterable[bytes]) -> bytes:
 
 
 def _element(value: Any) -> bytes:
-    """An element, or a part of one, as bytes that are equal for equal values: members in order, types told apart."""
+    """An element, or a part of one, as bytes that are equal for equal values: members sorted, types distinguished."""
     if isinstance(value, dict):
         named = ((name if isinstance(name, bytes) else name.encode(), member) for name, member in value.items())
         parts = [part for name, member in sorted(named, key=itemgetter(0)) for part in (name, _element(member))]
@@ -336,7 +336,7 @@ def _element(value: Any) -> bytes:
 
 
 class _Canonical(Visitor[bytes]):
-    """Makes bytes of values that are equal for equal values, in whichever form they are."""
+    """Serialises values to bytes that are equal for equal values, whatever form they are stored in."""
 
     def text(self, text: bytes) -> bytes:
         return _element(text)
@@ -370,14 +370,14 @@ _CANONICAL = _Canonical()
 
 
 def digest_of(keyspace: Keyspace, key: bytes) -> bytes:
-    """A digest of a key, its value and its deadline."""
+    """A digest of a key, its value and its expiry."""
     deadline = keyspace.deadline_of(key)
     parts = (key, visit(keyspace.data[key], _CANONICAL), b"" if deadline is None else b"%d" % deadline)
     return hashlib.sha1(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
 
 
 def value_digest(keyspace: Keyspace, key: bytes) -> bytes:
-    """A digest of what a key holds and whether it expires: that of a copy under another name is the same."""
+    """A digest of a key's value and whether it expires; a copy under another name has the same."""
     if keyspace.get(key) is None:
         return bytes(20)
     expires = b"!" if keyspace.deadline_of(key) is not None else b""
@@ -392,17 +392,17 @@ def debug_digest(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys and members
 
-    Differs: the digest is another one than Redis' for the same data.
+    Differs: the digest differs from Redis' for the same data.
     """
     total = 0
     places = [(b"%d:" % keyspace.index, keyspace) for keyspace in ctx.store.databases]
     for session in ctx.store.sessions.by_token.values():
-        told = (session.token, session.name, session.shared, session.duration_s, session.delete_on_expiry)
-        total ^= int.from_bytes(hashlib.sha1(repr(told).encode(errors="surrogatepass")).digest(), "big")
+        properties = (session.token, session.name, session.shared, session.duration_s, session.delete_on_expiry)
+        total ^= int.from_bytes(hashlib.sha1(repr(properties).encode(errors="surrogatepass")).digest(), "big")
         places.append((b"session %d:" % session.token, session.keyspace))
-    for place, keyspace in places:
+    for owner, keyspace in places:
         for key in keyspace.live_keys():
-            total ^= int.from_bytes(hashlib.sha1(place + digest_of(keyspace, key)).digest(), "big")
+            total ^= int.from_bytes(hashlib.sha1(owner + digest_of(keyspace, key)).digest(), "big")
     return Simple(b"%040x" % total)
 
 
@@ -410,11 +410,11 @@ def debug_digest(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def debug_digest_value(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """DEBUG DIGEST-VALUE [key [key ...]]
 
-    Returns the digests of what some keys hold, zeros for what does not exist.
+    Returns the digests of keys' values, zeros for missing keys.
 
     Cost: O(N) with N keys and members
 
-    Differs: the digest is another one than Redis' for the same data.
+    Differs: the digest differs from Redis' for the same data.
     """
     return [Simple(value_digest(ctx.keyspace, key).hex().encode()) for key in argv[2:]]
 

@@ -1,4 +1,4 @@
-"""What OBJECT ENCODING says: the representation that Redis chooses for a value, by its thresholds."""
+"""OBJECT ENCODING: the representation that Redis would choose for a value, by its thresholds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from januskv.storage.values import kind_of, text_of
 
 from .args import INT64_MAX, INT64_MIN
 
-# Redis keeps a string in one allocation with its header up to this length.
+# Up to this length Redis allocates a string together with its header.
 _EMBEDDED = 44
 
 
@@ -23,7 +23,7 @@ _BEGINS = b"-0123456789"
 
 def is_int(text: bytes) -> bool:
     """Whether a text is a 64-bit integer in its only spelling."""
-    if not text or len(text) > 20 or text[0] not in _BEGINS:  # most texts are told apart by how they begin
+    if not text or len(text) > 20 or text[0] not in _BEGINS:  # the first byte decides for most texts
         return False
     try:
         number = int(text)
@@ -59,21 +59,21 @@ def _list(value: list[Any], config: Settings) -> str:
     return "listpack"
 
 
-# What a set has been is the mark of its key.
+# The mark of a key records the largest form that its set has had.
 _SET_ENCODINGS = ("intset", "listpack", "hashtable")
 _INTSET, _LISTPACK, _HASHTABLE = range(3)
 
 
 def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: Settings) -> None:
-    """Note what the set of a key was before these members were removed, where its content does not show it any more. O(removed).
+    """Mark the form that a key's set had before these members were removed, if its content no longer shows it. O(removed).
 
-    Redis never goes back: once a set was more than integers, or has been big, it stays that.
+    Redis never converts back: a set that had other members than integers, or was big, keeps that form.
     """
-    members: Any = keyspace.data.get(key)  # a set, or nothing if that was its last member
+    members: Any = keyspace.data.get(key)  # a set, or None if that was its last member
     if not members or not removed:
         return
     size, most_integers, most = len(members), config.set_max_intset_entries, config.set_max_listpack_entries
-    if size > most_integers and size > most:  # its size shows what it is
+    if size > most_integers and size > most:  # its size shows its form
         return
     before = size + len(removed)
     full = _HASHTABLE if before > most else _LISTPACK
@@ -93,7 +93,7 @@ def shrunk(keyspace: Keyspace, key: bytes, removed: Collection[bytes], config: S
 
 
 def is_intset(members: set[bytes], level: int, config: Settings) -> bool:
-    """Whether Redis keeps a set in ascending order: few members, and never any but integers."""
+    """Whether Redis stores a set in ascending order: few members, which have always been integers."""
     return len(members) <= config.set_max_intset_entries and all(map(is_int, members)) and level == _INTSET
 
 

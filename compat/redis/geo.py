@@ -1,4 +1,4 @@
-"""Geo verbs: sorted sets whose scores are places on the earth."""
+"""Geo commands: sorted sets whose scores encode positions on the earth."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def coordinate(degrees: float) -> Reply:
 
 
 def coordinates(place: Place) -> Reply:
-    """Longitude and latitude as they are answered."""
+    """Longitude and latitude as a reply."""
     return [coordinate(place.longitude), coordinate(place.latitude)]
 
 
-def place_at(held: SortedSet | None, member: bytes) -> Place | None:
-    """Where a member is."""
-    score = None if held is None else held.score(member)
+def place_at(sorted_set: SortedSet | None, member: bytes) -> Place | None:
+    """The position of a member; None if it is missing."""
+    score = None if sorted_set is None else sorted_set.score(member)
     return None if score is None else decode(number_of(score))
 
 
@@ -73,7 +73,7 @@ def place_at(held: SortedSet | None, member: bytes) -> Place | None:
 def geoadd(ctx: Context, argv: list[bytes]) -> Reply:
     """GEOADD key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]
 
-    Adds members to a geospatial index, or moves them; returns how many are new, with CH how many have changed.
+    Adds members to a geospatial index, or moves them; returns how many are new, or with CH how many changed.
 
     Cost: O(log(N)) each with N members
     """
@@ -94,12 +94,12 @@ def geoadd(ctx: Context, argv: list[bytes]) -> Reply:
 def geopos(ctx: Context, argv: list[bytes]) -> Reply:
     """GEOPOS key [member [member ...]]
 
-    Returns the longitude and latitude of members, null for one that is not there.
+    Returns the longitude and latitude of members, null for missing ones.
 
     Cost: O(N) with N members asked for
     """
-    held = read_sorted_set(ctx, argv[1])
-    places = [place_at(held, member) for member in argv[2:]]
+    sorted_set = read_sorted_set(ctx, argv[1])
+    places = [place_at(sorted_set, member) for member in argv[2:]]
     return [NULL_ARRAY if place is None else coordinates(place) for place in places]
 
 
@@ -107,12 +107,12 @@ def geopos(ctx: Context, argv: list[bytes]) -> Reply:
 def geohash(ctx: Context, argv: list[bytes]) -> Reply:
     """GEOHASH key [member [member ...]]
 
-    Returns the standard geohash of members, null for one that is not there.
+    Returns the standard geohash of members, null for missing ones.
 
     Cost: O(N) with N members asked for
     """
-    held = read_sorted_set(ctx, argv[1])
-    places = [place_at(held, member) for member in argv[2:]]
+    sorted_set = read_sorted_set(ctx, argv[1])
+    places = [place_at(sorted_set, member) for member in argv[2:]]
     return [None if place is None else text_of_place(place) for place in places]
 
 
@@ -125,7 +125,7 @@ def distance_text(metres: float, unit: float) -> bytes:
 def geodist(ctx: Context, argv: list[bytes]) -> Reply:
     """GEODIST key member1 member2 [M | KM | FT | MI]
 
-    Returns the distance between two members, null if one is not there.
+    Returns the distance between two members, null if one is missing.
 
     Cost: O(1)
     """
@@ -134,8 +134,8 @@ def geodist(ctx: Context, argv: list[bytes]) -> Reply:
         unit = unit_of(argv[4])
     elif len(argv) > 5:
         raise RespError(SYNTAX_ERROR)
-    held = read_sorted_set(ctx, argv[1])
-    one, other = place_at(held, argv[2]), place_at(held, argv[3])
+    sorted_set = read_sorted_set(ctx, argv[1])
+    one, other = place_at(sorted_set, argv[2]), place_at(sorted_set, argv[3])
     return None if one is None or other is None else distance_text(distance_m(one, other), unit)
 
 
@@ -151,7 +151,7 @@ class Hit(NamedTuple):
 
 
 class _Search:
-    """The arguments of a search. ``verb`` tells errors apart; what the old verbs know from their place is set by them."""
+    """The arguments of a search. ``verb`` is for error texts; the GEORADIUS family sets its positional arguments itself."""
 
     __slots__ = (
         "any_order",
@@ -159,12 +159,12 @@ class _Search:
         "count",
         "descending",
         "shape",
-        "shown",
         "sorts",
         "store",
         "store_distance",
         "unit",
         "verb",
+        "with_parts",
     )
 
     def __init__(self, verb: str) -> None:
@@ -172,15 +172,15 @@ class _Search:
         self.centre: Place | None = None
         self.shape: Shape | None = None
         self.unit = 1.0
-        self.shown: set[bytes] = set()
+        self.with_parts: set[bytes] = set()
         self.count = 0
         self.any_order = self.sorts = self.descending = self.store_distance = False
         self.store: bytes | None = None
 
-    def take_centre(self, held: SortedSet | None, member: bytes) -> None:
-        """Search around a member. Raises RespError where the key has no such member."""
-        self.centre = place_at(held, member)
-        if self.centre is None and held is not None:
+    def take_centre(self, sorted_set: SortedSet | None, member: bytes) -> None:
+        """Search around a member. Raises RespError if the key has no such member."""
+        self.centre = place_at(sorted_set, member)
+        if self.centre is None and sorted_set is not None:
             raise RespError("ERR could not decode requested zset member")
 
     def take_radius(self, args: Args) -> tuple[float, float]:
@@ -201,9 +201,9 @@ class _Search:
         return width * self.unit, height * self.unit
 
     def take_common(self, args: Args, word: bytes) -> bool:
-        """Take an option that all searching verbs have; False for another word. Raises RespError."""
+        """Take an option that all searches share; False for another word. Raises RespError."""
         if word in (b"WITHDIST", b"WITHHASH", b"WITHCOORD"):
-            self.shown.add(word)
+            self.with_parts.add(word)
         elif word == b"ANY":
             self.any_order = True
         elif word in (b"ASC", b"DESC"):
@@ -217,26 +217,30 @@ class _Search:
         return True
 
     def check(self, stores: str | None) -> None:
-        """Refuse what contradicts itself. Raises RespError."""
-        if stores is not None and self.shown:
+        """Refuse contradictory options. Raises RespError."""
+        if stores is not None and self.with_parts:
             raise RespError(f"ERR {stores} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
         if self.any_order and not self.count:
             raise RespError("ERR the ANY argument requires COUNT argument")
         if self.count and not self.sorts and not self.any_order:
             self.sorts = True
 
-    def hits(self, held: SortedSet) -> list[Hit]:
-        """What is inside the shape, in the order that is asked for."""
+    def hits(self, sorted_set: SortedSet) -> list[Hit]:
+        """The members inside the shape, in the requested order."""
         assert self.shape is not None
         members: list[bytes] = []
         scores: list[float] = []
         distances: list[float] = []
         wanted = self.count if self.any_order else 0
         for low, end in self.shape.cells():
-            ranks = held.ranks_by_score(low, end, False, True)
+            ranks = sorted_set.ranks_by_score(low, end, False, True)
             most = wanted - len(members) if wanted else 0
             near = inside(
-                self.shape, held.names(*ranks), held.values(*ranks), lambda score: decode(number_of(score)), most
+                self.shape,
+                sorted_set.names(*ranks),
+                sorted_set.values(*ranks),
+                lambda score: decode(number_of(score)),
+                most,
             )
             members += near[0]
             scores += near[1]
@@ -250,35 +254,35 @@ class _Search:
             places = places[: self.count]
         return [Hit(distances[place], members[place], scores[place]) for place in places]
 
-    def answer(self, ctx: Context, held: SortedSet | None, event: str) -> Reply:
-        """What the verb returns, after storing it if it is to be."""
-        hits = [] if held is None else self.hits(held)
+    def reply(self, ctx: Context, sorted_set: SortedSet | None, event: str) -> Reply:
+        """The reply, after storing the result if requested."""
+        hits = [] if sorted_set is None else self.hits(sorted_set)
         if self.store is not None:
             scores = {hit.member: hit.metres / self.unit if self.store_distance else hit.score for hit in hits}
             return put_result(ctx.keyspace, self.store, scores, event, len(scores))
-        return items_reply(hits, lambda some: [self._shown(hit) for hit in some])
+        return items_reply(hits, lambda some: [self._hit_reply(hit) for hit in some])
 
-    def _shown(self, hit: Hit) -> Reply:
-        if not self.shown:
+    def _hit_reply(self, hit: Hit) -> Reply:
+        if not self.with_parts:
             return hit.member
         parts: list[Reply] = [hit.member]
-        if b"WITHDIST" in self.shown:
+        if b"WITHDIST" in self.with_parts:
             parts.append(distance_text(hit.metres, self.unit))
-        if b"WITHHASH" in self.shown:
+        if b"WITHHASH" in self.with_parts:
             parts.append(int(hit.score))
-        if b"WITHCOORD" in self.shown:
+        if b"WITHCOORD" in self.with_parts:
             parts.append(coordinates(decode(number_of(hit.score))))
         return parts
 
 
-def search_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
+def search_command(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     """GEOSEARCH and GEOSEARCHSTORE."""
     verb = argv[0].decode(errors="replace")
     at = 2 if storing else 1
-    held = as_sorted_set(ctx.keyspace.get(argv[at]) if storing else ctx.keyspace.read(argv[at]))
+    sorted_set = as_sorted_set(ctx.keyspace.get(argv[at]) if storing else ctx.keyspace.read(argv[at]))
     search = _Search(verb)
     args = Args(argv, at + 1)
-    by_member = by_place = False  # each may be repeated, but not mixed with the other; the same goes for the shapes
+    by_member = by_place = False  # each may be repeated, but not mixed; the same applies to the shapes
     radius: float | None = None
     sides: tuple[float, float] | None = None
     while args.more():
@@ -289,7 +293,7 @@ def search_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
             search.store_distance = True
         elif word == b"FROMMEMBER" and args.more() and not by_place:
             by_member = True
-            search.take_centre(held, args.take())
+            search.take_centre(sorted_set, args.take())
         elif word == b"FROMLONLAT" and args.left() >= 2 and not by_member:
             by_place = True
             search.centre = take_place(args)
@@ -308,7 +312,7 @@ def search_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
         raise RespError(f"ERR exactly one of BYRADIUS and BYBOX can be specified for {verb}")
     if search.centre is not None:
         search.shape = Shape(search.centre, radius, *(sides or ()))
-    return search.answer(ctx, held, "geosearchstore")
+    return search.reply(ctx, sorted_set, "geosearchstore")
 
 
 @verbs.verb("GEOSEARCH", arity=-7, flags=Flag.READONLY, keys=_ACCESS, since="6.2.0")
@@ -319,7 +323,7 @@ def geosearch(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the shape and M in all
     """
-    return search_verb(ctx, argv, storing=False)
+    return search_command(ctx, argv, storing=False)
 
 
 @verbs.verb(
@@ -336,22 +340,22 @@ def geosearchstore(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the shape and M in all
     """
-    return search_verb(ctx, argv, storing=True)
+    return search_command(ctx, argv, storing=True)
 
 
-def radius_verb(ctx: Context, argv: list[bytes], *, by_member: bool, storing: bool) -> Reply:
+def radius_command(ctx: Context, argv: list[bytes], *, by_member: bool, storing: bool) -> Reply:
     """The GEORADIUS family."""
-    held = as_sorted_set(ctx.keyspace.read(argv[1]))
+    sorted_set = as_sorted_set(ctx.keyspace.read(argv[1]))
     search = _Search(argv[0].decode(errors="replace"))
     args = Args(argv, 2)
     radius = 0.0
     if not by_member:
         search.centre = take_place(args)
         radius, _ = search.take_radius(args)
-    elif held is not None:
-        search.take_centre(held, args.take())
+    elif sorted_set is not None:
+        search.take_centre(sorted_set, args.take())
         radius, _ = search.take_radius(args)
-    else:  # there is nothing to search: member, radius and unit are not looked at
+    else:  # nothing to search: member, radius and unit are not checked
         args.at += 3
     while args.more():
         word = args.word()
@@ -363,7 +367,7 @@ def radius_verb(ctx: Context, argv: list[bytes], *, by_member: bool, storing: bo
     search.check(None if search.store is None else "STORE option in GEORADIUS")
     if search.centre is not None:
         search.shape = Shape(search.centre, radius)
-    return search.answer(ctx, held, "georadiusstore")
+    return search.reply(ctx, sorted_set, "georadiusstore")
 
 
 _STORE_SPECS = (
@@ -393,7 +397,7 @@ def georadius(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the circle and M in all
     """
-    return radius_verb(ctx, argv, by_member=False, storing=True)
+    return radius_command(ctx, argv, by_member=False, storing=True)
 
 
 @verbs.verb(
@@ -411,7 +415,7 @@ def georadius_ro(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the circle and M in all
     """
-    return radius_verb(ctx, argv, by_member=False, storing=False)
+    return radius_command(ctx, argv, by_member=False, storing=False)
 
 
 @verbs.verb(
@@ -429,7 +433,7 @@ def georadiusbymember(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the circle and M in all
     """
-    return radius_verb(ctx, argv, by_member=True, storing=True)
+    return radius_command(ctx, argv, by_member=True, storing=True)
 
 
 @verbs.verb(
@@ -447,4 +451,4 @@ def georadiusbymember_ro(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N+log(M)) with N members around the circle and M in all
     """
-    return radius_verb(ctx, argv, by_member=True, storing=False)
+    return radius_command(ctx, argv, by_member=True, storing=False)

@@ -1,4 +1,4 @@
-"""Deadlines of single fields of hashes, as Redis 7.4 has them."""
+"""TTLs of hash fields, as in Redis 7.4."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ verbs = Family("hash")
 
 _WRITE = Flag.WRITE | Flag.DENYOOM | Flag.FAST
 _READ = Flag.READONLY | Flag.FAST
-_MOST_MS = (1 << 46) - 1  # as far ahead as Redis can keep
-_MISSING, _REFUSED, _SET, _DELETED = -2, 0, 1, 2  # what is answered for a field
+_MOST_MS = (1 << 46) - 1  # the latest time that Redis can store
+_MISSING, _REFUSED, _SET, _DELETED = -2, 0, 1, 2  # replies for a field
 _NO_DEADLINE = -1
 _CONDITIONS = (b"NX", b"XX", b"GT", b"LT")
 _NO_FIELDS_TO_EXPIRE = "ERR Parameter `numFields` should be greater than 0"
@@ -26,7 +26,7 @@ _NO_FIELDS = "ERR Number of fields must be a positive integer"
 
 
 def take_fields(args: Args, none: str = _NO_FIELDS) -> list[bytes]:
-    """The fields behind FIELDS and their number, to the end; ``none`` says that the number is none. Raises RespError."""
+    """The fields after FIELDS and their number, to the end; ``none`` is the error for a bad number. Raises RespError."""
     if not args.flag(b"FIELDS") or not args.more():
         raise RespError("ERR Mandatory argument FIELDS is missing or not at the right position")
     count = args.integer(none)
@@ -38,7 +38,7 @@ def take_fields(args: Args, none: str = _NO_FIELDS) -> list[bytes]:
 
 
 def _fits(condition: bytes, old: int | None, new: int) -> bool:
-    """Whether a field with an old deadline gets a new one."""
+    """Whether a field's old expiry may be replaced by a new one."""
     if condition == b"NX":
         return old is None
     if condition == b"XX":
@@ -48,10 +48,10 @@ def _fits(condition: bytes, old: int | None, new: int) -> bool:
     return condition == b"" or old is None or new < old
 
 
-def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, relative: bool) -> Reply:
+def expire_command(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, relative: bool) -> Reply:
     """HEXPIRE, HPEXPIRE, HEXPIREAT and HPEXPIREAT."""
     keyspace = ctx.keyspace
-    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    hash_value = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
     args = Args(argv, 2)
     amount = args.integer()
     if amount < 0:
@@ -62,160 +62,160 @@ def expire_verb(ctx: Context, argv: list[bytes], verb: str, unit_ms: int, *, rel
         raise RespError(f"ERR invalid expire time in '{verb}' command")
     condition = args.word() if args.peek() in _CONDITIONS else b""
     fields = take_fields(args, _NO_FIELDS_TO_EXPIRE)
-    if held is None:
+    if hash_value is None:
         return [_MISSING] * len(fields)
-    answers: list[Reply] = []
+    replies: list[Reply] = []
     set_to: dict[bytes, int | None] = {}
     deleted: dict[bytes, None] = {}
     for field in fields:
-        if field not in held or field in deleted:
-            answers.append(_MISSING)
-        elif not _fits(condition, set_to.get(field, field_deadline(held, field)), deadline):
-            answers.append(_REFUSED)
+        if field not in hash_value or field in deleted:
+            replies.append(_MISSING)
+        elif not _fits(condition, set_to.get(field, field_deadline(hash_value, field)), deadline):
+            replies.append(_REFUSED)
         elif deadline <= now_ms:
             deleted[field] = None
             set_to.pop(field, None)
-            answers.append(_DELETED)
+            replies.append(_DELETED)
         else:
             set_to[field] = deadline
-            answers.append(_SET)
+            replies.append(_SET)
     if set_to:
-        time_fields(keyspace, argv[1], held, set_to, "hexpire")
+        time_fields(keyspace, argv[1], hash_value, set_to, "hexpire")
     if deleted:
         remove_fields(keyspace, argv[1], deleted)
-    return answers
+    return replies
 
 
 @verbs.verb("HEXPIRE", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
 def hexpire(ctx: Context, argv: list[bytes]) -> Reply:
     """HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 
-    Lets fields of a hash expire after some seconds. Answers for each 1, 2 if it has gone at once, 0 if the condition
-    is not met, -2 if there is none.
+    Sets the time to live of hash fields in seconds. Returns for each 1, 2 if it was removed at once, 0 if the condition
+    is not met, -2 if it does not exist.
 
-    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    Cost: O(N) with N fields, given and in the hash with a TTL
     """
-    return expire_verb(ctx, argv, "hexpire", 1000, relative=True)
+    return expire_command(ctx, argv, "hexpire", 1000, relative=True)
 
 
 @verbs.verb("HPEXPIRE", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
 def hpexpire(ctx: Context, argv: list[bytes]) -> Reply:
     """HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 
-    Lets fields of a hash expire after some milliseconds; see HEXPIRE.
+    Sets the time to live of hash fields in milliseconds; see HEXPIRE.
 
-    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    Cost: O(N) with N fields, given and in the hash with a TTL
     """
-    return expire_verb(ctx, argv, "hpexpire", 1, relative=True)
+    return expire_command(ctx, argv, "hpexpire", 1, relative=True)
 
 
 @verbs.verb("HEXPIREAT", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
 def hexpireat(ctx: Context, argv: list[bytes]) -> Reply:
     """HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 
-    Lets fields of a hash expire at a time in seconds; see HEXPIRE.
+    Sets the time when hash fields expire, in seconds; see HEXPIRE.
 
-    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    Cost: O(N) with N fields, given and in the hash with a TTL
     """
-    return expire_verb(ctx, argv, "hexpireat", 1000, relative=False)
+    return expire_command(ctx, argv, "hexpireat", 1000, relative=False)
 
 
 @verbs.verb("HPEXPIREAT", arity=-6, flags=_WRITE, keys=key("RW", "update"), since="7.4.0")
 def hpexpireat(ctx: Context, argv: list[bytes]) -> Reply:
     """HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 
-    Lets fields of a hash expire at a time in milliseconds; see HEXPIRE.
+    Sets the time when hash fields expire, in milliseconds; see HEXPIRE.
 
-    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    Cost: O(N) with N fields, given and in the hash with a TTL
     """
-    return expire_verb(ctx, argv, "hpexpireat", 1, relative=False)
+    return expire_command(ctx, argv, "hpexpireat", 1, relative=False)
 
 
-def ask_verb(ctx: Context, argv: list[bytes], shown: Callable[[int], int]) -> Reply:
-    """The verbs that tell deadlines."""
-    held = hash_to_read(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
+def ask_command(ctx: Context, argv: list[bytes], spelling: Callable[[int], int]) -> Reply:
+    """HTTL, HPTTL, HEXPIRETIME and HPEXPIRETIME."""
+    hash_value = hash_to_read(ctx.keyspace, argv[1], ctx.keyspace.read(argv[1]))
     fields = take_fields(Args(argv, 2))
-    if held is None:
+    if hash_value is None:
         return [_MISSING] * len(fields)
-    answers: list[Reply] = []
+    replies: list[Reply] = []
     for field in fields:
-        deadline = field_deadline(held, field)
-        if field not in held:
-            answers.append(_MISSING)
+        deadline = field_deadline(hash_value, field)
+        if field not in hash_value:
+            replies.append(_MISSING)
         else:
-            answers.append(_NO_DEADLINE if deadline is None else shown(deadline))
-    return answers
+            replies.append(_NO_DEADLINE if deadline is None else spelling(deadline))
+    return replies
 
 
 @verbs.verb("HTTL", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
 def httl(ctx: Context, argv: list[bytes]) -> Reply:
     """HTTL key FIELDS numfields field [field ...]
 
-    Returns the seconds that fields of a hash have left; -1 for no deadline, -2 for no such field.
+    Returns the time to live of hash fields in seconds; -1 without one, -2 for no such field.
 
     Cost: O(N) with N fields
     """
     now_ms = ctx.store.clock.now_ms
-    return ask_verb(ctx, argv, lambda deadline: (deadline - now_ms + 999) // 1000)
+    return ask_command(ctx, argv, lambda deadline: (deadline - now_ms + 999) // 1000)
 
 
 @verbs.verb("HPTTL", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
 def hpttl(ctx: Context, argv: list[bytes]) -> Reply:
     """HPTTL key FIELDS numfields field [field ...]
 
-    Returns the milliseconds that fields of a hash have left; -1 for no deadline, -2 for no such field.
+    Returns the time to live of hash fields in milliseconds; -1 without one, -2 for no such field.
 
     Cost: O(N) with N fields
     """
     now_ms = ctx.store.clock.now_ms
-    return ask_verb(ctx, argv, lambda deadline: deadline - now_ms)
+    return ask_command(ctx, argv, lambda deadline: deadline - now_ms)
 
 
 @verbs.verb("HEXPIRETIME", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
 def hexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """HEXPIRETIME key FIELDS numfields field [field ...]
 
-    Returns when fields of a hash expire, in seconds; -1 for no deadline, -2 for no such field.
+    Returns when hash fields expire, in seconds; -1 for never, -2 for no such field.
 
     Cost: O(N) with N fields
     """
-    return ask_verb(ctx, argv, lambda deadline: (deadline + 999) // 1000)
+    return ask_command(ctx, argv, lambda deadline: (deadline + 999) // 1000)
 
 
 @verbs.verb("HPEXPIRETIME", arity=-5, flags=_READ, keys=key("RO", "access"), since="7.4.0")
 def hpexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """HPEXPIRETIME key FIELDS numfields field [field ...]
 
-    Returns when fields of a hash expire, in milliseconds; -1 for no deadline, -2 for no such field.
+    Returns when hash fields expire, in milliseconds; -1 for never, -2 for no such field.
 
     Cost: O(N) with N fields
     """
-    return ask_verb(ctx, argv, lambda deadline: deadline)
+    return ask_command(ctx, argv, lambda deadline: deadline)
 
 
 @verbs.verb("HPERSIST", arity=-5, flags=Flag.WRITE | Flag.FAST, keys=key("RW", "update"), since="7.4.0")
 def hpersist(ctx: Context, argv: list[bytes]) -> Reply:
     """HPERSIST key FIELDS numfields field [field ...]
 
-    Lets fields of a hash stay. Answers for each 1, -1 if it had no deadline, -2 if there is none.
+    Removes the TTL of hash fields. Returns for each 1, -1 if it had none, -2 if there is no such field.
 
-    Cost: O(N) with N fields, and with those of the hash that have deadlines
+    Cost: O(N) with N fields, given and in the hash with a TTL
     """
     keyspace = ctx.keyspace
-    held = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
+    hash_value = hash_at(keyspace, argv[1], keyspace.get(argv[1]))
     fields = take_fields(Args(argv, 2))
-    if held is None:
+    if hash_value is None:
         return [_MISSING] * len(fields)
-    answers: list[Reply] = []
+    replies: list[Reply] = []
     kept: dict[bytes, int | None] = {}
     for field in fields:
-        if field not in held:
-            answers.append(_MISSING)
-        elif field_deadline(held, field) is None or field in kept:
-            answers.append(_NO_DEADLINE)
+        if field not in hash_value:
+            replies.append(_MISSING)
+        elif field_deadline(hash_value, field) is None or field in kept:
+            replies.append(_NO_DEADLINE)
         else:
             kept[field] = None
-            answers.append(_SET)
+            replies.append(_SET)
     if kept:
-        time_fields(keyspace, argv[1], held, kept, "hpersist")
-    return answers
+        time_fields(keyspace, argv[1], hash_value, kept, "hpersist")
+    return replies

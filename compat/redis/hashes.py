@@ -1,7 +1,7 @@
 # cython: annotation_typing=True
-"""Hash verbs. A hash is a JSON object too; values that are no strings are seen as their JSON text.
+"""Hash commands. A hash is also a JSON object; values that are not strings appear as their JSON text.
 
-HINCRBY on a JSON integer keeps it one, and a counter that it creates is one, as with INCR.
+HINCRBY keeps a JSON integer one, and creates new counters as JSON integers, like INCR.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ _ACCESS = key("RO", "access")
 
 
 def read_hash(ctx: Context, name: bytes) -> Hash | None:
-    """The hash of a key for a reading verb, None if absent. Raises WrongType."""
+    """The hash of a key for a reading command, None if absent. Raises WrongType."""
     return hash_to_read(ctx.keyspace, name, ctx.keyspace.read(name))
 
 
 def text(value: Any) -> Reply:
-    """A field's value as verbs show it; null for None."""
+    """A field's value as text; None stays None."""
     return value if value is None or type(value) is bytes else text_of(value)
 
 
 def _pairs(argv: list[bytes], verb: str) -> Fields:
-    """The fields and values behind a key."""
+    """The fields and values after a key."""
     if len(argv) % 2:
         raise RespError(f"ERR wrong number of arguments for '{verb}' command")
     return dict(zip(argv[2::2], argv[3::2], strict=True))
@@ -99,12 +99,12 @@ def hmset(ctx: Context, argv: list[bytes]) -> Reply:
 def hsetnx(ctx: Context, argv: list[bytes]) -> Reply:
     """HSETNX key field value
 
-    Sets a field of a hash if it does not exist; tells whether it did.
+    Sets a field of a hash if it does not exist; returns whether it did.
 
     Cost: O(1)
     """
-    held = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
-    if held is not None and argv[2] in held:
+    hash_value = hash_at(ctx.keyspace, argv[1], ctx.keyspace.get(argv[1]))
+    if hash_value is not None and argv[2] in hash_value:
         return 0
     return put_field(ctx.keyspace, argv[1], argv[2], argv[3])
 
@@ -146,7 +146,7 @@ def hincrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(1)
     """
     try:
-        add_as_text(b"0", argv[3])  # an increment that is no number is told first
+        add_as_text(b"0", argv[3])  # a bad increment is reported first
     except IncrementNotFinite:
         raise RespError("ERR value is NaN or Infinity") from None
     try:
@@ -166,8 +166,8 @@ def hget(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = read_hash(ctx, argv[1])
-    return None if held is None else text(held.get(argv[2]))
+    hash_value = read_hash(ctx, argv[1])
+    return None if hash_value is None else text(hash_value.get(argv[2]))
 
 
 @verbs.verb("HMGET", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
@@ -178,8 +178,8 @@ def hmget(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    held = read_hash(ctx, argv[1]) or {}
-    return [text(held.get(field)) for field in argv[2:]]
+    hash_value = read_hash(ctx, argv[1]) or {}
+    return [text(hash_value.get(field)) for field in argv[2:]]
 
 
 @verbs.verb("HGETALL", arity=2, flags=_READ, keys=_ACCESS, since="2.0.0", hints=("nondeterministic_output_order",))
@@ -190,12 +190,12 @@ def hgetall(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N fields
     """
-    held = read_hash(ctx, argv[1]) or {}
-    if is_small(held):
-        return FlatMap(texts_of(held.flat()))  # without making a map
-    if len(held) > MANY:
-        return Many(list(held.items()), _as_map)
-    return {field: text(value) for field, value in held.items()}
+    hash_value = read_hash(ctx, argv[1]) or {}
+    if is_small(hash_value):
+        return FlatMap(texts_of(hash_value.flat()))  # without making a map
+    if len(hash_value) > MANY:
+        return Many(list(hash_value.items()), _as_map)
+    return {field: text(value) for field, value in hash_value.items()}
 
 
 def _as_map(pairs: list[Any]) -> FlatMap:
@@ -239,7 +239,7 @@ def hlen(ctx: Context, argv: list[bytes]) -> Reply:
 def hexists(ctx: Context, argv: list[bytes]) -> Reply:
     """HEXISTS key field
 
-    Tells whether a field exists.
+    Returns whether a field exists.
 
     Cost: O(1)
     """
@@ -262,13 +262,13 @@ def hstrlen(ctx: Context, argv: list[bytes]) -> Reply:
 def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     """HRANDFIELD key [count [WITHVALUES]]
 
-    Returns a random field, or up to count different ones, or with a negative count so many that may repeat.
+    Returns a random field, or up to count different ones, or with a negative count fields that may repeat.
 
     Cost: O(N) with N fields of the hash
     """
     if len(argv) == 2:
-        held = read_hash(ctx, argv[1])
-        return random_fields(held, -1)[0] if held else None
+        hash_value = read_hash(ctx, argv[1])
+        return random_fields(hash_value, -1)[0] if hash_value else None
     args = Args(argv, 2)
     count = args.between(-INT64_MAX, INT64_MAX)
     with_values = args.more()
@@ -277,33 +277,33 @@ def hrandfield(ctx: Context, argv: list[bytes]) -> Reply:
     args.end()
     if with_values and not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
         raise RespError(OUT_OF_RANGE)
-    held = read_hash(ctx, argv[1]) or {}
-    if held and count < -MOST_REPEATED:
+    hash_value = read_hash(ctx, argv[1]) or {}
+    if hash_value and count < -MOST_REPEATED:
         raise RespError(OUT_OF_RANGE)
-    chosen = random_fields(held, count) if held else []
+    chosen = random_fields(hash_value, count) if hash_value else []
     if not with_values:
         return chosen
-    return Rows([(field, text(held[field])) for field in chosen])
+    return Rows([(field, text(hash_value[field])) for field in chosen])
 
 
 @verbs.verb("HSCAN", arity=-3, flags=_READ, keys=_ACCESS, since="2.8.0", hints=("nondeterministic_output",))
 def hscan(ctx: Context, argv: list[bytes]) -> Reply:
     """HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 
-    Walks over the fields of a hash; a small hash is returned at once.
+    Iterates over the fields of a hash; a small hash is returned at once.
 
     Cost: O(COUNT) a call
     """
     cursor = parse_cursor(argv[2])
-    held = read_hash(ctx, argv[1])
-    if held is None:
+    hash_value = read_hash(ctx, argv[1])
+    if hash_value is None:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3), valued=True)
     keyspace = ctx.keyspace
-    if len(held) <= ctx.settings.hash_max_listpack_entries:
-        cursor, fields = 0, list(held)
+    if len(hash_value) <= ctx.settings.hash_max_listpack_entries:
+        cursor, fields = 0, list(hash_value)
     else:
-        cursor, fields = keyspace.scan(cursor, options.count, held)
-    found = [field for field in fields if field in held and options.wants(field)]
-    shown = found if options.no_values else [part for field in found for part in (field, text(held[field]))]
-    return [b"%d" % cursor, shown]
+        cursor, fields = keyspace.scan(cursor, options.count, hash_value)
+    batch = [field for field in fields if field in hash_value and options.wants(field)]
+    items = batch if options.no_values else [part for field in batch for part in (field, text(hash_value[field]))]
+    return [b"%d" % cursor, items]

@@ -1,4 +1,4 @@
-"""The HELP subcommands: in Redis' words, or made from the command table where Redis has no such container."""
+"""The HELP subcommands: in Redis' words, or from the command table if Redis has no such container."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .help_texts import TEXTS
 
 
 def wrong_form(argv: list[bytes]) -> RespError:
-    """The refusal of a subcommand with arguments that are none of its forms."""
+    """The error for a subcommand whose arguments match none of its forms."""
     container, sub = argv[0].upper().decode(), argv[1][:128].decode("utf-8", "surrogateescape")
     return RespError(f"ERR unknown subcommand or wrong number of arguments for '{sub}'. Try {container} HELP.")
 
 
 def help_lines(table: CommandTable, container: str) -> list[Simple]:
-    """What ``<container> HELP`` answers: usage and summary of every subcommand."""
+    """The reply to ``<container> HELP``: usage and summary of every subcommand."""
     lines = [f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     if container in TEXTS:
         lines += TEXTS[container].splitlines()

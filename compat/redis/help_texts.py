@@ -1,4 +1,4 @@
-"""What ``<container> HELP`` shows between its first line and HELP itself: as redis-server 7.4, since programs parse it."""
+"""The lines of ``<container> HELP`` between its first line and HELP itself: those of redis-server 7.4, since programs parse them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HyperLogLog verbs. The strings are those of Redis, which reads ours and the other way round."""
+"""HyperLogLog commands. The strings are compatible with Redis in both directions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ verbs = Family("hyperloglog")
 _WRITE = Flag.WRITE | Flag.DENYOOM
 
 
-def _held(ctx: Context, name: bytes) -> bytes | None:
+def _hyperloglog_of(ctx: Context, name: bytes) -> bytes | None:
     """The HyperLogLog of a key, None if absent. Raises WrongType, NotHyperLogLog."""
     value = ctx.keyspace.get(name)
     if value is None:
@@ -49,16 +49,16 @@ def _held(ctx: Context, name: bytes) -> bytes | None:
 def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
     """PFADD key [element [element ...]]
 
-    Adds elements to a HyperLogLog, which is created if the key doesn't exist; tells whether its estimate may have changed.
+    Adds elements to a HyperLogLog, which is created if the key doesn't exist; returns whether its estimate may have changed.
 
     Cost: O(1) for each element
     """
-    held = _held(ctx, argv[1])
-    data = empty() if held is None else held
+    registers = _hyperloglog_of(ctx, argv[1])
+    data = empty() if registers is None else registers
     changed, count = added(data, argv[2:], ctx.settings.hll_sparse_max_bytes)
-    if changed is None and held is not None:
+    if changed is None and registers is not None:
         return 0
-    elements = count + (held is None)
+    elements = count + (registers is None)
     put_text(ctx.keyspace, argv[1], data, stale(data) if changed is None else changed, "pfadd", elements)
     return 1
 
@@ -78,8 +78,8 @@ def pfadd(ctx: Context, argv: list[bytes]) -> Reply:
 def pfcount(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PFCOUNT key [key ...]
 
-    Returns how many different elements were added to a HyperLogLog, about; to any of several. The estimate of a single
-    one is kept in it until elements are added.
+    Estimates how many different elements were added to a HyperLogLog, or to any of several. The estimate of a single
+    one is cached in it until elements are added.
 
     Cost: O(N) with N keys
     """
@@ -87,21 +87,21 @@ def pfcount(ctx: ServerContext, argv: list[bytes]) -> Reply:
         ctx.keyspace.read(name)
     if len(argv) > 2:
         return estimate(merged(_several(ctx, argv[1:])))
-    held = _held(ctx, argv[1])
-    if held is None:
+    registers = _hyperloglog_of(ctx, argv[1])
+    if registers is None:
         return 0
-    number = count_of(held)
-    if stored_estimate(held) is None and not ctx.server.state.write_fault:
-        overwrite(ctx.keyspace, argv[1], 0, with_estimate(held, number), len(held), "pfcount")
+    number = count_of(registers)
+    if stored_estimate(registers) is None and not ctx.server.state.write_fault:
+        overwrite(ctx.keyspace, argv[1], 0, with_estimate(registers, number), len(registers), "pfcount")
     return number
 
 
 def _several(ctx: Context, names: list[bytes]) -> Iterator[bytes]:
-    """The HyperLogLogs of those keys that are there, one after the other. Raises WrongType, NotHyperLogLog."""
+    """The HyperLogLogs of the existing keys, one after the other. Raises WrongType, NotHyperLogLog."""
     for name in names:
-        held = _held(ctx, name)
-        if held is not None:
-            yield held
+        registers = _hyperloglog_of(ctx, name)
+        if registers is not None:
+            yield registers
 
 
 @verbs.verb(
@@ -118,8 +118,8 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys
     """
-    held = _held(ctx, argv[1])
-    target = empty() if held is None else held
+    registers = _hyperloglog_of(ctx, argv[1])
+    target = empty() if registers is None else registers
     new = merge(target, _several(ctx, argv[2:]), ctx.settings.hll_sparse_max_bytes)
     ctx.keyspace.replace(argv[1], new, "pfadd")
     return OK
@@ -134,53 +134,53 @@ def pfdebug(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = _held(ctx, argv[2])
-    if held is None:
+    data = _hyperloglog_of(ctx, argv[2])
+    if data is None:
         raise RespError("ERR The specified key does not exist")
     word = argv[1].upper()
     if word in (b"GETREG", b"TODENSE"):
-        was_sparse = is_sparse(held)
-        registers = registers_of(held)
+        was_sparse = is_sparse(data)
+        registers = registers_of(data)
         if was_sparse:
-            ctx.keyspace.replace(argv[2], dense(registers, held), "pfdebug")
+            ctx.keyspace.replace(argv[2], dense(registers, data), "pfdebug")
         return registers.tolist() if word == b"GETREG" else int(was_sparse)
     if word == b"ENCODING":
-        return Simple(b"sparse" if is_sparse(held) else b"dense")
+        return Simple(b"sparse" if is_sparse(data) else b"dense")
     if word == b"DECODE":
-        if not is_sparse(held):
+        if not is_sparse(data):
             raise RespError("ERR HLL encoding is not sparse")
-        return b" ".join(_runs(held))
+        return b" ".join(_runs(data))
     raise RespError(f"ERR Unknown PFDEBUG subcommand '{argv[1].decode(errors='surrogateescape')}'")
 
 
 def _runs(data: bytes) -> list[bytes]:
-    """The runs of a sparse HyperLogLog, as Redis names them."""
-    found, at = [], HEADER
-    while at < len(data):
-        code = data[at]
+    """The runs of a sparse HyperLogLog, in Redis' notation."""
+    runs, offset = [], HEADER
+    while offset < len(data):
+        code = data[offset]
         if code & 0x80:
-            found.append(b"v:%d,%d" % ((code >> 2 & 31) + 1, (code & 3) + 1))
+            runs.append(b"v:%d,%d" % ((code >> 2 & 31) + 1, (code & 3) + 1))
         elif code & 0x40:
-            at += 1
-            found.append(b"Z:%d" % (((code & 63) << 8 | data[at]) + 1))
+            offset += 1
+            runs.append(b"Z:%d" % (((code & 63) << 8 | data[offset]) + 1))
         else:
-            found.append(b"z:%d" % (code + 1))
-        at += 1
-    return found
+            runs.append(b"z:%d" % (code + 1))
+        offset += 1
+    return runs
 
 
 @verbs.verb("PFSELFTEST", arity=1, flags=Flag.ADMIN, since="2.8.9")
 def pfselftest(ctx: Context, argv: list[bytes]) -> Reply:
     """PFSELFTEST
 
-    Compares sparse and dense form with each other, and estimates with the truth.
+    Compares the sparse and the dense form, and estimates with true counts.
 
     Cost: O(N) with 20,000 elements
     """
     data = empty()
     elements = [b"%d" % random.getrandbits(64) for _ in range(20_000)]
-    for at in range(0, len(elements), 100):
-        data = add(data, elements[at : at + 100], 3000) or data
+    for start in range(0, len(elements), 100):
+        data = add(data, elements[start : start + 100], 3000) or data
         registers = registers_of(data)
         small = sparse(registers, 1 << 20)
         forms = [dense(registers), small or b""]

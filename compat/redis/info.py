@@ -13,7 +13,7 @@ verbs = Family("server")
 
 
 def chosen_sections(words: list[str]) -> list[str]:
-    """The sections that INFO's arguments ask for, each once, in the usual order; unknown ones are passed over."""
+    """The sections that INFO's arguments name, each once, in the usual order; unknown ones are ignored."""
     chosen: set[str] = set()
     for word in words or ["default"]:
         if word in ("all", "everything"):

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""Key verbs: what works on every key, whatever it holds, and on whole databases."""
+"""Key commands: those for keys of any type, and for whole databases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OUT_OF_RANGE = "ERR DB index is out of range"
 
 
 def remove(ctx: Context, argv: list[bytes]) -> int:
-    """Remove keys; how many there were."""
+    """Remove keys. Returns how many existed."""
     keyspace = ctx.keyspace
     return sum([keyspace.delete(name) for name in argv[1:]])
 
@@ -48,7 +48,7 @@ def remove(ctx: Context, argv: list[bytes]) -> int:
 def del_(ctx: Context, argv: list[bytes]) -> Reply:
     """DEL key [key ...]
 
-    Removes keys; returns how many there were.
+    Removes keys; returns how many existed.
 
     Cost: O(N) with N keys
     """
@@ -66,7 +66,7 @@ def del_(ctx: Context, argv: list[bytes]) -> Reply:
 def unlink(ctx: Context, argv: list[bytes]) -> Reply:
     """UNLINK key [key ...]
 
-    Removes keys; returns how many there were.
+    Removes keys; returns how many existed.
 
     Cost: O(N) with N keys
 
@@ -104,7 +104,7 @@ def exists(ctx: Context, argv: list[bytes]) -> Reply:
 def touch(ctx: Context, argv: list[bytes]) -> Reply:
     """TOUCH key [key ...]
 
-    Renews the times of access of keys and counts those of them that exist.
+    Updates the access times of keys; returns how many exist.
 
     Cost: O(N) with N keys
     """
@@ -116,7 +116,7 @@ def touch(ctx: Context, argv: list[bytes]) -> Reply:
 def type_(ctx: Context, argv: list[bytes]) -> Reply:
     """TYPE key
 
-    Names the kind of value that a key holds, or none.
+    Returns the type of a key's value, or none.
 
     Cost: O(1)
     """
@@ -135,7 +135,7 @@ def randomkey(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns a key at random, null if there is none.
 
-    Cost: O(1), now and then O(N) with N keys
+    Cost: O(1), occasionally O(N) with N keys
     """
     return ctx.keyspace.random_key()
 
@@ -155,8 +155,8 @@ def keys_(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N) with N keys in the database
     """
     matches = matcher(argv[1])
-    found = [name for name in ctx.keyspace.live_keys() if matches(name)]
-    return items_reply(found)
+    names = [name for name in ctx.keyspace.live_keys() if matches(name)]
+    return items_reply(names)
 
 
 @verbs.verb(
@@ -169,9 +169,9 @@ def keys_(ctx: Context, argv: list[bytes]) -> Reply:
 def scan(ctx: Context, argv: list[bytes]) -> Reply:
     """SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 
-    Returns some of the keys and a cursor to go on with, 0 at the end.
+    Returns some of the keys and a cursor to continue with, 0 at the end.
 
-    Every key that is there during the whole iteration is returned.
+    Every key that exists during the whole iteration is returned.
 
     Cost: O(COUNT) a call
     """
@@ -180,19 +180,19 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
     keyspace = ctx.keyspace
     cursor, names = keyspace.scan(cursor, options.count, keyspace.data)
     matches, kind = options.matches, options.kind
-    found: list[bytes] = []
+    batch: list[bytes] = []
     for name in names:
         if matches is None or matches(name):
             value = keyspace.get(name)
             if value is None:
                 continue
             if kind is None:
-                found.append(name)
+                batch.append(name)
                 continue
             keyspace.hits += 1
             if kind_of(value).lower() == kind:
-                found.append(name)
-    return [b"%d" % cursor, found]
+                batch.append(name)
+    return [b"%d" % cursor, batch]
 
 
 # ---------------------------------------------------------------- other names, other places
@@ -202,7 +202,7 @@ def scan(ctx: Context, argv: list[bytes]) -> Reply:
 def rename(ctx: Context, argv: list[bytes]) -> Reply:
     """RENAME key newkey
 
-    Gives a key another name, over whatever that held.
+    Renames a key, replacing any other.
 
     Cost: O(1)
     """
@@ -214,7 +214,7 @@ def rename(ctx: Context, argv: list[bytes]) -> Reply:
 def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
     """RENAMENX key newkey
 
-    Gives a key another name if that is free; tells whether it was.
+    Renames a key if the new name does not exist; returns whether it did.
 
     Cost: O(1)
     """
@@ -239,7 +239,7 @@ def find_keyspace(ctx: ServerContext, text: bytes) -> tuple[Keyspace, Session | 
 
 
 def database_number(ctx: Context, text: bytes) -> int:
-    """The number of a database, or a token, that a command was given; a token of 64 bits is one if there is such a session."""
+    """The number of a database, or a token, from an argument; a 64-bit one must be the token of a session."""
     number = parse_uint(text) if text[:1] != b"-" else parse_int(text)
     if number > INT64_MAX and number not in ctx.store.sessions.by_token:
         raise NotAnInteger
@@ -265,7 +265,7 @@ def checked_index(ctx: Context, number: int) -> int:
 def copy(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """COPY source destination [DB destination-db] [REPLACE]
 
-    Copies a value with its deadline to another key; tells whether it did.
+    Copies a value with its expiry to another key; returns whether it did.
 
     DB takes the number of a database or the token of a session.
 
@@ -293,9 +293,9 @@ def copy(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def move(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MOVE key db
 
-    Moves a key to another database, if it is free there; tells whether it did.
+    Moves a key to another database unless it exists there; returns whether it did.
 
-    The place can be a session's token too.
+    ``db`` can also be a session's token.
 
     Cost: O(1)
     """
@@ -310,7 +310,7 @@ def move(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
 
 def set_deadline(ctx: Context, argv: list[bytes], unit: int, relative: bool, verb: str) -> int:
-    """EXPIRE and its sisters; 1 if the deadline was set."""
+    """EXPIRE and its relatives; 1 if the expiry was set."""
     only = _expire_condition(Args(argv, 3)) if len(argv) > 3 else None
     amount = parse_int(argv[2])
     error = f"ERR invalid expire time in '{verb}' command"
@@ -322,8 +322,8 @@ def set_deadline(ctx: Context, argv: list[bytes], unit: int, relative: bool, ver
     keyspace, name = ctx.keyspace, argv[1]
     if keyspace.get(name) is None:
         return 0
-    held = keyspace.deadline_of(name)
-    if only and not _meets(only, held, deadline):
+    old_deadline = keyspace.deadline_of(name)
+    if only and not _meets(only, old_deadline, deadline):
         return 0
     keyspace.expire_at(name, deadline)
     return 1
@@ -343,15 +343,15 @@ def _expire_condition(args: Args) -> set[bytes]:
     return only
 
 
-def _meets(only: set[bytes], held: int | None, deadline: int) -> bool:
-    """Whether the conditions allow the new deadline; without one a key counts as living forever."""
-    if b"NX" in only and held is not None:
+def _meets(only: set[bytes], old_deadline: int | None, deadline: int) -> bool:
+    """Whether the conditions allow the new expiry; a key without one counts as never expiring."""
+    if b"NX" in only and old_deadline is not None:
         return False
-    if b"XX" in only and held is None:
+    if b"XX" in only and old_deadline is None:
         return False
-    if b"GT" in only and (held is None or deadline <= held):
+    if b"GT" in only and (old_deadline is None or deadline <= old_deadline):
         return False
-    return not (b"LT" in only and held is not None and deadline >= held)
+    return not (b"LT" in only and old_deadline is not None and deadline >= old_deadline)
 
 
 _EXPIRE_KEYS = key("RW", "update")
@@ -361,7 +361,7 @@ _EXPIRE_KEYS = key("RW", "update")
 def expire(ctx: Context, argv: list[bytes]) -> Reply:
     """EXPIRE key seconds [NX | XX | GT | LT]
 
-    Lets a key expire after some seconds; tells whether it did.
+    Sets a key's time to live in seconds; returns whether it did.
 
     Cost: O(1)
     """
@@ -372,7 +372,7 @@ def expire(ctx: Context, argv: list[bytes]) -> Reply:
 def pexpire(ctx: Context, argv: list[bytes]) -> Reply:
     """PEXPIRE key milliseconds [NX | XX | GT | LT]
 
-    Lets a key expire after some milliseconds; tells whether it did.
+    Sets a key's time to live in milliseconds; returns whether it did.
 
     Cost: O(1)
     """
@@ -383,7 +383,7 @@ def pexpire(ctx: Context, argv: list[bytes]) -> Reply:
 def expireat(ctx: Context, argv: list[bytes]) -> Reply:
     """EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
 
-    Lets a key expire at a time in seconds; tells whether it did.
+    Sets the time when a key expires, in seconds; returns whether it did.
 
     Cost: O(1)
     """
@@ -394,7 +394,7 @@ def expireat(ctx: Context, argv: list[bytes]) -> Reply:
 def pexpireat(ctx: Context, argv: list[bytes]) -> Reply:
     """PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
 
-    Lets a key expire at a time in milliseconds; tells whether it did.
+    Sets the time when a key expires, in milliseconds; returns whether it did.
 
     Cost: O(1)
     """
@@ -405,7 +405,7 @@ def pexpireat(ctx: Context, argv: list[bytes]) -> Reply:
 def persist(ctx: Context, argv: list[bytes]) -> Reply:
     """PERSIST key
 
-    Lets a key live forever; tells whether it had a deadline.
+    Removes a key's expiry; returns whether it had one.
 
     Cost: O(1)
     """
@@ -414,7 +414,7 @@ def persist(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def deadline_or(ctx: Context, name: bytes) -> int:
-    """A key's deadline; -2 if there is no key, -1 if it has none."""
+    """When a key expires; -2 if there is no key, -1 for never."""
     if ctx.keyspace.look(name) is None:
         return -2
     deadline = ctx.keyspace.deadline_of(name)
@@ -425,7 +425,7 @@ def deadline_or(ctx: Context, name: bytes) -> int:
 def ttl(ctx: Context, argv: list[bytes]) -> Reply:
     """TTL key
 
-    Returns the seconds that a key has left, -1 without a deadline, -2 without a key.
+    Returns a key's time to live in seconds, -1 without one, -2 without a key.
 
     Cost: O(1)
     """
@@ -439,7 +439,7 @@ def ttl(ctx: Context, argv: list[bytes]) -> Reply:
 def pttl(ctx: Context, argv: list[bytes]) -> Reply:
     """PTTL key
 
-    Returns the milliseconds that a key has left, -1 without a deadline, -2 without a key.
+    Returns a key's time to live in milliseconds, -1 without one, -2 without a key.
 
     Cost: O(1)
     """
@@ -451,7 +451,7 @@ def pttl(ctx: Context, argv: list[bytes]) -> Reply:
 def expiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """EXPIRETIME key
 
-    Returns when a key expires in seconds since the epoch, -1 without a deadline, -2 without a key.
+    Returns when a key expires in seconds since the epoch, -1 for never, -2 without a key.
 
     Cost: O(1)
     """
@@ -463,7 +463,7 @@ def expiretime(ctx: Context, argv: list[bytes]) -> Reply:
 def pexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
     """PEXPIRETIME key
 
-    Returns when a key expires in milliseconds since the epoch, -1 without a deadline, -2 without a key.
+    Returns when a key expires in milliseconds since the epoch, -1 for never, -2 without a key.
 
     Cost: O(1)
     """
@@ -477,7 +477,7 @@ def pexpiretime(ctx: Context, argv: list[bytes]) -> Reply:
 def object_(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT
 
-    A container for commands about how a value is held.
+    A container for commands about how a value is stored.
     """
     raise AssertionError("a container is never run")
 
@@ -504,7 +504,7 @@ def _object_of(ctx: Context, name: bytes) -> object:
 def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT ENCODING key
 
-    Names the representation that Redis would hold the value in, by its configured thresholds.
+    Names the representation that Redis would choose for the value, by its configured thresholds.
 
     Cost: O(1), for hashes and lists O(N) up to the threshold
     """
@@ -523,7 +523,7 @@ def object_encoding(ctx: Context, argv: list[bytes]) -> Reply:
 def object_refcount(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT REFCOUNT key
 
-    Counts the references to a value: always one, values are not shared.
+    Counts the references to a value: always one, since values are not shared.
 
     Cost: O(1)
     """
@@ -545,8 +545,8 @@ def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: where there are more than some thousand keys, they share the memory for it, so it may be less; before the
-    first OBJECT IDLETIME in such a keyspace far less.
+    Differs: beyond some thousand keys, several share a slot, so the time may be too short; before the
+    first OBJECT IDLETIME in such a keyspace, far too short.
     """
     return None if _object_of(ctx, argv[2]) is None else ctx.keyspace.idle_s(argv[2])
 
@@ -562,7 +562,7 @@ def object_idletime(ctx: Context, argv: list[bytes]) -> Reply:
 def object_freq(ctx: Context, argv: list[bytes]) -> Reply:
     """OBJECT FREQ key
 
-    Refused unless the eviction policy counts accesses, which none here does yet.
+    Refused unless the eviction policy counts accesses, which none does yet.
 
     Cost: O(1)
     """
@@ -597,7 +597,7 @@ def object_help(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
     """DBSIZE
 
-    Counts the keys of the database or session that is selected.
+    Counts the keys of the selected database or session.
 
     Cost: O(1)
     """
@@ -605,7 +605,7 @@ def dbsize(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _log_flush(ctx: ServerContext, verb: str, keys: int) -> None:
-    """Tell the log who removed all keys, unless there were none."""
+    """Log who removed all keys, unless there were none."""
     if keys:
         ctx.server.limited_log.note(verb, f"{verb} by {ctx.caller.shown}: {keys} keys removed", NOTICE)
 
@@ -626,7 +626,7 @@ def _check_flush_option(argv: list[bytes]) -> None:
 def flushdb(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FLUSHDB [ASYNC | SYNC]
 
-    Removes all keys of the database or session that is selected.
+    Removes all keys of the selected database or session.
 
     Cost: O(N) with N keys
     """
@@ -649,7 +649,7 @@ def flushdb(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def flushall(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FLUSHALL [ASYNC | SYNC]
 
-    Removes all keys of all numbered databases. Sessions stay; SH_END_ALL ends those.
+    Removes all keys of all numbered databases, not of sessions; SH_END_ALL ends those.
 
     Cost: O(N) with N keys
 

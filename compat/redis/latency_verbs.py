@@ -120,7 +120,7 @@ def _age(seconds: int) -> str:
 def latency_doctor(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LATENCY DOCTOR
 
-    Says in words what the events show.
+    Describes in words what the events show.
 
     Cost: O(1)
     """
@@ -146,7 +146,7 @@ def latency_histogram(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N commands
 
-    Note: quick commands that arrive in one batch share its time evenly; slow ones are timed by themselves.
+    Note: quick commands that arrive in one batch share its time evenly; slow ones are timed individually.
     """
     table = ctx.server.table
     chosen = list(table.everything())
@@ -161,7 +161,7 @@ def latency_histogram(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
 
 def with_subcommands(command: Command) -> list[Command]:
-    """A command and, if it is a container, what is in it."""
+    """A command and, if it is a container, its subcommands."""
     return [command, *(command.subcommands or {}).values()]
 
 

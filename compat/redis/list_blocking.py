@@ -1,4 +1,4 @@
-"""List verbs that wait until there is an element."""
+"""List commands that wait until there is an element."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOVE_KEYS = (key("RW", "access", "delete"), key("RW", "insert", begin=2))
 
 
 def attempts(take: Callable[[bool], Reply]) -> Callable[[], Reply]:
-    """Call ``take`` strictly the first time; a client that waits already passes over keys of other kinds."""
+    """Call ``take`` strictly the first time; a client that already waits ignores keys of other types."""
     strict = True
 
     def attempt() -> Reply:
@@ -39,10 +39,10 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_head: bool) -> Reply | Wait:
     timeout_ms, names = blocking_timeout(argv[-1]), argv[1:-1]
 
     def take(strict: bool) -> Reply:
-        found = pop_first(ctx, names, at_head, 1, strict)
+        popped = pop_first(ctx, names, at_head, 1, strict)
         reply: Reply = NOT_READY
-        if found:
-            name, (element,) = found
+        if popped:
+            name, (element,) = popped
             reply = [name, element]
         return reply
 
@@ -84,7 +84,7 @@ def move_waiting(ctx: Context, argv: list[bytes], from_head: bool, to_head: bool
         reply: Reply = NOT_READY if element is None else element
         return reply
 
-    # As Redis does it: a null array at the end of waiting, a null where EXEC does not let it wait.
+    # As in Redis: a null array at the timeout, a null inside EXEC, which does not wait.
     return block([source], timeout_ms, attempts(take), no_array, no_value)
 
 
@@ -135,7 +135,7 @@ def blmpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     timeout_ms = blocking_timeout(argv[1])
 
     def take(strict: bool) -> Reply:
-        found: Reply = pop_first(ctx, asked.names, asked.at_head, asked.count, strict) or NOT_READY
-        return found
+        popped: Reply = pop_first(ctx, asked.names, asked.at_head, asked.count, strict) or NOT_READY
+        return popped
 
     return block(asked.names, timeout_ms, attempts(take))

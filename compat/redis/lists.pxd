@@ -6,4 +6,4 @@ from januskv.storage.values cimport text_of
 
 # Handlers are decorated, which cpdef functions cannot be: their arguments are typed by annotation.
 cpdef side(bytes word)
-cpdef pop_verb(Context ctx, list[bytes] argv, bint at_head)
+cpdef pop_command(Context ctx, list[bytes] argv, bint at_head)

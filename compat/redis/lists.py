@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""List verbs. A list is a JSON array too; elements that are no strings are seen as their JSON text."""
+"""List commands. A list is also a JSON array; elements that are not strings appear as their JSON text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _POP_KEY = key("RW", "access", "delete")
 _PUSH_KEY = key("RW", "insert")
 _MOVE_KEYS = (_POP_KEY, key("RW", "insert", begin=2))
 _OUT_OF_RANGE = "ERR index out of range"
-# As many are popped as objects; more as the bytes that are sent.
+# Up to this many are popped as objects; more as the bytes that are sent.
 _FEW = 256
 
 
@@ -56,7 +56,7 @@ def side(word: bytes) -> bool:
 
 
 def integer_within(text: bytes, least: int, error: str) -> int:
-    """A 64-bit integer that is not smaller than ``least``, or the error."""
+    """A 64-bit integer of at least ``least``, or the error."""
     try:
         value = parse_int(text)
     except NotAnInteger:
@@ -119,7 +119,7 @@ def rpushx(ctx: Context, argv: list[bytes]) -> Reply:
     return push_if_there(ctx, argv, False)
 
 
-def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
+def pop_command(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
     """LPOP and RPOP."""
     if len(argv) == 2:
         items = as_list(ctx.keyspace.get(argv[1]))
@@ -139,7 +139,7 @@ def pop_verb(ctx: Context, argv: list[bytes], at_head: bool) -> Reply:
 
 
 def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -> Reply:
-    """Elements that are popped from a list which is not empty, in the order of removal."""
+    """Pop elements from a nonempty list, in the order of removal."""
     count = min(count, len(items))
     if count <= _FEW or not is_long(items):
         return texts_of(pop(ctx.keyspace, name, items, at_head, count))
@@ -153,22 +153,22 @@ def popped(ctx: Context, name: bytes, items: Items, at_head: bool, count: int) -
 def lpop(ctx: Context, argv: list[bytes]) -> Reply:
     """LPOP key [count]
 
-    Removes and returns the first element of a list, with a count up to so many.
+    Removes and returns the first element of a list, or up to ``count`` of them.
 
     Cost: O(N) elements returned
     """
-    return pop_verb(ctx, argv, True)
+    return pop_command(ctx, argv, True)
 
 
 @verbs.verb("RPOP", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY)
 def rpop(ctx: Context, argv: list[bytes]) -> Reply:
     """RPOP key [count]
 
-    Removes and returns the last element of a list, with a count up to so many.
+    Removes and returns the last element of a list, or up to ``count`` of them.
 
     Cost: O(N) elements returned
     """
-    return pop_verb(ctx, argv, False)
+    return pop_command(ctx, argv, False)
 
 
 # ---------------------------------------------------------------- reading
@@ -225,7 +225,7 @@ def lpos(ctx: Context, argv: list[bytes]) -> Reply:
     """LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
 
     Returns the index of matching elements in a list. RANK begins at a later match, from the tail if
-    negative; COUNT asks for so many, 0 for all; MAXLEN limits the comparisons.
+    negative; COUNT is the most to return, 0 for all; MAXLEN limits the comparisons.
 
     Cost: O(N) elements of the list
     """
@@ -242,10 +242,10 @@ def lpos(ctx: Context, argv: list[bytes]) -> Reply:
         else:
             raise RespError(SYNTAX_ERROR)
     items = as_list(ctx.keyspace.read(argv[1])) or []
-    found = positions(items, argv[2], rank, 1 if count < 0 else count, most)
+    indexes = positions(items, argv[2], rank, 1 if count < 0 else count, most)
     if count >= 0:
-        return found
-    return found[0] if found else None
+        return indexes
+    return indexes[0] if indexes else None
 
 
 def read_rank(args: Args) -> int:
@@ -284,7 +284,7 @@ def lset(ctx: Context, argv: list[bytes]) -> Reply:
 def linsert(ctx: Context, argv: list[bytes]) -> Reply:
     """LINSERT key <BEFORE | AFTER> pivot element
 
-    Inserts an element before or after another element in a list. Answers the new length, -1 if there is
+    Inserts an element before or after another element in a list. Returns the new length, -1 if there is
     no such element, 0 if there is no list.
 
     Cost: O(N) elements of the list
@@ -295,10 +295,10 @@ def linsert(ctx: Context, argv: list[bytes]) -> Reply:
     items = as_list(ctx.keyspace.get(argv[1]))
     if items is None:
         return 0
-    found = positions(items, argv[3], 1, 1, 0)
-    if not found:
+    indexes = positions(items, argv[3], 1, 1, 0)
+    if not indexes:
         return -1
-    index = found[0] + (where == b"AFTER")
+    index = indexes[0] + (where == b"AFTER")
     insert_item(ctx.keyspace, argv[1], items, index, argv[4])
     return len(items)
 
@@ -307,8 +307,8 @@ def linsert(ctx: Context, argv: list[bytes]) -> Reply:
 def lrem(ctx: Context, argv: list[bytes]) -> Reply:
     """LREM key count element
 
-    Removes elements from a list that are equal to one: the first so many, the last so many if the count
-    is negative, all if it is 0. Answers how many were removed.
+    Removes equal elements from a list: the first ``count``, the last ones if ``count``
+    is negative, all if it is 0. Returns how many were removed.
 
     Cost: O(N) elements of the list
     """
@@ -374,16 +374,16 @@ def rpoplpush(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 class ManyPop:
-    """What LMPOP and BLMPOP are asked for."""
+    """The arguments of LMPOP and BLMPOP."""
 
     __slots__ = ("at_head", "count", "names")
 
-    def __init__(self, argv: list[bytes], at: int) -> None:
-        number = integer_within(argv[at], 1, "ERR numkeys should be greater than 0")
-        if at + number + 1 >= len(argv):
+    def __init__(self, argv: list[bytes], begin: int) -> None:
+        number = integer_within(argv[begin], 1, "ERR numkeys should be greater than 0")
+        if begin + number + 1 >= len(argv):
             raise RespError(SYNTAX_ERROR)
-        self.names = argv[at + 1 : at + 1 + number]
-        args = Args(argv, at + 1 + number)
+        self.names = argv[begin + 1 : begin + 1 + number]
+        args = Args(argv, begin + 1 + number)
         self.at_head = side(args.take())
         self.count = 1
         if args.more():
@@ -394,7 +394,7 @@ class ManyPop:
 
 
 def pop_first(ctx: Context, names: list[bytes], at_head: bool, count: int, strict: bool) -> list[Any]:
-    """Name and elements from the first list that has any; [] if none has. Other kinds are refused if strict."""
+    """Name and elements from the first list that has any; [] if none has. Other types are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)
         if not strict and value is not None and kind_of(value) != "list":

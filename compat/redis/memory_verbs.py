@@ -34,7 +34,7 @@ def memory_(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def memory_usage(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY USAGE key [SAMPLES count]
 
-    Estimates the bytes that a key and its value take; of a collection some members are looked at (0: all).
+    Estimates the bytes that a key and its value take, from a sample of a collection's members (0: all).
 
     Cost: O(N) with N samples
     """
@@ -58,7 +58,7 @@ def memory_stats(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N databases and clients
 
-    Differs: total is what the process has in RAM; allocators and fragmentation are not told apart.
+    Differs: total is what the process has in RAM; allocator and fragmentation figures are not separate.
     """
     memory = memory_section(ctx.server)
     keys = sum(len(keyspace) for keyspace in ctx.store.keyspaces())
@@ -95,7 +95,7 @@ def memory_stats(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def memory_doctor(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY DOCTOR
 
-    Says in words whether the use of memory looks healthy.
+    Describes in words whether memory use looks healthy.
 
     Cost: O(1)
     """
@@ -113,7 +113,7 @@ def memory_doctor(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def memory_purge(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MEMORY PURGE
 
-    Gives memory that is free back to the system, as far as the C library can.
+    Returns free memory to the system, as far as the C library can.
 
     Cost: O(N) with N pages
     """

@@ -1,4 +1,4 @@
-"""Pub/Sub verbs."""
+"""Pub/Sub commands."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def subscribe(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
 
 
 def unsubscribe(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
-    """UNSUBSCRIBE, PUNSUBSCRIBE and SUNSUBSCRIBE; without names from all."""
+    """UNSUBSCRIBE, PUNSUBSCRIBE and SUNSUBSCRIBE; without names, from all."""
     client = ctx.connected
     pubsub = ctx.server.pubsub
-    held = client.subscriptions
-    names = argv[1:] or ([] if held is None else list(held.of(kind)))
+    subscriptions = client.subscriptions
+    names = argv[1:] or ([] if subscriptions is None else list(subscriptions.of(kind)))
     counts: list[tuple[bytes | None, int]] = [(name, pubsub.unsubscribe(client, kind, name)) for name in names]
     if not counts:
-        counts = [(None, 0 if held is None else held.count(kind))]
+        counts = [(None, 0 if subscriptions is None else subscriptions.count(kind))]
     client.refresh()
     return confirmations(f"{kind}unsubscribe", counts)
 
@@ -166,7 +166,7 @@ def _numbers(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
 def pubsub_channels(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB CHANNELS [pattern]
 
-    Returns the channels that somebody listens to.
+    Returns the channels with subscribers.
 
     Cost: O(N) with N channels
     """
@@ -199,7 +199,7 @@ def pubsub_numsub(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def pubsub_shardchannels(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBSUB SHARDCHANNELS [pattern]
 
-    Returns the shard channels that somebody listens to.
+    Returns the shard channels with subscribers.
 
     Cost: O(N) with N shard channels
     """

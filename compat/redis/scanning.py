@@ -18,16 +18,16 @@ _CURSOR = re.compile(rb"[ \t\n\v\f\r]*\+?([0-9]+)")
 
 
 def parse_cursor(text: bytes) -> int:
-    """A SCAN cursor, an unsigned 64-bit integer; blanks, a plus sign and zeros may stand before it. Raises RespError."""
-    found = _CURSOR.fullmatch(text)
-    digits = found[1].lstrip(b"0") if found else b""
-    if found is None or len(digits) > 20 or int(digits or b"0") > UINT64_MAX:
+    """A SCAN cursor, an unsigned 64-bit integer; leading blanks, zeros and a plus sign are allowed. Raises RespError."""
+    match = _CURSOR.fullmatch(text)
+    digits = match[1].lstrip(b"0") if match else b""
+    if match is None or len(digits) > 20 or int(digits or b"0") > UINT64_MAX:
         raise RespError("ERR invalid cursor")
     return int(digits or b"0")
 
 
 class ScanOptions:
-    """COUNT, the matcher of MATCH (None: everything), and one option of the verb's own: TYPE's word, or NOVALUES."""
+    """COUNT, the matcher of MATCH (None: everything), and one option of the command's own: TYPE's word, or NOVALUES."""
 
     __slots__ = ("count", "kind", "matches", "no_values")
 

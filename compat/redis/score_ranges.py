@@ -1,4 +1,4 @@
-"""Ranges of sorted sets as verbs spell them: by rank, by score (``(1.5``, ``-inf``), by name (``[a``, ``(b``, ``-``, ``+``)."""
+"""Ranges of sorted sets as arguments: by rank, by score (``(1.5``, ``-inf``), by name (``[a``, ``(b``, ``-``, ``+``)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def score_bound(text: bytes) -> tuple[float, bool]:
 
 
 def name_bound(text: bytes, *, is_low: bool) -> tuple[bytes | None, bool]:
-    """An end of a range of names as the first one inside or behind it; None and False for the whole way, True for none.
+    """An end of a range of names as the first one inside or after it; None and False for unbounded, True for empty.
 
-    ``[a`` begins at a and ends behind a, ``(a`` begins behind a and ends before a. Raises RespError.
+    ``[a`` begins at a and ends after a, ``(a`` begins after a and ends before a. Raises RespError.
     """
     if text in (b"-", b"+"):
         return None, (text == b"-") != is_low
@@ -35,9 +35,9 @@ def name_bound(text: bytes, *, is_low: bool) -> tuple[bytes | None, bool]:
 
 
 class Span:
-    """Which members of a sorted set a verb means, once its texts are read; ``ranks`` finds them in a set."""
+    """A parsed range of a sorted set; ``ranks`` finds its members in a set."""
 
-    def ranks(self, held: SortedSet) -> tuple[int, int]:
+    def ranks(self, sorted_set: SortedSet) -> tuple[int, int]:
         """First rank and end (exclusive), counted from the lowest score."""
         raise NotImplementedError
 
@@ -50,8 +50,8 @@ class RankSpan(Span):
     stop: int
     reverse: bool = False
 
-    def ranks(self, held: SortedSet) -> tuple[int, int]:
-        size = len(held)
+    def ranks(self, sorted_set: SortedSet) -> tuple[int, int]:
+        size = len(sorted_set)
         start = max(self.start + size, 0) if self.start < 0 else self.start
         stop = self.stop + size if self.stop < 0 else min(self.stop, size - 1)
         if start > stop:
@@ -66,8 +66,8 @@ class ScoreSpan(Span):
     low: tuple[float, bool]
     high: tuple[float, bool]
 
-    def ranks(self, held: SortedSet) -> tuple[int, int]:
-        return held.ranks_by_score(self.low[0], self.high[0], self.low[1], self.high[1])
+    def ranks(self, sorted_set: SortedSet) -> tuple[int, int]:
+        return sorted_set.ranks_by_score(self.low[0], self.high[0], self.low[1], self.high[1])
 
 
 @dataclass(slots=True)
@@ -78,10 +78,10 @@ class NameSpan(Span):
     high: tuple[bytes | None, bool]
     reverse: bool = False
 
-    def ranks(self, held: SortedSet) -> tuple[int, int]:
+    def ranks(self, sorted_set: SortedSet) -> tuple[int, int]:
         if self.low[1] or self.high[1]:
             return 0, 0
-        return held.ranks_by_name(self.low[0], self.high[0], backwards=self.reverse)
+        return sorted_set.ranks_by_name(self.low[0], self.high[0], backwards=self.reverse)
 
 
 def span_of(by: str, low: bytes, high: bytes, *, reverse: bool = False) -> Span:
@@ -96,7 +96,7 @@ def span_of(by: str, low: bytes, high: bytes, *, reverse: bool = False) -> Span:
 class RangeQuery:
     """The arguments of the ZRANGE family, from the two ends of the range on.
 
-    ``by`` and ``reverse`` are what the verb's name says; None where options say it (ZRANGE, ZRANGESTORE).
+    ``by`` and ``reverse`` follow from the command's name; None if options set them (ZRANGE, ZRANGESTORE).
     """
 
     __slots__ = ("limit", "offset", "reverse", "span", "with_scores")
@@ -126,9 +126,9 @@ class RangeQuery:
             ends = ends[1], ends[0]
         self.span = span_of(by, *ends, reverse=self.reverse)
 
-    def ranks(self, held: SortedSet) -> tuple[int, int]:
-        """First rank and end (exclusive) of the members that are asked for, counted from the lowest score."""
-        start, stop = self.span.ranks(held)
+    def ranks(self, sorted_set: SortedSet) -> tuple[int, int]:
+        """First rank and end (exclusive) of the requested members, counted from the lowest score."""
+        start, stop = self.span.ranks(sorted_set)
         if not isinstance(self.span, RankSpan) and (self.offset or self.limit != -1):
             if self.offset < 0:
                 return 0, 0
@@ -141,15 +141,15 @@ class RangeQuery:
                 stop = min(stop, start + count)
         return start, stop
 
-    def names(self, held: SortedSet) -> list[bytes]:
-        """The members that are asked for, in the order that is asked for."""
-        names = held.names(*self.ranks(held))
+    def names(self, sorted_set: SortedSet) -> list[bytes]:
+        """The requested members, in the requested order."""
+        names = sorted_set.names(*self.ranks(sorted_set))
         return names[::-1] if self.reverse else names
 
-    def columns(self, held: SortedSet) -> tuple[list[bytes], list[float]]:
-        """The members that are asked for, and their scores, in the order that is asked for."""
-        start, stop = self.ranks(held)
-        names, scores = held.names(start, stop), held.values(start, stop)
+    def columns(self, sorted_set: SortedSet) -> tuple[list[bytes], list[float]]:
+        """The requested members and their scores, in the requested order."""
+        start, stop = self.ranks(sorted_set)
+        names, scores = sorted_set.names(start, stop), sorted_set.values(start, stop)
         return (names[::-1], scores[::-1]) if self.reverse else (names, scores)
 
 

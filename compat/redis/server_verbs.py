@@ -1,4 +1,4 @@
-"""Verbs about the server: configuration, logs, time, the end."""
+"""Commands about the server: configuration, logs, time, shutdown."""
 
 from __future__ import annotations
 
@@ -54,31 +54,33 @@ def config_get(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Cost: O(N) with N patterns
     """
     config = ctx.server.config
-    found: dict[str, bytes] = {}
+    values: dict[str, bytes] = {}
     for text in argv[2:]:
         pattern = text.decode(errors="replace")
         parameter = BY_NAME.get(pattern.lower())
         if parameter is not None:
-            found[pattern] = _shown(config, parameter)  # under the name as it was written
+            values[pattern] = _value_text(config, parameter)  # under the name as written
             continue
         matches = matcher(text.lower())
-        found |= {
-            name: _shown(config, each) for name, each in BY_NAME.items() if not each.hidden and matches(name.encode())
+        values |= {
+            name: _value_text(config, each)
+            for name, each in BY_NAME.items()
+            if not each.hidden and matches(name.encode())
         }
-    return found
+    return values
 
 
-def _shown(config: Config, parameter: Parameter) -> bytes:
+def _value_text(config: Config, parameter: Parameter) -> bytes:
     return config.shown(parameter).encode(errors="surrogateescape")
 
 
 def _hide_secret_values(argv: Sequence[bytes]) -> list[bytes]:
-    shown = list(argv)
+    redacted = list(argv)
     for at in range(3, len(argv), 2):
         parameter = BY_NAME.get(argv[at - 1].decode(errors="replace").lower())
         if parameter is not None and parameter.secret:
-            shown[at] = REDACTED
-    return shown
+            redacted[at] = REDACTED
+    return redacted
 
 
 @verbs.verb(
@@ -137,7 +139,7 @@ def _config_set_failed(name: str, reason: str) -> RespError:
 def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """CONFIG RESETSTAT
 
-    Begins the statistics anew.
+    Resets the statistics.
 
     Cost: O(N) with N commands and clients
     """
@@ -303,7 +305,7 @@ def monitor(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def role(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """ROLE
 
-    Returns the part that the server plays in replication: a master without replicas.
+    Returns the server's role in replication: a master without replicas.
 
     Cost: O(1)
     """
@@ -339,7 +341,7 @@ def slaveof(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def replicaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """REPLICAOF host port
 
-    Replication is not built: NO ONE is accepted, everything else refused.
+    Replication is not implemented: NO ONE is accepted, everything else refused.
 
     Cost: O(1)
 
@@ -352,7 +354,7 @@ def replicaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def failover(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
 
-    Hands the part of the master over to a replica. Refused: there are no replicas.
+    Hands the role of master over to a replica. Refused: there are no replicas.
 
     Cost: O(1)
 
@@ -381,7 +383,7 @@ def failover(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def replconf(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """REPLCONF [option value [option value ...]]
 
-    A replica tells its master about itself with it, ahead of PSYNC. Refused: replication is not built.
+    Sent by a replica to its master before PSYNC. Refused: replication is not implemented.
 
     Cost: O(1)
 
@@ -394,7 +396,7 @@ def replconf(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def psync(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PSYNC replication-id offset
 
-    A replica asks for the stream of changes with it. Refused: replication is not built.
+    Sent by a replica to request the stream of changes. Refused: replication is not implemented.
 
     Cost: O(1)
 
@@ -407,8 +409,8 @@ def psync(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def sync(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SYNC
 
-    The old form of PSYNC, with which `redis-cli --rdb` and `redis-cli --replica` ask for a copy of the data too. Refused:
-    replication is not built.
+    The old form of PSYNC; `redis-cli --rdb` and `redis-cli --replica` also send it to request a copy of the data. Refused:
+    replication is not implemented.
 
     Cost: O(1)
 
@@ -428,11 +430,11 @@ def _persistence(ctx: ServerContext) -> Persistence:
 def save(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SAVE
 
-    Writes a snapshot of everything and starts the log anew; nothing else is served meanwhile.
+    Writes a snapshot of everything and rewrites the log; no other command runs meanwhile.
 
     Cost: O(N) with N keys and their members
 
-    Differs: refused where nothing is kept (``save no``).
+    Differs: refused if nothing is persisted (``save no``).
     """
     _persistence(ctx).save()
     return OK
@@ -442,12 +444,12 @@ def save(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def bgsave(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """BGSAVE [SCHEDULE]
 
-    Writes a snapshot in a process of its own and starts the log anew, as BGREWRITEAOF does; inside a
-    transaction, soon after it. With SCHEDULE it waits for one that is being written.
+    Writes a snapshot in a child process and rewrites the log, like BGREWRITEAOF; inside a
+    transaction, soon after it. With SCHEDULE it waits for one in progress.
 
     Cost: O(1)
 
-    Differs: refused where nothing is kept (``save no``).
+    Differs: refused if nothing is persisted (``save no``).
     """
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
         raise RespError(SYNTAX_ERROR)
@@ -459,18 +461,18 @@ def bgsave(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def bgrewriteaof(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """BGREWRITEAOF
 
-    Starts the log anew from a snapshot that a process of its own writes; inside a transaction, soon after it.
+    Rewrites the log from a snapshot that a process of its own writes; inside a transaction, soon after it.
 
     Cost: O(1)
 
-    Differs: refused where nothing is kept (``save no``).
+    Differs: refused if nothing is persisted (``save no``).
     """
     begun = _persistence(ctx).save_in_background("Background append only file rewriting already in progress")
     return Simple(b"Background append only file rewriting " + (b"started" if begun else b"scheduled"))
 
 
 def module_entries() -> list[Reply]:
-    """What MODULE LIST and HELLO tell of the modules that are built in."""
+    """The built-in modules, as MODULE LIST and HELLO describe them."""
     return [{"name": name, "ver": version, "path": "", "args": []} for name, version in MODULES.items()]
 
 
@@ -478,7 +480,7 @@ def module_entries() -> list[Reply]:
 def module_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE
 
-    A container for commands about modules. Nothing can be loaded; what is built in is listed.
+    A container for commands about modules. None can be loaded; the built-in ones are listed.
     """
     raise AssertionError("a container is never run")
 
@@ -489,7 +491,7 @@ def module_(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def module_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MODULE LIST
 
-    Lists what clients look for under the name of a module: time series, as of RedisTimeSeries 1.12.
+    Lists what clients expect as modules: time series, as of RedisTimeSeries 1.12.
 
     Cost: O(1)
     """
@@ -552,7 +554,7 @@ def lolwut(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: one picture, whatever the version and the arguments, which Redis reads as sizes.
+    Differs: always the same picture; Redis reads the arguments as version and sizes.
     """
     if len(argv) > 2 and argv[1].upper() == b"VERSION":
         Args(argv, 2).integer()
@@ -565,12 +567,12 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 
     Ends the server: it closes its listeners and connections, writes and syncs the log, and exits. A snapshot is written
-    with SAVE, and without NOSAVE where there are save points but no log; if that fails, the server goes on unless FORCE
+    with SAVE, or unless NOSAVE if there are save points but no log; if that fails, the server continues unless FORCE
     is given.
 
     Cost: O(N) with N connections; with a snapshot O(M) with M keys and their members
 
-    Differs: SAVE is refused where nothing is kept; it ends at once, so there is nothing to ABORT.
+    Differs: SAVE is refused if nothing is persisted; the server ends at once, so there is nothing to ABORT.
     """
     words = {word.upper() for word in argv[1:]}
     if not words <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"} or {b"SAVE", b"NOSAVE"} <= words:
@@ -588,7 +590,7 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
             if b"FORCE" not in words:
                 raise
     server.process.stop()
-    return NO_REPLY  # clients take the closed connection as success, and any reply as failure
+    return NO_REPLY  # clients take a closed connection as success, and any reply as failure
 
 
 @verbs.verb(
@@ -597,7 +599,7 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def lastsave(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """LASTSAVE
 
-    Returns the time of the last snapshot; that of the start before the first one.
+    Returns the time of the last snapshot; before the first one, the time of the start.
 
     Cost: O(1)
     """

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""Set verbs. To JSON commands a set is an array."""
+"""Set commands. To JSON commands a set is an array."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ _RANDOM = ("nondeterministic_output",)
 
 
 def read_set(ctx: Context, name: bytes) -> Members | None:
-    """The set of a key for a reading verb, None if absent. Raises WrongType."""
+    """The set of a key for a reading command, None if absent. Raises WrongType."""
     return as_set(ctx.keyspace.read(name))
 
 
-def in_order(ctx: Context, held: Members, key: bytes | None) -> list[bytes]:
-    """All members: of a small set of integers ascending, as Redis keeps them, else in no order. A result has no key."""
-    if is_intset(held, 0 if key is None else ctx.keyspace.mark_of(key), ctx.settings):
-        return sorted(held, key=int)
-    return list(held)
+def in_order(ctx: Context, members: Members, key: bytes | None) -> list[bytes]:
+    """All members: those of a small set of integers ascending, as in Redis, else in no order. A result has no key."""
+    if is_intset(members, 0 if key is None else ctx.keyspace.mark_of(key), ctx.settings):
+        return sorted(members, key=int)
+    return list(members)
 
 
-def members_of(ctx: Context, held: Members, key: bytes | None) -> Reply:
-    """All members as a reply, of a key or of a result, which has none."""
-    return items_reply(in_order(ctx, held, key), SetReply)
+def members_of(ctx: Context, members: Members, key: bytes | None) -> Reply:
+    """All members as a reply, of a key or of a result, which has no key."""
+    return items_reply(in_order(ctx, members, key), SetReply)
 
 
 # ---------------------------------------------------------------- members
@@ -76,12 +76,12 @@ def srem(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N members
     """
-    held = as_set(ctx.keyspace.get(argv[1]))
-    if held is None:
+    members = as_set(ctx.keyspace.get(argv[1]))
+    if members is None:
         return 0
-    found = held.intersection(argv[2:])
-    count = remove_members(ctx.keyspace, argv[1], found)
-    shrunk(ctx.keyspace, argv[1], found, ctx.settings)
+    removed = members.intersection(argv[2:])
+    count = remove_members(ctx.keyspace, argv[1], removed)
+    shrunk(ctx.keyspace, argv[1], removed, ctx.settings)
     return count
 
 
@@ -89,7 +89,7 @@ def srem(ctx: Context, argv: list[bytes]) -> Reply:
 def sismember(ctx: Context, argv: list[bytes]) -> Reply:
     """SISMEMBER key member
 
-    Tells whether a member belongs to a set.
+    Returns whether a member belongs to a set.
 
     Cost: O(1)
     """
@@ -100,12 +100,12 @@ def sismember(ctx: Context, argv: list[bytes]) -> Reply:
 def smismember(ctx: Context, argv: list[bytes]) -> Reply:
     """SMISMEMBER key member [member ...]
 
-    Tells of each member whether it belongs to a set.
+    Returns for each member whether it belongs to a set.
 
     Cost: O(N) with N members
     """
-    held = read_set(ctx, argv[1]) or set()
-    return [int(member in held) for member in argv[2:]]
+    members = read_set(ctx, argv[1]) or set()
+    return [int(member in members) for member in argv[2:]]
 
 
 @verbs.verb("SCARD", arity=2, flags=_READ_FAST, keys=key("RO"))
@@ -127,8 +127,8 @@ def smembers(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N members
     """
-    held = read_set(ctx, argv[1])
-    return members_of(ctx, set() if held is None else held, argv[1])
+    members = read_set(ctx, argv[1])
+    return members_of(ctx, set() if members is None else members, argv[1])
 
 
 @verbs.verb(
@@ -137,7 +137,7 @@ def smembers(ctx: Context, argv: list[bytes]) -> Reply:
 def smove(ctx: Context, argv: list[bytes]) -> Reply:
     """SMOVE source destination member
 
-    Moves a member from one set to another one, which is created if need be; tells whether it was there.
+    Moves a member from one set to another one, which is created if necessary; returns whether it existed.
 
     Cost: O(1)
     """
@@ -162,25 +162,25 @@ def smove(ctx: Context, argv: list[bytes]) -> Reply:
 def spop(ctx: Context, argv: list[bytes]) -> Reply:
     """SPOP key [count]
 
-    Removes and returns a random member of a set, with a count up to so many.
+    Removes and returns a random member of a set, or up to ``count`` of them.
 
     Cost: O(N) with N members returned
     """
     if len(argv) == 2:
-        held = as_set(ctx.keyspace.get(argv[1]))
-        if held is None:
+        members = as_set(ctx.keyspace.get(argv[1]))
+        if members is None:
             return None
-        return popped(ctx, argv[1], held, 1)[0]
+        return popped(ctx, argv[1], members, 1)[0]
     args = Args(argv, 2)
     count = _positive(args)
     args.end()
-    held = as_set(ctx.keyspace.get(argv[1]))
-    return SetReply([] if held is None or not count else popped(ctx, argv[1], held, count))
+    members = as_set(ctx.keyspace.get(argv[1]))
+    return SetReply([] if members is None or not count else popped(ctx, argv[1], members, count))
 
 
-def popped(ctx: Context, key: bytes, held: Members, count: int) -> list[bytes]:
-    """Members that are taken from a set at random."""
-    taken = pop_members(ctx.keyspace, key, held, count)
+def popped(ctx: Context, key: bytes, members: Members, count: int) -> list[bytes]:
+    """Remove random members of a set and return them."""
+    taken = pop_members(ctx.keyspace, key, members, count)
     shrunk(ctx.keyspace, key, taken, ctx.settings)
     return taken
 
@@ -197,24 +197,24 @@ def _positive(args: Args) -> int:
 def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
     """SRANDMEMBER key [count]
 
-    Returns a random member, or up to count different ones, or with a negative count so many that may repeat.
+    Returns a random member, or up to count different ones, or with a negative count members that may repeat.
 
     Cost: O(N) with N members returned
     """
     if len(argv) == 2:
-        held = read_set(ctx, argv[1])
-        return None if held is None else random_member(held)
+        members = read_set(ctx, argv[1])
+        return None if members is None else random_member(members)
     args = Args(argv, 2)
     count = args.between(-INT64_MAX, INT64_MAX)
     args.end()
-    held = read_set(ctx, argv[1])
-    if held is None or not count:
+    members = read_set(ctx, argv[1])
+    if members is None or not count:
         return []
     if count < -MOST_REPEATED:
         raise RespError(OUT_OF_RANGE)
     if count > 0:
-        return random_members(held, count)
-    return [random_member(held) for _ in range(-count)]
+        return random_members(members, count)
+    return [random_member(members) for _ in range(-count)]
 
 
 # ---------------------------------------------------------------- several sets
@@ -223,8 +223,8 @@ def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
 def _sets(ctx: Context, names: Sequence[bytes], *, reading: bool) -> list[Members]:
     """The sets of keys, empty ones for keys that do not exist. Raises WrongType."""
     keyspace = ctx.keyspace
-    held = [as_set(keyspace.read(name) if reading else keyspace.get(name)) for name in names]
-    return [set() if each is None else each for each in held]
+    sets = [as_set(keyspace.read(name) if reading else keyspace.get(name)) for name in names]
+    return [set() if each is None else each for each in sets]
 
 
 def _intersection(sets: Sequence[Members]) -> Members:
@@ -245,13 +245,13 @@ def _combined(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Membe
 
 
 def _stored(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members], event: str) -> Reply:
-    """The verbs that store what they find in their first key; an empty set is no key."""
-    found = combine(_sets(ctx, argv[2:], reading=False))
-    if found:
-        ctx.keyspace.put(argv[1], found, event)
+    """The commands that store their result in their first key; an empty one removes it."""
+    result = combine(_sets(ctx, argv[2:], reading=False))
+    if result:
+        ctx.keyspace.put(argv[1], result, event)
     else:
         ctx.keyspace.delete(argv[1])
-    return len(found)
+    return len(result)
 
 
 @verbs.verb("SINTER", arity=-2, flags=_READ, keys=key("RO", "access", last=-1), hints=_UNORDERED)
@@ -326,7 +326,7 @@ def sdiffstore(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def numbered_keys(args: Args) -> list[bytes]:
-    """Keys behind their number. Raises RespError."""
+    """Keys after their number. Raises RespError."""
     try:
         count = parse_int(args.take())
     except NotAnInteger:
@@ -339,7 +339,7 @@ def numbered_keys(args: Args) -> list[bytes]:
 
 
 def read_limit(args: Args) -> int:
-    """The option LIMIT of the verbs that count an intersection, to the end; 0 for none. Raises RespError."""
+    """The option LIMIT of the commands that count an intersection, to the end; 0 for none. Raises RespError."""
     limit = 0
     while args.more():
         if args.word() != b"LIMIT" or not args.more():
@@ -366,13 +366,13 @@ def sintercard(ctx: Context, argv: list[bytes]) -> Reply:
     sets = sorted(_sets(ctx, names, reading=True), key=len)
     if not limit:
         return len(_intersection(sets))
-    found = 0
+    count = 0
     for member in sets[0]:
         if all(member in other for other in sets[1:]):
-            found += 1
-            if found == limit:
+            count += 1
+            if count == limit:
                 break
-    return found
+    return count
 
 
 # ---------------------------------------------------------------- walking
@@ -382,18 +382,18 @@ def sintercard(ctx: Context, argv: list[bytes]) -> Reply:
 def sscan(ctx: Context, argv: list[bytes]) -> Reply:
     """SSCAN key cursor [MATCH pattern] [COUNT count]
 
-    Walks over the members of a set; a small set is returned at once.
+    Iterates over the members of a set; a small set is returned at once.
 
     Cost: O(COUNT) a call
     """
     cursor = parse_cursor(argv[2])
-    held = read_set(ctx, argv[1])
-    if held is None:
+    members = read_set(ctx, argv[1])
+    if members is None:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3))
     config = ctx.settings
-    if len(held) <= max(config.set_max_listpack_entries, config.set_max_intset_entries):
-        cursor, found = 0, in_order(ctx, held, argv[1])
+    if len(members) <= max(config.set_max_listpack_entries, config.set_max_intset_entries):
+        cursor, batch = 0, in_order(ctx, members, argv[1])
     else:
-        cursor, found = ctx.keyspace.scan(cursor, options.count, held)
-    return [b"%d" % cursor, [member for member in found if member in held and options.wants(member)]]
+        cursor, batch = ctx.keyspace.scan(cursor, options.count, members)
+    return [b"%d" % cursor, [member for member in batch if member in members and options.wants(member)]]

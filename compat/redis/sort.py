@@ -1,4 +1,4 @@
-"""SORT and SORT_RO: lists, sets and sorted sets in the order of their elements or of what other keys say of them."""
+"""SORT and SORT_RO: lists, sets and sorted sets in the order of their elements or of weights in other keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_DOUBLE = "ERR One or more scores can't be converted into double"
 
 
 class _Options:
-    """What comes behind the key."""
+    """The options after the key."""
 
     __slots__ = ("alpha", "by", "count", "descending", "gets", "offset", "sorts", "store")
 
@@ -38,7 +38,7 @@ class _Options:
         self.by: bytes | None = None
         self.gets: list[bytes] = []
         self.store: bytes | None = None
-        self.sorts = True  # not after a BY without an asterisk, which leaves the order as it is
+        self.sorts = True  # not after a BY without an asterisk, which keeps the order
         self.alpha = self.descending = False
         self.offset, self.count = 0, -1
         while args.more():
@@ -62,13 +62,13 @@ class _Options:
                 raise RespError(SYNTAX_ERROR)
 
     def span(self, size: int) -> tuple[int, int]:
-        """Where what LIMIT leaves of so many elements begins, and where it ends."""
+        """Start and stop of LIMIT's part of a number of elements."""
         start = min(max(self.offset, 0), size)
         return start, size if self.count < 0 else min(start + self.count, size)
 
 
 def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | None:
-    """What a pattern names for an element: a string, or with ``->`` a field of a hash; None if there is none."""
+    """The value of a pattern for an element: a string, or with ``->`` a field of a hash; None if there is none."""
     if pattern == b"#":
         return element
     name, star, rest = pattern.partition(b"*")
@@ -83,14 +83,14 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
     if value is None:
         return None
     if field is not None:
-        held = hash_to_read(keyspace, key, value) if kind_of(value) == "hash" else None
-        found = None if held is None else held.get(field)
-        return None if found is None else text_of(found)
+        hash_value = hash_to_read(keyspace, key, value) if kind_of(value) == "hash" else None
+        member = None if hash_value is None else hash_value.get(field)
+        return None if member is None else text_of(member)
     return text_of(value) if kind_of(value) == "string" else None
 
 
 def all_of(value: Any) -> list[bytes]:
-    """All elements. Those of a set are in the order of their bytes, so that equal weights leave them there. Raises WrongType."""
+    """All elements. Those of a set are sorted by their bytes, which equal weights preserve. Raises WrongType."""
     if type(value) is SortedSet:
         return value.names(0, len(value))
     kind = kind_of(value)
@@ -102,9 +102,9 @@ def all_of(value: Any) -> list[bytes]:
 
 
 def part_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
-    """What LIMIT leaves of the elements in their own order, or with DESC in the opposite one. Raises WrongType.
+    """LIMIT's part of the elements in their own order, or with DESC in the opposite one. Raises WrongType.
 
-    O(log(N) + M) for a sorted set, O(M) for a list where N are held and M returned.
+    O(log(N) + M) for a sorted set, O(M) for a list, with N elements and M returned.
     """
     kind = kind_of(value)
     if kind == "set":
@@ -117,17 +117,17 @@ def part_of(value: Any, options: _Options, *, storing: bool) -> list[bytes]:
     start, stop = options.span(size)
     if options.descending:
         start, stop = size - stop, size - start
-    found = value.names(start, stop) if type(value) is SortedSet else texts_of(value[start:stop])
-    return found[::-1] if options.descending else found
+    part = value.names(start, stop) if type(value) is SortedSet else texts_of(value[start:stop])
+    return part[::-1] if options.descending else part
 
 
 _LEAST_NORMAL = sys.float_info.min
 
 
 def weight_of(text: bytes | None) -> float:
-    """What an element is sorted by, as C's strtod reads it.
+    """The weight of an element, as C's strtod reads it.
 
-    Raises RespError where there is anything else but a number, or one that a double cannot hold or holds only
+    Raises RespError for anything but a number, and for one that a double cannot represent or only
     inexactly near zero.
     """
     if not text:  # strtod finds a zero in an empty text
@@ -136,25 +136,25 @@ def weight_of(text: bytes | None) -> float:
         number = read_terminated(text)
     except NotAFloat:
         raise RespError(_NO_DOUBLE) from None
-    shown = text.partition(b"\0")[0]
-    if 0.0 < abs(number) < _LEAST_NORMAL or lost_in_reading(shown, infinite=isinf(number), zero=not number):
+    spelling = text.partition(b"\0")[0]
+    if 0.0 < abs(number) < _LEAST_NORMAL or lost_in_reading(spelling, infinite=isinf(number), zero=not number):
         raise RespError(_NO_DOUBLE)
     return number
 
 
-# Texts of these bytes, up to so many, are numbers as Python reads them, or are not at all.
+# Texts of at most this many of these bytes are either numbers as Python reads them, or invalid.
 _PLAIN = b"0123456789.-"
 _PLAIN_LENGTH = 17
 
 
 def weights_of(texts: Sequence[bytes | None]) -> list[float]:
-    """What elements are sorted by. Raises RespError."""
+    """The weights of elements. Raises RespError."""
     plain = [text for text in texts if text]
     if len(plain) == len(texts) and max(map(len, plain), default=0) <= _PLAIN_LENGTH:
         try:
             if not b"".join(plain).translate(None, _PLAIN):
                 return list(map(float, plain))
-        except ValueError:  # such as 1.2.3: told below
+        except ValueError:  # such as 1.2.3: reported below
             pass
     return [weight_of(text) for text in texts]
 
@@ -162,7 +162,7 @@ def weights_of(texts: Sequence[bytes | None]) -> list[float]:
 def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> list[bytes]:
     """The elements sorted. Raises RespError.
 
-    Of equal numbers the elements stand in the order of their bytes; of equal texts as they stood before.
+    Equal numbers are sorted by the bytes of their elements; equal texts keep their order.
     """
     pattern = options.by
     if options.alpha and pattern is None:
@@ -174,44 +174,44 @@ def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> li
         pairs = [((text is not None, text or b""), element) for text, element in zip(texts, elements, strict=True)]
         pairs.sort(key=itemgetter(0), reverse=options.descending)
         return [element for _, element in pairs]
-    found, _ = in_order_of(elements, weights_of(texts))
-    return found[::-1] if options.descending else found
+    ordered, _ = in_order_of(elements, weights_of(texts))
+    return ordered[::-1] if options.descending else ordered
 
 
-def sort_verb(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
+def sort_command(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     """SORT and SORT_RO."""
     options = _Options(Args(argv, 2), storing=storing)
     keyspace = ctx.keyspace
     value = keyspace.get(argv[1]) if options.store is not None else keyspace.read(argv[1])
-    found: list[bytes] = []
+    ordered: list[bytes] = []
     if value is not None and options.sorts:
-        found = in_order(keyspace, all_of(value), options)
-        start, stop = options.span(len(found))
-        found = found[start:stop]
+        ordered = in_order(keyspace, all_of(value), options)
+        start, stop = options.span(len(ordered))
+        ordered = ordered[start:stop]
     elif value is not None:
-        found = part_of(value, options, storing=options.store is not None)
-    answers: Sequence[bytes | None] = found
+        ordered = part_of(value, options, storing=options.store is not None)
+    replies: Sequence[bytes | None] = ordered
     if options.gets:
-        answers = [looked_up(keyspace, pattern, element) for element in found for pattern in options.gets]
+        replies = [looked_up(keyspace, pattern, element) for element in ordered for pattern in options.gets]
     if options.store is None:
-        return items_reply(list(answers))
-    if answers:
-        put_list(keyspace, options.store, [answer or b"" for answer in answers], "sortstore")
+        return items_reply(list(replies))
+    if replies:
+        put_list(keyspace, options.store, [answer or b"" for answer in replies], "sortstore")
     else:
         keyspace.delete(options.store)
-    return len(answers)
+    return len(replies)
 
 
 def _destination(argv: Sequence[bytes]) -> list[int]:
-    """Where SORT's destination stands: behind the last STORE that is no argument of another option."""
-    found: list[int] = []
+    """The index of SORT's destination: after the last STORE that is not an argument of another option."""
+    destination: list[int] = []
     at = 2
     while at < len(argv):
         word = argv[at].upper()
         if word == b"STORE" and at + 1 < len(argv):
-            found = [at + 1]
+            destination = [at + 1]
         at += _OPTION_ARGUMENTS.get(word, 0) + 1
-    return found
+    return destination
 
 
 _OPTION_ARGUMENTS = {b"LIMIT": 2, b"BY": 1, b"GET": 1, b"STORE": 1}
@@ -232,9 +232,9 @@ def sort(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns or stores the elements of a list, a set or a sorted set in order.
 
-    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) where BY has no asterisk and key is a sorted set
+    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) if BY has no asterisk and key is a sorted set
     """
-    return sort_verb(ctx, argv, storing=True)
+    return sort_command(ctx, argv, storing=True)
 
 
 @verbs.verb(
@@ -251,6 +251,6 @@ def sort_ro(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the elements of a list, a set or a sorted set in order.
 
-    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) where BY has no asterisk and key is a sorted set
+    Cost: O(N+M*log(M)) with N elements and M returned; O(log(N)+M) if BY has no asterisk and key is a sorted set
     """
-    return sort_verb(ctx, argv, storing=False)
+    return sort_command(ctx, argv, storing=False)

@@ -1,4 +1,4 @@
-"""Verbs over several sorted sets. Plain sets count as sorted sets whose members all have the score 1."""
+"""Commands on several sorted sets. Plain sets count as sorted sets whose members all have the score 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from januskv.storage.sorted_sets import SortedSet, columns_in_order, put_result
 
 from .args import SYNTAX_ERROR, Args
 from .sets import read_limit
-from .sorted_sets import Columns, shown
+from .sorted_sets import Columns, pairs_reply
 
 verbs = Family("sorted_set")
 
@@ -48,7 +48,7 @@ def scores_at(ctx: Context, name: bytes, *, reading: bool) -> Scores:
 
 
 def read_inputs(ctx: Context, args: Args, verb: str, *, reading: bool) -> list[Scores]:
-    """The sorted sets whose number and keys come next. Raises RespError, WrongType."""
+    """The sorted sets of the next arguments, number and keys. Raises RespError, WrongType."""
     number = args.integer()
     if number < 1:
         raise RespError(f"ERR at least 1 input key is needed for '{verb}' command")
@@ -58,7 +58,7 @@ def read_inputs(ctx: Context, args: Args, verb: str, *, reading: bool) -> list[S
 
 
 class Inputs:
-    """The sorted sets of a command line from their number on, and the options behind them."""
+    """The sorted sets of a command line from their number on, and the options after them."""
 
     def __init__(self, ctx: Context, args: Args, verb: str, *, weighted: bool = True, storing: bool = False) -> None:
         self.sets = read_inputs(ctx, args, verb, reading=not storing)
@@ -77,37 +77,37 @@ class Inputs:
             else:
                 raise RespError(SYNTAX_ERROR)
 
-    def products(self, at: int) -> Scores:
-        """The scores of one set times its weight; infinity times 0 is no number."""
-        weight = self.weights[at]
-        return self.sets[at] if weight == 1.0 else {m: score * weight for m, score in self.sets[at].items()}
+    def products(self, index: int) -> Scores:
+        """The scores of one set times its weight; infinity times 0 is NaN."""
+        weight = self.weights[index]
+        return self.sets[index] if weight == 1.0 else {m: score * weight for m, score in self.sets[index].items()}
 
-    def weighted(self, at: int) -> Scores:
-        """The scores of one set times its weight; what is no number is 0."""
-        if self.weights[at] == 1.0:
-            return self.sets[at]
-        return {member: score if score == score else 0.0 for member, score in self.products(at).items()}
+    def weighted(self, index: int) -> Scores:
+        """The scores of one set times its weight; NaN becomes 0."""
+        if self.weights[index] == 1.0:
+            return self.sets[index]
+        return {member: score if score == score else 0.0 for member, score in self.products(index).items()}
 
     def by_size(self) -> list[int]:
-        """The places of the sets, the smallest first: the order in which Redis puts scores together."""
-        return sorted(range(len(self.sets)), key=lambda at: len(self.sets[at]))
+        """The indexes of the sets, the smallest first: the order in which Redis combines scores."""
+        return sorted(range(len(self.sets)), key=lambda index: len(self.sets[index]))
 
     def union(self) -> Scores:
-        """All members, the scores of those in several sets put together. The smallest set comes first."""
+        """All members, with the scores of those in several sets combined. The smallest set comes first."""
         order = self.by_size()
-        found = dict(self.weighted(order[0]))
-        for at in order[1:]:
-            for member, score in self.weighted(at).items():
-                old = found.get(member)
-                found[member] = score if old is None else self.aggregate(old, score)
-        return found
+        scores = dict(self.weighted(order[0]))
+        for index in order[1:]:
+            for member, score in self.weighted(index).items():
+                old = scores.get(member)
+                scores[member] = score if old is None else self.aggregate(old, score)
+        return scores
 
     def intersection(self) -> Scores:
-        """The members of all sets, their scores put together. The smallest set comes first."""
+        """The members of all sets, with combined scores. The smallest set comes first."""
         order = self.by_size()
-        # As in redis-server, only in the first set is what is no number 0; from others a sum is 0, MIN and MAX pass it over.
+        # As in redis-server: NaN is 0 only in the first set. From others it makes a sum 0; MIN and MAX ignore it.
         sets = [self.weighted(order[0]), *map(self.products, order[1:])]
-        found: Scores = {}
+        scores: Scores = {}
         for member, score in sets[0].items():
             for other in sets[1:]:
                 more = other.get(member)
@@ -115,8 +115,8 @@ class Inputs:
                     break
                 score = self.aggregate(score, more)
             else:
-                found[member] = score
-        return found
+                scores[member] = score
+        return scores
 
     def difference(self) -> Scores:
         """The members of the first set that no other has."""
@@ -124,8 +124,8 @@ class Inputs:
         return {m: score for m, score in self.sets[0].items() if not any(m in other for other in others)}
 
 
-def _answer(ctx: Context, inputs: Inputs, found: Scores) -> Reply:
-    return shown(Columns(*columns_in_order(found)), inputs.with_scores)
+def _reply(ctx: Context, inputs: Inputs, scores: Scores) -> Reply:
+    return pairs_reply(Columns(*columns_in_order(scores)), inputs.with_scores)
 
 
 @verbs.verb("ZUNION", arity=-3, flags=_READ, keys=_READ_KEYS, since="6.2.0")
@@ -137,7 +137,7 @@ def zunion(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N)+O(M*log(M)) with N members in all sets and M returned
     """
     inputs = Inputs(ctx, Args(argv, 1), "zunion")
-    return _answer(ctx, inputs, inputs.union())
+    return _reply(ctx, inputs, inputs.union())
 
 
 @verbs.verb("ZINTER", arity=-3, flags=_READ, keys=_READ_KEYS, since="6.2.0")
@@ -149,7 +149,7 @@ def zinter(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N*K)+O(M*log(M)) with N members in the smallest of K sets and M returned
     """
     inputs = Inputs(ctx, Args(argv, 1), "zinter")
-    return _answer(ctx, inputs, inputs.intersection())
+    return _reply(ctx, inputs, inputs.intersection())
 
 
 @verbs.verb("ZDIFF", arity=-3, flags=_READ, keys=_READ_KEYS, since="6.2.0")
@@ -161,7 +161,7 @@ def zdiff(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(L + M*log(M)) with L members in all sets and M returned
     """
     inputs = Inputs(ctx, Args(argv, 1), "zdiff", weighted=False)
-    return _answer(ctx, inputs, inputs.difference())
+    return _reply(ctx, inputs, inputs.difference())
 
 
 @verbs.verb("ZUNIONSTORE", arity=-4, flags=_STORE, keys=_STORE_KEYS, since="2.0.0")
@@ -211,9 +211,9 @@ def zintercard(ctx: Context, argv: list[bytes]) -> Reply:
     args = Args(argv, 1)
     sets = sorted(read_inputs(ctx, args, "zintercard", reading=True), key=len)
     limit = read_limit(args)
-    found = 0
+    count = 0
     for member in sets[0]:
-        found += all(member in other for other in sets[1:])
-        if found == limit and limit:
+        count += all(member in other for other in sets[1:])
+        if count == limit and limit:
             break
-    return found
+    return count

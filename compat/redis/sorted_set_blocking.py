@@ -1,4 +1,4 @@
-"""Sorted set verbs that wait until there is a member."""
+"""Sorted set commands that wait until there is a member."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def pop_waiting(ctx: Context, argv: list[bytes], at_low: bool) -> Reply | Wait:
     timeout_ms, names = blocking_timeout(argv[-1]), argv[1:-1]
 
     def take(strict: bool) -> Reply:
-        found = pop_first(ctx, names, at_low, 1, strict)
-        return NOT_READY if found is None else [found[0], *found[1][0]]
+        popped = pop_first(ctx, names, at_low, 1, strict)
+        return NOT_READY if popped is None else [popped[0], *popped[1][0]]
 
     return block(names, timeout_ms, attempts(take))
 
@@ -68,7 +68,7 @@ def bzmpop(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     timeout_ms, asked = blocking_timeout(argv[1]), ManyPop(argv, 2)
 
     def take(strict: bool) -> Reply:
-        found = pop_first(ctx, asked.names, asked.at_low, asked.count, strict)
-        return NOT_READY if found is None else [found[0], found[1]]
+        popped = pop_first(ctx, asked.names, asked.at_low, asked.count, strict)
+        return NOT_READY if popped is None else [popped[0], popped[1]]
 
     return block(asked.names, timeout_ms, attempts(take))

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""Sorted set verbs. To JSON commands a sorted set is an object of members and scores, in order."""
+"""Sorted set commands. To JSON commands a sorted set is an object of members and scores, in order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NAN = "ERR resulting score is not a number (NaN)"
 
 
 def read_sorted_set(ctx: Context, name: bytes) -> SortedSet | None:
-    """The sorted set of a key for a reading verb, None if absent. Raises WrongType."""
+    """The sorted set of a key for a reading command, None if absent. Raises WrongType."""
     return as_sorted_set(ctx.keyspace.read(name))
 
 
@@ -63,7 +63,7 @@ class Columns:
         return list(zip(self.names[part], self.scores[part], strict=True))
 
 
-def shown(pairs: list[Pair] | Columns, with_scores: bool) -> Reply:
+def pairs_reply(pairs: list[Pair] | Columns, with_scores: bool) -> Reply:
     """Members, or members with scores."""
     return items_reply(pairs, Rows if with_scores else _names)
 
@@ -79,7 +79,7 @@ _OPTIONS = (b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR")
 
 
 class _Adding:
-    """The options of ZADD, and what they let happen."""
+    """The options of ZADD, and what they allow."""
 
     __slots__ = ("changed", "greater", "increment", "less", "new_only", "old_only")
 
@@ -104,7 +104,7 @@ class _Adding:
             args.at += 1
 
     def check(self, pairs: int) -> None:
-        """Refuse what contradicts itself. Raises RespError."""
+        """Refuse contradictory options. Raises RespError."""
         if self.new_only and self.old_only:
             raise RespError("ERR XX and NX options at the same time are not compatible")
         if (self.greater and self.new_only) or (self.less and self.new_only) or (self.greater and self.less):
@@ -113,7 +113,7 @@ class _Adding:
             raise RespError("ERR INCR option supports a single increment-element pair")
 
     def wants(self, old: float | None, score: float) -> bool:
-        """Whether a member with an old score gets a new one."""
+        """Whether a member's old score may be replaced by a new one."""
         if old is None:
             return not self.old_only
         return not (self.new_only or (self.greater and score <= old) or (self.less and score >= old))
@@ -123,8 +123,8 @@ class _Adding:
 def zadd(ctx: Context, argv: list[bytes]) -> Reply:
     """ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
 
-    Adds members to a sorted set, which is created if the key doesn't exist, or gives them other scores; returns how
-    many are new, with CH how many have changed, with INCR the new score or null.
+    Adds members to a sorted set, which is created if the key doesn't exist, or changes their scores; returns how
+    many are new, with CH how many changed, with INCR the new score or null.
 
     Cost: O(log(N)) each with N members
     """
@@ -135,10 +135,10 @@ def zadd(ctx: Context, argv: list[bytes]) -> Reply:
             score = parse_float(argv[2])
         except NotAFloat:
             raise RespError(SYNTAX_ERROR if argv[2].upper() in _OPTIONS else _NOT_A_FLOAT) from None
-        held = as_sorted_set(keyspace.get(name))
-        old = None if held is None else held.score(argv[3])
+        sorted_set = as_sorted_set(keyspace.get(name))
+        old = None if sorted_set is None else sorted_set.score(argv[3])
         if old is None or old != score:
-            put_scores(keyspace, name, held, {argv[3]: score}, "zadd")
+            put_scores(keyspace, name, sorted_set, {argv[3]: score}, "zadd")
         return 1 if old is None else 0
     args = Args(argv, 2)
     options = _Adding(args)
@@ -147,15 +147,15 @@ def zadd(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(SYNTAX_ERROR)
     options.check(left // 2)
     pairs = [(argv[at + 1], score_of(argv[at])) for at in range(args.at, len(argv), 2)]
-    held = as_sorted_set(keyspace.get(name))
+    sorted_set = as_sorted_set(keyspace.get(name))
     if options.increment:
-        return increment(ctx, name, held, pairs[0][0], pairs[0][1], options)
+        return increment(ctx, name, sorted_set, pairs[0][0], pairs[0][1], options)
     put: dict[bytes, float] = {}
     added = updated = 0
     for member, score in pairs:
         old = put.get(member)
         if old is None:
-            old = None if held is None else held.score(member)
+            old = None if sorted_set is None else sorted_set.score(member)
         if not options.wants(old, score):
             continue
         if old is None:
@@ -166,22 +166,22 @@ def zadd(ctx: Context, argv: list[bytes]) -> Reply:
             continue
         put[member] = score
     if put:
-        put_scores(keyspace, name, held, put, "zadd")
+        put_scores(keyspace, name, sorted_set, put, "zadd")
     return added + updated if options.changed else added
 
 
 def increment(
-    ctx: Context, name: bytes, held: SortedSet | None, member: bytes, amount: float, options: _Adding
+    ctx: Context, name: bytes, sorted_set: SortedSet | None, member: bytes, amount: float, options: _Adding
 ) -> Reply:
-    """Add to the score of a member, which begins at 0; the new score, None where the options do not let it happen."""
-    old = None if held is None else held.score(member)
+    """Add to the score of a member, which begins at 0. Returns the new score, None if the options forbid it."""
+    old = None if sorted_set is None else sorted_set.score(member)
     score = amount if old is None else old + amount
     if score != score:
         raise RespError(_NAN)
     if not options.wants(old, score):
         return None
     if old is None or old != score:
-        put_scores(ctx.keyspace, name, held, {member: score}, "zincr")
+        put_scores(ctx.keyspace, name, sorted_set, {member: score}, "zincr")
     return score
 
 
@@ -208,8 +208,8 @@ def zrem(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(M*log(N)) with M members removed of N
     """
-    held = as_sorted_set(ctx.keyspace.get(argv[1]))
-    return 0 if held is None else held.remove(ctx.keyspace, argv[1], argv[2:])
+    sorted_set = as_sorted_set(ctx.keyspace.get(argv[1]))
+    return 0 if sorted_set is None else sorted_set.remove(ctx.keyspace, argv[1], argv[2:])
 
 
 @verbs.verb("ZCARD", arity=2, flags=_READ_FAST, keys=key("RO"), since="1.2.0")
@@ -231,70 +231,70 @@ def zscore(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    held = read_sorted_set(ctx, argv[1])
-    return None if held is None else held.score(argv[2])
+    sorted_set = read_sorted_set(ctx, argv[1])
+    return None if sorted_set is None else sorted_set.score(argv[2])
 
 
 @verbs.verb("ZMSCORE", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="6.2.0")
 def zmscore(ctx: Context, argv: list[bytes]) -> Reply:
     """ZMSCORE key member [member ...]
 
-    Returns the score of each member, null for one that is not there.
+    Returns the score of each member, null for missing ones.
 
     Cost: O(N) with N members asked for
     """
-    held = read_sorted_set(ctx, argv[1])
-    return [None if held is None else held.score(member) for member in argv[2:]]
+    sorted_set = read_sorted_set(ctx, argv[1])
+    return [None if sorted_set is None else sorted_set.score(member) for member in argv[2:]]
 
 
-def rank_verb(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
+def rank_command(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     """ZRANK and ZREVRANK."""
     if len(argv) > 4:
         raise RespError(f"ERR wrong number of arguments for '{'zrevrank' if reverse else 'zrank'}' command")
     with_score = len(argv) == 4
     if with_score and argv[3].upper() != b"WITHSCORE":
         raise RespError(SYNTAX_ERROR)
-    held = read_sorted_set(ctx, argv[1])
-    rank = None if held is None else held.rank(argv[2])
-    if held is None or rank is None:
+    sorted_set = read_sorted_set(ctx, argv[1])
+    rank = None if sorted_set is None else sorted_set.rank(argv[2])
+    if sorted_set is None or rank is None:
         return NULL_ARRAY if with_score else None
     if reverse:
-        rank = len(held) - 1 - rank
-    return [rank, held.score(argv[2])] if with_score else rank
+        rank = len(sorted_set) - 1 - rank
+    return [rank, sorted_set.score(argv[2])] if with_score else rank
 
 
 @verbs.verb("ZRANK", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
 def zrank(ctx: Context, argv: list[bytes]) -> Reply:
     """ZRANK key member [WITHSCORE]
 
-    Returns how many members have a lower score than one, or the same and a lower name.
+    Returns how many members have a lower score than the given one, or an equal score and a lower name.
 
     Cost: O(log(N)) with N members; the first one after a change counts blocks of 1,024 members
     """
-    return rank_verb(ctx, argv, False)
+    return rank_command(ctx, argv, False)
 
 
 @verbs.verb("ZREVRANK", arity=-3, flags=_READ_FAST, keys=_ACCESS, since="2.0.0")
 def zrevrank(ctx: Context, argv: list[bytes]) -> Reply:
     """ZREVRANK key member [WITHSCORE]
 
-    Returns how many members have a higher score than one, or the same and a higher name.
+    Returns how many members have a higher score than the given one, or an equal score and a higher name.
 
     Cost: O(log(N)) with N members; the first one after a change counts blocks of 1,024 members
     """
-    return rank_verb(ctx, argv, True)
+    return rank_command(ctx, argv, True)
 
 
 # ---------------------------------------------------------------- ranges
 
 
-def count_verb(ctx: Context, argv: list[bytes], by: str) -> Reply:
+def count_command(ctx: Context, argv: list[bytes], by: str) -> Reply:
     """ZCOUNT and ZLEXCOUNT."""
     span = span_of(by, argv[2], argv[3])
-    held = read_sorted_set(ctx, argv[1])
-    if held is None:
+    sorted_set = read_sorted_set(ctx, argv[1])
+    if sorted_set is None:
         return 0
-    start, stop = span.ranks(held)
+    start, stop = span.ranks(sorted_set)
     return stop - start
 
 
@@ -306,7 +306,7 @@ def zcount(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)) with N members
     """
-    return count_verb(ctx, argv, "score")
+    return count_command(ctx, argv, "score")
 
 
 @verbs.verb("ZLEXCOUNT", arity=4, flags=_READ_FAST, keys=_ACCESS, since="2.8.9")
@@ -317,18 +317,18 @@ def zlexcount(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)) with N members
     """
-    return count_verb(ctx, argv, "name")
+    return count_command(ctx, argv, "name")
 
 
-def range_verb(ctx: Context, argv: list[bytes], by: str | None, reverse: bool | None) -> Reply:
-    """The verbs that return a range."""
+def range_command(ctx: Context, argv: list[bytes], by: str | None, reverse: bool | None) -> Reply:
+    """The commands that return a range."""
     query = RangeQuery(Args(argv, 2), by, reverse)
-    held = read_sorted_set(ctx, argv[1])
-    if held is None:
+    sorted_set = read_sorted_set(ctx, argv[1])
+    if sorted_set is None:
         return []
     if query.with_scores:
-        return shown(Columns(*query.columns(held)), True)
-    return items_reply(query.names(held))
+        return pairs_reply(Columns(*query.columns(sorted_set)), True)
+    return items_reply(query.names(sorted_set))
 
 
 @verbs.verb("ZRANGE", arity=-4, flags=_READ, keys=_ACCESS, since="1.2.0")
@@ -341,13 +341,13 @@ def zrange(ctx: Context, argv: list[bytes]) -> Reply:
     """
     if len(argv) == 4:  # the plain form
         start, stop = parse_int(argv[2]), parse_int(argv[3])
-        held = read_sorted_set(ctx, argv[1])
-        if held is None:
+        sorted_set = read_sorted_set(ctx, argv[1])
+        if sorted_set is None:
             return []
-        first, end = bounds(len(held), start, stop)
-        names = held.names(first, end)
+        first, end = bounds(len(sorted_set), start, stop)
+        names = sorted_set.names(first, end)
         return names if end - first <= MANY else items_reply(names)
-    return range_verb(ctx, argv, None, None)
+    return range_command(ctx, argv, None, None)
 
 
 @verbs.verb(
@@ -365,7 +365,7 @@ def zrevrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)+M) with N members and M returned
     """
-    return range_verb(ctx, argv, "rank", True)
+    return range_command(ctx, argv, "rank", True)
 
 
 @verbs.verb(
@@ -383,7 +383,7 @@ def zrangebyscore(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)+M) with N members and M returned
     """
-    return range_verb(ctx, argv, "score", False)
+    return range_command(ctx, argv, "score", False)
 
 
 @verbs.verb(
@@ -401,7 +401,7 @@ def zrevrangebyscore(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)+M) with N members and M returned
     """
-    return range_verb(ctx, argv, "score", True)
+    return range_command(ctx, argv, "score", True)
 
 
 @verbs.verb(
@@ -419,7 +419,7 @@ def zrangebylex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)+M) with N members and M returned
     """
-    return range_verb(ctx, argv, "name", False)
+    return range_command(ctx, argv, "name", False)
 
 
 @verbs.verb(
@@ -437,7 +437,7 @@ def zrevrangebylex(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)+M) with N members and M returned
     """
-    return range_verb(ctx, argv, "name", True)
+    return range_command(ctx, argv, "name", True)
 
 
 @verbs.verb(
@@ -455,18 +455,18 @@ def zrangestore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(log(N)+M) with N members and M stored
     """
     query = RangeQuery(Args(argv, 3), None, None, storing=True)
-    held = as_sorted_set(ctx.keyspace.get(argv[2]))
-    scores = {} if held is None else dict(zip(*query.columns(held), strict=True))
+    sorted_set = as_sorted_set(ctx.keyspace.get(argv[2]))
+    scores = {} if sorted_set is None else dict(zip(*query.columns(sorted_set), strict=True))
     return put_result(ctx.keyspace, argv[1], scores, "zrangestore")
 
 
 def remove_range(ctx: Context, argv: list[bytes], span: Span, event: str) -> Reply:
-    """The verbs that remove a range."""
-    held = as_sorted_set(ctx.keyspace.get(argv[1]))
-    if held is None:
+    """The commands that remove a range."""
+    sorted_set = as_sorted_set(ctx.keyspace.get(argv[1]))
+    if sorted_set is None:
         return 0
-    start, stop = span.ranks(held)
-    return held.remove_ranks(ctx.keyspace, argv[1], start, stop, event)
+    start, stop = span.ranks(sorted_set)
+    return sorted_set.remove_ranks(ctx.keyspace, argv[1], start, stop, event)
 
 
 @verbs.verb("ZREMRANGEBYRANK", arity=4, flags=Flag.WRITE, keys=key("RW", "delete"), since="2.0.0")
@@ -505,32 +505,32 @@ def zremrangebylex(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- popping
 
 
-def pop(ctx: Context, name: bytes, held: SortedSet, at_low: bool, count: int) -> list[Pair]:
-    """Remove and give members from one end, that end first."""
-    size = len(held)
+def pop(ctx: Context, name: bytes, sorted_set: SortedSet, at_low: bool, count: int) -> list[Pair]:
+    """Remove and return members from one end, that end first."""
+    size = len(sorted_set)
     count = min(count, size)
     if at_low:
-        return held.take(ctx.keyspace, name, 0, count, "zpopmin")
-    return held.take(ctx.keyspace, name, size - count, size, "zpopmax")[::-1]
+        return sorted_set.take(ctx.keyspace, name, 0, count, "zpopmin")
+    return sorted_set.take(ctx.keyspace, name, size - count, size, "zpopmax")[::-1]
 
 
-def pop_verb(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
+def pop_command(ctx: Context, argv: list[bytes], at_low: bool) -> Reply:
     """ZPOPMIN and ZPOPMAX."""
     if len(argv) == 2:
-        held = as_sorted_set(ctx.keyspace.get(argv[1]))
-        if held is None:
+        sorted_set = as_sorted_set(ctx.keyspace.get(argv[1]))
+        if sorted_set is None:
             return []
-        return list(held.pop(ctx.keyspace, argv[1], at_low, "zpopmin" if at_low else "zpopmax"))
+        return list(sorted_set.pop(ctx.keyspace, argv[1], at_low, "zpopmin" if at_low else "zpopmax"))
     if len(argv) > 3:
         raise RespError(SYNTAX_ERROR)
     error = "ERR value is out of range, must be positive"
     count = Args(argv, 2).integer(error)
     if count < 0:
         raise RespError(error)
-    held = as_sorted_set(ctx.keyspace.get(argv[1]))
-    if held is None or not count:
+    sorted_set = as_sorted_set(ctx.keyspace.get(argv[1]))
+    if sorted_set is None or not count:
         return []
-    return shown(pop(ctx, argv[1], held, at_low, count), True)
+    return pairs_reply(pop(ctx, argv[1], sorted_set, at_low, count), True)
 
 
 @verbs.verb("ZPOPMIN", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")
@@ -541,7 +541,7 @@ def zpopmin(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)*M) with N members and M removed
     """
-    return pop_verb(ctx, argv, True)
+    return pop_command(ctx, argv, True)
 
 
 @verbs.verb("ZPOPMAX", arity=-2, flags=Flag.WRITE | Flag.FAST, keys=_POP_KEY, since="5.0.0")
@@ -552,7 +552,7 @@ def zpopmax(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(log(N)*M) with N members and M removed
     """
-    return pop_verb(ctx, argv, False)
+    return pop_command(ctx, argv, False)
 
 
 class ManyPop:
@@ -585,14 +585,14 @@ class ManyPop:
 def pop_first(
     ctx: Context, names: Sequence[bytes], at_low: bool, count: int, strict: bool
 ) -> tuple[bytes, list[Pair]] | None:
-    """Name and members from the first sorted set that has any, None if none has. Other kinds are refused if strict."""
+    """Name and members from the first sorted set that has any, None if none has. Other types are refused if strict."""
     for name in names:
         value = ctx.keyspace.get(name)
         if not strict and type(value) is not SortedSet:
             continue
-        held = as_sorted_set(value)
-        if held is not None:
-            return name, pop(ctx, name, held, at_low, count)
+        sorted_set = as_sorted_set(value)
+        if sorted_set is not None:
+            return name, pop(ctx, name, sorted_set, at_low, count)
     return None
 
 
@@ -611,8 +611,8 @@ def zmpop(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(K) + O(M*log(N)) with K keys, N members and M removed
     """
     asked = ManyPop(argv, 1)
-    found = pop_first(ctx, asked.names, asked.at_low, asked.count, True)
-    return NULL_ARRAY if found is None else [found[0], found[1]]
+    popped = pop_first(ctx, asked.names, asked.at_low, asked.count, True)
+    return NULL_ARRAY if popped is None else [popped[0], popped[1]]
 
 
 # ---------------------------------------------------------------- at random, walking
@@ -622,13 +622,13 @@ def zmpop(ctx: Context, argv: list[bytes]) -> Reply:
 def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     """ZRANDMEMBER key [count [WITHSCORES]]
 
-    Returns a random member, or up to count different ones, or with a negative count so many that may repeat.
+    Returns a random member, or up to count different ones, or with a negative count members that may repeat.
 
     Cost: O(M*log(N)) with N members and M returned
     """
     if len(argv) == 2:
-        held = read_sorted_set(ctx, argv[1])
-        return None if held is None else _drawn(held, 1)[0][0]
+        sorted_set = read_sorted_set(ctx, argv[1])
+        return None if sorted_set is None else _drawn(sorted_set, 1)[0][0]
     args = Args(argv, 2)
     count = args.between(-INT64_MAX, INT64_MAX)
     with_scores = args.more()
@@ -637,43 +637,45 @@ def zrandmember(ctx: Context, argv: list[bytes]) -> Reply:
     args.end()
     if with_scores and not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
         raise RespError(OUT_OF_RANGE)
-    held = read_sorted_set(ctx, argv[1])
-    if held is None or not count:
+    sorted_set = read_sorted_set(ctx, argv[1])
+    if sorted_set is None or not count:
         return []
     if count < -MOST_REPEATED:
         raise RespError(OUT_OF_RANGE)
-    if count >= len(held):
-        return shown(Columns(held.names(0, len(held)), held.values(0, len(held))), with_scores)
+    if count >= len(sorted_set):
+        return pairs_reply(
+            Columns(sorted_set.names(0, len(sorted_set)), sorted_set.values(0, len(sorted_set))), with_scores
+        )
     if count > 0:
-        places = random.sample(range(len(held)), count)
-        return shown([held.slice(at, at + 1)[0] for at in places], with_scores)
-    return shown(_drawn(held, -count), with_scores)
+        places = random.sample(range(len(sorted_set)), count)
+        return pairs_reply([sorted_set.slice(at, at + 1)[0] for at in places], with_scores)
+    return pairs_reply(_drawn(sorted_set, -count), with_scores)
 
 
-def _drawn(held: SortedSet, count: int) -> list[Pair]:
-    """So many members at random, each time from all."""
-    places = random.choices(range(len(held)), k=count)
-    return [held.slice(at, at + 1)[0] for at in places]
+def _drawn(sorted_set: SortedSet, count: int) -> list[Pair]:
+    """``count`` random members, with repetition."""
+    places = random.choices(range(len(sorted_set)), k=count)
+    return [sorted_set.slice(at, at + 1)[0] for at in places]
 
 
 @verbs.verb("ZSCAN", arity=-3, flags=_READ, keys=_ACCESS, since="2.8.0", hints=_RANDOM)
 def zscan(ctx: Context, argv: list[bytes]) -> Reply:
     """ZSCAN key cursor [MATCH pattern] [COUNT count]
 
-    Walks over the members of a sorted set and their scores; a small one is returned at once, in order.
+    Iterates over the members of a sorted set and their scores; a small one is returned at once, in order.
 
     Cost: O(COUNT) a call
     """
     cursor = parse_cursor(argv[2])
-    held = read_sorted_set(ctx, argv[1])
-    if held is None:
+    sorted_set = read_sorted_set(ctx, argv[1])
+    if sorted_set is None:
         return [b"0", []]
     options = ScanOptions(Args(argv, 3))
-    if len(held) <= ctx.settings.zset_max_listpack_entries:
-        cursor, found = 0, [member for member, _ in held.slice(0, len(held))]
+    if len(sorted_set) <= ctx.settings.zset_max_listpack_entries:
+        cursor, batch = 0, [member for member, _ in sorted_set.slice(0, len(sorted_set))]
     else:
-        cursor, found = ctx.keyspace.scan(cursor, options.count, held.scores)
-    scores = held.scores
-    wanted = [member for member in found if member in scores and options.wants(member)]
+        cursor, batch = ctx.keyspace.scan(cursor, options.count, sorted_set.scores)
+    scores = sorted_set.scores
+    wanted = [member for member in batch if member in scores and options.wants(member)]
     parts: list[Any] = [part for member in wanted for part in (member, double_text(scores[member]))]
     return [b"%d" % cursor, parts]

@@ -47,21 +47,21 @@ from .streams import (
 verbs = Family("stream")
 
 _WRITE_FAST = Flag.WRITE | Flag.FAST
-# Options of XGROUP may be repeated up to these lengths of the line: those of a line with all of them once.
+# XGROUP's options may be repeated within these numbers of arguments: those of a line with each once.
 _MOST_CREATE_WORDS = 8
 _MOST_SETID_WORDS = 7
 
 
-def shown(text: bytes) -> str:
-    """A name as error texts repeat it."""
+def quoted(text: bytes) -> str:
+    """A name for error texts."""
     return text.decode("utf-8", "surrogateescape")
 
 
 def group_of(stream: Stream | None, argv_key: bytes, name: bytes, suffix: str = "") -> Group:
-    """A group of a stream that may not exist; refused where either is missing."""
+    """A group of a stream; refused if either is missing."""
     group = None if stream is None else stream.groups.get(name)
     if group is None:
-        raise RespError(f"NOGROUP No such key '{shown(argv_key)}' or consumer group '{shown(name)}'{suffix}")
+        raise RespError(f"NOGROUP No such key '{quoted(argv_key)}' or consumer group '{quoted(name)}'{suffix}")
     return group
 
 
@@ -78,7 +78,7 @@ def xgroup(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _stream_for_group(ctx: Context, name: bytes) -> Stream:
-    """The stream that XGROUP acts on, which has to exist."""
+    """The stream that XGROUP acts on, which must exist."""
     stream = stream_of(ctx.keyspace.get(name))
     if stream is None:
         raise RespError(
@@ -89,15 +89,15 @@ def _stream_for_group(ctx: Context, name: bytes) -> Stream:
 
 
 def _group_for(stream: Stream, argv: list[bytes]) -> Group:
-    """The group that an XGROUP line names, which has to exist."""
+    """The group that XGROUP names, which must exist."""
     group = stream.groups.get(argv[3])
     if group is None:
-        raise RespError(f"NOGROUP No such consumer group '{shown(argv[3])}' for key name '{shown(argv[2])}'")
+        raise RespError(f"NOGROUP No such consumer group '{quoted(argv[3])}' for key name '{quoted(argv[2])}'")
     return group
 
 
 def _group_options(argv: list[bytes], create: bool) -> tuple[bool, int | None]:
-    """The options behind the id: whether to make the stream, how many entries count as read (None: unknown)."""
+    """The options after the id: whether to create the stream, how many entries count as read (None: unknown)."""
     make, entries_read = False, None
     args = Args(argv, 5)
     while args.more():
@@ -120,17 +120,17 @@ def _group_options(argv: list[bytes], create: bool) -> tuple[bool, int | None]:
 def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
     """XGROUP CREATE key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]
 
-    Makes a consumer group that has read everything up to an id, `$`: all there is. MKSTREAM makes the stream too.
+    Creates a consumer group that has read everything up to an id, `$`: the last one. MKSTREAM creates the stream too.
 
     Cost: O(1)
     """
     make, entries_read = _group_options(argv, True)
     keyspace, name = ctx.keyspace, argv[2]
-    held = stream_of(keyspace.get(name)) if make else _stream_for_group(ctx, name)
+    stream = stream_of(keyspace.get(name)) if make else _stream_for_group(ctx, name)
     if len(argv) > _MOST_CREATE_WORDS:
         raise wrong_form(argv)
-    last_id = (0 if held is None else held.last_id) if argv[4] == b"$" else parse_id(argv[4])
-    create_group(keyspace, name, held, argv[3], last_id, entries_read)
+    last_id = (0 if stream is None else stream.last_id) if argv[4] == b"$" else parse_id(argv[4])
+    create_group(keyspace, name, stream, argv[3], last_id, entries_read)
     return OK
 
 
@@ -138,7 +138,7 @@ def xgroup_create(ctx: Context, argv: list[bytes]) -> Reply:
 def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
     """XGROUP SETID key group <id | $> [ENTRIESREAD entries-read]
 
-    Sets up to which id a group has read.
+    Sets the last id that a group has read.
 
     Cost: O(1)
     """
@@ -156,7 +156,7 @@ def xgroup_setid(ctx: Context, argv: list[bytes]) -> Reply:
 def xgroup_destroy(ctx: Context, argv: list[bytes]) -> Reply:
     """XGROUP DESTROY key group
 
-    Removes a consumer group with all that is pending in it; tells whether there was one.
+    Removes a consumer group and its pending entries; returns whether it existed.
 
     Cost: O(N) with N entries pending
     """
@@ -174,7 +174,7 @@ def xgroup_destroy(ctx: Context, argv: list[bytes]) -> Reply:
 def xgroup_createconsumer(ctx: Context, argv: list[bytes]) -> Reply:
     """XGROUP CREATECONSUMER key group consumer
 
-    Makes a consumer in a group; tells whether it was new.
+    Creates a consumer in a group; returns whether it was new.
 
     Cost: O(1)
     """
@@ -189,7 +189,7 @@ def xgroup_createconsumer(ctx: Context, argv: list[bytes]) -> Reply:
 def xgroup_delconsumer(ctx: Context, argv: list[bytes]) -> Reply:
     """XGROUP DELCONSUMER key group consumer
 
-    Removes a consumer with all that is pending for it; returns how much that was.
+    Removes a consumer and its pending entries; returns how many there were.
 
     Cost: O(N log(M)) with N entries pending for it, M in the group
     """
@@ -217,7 +217,7 @@ _MEANINGLESS = (
 
 
 def _after(ctx: Context, options: ReadOptions, name: bytes, text: bytes) -> int | None:
-    """Behind which id of its history a consumer reads; None: what nobody has read yet."""
+    """The id of its history after which a consumer reads; None: new entries."""
     assert options.group is not None
     group_of(stream_of(ctx.keyspace.read(name)), name, options.group, " in XREADGROUP with GROUP option")
     if text == b"$" or text == b"+":
@@ -229,7 +229,7 @@ def _after(ctx: Context, options: ReadOptions, name: bytes, text: bytes) -> int 
 
 
 def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> Reply:
-    """What XREADGROUP finds now; NOT_READY if nothing."""
+    """What XREADGROUP returns now; NOT_READY if nothing."""
     group_name = options.group
     assert group_name is not None
     groups: list[tuple[bytes, Stream, Group, int | None]] = []
@@ -238,24 +238,24 @@ def _read_group(ctx: Context, options: ReadOptions, after: list[int | None]) -> 
         group = group_of(stream, name, group_name, " in XREADGROUP with GROUP option")
         assert stream is not None
         groups.append((name, stream, group, entry_id))
-    found: list[tuple[bytes, Reply]] = []
+    replies: list[tuple[bytes, Reply]] = []
     for name, stream, group, entry_id in groups:
         consumer = consumer_now(ctx.keyspace, name, group_name, group, options.consumer)
         if entry_id is not None:
-            found.append((name, _history(ctx, name, stream, group, consumer, entry_id, options)))
+            replies.append((name, _history(ctx, name, stream, group, consumer, entry_id, options)))
         elif stream.length and stream.last_id > group.last_id:
             entries = deliver_news(
                 ctx.keyspace, name, stream, group_name, group, consumer, options.most, not options.noack
             )
             if entries:
-                found.append((name, entries_reply(entries)))
-    return PairMap(found) if found else NOT_READY
+                replies.append((name, entries_reply(entries)))
+    return PairMap(replies) if replies else NOT_READY
 
 
 def _history(
     ctx: Context, name: bytes, stream: Stream, group: Group, consumer: Consumer, after: int, options: ReadOptions
 ) -> list[Reply]:
-    """Give a consumer again what is pending for it; what was removed meanwhile has no fields."""
+    """Redeliver a consumer's pending entries; those removed meanwhile have no fields."""
     assert options.group is not None
     entries = deliver_again(ctx.keyspace, name, stream, options.group, group, consumer, after, options.most)
     return [[id_text(entry_id), NULL_ARRAY if fields is None else fields] for entry_id, fields in entries]
@@ -271,10 +271,10 @@ def _history(
 def xreadgroup(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]
 
-    Delivers entries to a consumer of a group: with `>` those that nobody of the group has read, which are pending
-    until XACK, unless NOACK is given; with an id, those that are pending for the consumer behind that id.
+    Delivers entries to a consumer of a group: with `>` those that no consumer has read, which are pending
+    until XACK, unless NOACK is given; with an id, the consumer's pending entries after that id.
 
-    Cost: O(log(N) + M) for each stream, with N entries held, M returned; O(M log(P)) with P entries pending
+    Cost: O(log(N) + M) for each stream, with N entries, M returned; O(M log(P)) with P entries pending
     """
     options = ReadOptions(argv, True)
     after = [_after(ctx, options, name, text) for name, text in zip(options.names, options.ids, strict=True)]
@@ -288,7 +288,7 @@ def xreadgroup(ctx: Context, argv: list[bytes]) -> Reply | Wait:
 def xack(ctx: Context, argv: list[bytes]) -> Reply:
     """XACK key group id [id ...]
 
-    Acknowledges entries, which are pending no longer; returns how many there were.
+    Acknowledges entries, which are then no longer pending; returns how many were.
 
     Cost: O(log(N)) for each id, with N entries pending
     """
@@ -311,9 +311,9 @@ def xack(ctx: Context, argv: list[bytes]) -> Reply:
 def xpending(ctx: Context, argv: list[bytes]) -> Reply:
     """XPENDING key group [[IDLE min-idle-time] start end count [consumer]]
 
-    Returns what is pending in a group: a summary, or entry by entry with consumer, idle time and deliveries.
+    Returns the pending entries of a group: a summary, or each with consumer, idle time and deliveries.
 
-    Cost: O(C) with C consumers; O(log(N) + M) with N entries pending, M looked at
+    Cost: O(C) with C consumers; O(log(N) + M) with N entries pending, M examined
     """
     size = len(argv)
     if size != 3 and not 6 <= size <= 9:
@@ -337,21 +337,21 @@ def xpending(ctx: Context, argv: list[bytes]) -> Reply:
         if consumer is None:
             return []
         pending = consumer.pending
-    found: list[tuple[int, bytes, int, int]] = []
+    rows: list[tuple[int, bytes, int, int]] = []
     now_ms = ctx.store.clock.now_ms
     for entry_id in pending.ids(start, end, -1 if min_idle_ms else most):
-        if len(found) >= most:
+        if len(rows) >= most:
             break
-        held = pending.deliveries[entry_id]
-        idle_ms = now_ms - held.time_ms
+        delivery = pending.deliveries[entry_id]
+        idle_ms = now_ms - delivery.time_ms
         if min_idle_ms and idle_ms < min_idle_ms:
             continue
-        found.append((entry_id, held.consumer, idle_ms, held.count))
-    return items_reply(found, _pending_shown)
+        rows.append((entry_id, delivery.consumer, idle_ms, delivery.count))
+    return items_reply(rows, _pending_reply)
 
 
-def _pending_shown(found: list[tuple[int, bytes, int, int]]) -> list[Any]:
-    return [[id_text(entry_id), name, max(idle_ms, 0), count] for entry_id, name, idle_ms, count in found]
+def _pending_reply(rows: list[tuple[int, bytes, int, int]]) -> list[Any]:
+    return [[id_text(entry_id), name, max(idle_ms, 0), count] for entry_id, name, idle_ms, count in rows]
 
 
 def _pending_summary(group: Group) -> Reply:
@@ -389,14 +389,14 @@ def _claim_terms(args: Args, now_ms: int, min_idle_ms: int) -> ClaimTerms:
         elif word == b"LASTID" and args.more():
             terms.last_id = parse_id(args.take())
         else:
-            raise RespError(f"ERR Unrecognized XCLAIM option '{shown(text)}'")
+            raise RespError(f"ERR Unrecognized XCLAIM option '{quoted(text)}'")
     if not 0 <= terms.time_ms <= now_ms:
-        terms.time_ms = now_ms  # clients compute times with clocks of their own
+        terms.time_ms = now_ms  # clients use their own clocks
     return terms
 
 
 def _claimed(entries: list[Entry], just_id: bool) -> list[Reply]:
-    """Entries that were claimed, as asked."""
+    """Claimed entries, in the requested form."""
     if just_id:
         return [id_text(entry_id) for entry_id, _ in entries]
     return [[id_text(entry_id), fields] for entry_id, fields in entries]
@@ -421,8 +421,8 @@ def _is_id(text: bytes) -> bool:
 def xclaim(ctx: Context, argv: list[bytes]) -> Reply:
     """XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]
 
-    Gives pending entries that have been idle for some milliseconds to a consumer, and returns them. FORCE takes
-    entries that are not pending too. Entries that were removed from the stream are pending no longer.
+    Assigns pending entries that have been idle for some milliseconds to a consumer, and returns them. FORCE also takes
+    entries that are not pending. Entries that were removed from the stream are no longer pending.
 
     Cost: O(log(N)) for each id, with N entries pending
     """
@@ -453,10 +453,10 @@ def xclaim(ctx: Context, argv: list[bytes]) -> Reply:
 def xautoclaim(ctx: Context, argv: list[bytes]) -> Reply:
     """XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 
-    Gives pending entries from an id on that have been idle for some milliseconds to a consumer. Returns where to
-    go on (0-0: from the beginning), the entries, and the ids of those that were removed from the stream.
+    Assigns pending entries from an id on that have been idle for some milliseconds to a consumer. Returns where to
+    continue (0-0: from the beginning), the entries, and the ids of those that were removed from the stream.
 
-    Cost: O(log(N)) for each entry looked at, which are at most ten times COUNT
+    Cost: O(log(N)) for each entry examined, at most ten times COUNT
     """
     try:
         min_idle_ms = parse_int(argv[4])

@@ -1,4 +1,4 @@
-"""XINFO: what a stream, its groups and their consumers look like inside."""
+"""XINFO: the inside of a stream, its groups and their consumers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from januskv.storage.streams import MAX_ID, Stream
 
 from .args import Args
 from .help import help_lines, wrong_form
-from .stream_groups import shown
+from .stream_groups import quoted
 from .streams import entries_reply, entry_reply, stream_of
 
 verbs = Family("stream")
 
-# Beyond so many blocks the nodes of Redis' tree are estimated from the blocks.
+# Beyond this many blocks, the nodes of Redis' tree are estimated from the blocks.
 _COUNTED_BLOCKS = 10_000
 _ID_BYTES = 16
 
@@ -86,7 +86,7 @@ def xinfo_stream(ctx: Context, argv: list[bytes]) -> Reply:
     """XINFO STREAM key [FULL [COUNT count]]
 
     Describes a stream: its length, ids and counters, first and last entry. FULL shows entries, groups, consumers
-    and what is pending, at most COUNT of each (10 unless given, 0: all).
+    and pending entries, at most COUNT of each (10 unless given, 0: all).
 
     Cost: O(log(N)) with N entries; FULL: O(M) with M shown
     """
@@ -145,7 +145,7 @@ def _full_consumer(consumer: Consumer, most: int) -> dict[str, Any]:
 def xinfo_groups(ctx: Context, argv: list[bytes]) -> Reply:
     """XINFO GROUPS key
 
-    Lists the consumer groups of a stream with their progress; the lag is null where it cannot be told.
+    Lists the consumer groups of a stream with their progress; the lag is null if it is unknown.
 
     Cost: O(N) with N groups
     """
@@ -174,7 +174,7 @@ def xinfo_groups(ctx: Context, argv: list[bytes]) -> Reply:
 def xinfo_consumers(ctx: Context, argv: list[bytes]) -> Reply:
     """XINFO CONSUMERS key group
 
-    Lists the consumers of a group: how much is pending, the milliseconds since the last command and since the last
+    Lists the consumers of a group: number of pending entries, the milliseconds since the last command and since the last
     one that got entries (-1: never).
 
     Cost: O(N) with N consumers
@@ -182,7 +182,7 @@ def xinfo_consumers(ctx: Context, argv: list[bytes]) -> Reply:
     stream = _stream_to_show(ctx, argv[2])
     group = stream.groups.get(argv[3])
     if group is None:
-        raise RespError(f"NOGROUP No such consumer group '{shown(argv[3])}' for key name '{shown(argv[2])}'")
+        raise RespError(f"NOGROUP No such consumer group '{quoted(argv[3])}' for key name '{quoted(argv[2])}'")
     now_ms = ctx.store.clock.now_ms
     return [
         {

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""Stream verbs: adding, reading and removing entries. Groups are in stream_groups.py, XINFO in stream_info.py."""
+"""Stream commands: adding, reading and removing entries. Groups are in stream_groups.py, XINFO in stream_info.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ verbs = Family("stream")
 _BAD_ID = "ERR Invalid stream ID specified as stream command argument"
 _WRITE_FAST = Flag.WRITE | Flag.FAST
 
-# What C's strtoull reads besides plain digits, by which Redis parses an id's parts that do not fit a signed integer.
+# What C's strtoull accepts besides plain digits. Redis uses it for parts of an id that do not fit a signed integer.
 _UNUSUAL_PART = re.compile(rb"[ \t\n\v\f\r]*\+?[0-9]+\Z")
 
 
@@ -50,7 +50,7 @@ def parse_part(text: bytes) -> int:
 
 
 def parse_id(text: bytes, missing_seq: int = 0) -> int:
-    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number. As C reads it, it ends at a zero byte."""
+    """An id: ``ms-seq``, or ``ms`` alone with the given sequence number. As in C, it ends at a zero byte."""
     if len(text) > 127:
         raise RespError(_BAD_ID)
     ms, dash, seq = (text.partition(b"\0")[0] if b"\0" in text else text).partition(b"-")
@@ -65,7 +65,7 @@ def parse_loose_id(text: bytes, missing_seq: int = 0) -> int:
 
 
 def parse_start(text: bytes) -> int:
-    """Where a range begins: an id, ``-``, or an id that is not included behind ``(``."""
+    """Where a range begins: an id, ``-``, or ``(`` and an excluded id."""
     if text[:1] != b"(" or len(text) == 1:
         return parse_loose_id(text)
     start = parse_id(text[1:])
@@ -75,7 +75,7 @@ def parse_start(text: bytes) -> int:
 
 
 def parse_end(text: bytes) -> int:
-    """Where a range ends: an id, ``+``, or an id that is not included behind ``(``."""
+    """Where a range ends: an id, ``+``, or ``(`` and an excluded id."""
     if text[:1] != b"(" or len(text) == 1:
         return parse_loose_id(text, MAX_PART)
     end = parse_id(text[1:], MAX_PART)
@@ -108,7 +108,7 @@ def entries_reply(entries: list[Entry]) -> Reply:
 
 
 class Trim:
-    """What a trimming option asks for: MAXLEN or MINID with its threshold, whether roughly, how many at most."""
+    """A trimming option: MAXLEN or MINID with its threshold, whether approximate, the most to remove."""
 
     __slots__ = ("approximate", "limit", "strategy", "threshold")
 
@@ -142,12 +142,12 @@ class Trim:
         return True
 
     def check(self) -> None:
-        """Refuse options that do not go together."""
+        """Refuse options that exclude each other."""
         if self.limit and not self.strategy:
             raise RespError("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
 
     def settle(self, ctx: Context) -> None:
-        """Find the limit, after ``check``: without one, approximate trimming stops after a hundred nodes."""
+        """Set the limit, after ``check``: by default approximate trimming stops after a hundred nodes."""
         if self.limit is not None and not self.approximate:
             raise RespError("ERR syntax error, LIMIT cannot be used without the special ~ option")
         if self.limit is None:
@@ -155,7 +155,7 @@ class Trim:
             self.limit = min(limit if limit > 0 else 10_000, 1_000_000) if self.approximate else 0
 
     def apply(self, ctx: Context, name: bytes, stream: Stream, counts: bool) -> int:
-        """Trim; how many entries went. ``counts``: whether each of them is a change of its own."""
+        """Trim. Returns how many entries were removed. ``counts``: whether each counts as a change."""
         keyspace, limit = ctx.keyspace, self.limit or 0
         if self.strategy == b"MAXLEN":
             return trim_length(keyspace, name, stream, self.threshold, self.approximate, limit, counts)
@@ -198,7 +198,7 @@ class NewEntry:
             self.entry_id = parse_id(text)
 
     def next_id(self, ctx: Context, stream: Stream) -> int:
-        """The id that the entry gets."""
+        """The id of the new entry."""
         if self.entry_id is None:
             return stream.next_id(ctx.store.clock.now_ms)
         if self.free_seq:
@@ -218,7 +218,7 @@ def xadd(ctx: Context, argv: list[bytes]) -> Reply:
     """XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
 
     Appends an entry to a stream and returns its id. The id is made from the clock with `*`, from a given
-    time with `ms-*`. A stream that does not exist is made, unless NOMKSTREAM says otherwise.
+    time with `ms-*`. A missing stream is created, unless NOMKSTREAM is given.
 
     Cost: O(1), and O(N) with N entries trimmed
     """
@@ -244,18 +244,18 @@ def add_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     if new.entry_id == 0 and not new.free_seq:
         raise RespError("ERR The ID specified in XADD must be greater than 0-0")
     keyspace, name = ctx.keyspace, argv[1]
-    held = stream_of(keyspace.get(name))
-    if held is None and not new.make:
+    stream = stream_of(keyspace.get(name))
+    if stream is None and not new.make:
         return None
     config = ctx.settings
     most_bytes, most_entries = config.stream_node_max_bytes, config.stream_node_max_entries
-    entry_id = new.next_id(ctx, Stream() if held is None else held)
-    if held is None:
-        held = begin(keyspace, name, entry_id, fields, most_bytes, most_entries)
+    entry_id = new.next_id(ctx, Stream() if stream is None else stream)
+    if stream is None:
+        stream = begin(keyspace, name, entry_id, fields, most_bytes, most_entries)
     else:
-        append(keyspace, name, held, entry_id, fields, most_bytes, most_entries)
+        append(keyspace, name, stream, entry_id, fields, most_bytes, most_entries)
     if new.trim.strategy:
-        new.trim.apply(ctx, name, held, counts=False)  # both together are one
+        new.trim.apply(ctx, name, stream, counts=False)  # appending and trimming count as one change
     return id_text(entry_id)
 
 
@@ -274,14 +274,14 @@ def xlen(ctx: Context, argv: list[bytes]) -> Reply:
     return 0 if stream is None else stream.length
 
 
-def part_reply(count: int, found: Iterator[list[Entry]], most: int) -> EntryParts:
-    """So many entries, at most so many (-1: all), of which there may be many."""
+def part_reply(count: int, batches: Iterator[list[Entry]], most: int) -> EntryParts:
+    """A reply of ``count`` entries, at most ``most`` (-1: all), in parts."""
     count = count if most < 0 else min(count, most)
-    return EntryParts(count, _first(found, count))
+    return EntryParts(count, _first(batches, count))
 
 
-def _first(found: Iterator[list[Entry]], left: int) -> Iterator[list[Entry]]:
-    for entries in found:
+def _first(batches: Iterator[list[Entry]], left: int) -> Iterator[list[Entry]]:
+    for entries in batches:
         yield entries[:left]
         left -= len(entries)
         if left <= 0:
@@ -310,10 +310,10 @@ def _range(ctx: Context, argv: list[bytes], start: int, end: int, reverse: bool)
 def xrange_(ctx: Context, argv: list[bytes]) -> Reply:
     """XRANGE key start end [COUNT count]
 
-    Returns the entries between two ids, oldest first. `-` and `+` are the smallest and greatest id, `(`
-    before an id leaves it out.
+    Returns the entries between two ids, oldest first. `-` and `+` are the smallest and greatest id; `(`
+    before an id excludes it.
 
-    Cost: O(log(N) + M) with N entries held, M returned
+    Cost: O(log(N) + M) with N entries, M returned
     """
     return _range(ctx, argv, parse_start(argv[2]), parse_end(argv[3]), False)
 
@@ -324,7 +324,7 @@ def xrevrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the entries between two ids, newest first.
 
-    Cost: O(log(N) + M) with N entries held, M returned
+    Cost: O(log(N) + M) with N entries, M returned
     """
     start = parse_start(argv[3])
     return _range(ctx, argv, start, parse_end(argv[2]), True)
@@ -344,8 +344,8 @@ def xrevrange(ctx: Context, argv: list[bytes]) -> Reply:
 def xtrim(ctx: Context, argv: list[bytes]) -> Reply:
     """XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]
 
-    Removes the oldest entries, down to a number of entries or up to an id; returns how many went. With `~`
-    only whole nodes of `stream-node-max-entries` go, at most LIMIT entries.
+    Removes the oldest entries, down to a number of entries or up to an id; returns how many. With `~`
+    only whole nodes of `stream-node-max-entries` are removed, at most LIMIT entries.
 
     Cost: O(N) with N entries removed
     """
@@ -366,7 +366,7 @@ def xtrim(ctx: Context, argv: list[bytes]) -> Reply:
 def xdel(ctx: Context, argv: list[bytes]) -> Reply:
     """XDEL key id [id ...]
 
-    Removes entries; returns how many there were. An empty stream stays.
+    Removes entries; returns how many existed. An empty stream stays.
 
     Cost: O(log(N)) for each id
     """
@@ -412,7 +412,7 @@ def xsetid(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 class ReadOptions:
-    """The options that XREAD and XREADGROUP share. ``most`` 0: all; ``timeout_ms`` None: for ever; group b"": none."""
+    """The options that XREAD and XREADGROUP share. ``most`` 0: all; ``timeout_ms`` None: forever; group b"": none."""
 
     __slots__ = ("block", "consumer", "group", "ids", "most", "names", "noack", "timeout_ms")
 
@@ -462,7 +462,7 @@ class ReadOptions:
             raise RespError(SYNTAX_ERROR)
 
     def serve(self, ctx: Context, attempt: Callable[[], Reply]) -> Reply | Wait:
-        """Answer now, or block as asked."""
+        """Reply now, or block if requested."""
         if self.block:
             return block(self.names, self.timeout_ms, attempt)
         reply = attempt()
@@ -470,7 +470,7 @@ class ReadOptions:
 
 
 def parse_block_ms(text: bytes) -> int | None:
-    """A timeout in ms; None for 0, which means for ever."""
+    """A timeout in ms; None for 0, which means forever."""
     try:
         timeout_ms = parse_int(text)
     except NotAnInteger:
@@ -481,7 +481,7 @@ def parse_block_ms(text: bytes) -> int | None:
 
 
 def _read_after(ctx: Context, name: bytes, text: bytes) -> int:
-    """The id behind which XREAD begins; ``$`` and ``+`` are resolved now."""
+    """The id after which XREAD begins; ``$`` and ``+`` are resolved now."""
     stream = stream_of(ctx.keyspace.read(name))
     if text == b"$":
         return 0 if stream is None else stream.last_id
@@ -497,8 +497,8 @@ def _read_after(ctx: Context, name: bytes, text: bytes) -> int:
 
 
 def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
-    """What XREAD finds now; NOT_READY if nothing."""
-    found: list[tuple[bytes, Reply]] = []
+    """What XREAD returns now; NOT_READY if nothing."""
+    replies: list[tuple[bytes, Reply]] = []
     streams: list[tuple[bytes, Stream, int]] = []
     for at in range(len(after)):
         name, entry_id = options.names[at], after[at]
@@ -507,26 +507,26 @@ def _read(ctx: Context, options: ReadOptions, after: list[int]) -> Reply:
             if value.last_id > entry_id:
                 streams.append((name, value, entry_id))
         elif value is not None and not options.block:
-            raise WrongType  # a client that waits for a stream of this name goes on waiting
+            raise WrongType  # a client that waits for a stream of this name keeps waiting
     if not options.block and not 0 <= options.most <= MANY:
         if max([len(stream) for _, stream, _ in streams], default=0) > MANY:
             return _read_in_slices(streams, options.most)
     for name, stream, entry_id in streams:
         entries = stream.range(entry_id + 1, MAX_ID, options.most)
         if entries:
-            found.append((name, entries_reply(entries)))
-    return PairMap(found) if found else NOT_READY
+            replies.append((name, entries_reply(entries)))
+    return PairMap(replies) if replies else NOT_READY
 
 
 def _read_in_slices(streams: list[tuple[bytes, Stream, int]], most: int) -> Reply:
-    """The newer entries of streams, by stream, where there may be many; NOT_READY if there are none."""
-    found: list[tuple[bytes, Reply]] = []
+    """The newer entries of streams, by stream, if there may be many; NOT_READY if there are none."""
+    replies: list[tuple[bytes, Reply]] = []
     for name, stream, entry_id in streams:
         count, some = stream.part(entry_id + 1, MAX_ID, False)
         if count:
-            found.append((name, part_reply(count, some, most)))
+            replies.append((name, part_reply(count, some, most)))
     nothing: Reply = NOT_READY
-    return Together(PairMap(found)) if found else nothing
+    return Together(PairMap(replies)) if replies else nothing
 
 
 @verbs.verb(
@@ -539,10 +539,10 @@ def _read_in_slices(streams: list[tuple[bytes, Stream, int]], most: int) -> Repl
 def xread(ctx: Context, argv: list[bytes]) -> Reply | Wait:
     """XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]
 
-    Returns the entries of some streams that are newer than the given ids, null if there are none. `$` is the
-    last id there was, `+` begins with the last entry. With BLOCK it waits for entries, 0: for ever.
+    Returns the entries of streams that are newer than the given ids, null if there are none. `$` is the
+    last id, `+` begins with the last entry. With BLOCK it waits for entries, 0: forever.
 
-    Cost: O(log(N) + M) for each stream, with N entries held, M returned
+    Cost: O(log(N) + M) for each stream, with N entries, M returned
     """
     options = ReadOptions(argv, False)
     after = [_read_after(ctx, options.names[at], options.ids[at]) for at in range(len(options.names))]

@@ -1,8 +1,8 @@
 # cython: annotation_typing=True
-"""String verbs. A string is bytes; JSON numbers, booleans and null are strings to these verbs too.
+"""String commands. A string is bytes; JSON numbers, booleans and null also count as strings.
 
-Verbs that read see the JSON text (26, 0.5, true, null). INCR on a JSON integer keeps it one, and a
-counter that INCR creates is one; every other verb that changes a value leaves bytes.
+Reading commands see the JSON text (26, 0.5, true, null). INCR keeps a JSON integer one, and creates
+counter that INCR creates is one; every other command that changes a value leaves bytes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _WRITE = Flag.WRITE | Flag.DENYOOM
 
 
 def string_reply(ctx: Context, text: bytes, start: int = 0, end: int | None = None) -> Reply:
-    """A string as a reply, or the part from one offset up to another; copied a bit at a time where it is long."""
+    """A string as a reply, or a part of it; copied piece by piece if it is long."""
     end = len(text) if end is None else end
     if end - start <= LONG:
         return text[start:end]
-    # The keys that had it may be gone when it has been sent.
+    # Its keys may have been removed before it has been sent.
     return LongText(text, start, end, partial(ctx.store.feed.reclaimer.take, text) if is_big(text) else None)
 
 
@@ -55,12 +55,12 @@ def get(ctx: Context, argv: list[bytes]) -> Reply:
     return string_reply(ctx, string_text(value))
 
 
-# Option -> its unit in ms, and whether it counts from now. Named twice, the last one counts (as in Redis).
+# Option -> its unit in ms, and whether it counts from now. If repeated, the last one counts (as in Redis).
 _EXPIRE_UNITS = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
 
 
 def _set_key_flags(argv: list[bytes]) -> tuple[str, ...]:
-    """What SET does to its key: with GET it reads it too."""
+    """SET's key flags: with GET it also reads."""
     reads = any(word.upper() == b"GET" for word in argv[3:])
     return ("RW", "access", "update") if reads else ("OW", "update")
 
@@ -79,8 +79,8 @@ _SET_KEY = key(
 def set_(ctx: Context, argv: list[bytes]) -> Reply:
     """SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
 
-    Sets a key to a string, whatever it held. NX sets only a new key, XX only an existing one; GET
-    answers the value that was there before.
+    Sets a key to a string, replacing any value. NX sets only a new key, XX only an existing one; GET
+    returns the old value.
 
     Cost: O(1)
     """
@@ -94,7 +94,7 @@ def set_(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def deadline_from(ctx: Context, option: bytes, amount: bytes, verb: str) -> int:
-    """The deadline (ms since the epoch) that an option with a positive amount of time means."""
+    """When a value with such an option expires, in ms since the epoch; the amount must be positive."""
     unit, relative = _EXPIRE_UNITS[option]
     number = parse_int(amount)
     error = f"ERR invalid expire time in '{verb}' command"
@@ -138,7 +138,7 @@ def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
     if deadline is not None:
         keyspace.put_until(name, argv[2], deadline)
     elif keep:
-        keyspace.get(name)  # a deadline that has passed is not kept
+        keyspace.get(name)  # KEEPTTL does not keep a TTL that has expired
         keyspace.replace(name, argv[2], "set")
     else:
         keyspace.put(name, argv[2])
@@ -149,7 +149,7 @@ def set_with_options(ctx: Context, argv: list[bytes]) -> Reply:
 def setnx(ctx: Context, argv: list[bytes]) -> Reply:
     """SETNX key value
 
-    Sets a key to a string if it does not exist; tells whether it did.
+    Sets a key to a string if it does not exist; returns whether it did.
 
     Cost: O(1)
     """
@@ -197,7 +197,7 @@ def psetex(ctx: Context, argv: list[bytes]) -> Reply:
 def getset(ctx: Context, argv: list[bytes]) -> Reply:
     """GETSET key value
 
-    Sets a key to a string and returns the one it held before.
+    Sets a key to a string and returns the old one.
 
     Cost: O(1)
     """
@@ -227,7 +227,7 @@ def getdel(ctx: Context, argv: list[bytes]) -> Reply:
 def getex(ctx: Context, argv: list[bytes]) -> Reply:
     """GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
 
-    Returns the string value of a key, and sets or removes the time when it expires.
+    Returns the string value of a key, and sets or removes its expiry.
 
     Cost: O(1)
     """
@@ -262,19 +262,19 @@ def getex(ctx: Context, argv: list[bytes]) -> Reply:
 def mget(ctx: Context, argv: list[bytes]) -> Reply:
     """MGET key [key ...]
 
-    Returns the string values of several keys, null for those that hold none.
+    Returns the string values of several keys, null for missing ones and other types.
 
     Cost: O(N) with N keys
     """
     keyspace = ctx.keyspace
-    found: list[object] = []
+    texts: list[object] = []
     for i in range(1, len(argv)):
         value = keyspace.read(argv[i])
         if value is None or type(value) is bytes:
-            found.append(value)
+            texts.append(value)
         else:
-            found.append(text_of(value) if kind_of(value) == "string" else None)
-    return found
+            texts.append(text_of(value) if kind_of(value) == "string" else None)
+    return texts
 
 
 @verbs.verb(
@@ -304,7 +304,7 @@ def mset(ctx: Context, argv: list[bytes]) -> Reply:
 def msetnx(ctx: Context, argv: list[bytes]) -> Reply:
     """MSETNX key value [key value ...]
 
-    Sets several keys to strings if none of them exists; tells whether it did.
+    Sets several keys to strings if none of them exists; returns whether it did.
 
     Cost: O(N) with N keys
     """
@@ -367,7 +367,7 @@ def getrange(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the part of a string between two positions, both included.
 
-    Cost: O(N) with N the length of the answer
+    Cost: O(N) with N the length of the reply
     """
     return cut(ctx, argv)
 
@@ -378,7 +378,7 @@ def substr(ctx: Context, argv: list[bytes]) -> Reply:
 
     Returns the part of a string between two positions, both included.
 
-    Cost: O(N) with N the length of the answer
+    Cost: O(N) with N the length of the reply
     """
     return cut(ctx, argv)
 
@@ -387,9 +387,9 @@ def substr(ctx: Context, argv: list[bytes]) -> Reply:
 def setrange(ctx: Context, argv: list[bytes]) -> Reply:
     """SETRANGE key offset value
 
-    Overwrites a part of a string, which is filled up with zero bytes where it is shorter; returns its length.
+    Overwrites a part of a string, which is padded with zero bytes if it is shorter; returns its length.
 
-    Cost: O(N) with N the length of the value, or what the string grows by
+    Cost: O(N) with N the length of the value, or the growth of the string
     """
     offset = parse_int(argv[2])
     if offset < 0:
@@ -417,7 +417,7 @@ def incr(ctx: Context, argv: list[bytes]) -> Reply:
 def decr(ctx: Context, argv: list[bytes]) -> Reply:
     """DECR key
 
-    Takes one from a counter, which begins at 0; returns what is left.
+    Subtracts one from a counter, which begins at 0; returns the difference.
 
     Cost: O(1)
     """
@@ -439,7 +439,7 @@ def incrby(ctx: Context, argv: list[bytes]) -> Reply:
 def decrby(ctx: Context, argv: list[bytes]) -> Reply:
     """DECRBY key decrement
 
-    Takes an integer from a counter, which begins at 0; returns what is left.
+    Subtracts an integer from a counter, which begins at 0; returns the difference.
 
     Cost: O(1)
     """
@@ -455,7 +455,7 @@ def incrbyfloat(ctx: Context, argv: list[bytes]) -> Reply:
 
     Adds a decimal number to the number in a string, which begins at 0; returns the sum.
 
-    A JSON number stays one where JSON spells the sum as Redis does: without an exponent, in no more digits than a double has.
+    A JSON number stays one if JSON spells the sum as Redis does: without an exponent, and exact as a double.
 
     Cost: O(1)
     """
@@ -503,8 +503,8 @@ def lcs(ctx: Context, argv: list[bytes]) -> Reply:
         return len(common)
     if not positions:
         return common
-    shown: list[object] = []
+    spans: list[object] = []
     for (a, b), (c, d) in matches:
         if b - a + 1 >= least:
-            shown.append([[a, b], [c, d], b - a + 1] if with_lengths else [[a, b], [c, d]])
-    return {b"matches": shown, b"len": len(common)}
+            spans.append([[a, b], [c, d], b - a + 1] if with_lengths else [[a, b], [c, d]])
+    return {b"matches": spans, b"len": len(common)}

@@ -1,4 +1,4 @@
-"""Timeouts of commands that wait."""
+"""Timeouts of blocking commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_MS = (1 << 63) - 1
 
 
 def blocking_timeout(text: bytes) -> int | None:
-    """A timeout in seconds, with fractions, as ms; None for 0, which means for ever."""
+    """A timeout in seconds, with fractions, as ms; None for 0, which means forever."""
     try:
         seconds = parse_float(text)
     except NotAFloat:
@@ -27,7 +27,7 @@ def blocking_timeout(text: bytes) -> int | None:
 
 
 def _wide_timeout(text: bytes) -> float:
-    """A timeout that no double can hold, as Redis takes it: it reads timeouts as long doubles. Raises RespError."""
+    """A timeout beyond a double's precision: Redis reads timeouts as long doubles. Raises RespError."""
     try:
         seconds = parse_long_double(text)
     except NotAFloat:

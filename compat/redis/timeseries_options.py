@@ -1,6 +1,6 @@
-"""The options of the TS.* verbs, as RedisTimeSeries reads them: each by its name, wherever it stands behind the fixed arguments.
+"""The options of the TS.* commands, as RedisTimeSeries reads them: each by its name, anywhere after the fixed arguments.
 
-What belongs to no option is passed over. Of an option that is named twice the first counts.
+Words that belong to no option are ignored. If an option is repeated, the first counts.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ FUNCTION_NAMES = {name.lower().encode(): name for name in NAMES}
 
 
 def bad(text: str) -> RespError:
-    """An error as RedisTimeSeries words them."""
+    """An error in RedisTimeSeries' form."""
     return RespError(f"ERR TSDB: {text}")
 
 
 def number_of(text: bytes, error: str, negative: str = "") -> int:
-    """An integer that is not negative; ``negative`` is the error for one that is, if it has its own. Raises RespError."""
+    """A nonnegative integer; ``negative`` is the error for a negative one, if it differs. Raises RespError."""
     if len(text) < 19 and text.isdigit() and text[0] != 48:
         return int(text)
     try:
@@ -48,14 +48,14 @@ def number_of(text: bytes, error: str, negative: str = "") -> int:
     return number
 
 
-# A number as JSON writes it. RedisTimeSeries reads the beginning of a value so and passes over what follows; ours does not.
+# A number in JSON syntax. RedisTimeSeries accepts trailing text after it; ours does not.
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 _NO_JSON = {b"nan": nan, b"+nan": nan, b"-nan": nan, b"inf": inf, b"+inf": inf, b"-inf": -inf}
 
 
 def is_decimal(text: bytes) -> bool:
-    """Whether a text is digits without needless zeros, with a minus before them or a point among them."""
+    """Whether a text is digits without redundant zeros, optionally with a minus sign and a point."""
     size = len(text)
     begin = 1 if size > 0 and text[0] == 45 else 0
     at = begin
@@ -74,7 +74,7 @@ def is_decimal(text: bytes) -> bool:
 
 
 def value_of(text: bytes, error: str = "invalid value") -> float:
-    """A sample's value: a number as JSON spells it, or one of those that JSON has no spelling for. Raises RespError."""
+    """A sample's value: a JSON number, or one of those that JSON cannot spell. Raises RespError."""
     if len(text) < 40 and is_decimal(text):
         return float(text)
     other = _NO_JSON.get(text.lower())
@@ -89,7 +89,7 @@ def value_of(text: bytes, error: str = "invalid value") -> float:
 
 
 def double_of(text: bytes, error: str) -> float:
-    """A double as Redis reads it, for what is no sample's value. Raises RespError."""
+    """A double as Redis reads it, for numbers other than samples' values. Raises RespError."""
     try:
         return parse_float(text)
     except NotAFloat:
@@ -109,7 +109,7 @@ def wrong_arity(argv: Sequence[bytes]) -> RespError:
 
 
 class Options:
-    """The arguments of a command line from ``begin`` on, in which options are found by their names."""
+    """The arguments of a command line from ``begin`` on, in which options are found by name."""
 
     __slots__ = ("argv", "begin", "words")
 
@@ -119,8 +119,8 @@ class Options:
         self.words = [word.upper() for word in argv[begin:]]
 
     def place(self, name: bytes, begin: int = 0) -> int | None:
-        """Where in the command line an option stands, None if it is not there."""
-        if name not in self.words:  # most are not, and an exception takes longer
+        """The index of an option in the command line, None if it is missing."""
+        if name not in self.words:  # most are missing, and an exception takes longer
             return None
         try:
             return self.words.index(name, max(0, begin - self.begin)) + self.begin
@@ -128,11 +128,11 @@ class Options:
             return None
 
     def has(self, name: bytes) -> bool:
-        """Whether an option is there."""
+        """Whether an option is given."""
         return name in self.words
 
     def values(self, name: bytes, count: int, error: str) -> Sequence[bytes] | None:
-        """The arguments behind an option's name, None if it is not there. Raises RespError where they are too few."""
+        """The arguments after an option's name, None if it is missing. Raises RespError if there are too few."""
         at = self.place(name)
         if at is None:
             return None
@@ -146,7 +146,7 @@ class Options:
 
 @dataclass(slots=True)
 class Settings:
-    """Settings that a command line names; None for those that it does not."""
+    """Settings of a command line; None for those not given."""
 
     retention_ms: int | None = None
     chunk_bytes: int | None = None
@@ -180,7 +180,7 @@ def _policy(options: Options, name: bytes) -> str | None:
 
 
 def _labels(options: Options) -> dict[bytes, bytes] | None:
-    """The labels: pairs up to the end of the command line. Of a label that is named twice the last value counts."""
+    """The labels: pairs up to the end of the command line. If a label is repeated, the last value counts."""
     at = options.place(b"LABELS")
     if at is None:
         return None
@@ -238,13 +238,13 @@ def read_settings(argv: Sequence[bytes], begin: int) -> Settings:
     if begin >= len(argv):
         return Settings()
     options = Options(argv, begin)
-    found = Settings(labels=_labels(options))
-    found.retention_ms = _retention(options)
-    found.chunk_bytes = _chunk_bytes(options)
-    found.compressed = _compressed(options)
-    found.policy = _policy(options, b"DUPLICATE_POLICY")
-    found.ignore = _ignore(options)
-    return found
+    settings = Settings(labels=_labels(options))
+    settings.retention_ms = _retention(options)
+    settings.chunk_bytes = _chunk_bytes(options)
+    settings.compressed = _compressed(options)
+    settings.policy = _policy(options, b"DUPLICATE_POLICY")
+    settings.ignore = _ignore(options)
+    return settings
 
 
 def read_on_duplicate(argv: Sequence[bytes], begin: int) -> str | None:
@@ -262,7 +262,7 @@ def read_timestamp(argv: Sequence[bytes], begin: int, now_ms: int) -> int:
 
 
 def _parts(text: bytes, separators: bytes) -> tuple[bytes, bytes | None]:
-    """The first two parts of a text between any of these characters; None for a second one that is not there."""
+    """The first two parts of a text between any of these characters; None for a missing second one."""
     parts = [part for part in re.split(b"[" + re.escape(separators) + b"]", text) if part]
     if not parts:
         raise bad("failed parsing labels")
@@ -279,7 +279,7 @@ def _values_in_list(text: bytes | None) -> list[bytes]:
 
 
 def _regex(text: bytes) -> Callable[[bytes], bool]:
-    """A test whether a label's value matches wholly, in linear time."""
+    """A test whether a whole label value matches, in linear time."""
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MOST_REGEX_BYTES
@@ -333,7 +333,7 @@ def read_filters(words: Sequence[bytes]) -> list[Filter]:
 
 @dataclass(slots=True)
 class RangeQuery:
-    """What TS.MRANGE and its relatives ask for."""
+    """The query of TS.MRANGE and its relatives."""
 
     selection: Selection
     with_labels: bool = False
@@ -353,12 +353,12 @@ _STAMPS = {b"-": 0.0, b"START": 0.0, b"LOW": 0.0, b"+": 1.0, b"END": 1.0, b"HIGH
 
 
 def functions_of(text: bytes) -> list[str]:
-    """Functions of an aggregation; ours takes several, with commas between. Raises RespError."""
+    """Functions of an aggregation; ours takes several, separated by commas. Raises RespError."""
     names = [FUNCTION_NAMES.get(name) for name in text.lower().split(b",")]
-    found = [name for name in names if name is not None]
-    if len(found) < len(names) or len(found) > len(NAMES):
+    known = [name for name in names if name is not None]
+    if len(known) < len(names) or len(known) > len(NAMES):
         raise bad("Unknown aggregation type")
-    return found
+    return known
 
 
 def _integer(text: bytes, error: str) -> int:
@@ -369,7 +369,7 @@ def _integer(text: bytes, error: str) -> int:
 
 
 def read_aggregation(options: Options) -> tuple[list[str], int, int] | None:
-    """Functions and length of the buckets in ms, and where AGGREGATION stands; None if it does not. Raises RespError."""
+    """Functions, bucket length in ms, and the index of AGGREGATION; None if it is missing. Raises RespError."""
     at = options.place(b"AGGREGATION")
     if at is None:
         return None
@@ -383,7 +383,7 @@ def read_aggregation(options: Options) -> tuple[list[str], int, int] | None:
 
 
 def _count(options: Options) -> int | None:
-    """COUNT, which is the name of an aggregator and of a reducer too."""
+    """COUNT, which is also the name of an aggregator and a reducer."""
     at = options.place(b"COUNT")
     for name in (b"AGGREGATION", b"REDUCE"):
         of = options.place(name)
@@ -449,7 +449,7 @@ def _by_value(options: Options) -> tuple[float, float] | None:
 
 
 def _by_times(options: Options) -> list[int] | None:
-    """The times behind FILTER_BY_TS, up to the first argument that is none."""
+    """The times after FILTER_BY_TS, up to the first argument that is not a time."""
     at = options.place(b"FILTER_BY_TS")
     if at is None:
         return None
@@ -468,7 +468,7 @@ def _by_times(options: Options) -> list[int] | None:
 
 
 def read_ends(argv: Sequence[bytes], at: int) -> tuple[int, int]:
-    """The two times of a range; - and + are the first and the last there are. Raises RespError."""
+    """The two times of a range; - and + are the first and the last time. Raises RespError."""
     low = 0 if argv[at] == b"-" else number_of(argv[at], "wrong fromTimestamp")
     return low, MOST_TIME if argv[at + 1] == b"+" else number_of(argv[at + 1], "wrong toTimestamp")
 
@@ -493,7 +493,7 @@ def read_range(argv: Sequence[bytes], *, reverse: bool) -> Selection:
 
 
 def _read_labels(options: Options, query: RangeQuery) -> None:
-    """Which labels are shown."""
+    """The labels to return."""
     query.with_labels = options.has(b"WITHLABELS")
     at = options.place(b"SELECTED_LABELS")
     if at is None:
@@ -524,7 +524,7 @@ def read_last(argv: Sequence[bytes]) -> RangeQuery:
 
 
 def read_ranges(argv: Sequence[bytes], *, reverse: bool) -> RangeQuery:
-    """The arguments of TS.MRANGE and TS.MREVRANGE; FILTER comes last, but for GROUPBY. Raises RespError."""
+    """The arguments of TS.MRANGE and TS.MREVRANGE; only GROUPBY may follow FILTER. Raises RespError."""
     options = Options(argv, 3)
     query = RangeQuery(_read_selection(options, 1, reverse))
     at = options.place(b"FILTER")

@@ -1,5 +1,5 @@
 # cython: annotation_typing=True
-"""The TS.* verbs of RedisTimeSeries 1.12 over the engine's series of samples.
+"""The TS.* commands of RedisTimeSeries 1.12 over the engine's series of samples.
 
 Beyond RedisTimeSeries: the functions median, p50, p90, p95, p99, rate, increase, countNaN, countAll; several
 functions in one query (``AGGREGATION avg,max 60000``); filters by regular expression (``host=~db.*``);
@@ -59,7 +59,7 @@ _BEYOND_RETENTION = "When a series has compactions, deleting samples or compacti
 
 
 def series_at(ctx: Context, name: bytes) -> SampleSeries | None:
-    """The series of a key, None if there is none. Raises RespError where the key holds something else."""
+    """The series of a key, None if there is none. Raises RespError for another type."""
     value = ctx.keyspace.get(name)
     if value is not None and type(value) is not SampleSeries:
         raise RespError(_WRONG_TYPE)
@@ -67,7 +67,7 @@ def series_at(ctx: Context, name: bytes) -> SampleSeries | None:
 
 
 def known_series(ctx: Context, name: bytes) -> SampleSeries:
-    """The series of a key. Raises RespError where there is none."""
+    """The series of a key. Raises RespError if there is none."""
     series = series_at(ctx, name)
     if series is None:
         raise bad(_NO_SUCH_KEY)
@@ -93,23 +93,23 @@ def _rows(rows: Rows) -> SampleRows:
 
 
 def _labels(labels: Mapping[bytes, bytes], wanted: RangeQuery | None = None) -> PairMap:
-    """Labels as a query wants them shown. Those that it selects are found in any case."""
+    """The labels that a query returns. Selected ones are found in any case."""
     if wanted is None or wanted.with_labels:
-        shown: dict[bytes, bytes | None] = dict(labels)
+        chosen: dict[bytes, bytes | None] = dict(labels)
     elif not wanted.selected:
-        shown = {}
+        chosen = {}
     else:
         by_lower: dict[bytes, tuple[bytes, bytes | None]] = {}
         for name, value in labels.items():
             by_lower.setdefault(name.lower(), (name, value))
-        shown = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected)
-    return PairMap(shown.items())
+        chosen = dict(by_lower.get(name.lower(), (name, None)) for name in wanted.selected)
+    return PairMap(chosen.items())
 
 
 # ---------------------------------------------------------------- series
 
 
-# The change is one, but to clients that listen to events it is that of what follows: the first sample.
+# This is one change, but clients that listen to events see that of the first sample.
 _CREATED_ON_THE_WAY = "ts.created"
 
 
@@ -123,7 +123,7 @@ def _create(ctx: Context, name: bytes, settings: Settings, event: str = _CREATED
 def ts_create(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.CREATE key [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Creates an empty series. RETENTION 0 keeps samples for ever.
+    Creates an empty series. RETENTION 0 keeps samples forever.
 
     Cost: O(1)
     """
@@ -138,8 +138,8 @@ def ts_create(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_alter(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.ALTER key [RETENTION milliseconds] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Changes the settings of a series that are named; LABELS replaces all labels. CHUNK_SIZE is for chunks to come. An
-    ENCODING is passed over, as RedisTimeSeries does.
+    Changes the given settings of a series; LABELS replaces all labels. CHUNK_SIZE applies to future chunks. An
+    ENCODING is ignored, as in RedisTimeSeries.
 
     Cost: O(L) with L labels
     """
@@ -156,8 +156,8 @@ def ts_alter(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.ADD key timestamp value [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [ON_DUPLICATE policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Adds a sample; * as timestamp is now. Creates the series with the settings that are given where there is none.
-    Returns the timestamp, or the last one where IGNORE drops the sample.
+    Adds a sample; * as timestamp is now. Creates a missing series with the given settings.
+    Returns the timestamp, or the last one if IGNORE drops the sample.
 
     Cost: O(1), O(log N + C) for a late sample with chunks of C samples
     """
@@ -172,7 +172,7 @@ def ts_add(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _series_to_add_to(ctx: Context, name: bytes) -> SampleSeries | None:
-    """``series_at`` for TS.ADD and TS.MADD, which have an error text of their own."""
+    """``series_at`` for TS.ADD and TS.MADD, which have their own error text."""
     value = ctx.keyspace.get(name)
     if value is not None and type(value) is not SampleSeries:
         raise bad(_NOT_A_SERIES)
@@ -183,10 +183,10 @@ def _series_to_add_to(ctx: Context, name: bytes) -> SampleSeries | None:
 def ts_madd(ctx: Context, argv: list[bytes]) -> Outcomes:
     """TS.MADD key timestamp value [key timestamp value ...] [CREATE [LABELS label value [label value ...]]]
 
-    Adds samples to series that exist. Returns for each its timestamp or an error. Ours: CREATE lets it create the
-    missing series, with the labels that are given.
+    Adds samples to existing series. Returns for each its timestamp or an error. Ours: CREATE creates
+    missing series, with the given labels.
 
-    Cost: O(N) with N samples behind the last one of their series
+    Cost: O(N) with N samples after the last one of their series
     """
     end, labels = _madd_end(argv)
     if (end - 1) % 3:
@@ -221,7 +221,7 @@ def ts_madd(ctx: Context, argv: list[bytes]) -> Outcomes:
 
 
 def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
-    """Where the samples of TS.MADD end, and the labels of series that it may create; None where it may not."""
+    """The end of TS.MADD's samples, and the labels of series to create; None without CREATE."""
     for at in range(4, len(argv), 3):
         if (
             len(argv[at]) == len(b"CREATE")
@@ -235,7 +235,7 @@ def _madd_end(argv: list[bytes]) -> tuple[int, dict[bytes, bytes] | None]:
 def _add_run(
     ctx: Context, name: bytes, series: SampleSeries, argv: list[bytes], at: int, stop: int, replies: list[Any]
 ) -> bool:
-    """Add several samples of one series by columns; False, and nothing is done, where they are not all new and in order."""
+    """Add several samples of one series by columns. False, and nothing is done, unless all are new and in order."""
     if series.ignore_ms or series.ignore_value:
         return False
     try:
@@ -270,8 +270,8 @@ def _increment(ctx: Context, argv: list[bytes], sign: int) -> Reply:
 def ts_incrby(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.INCRBY key addend [TIMESTAMP timestamp] [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Adds a sample whose value is that of the last one plus the addend, or adds to the last one if the timestamps are
-    equal. Creates the series where there is none. Returns the timestamp.
+    Adds a sample with the value of the last one plus the addend, or adds to the last one if the timestamps are
+    equal. Creates a missing series. Returns the timestamp.
 
     Cost: O(1)
     """
@@ -282,7 +282,7 @@ def ts_incrby(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_decrby(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DECRBY key subtrahend [TIMESTAMP timestamp] [RETENTION milliseconds] [ENCODING <COMPRESSED | UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY policy] [IGNORE max-time-diff max-value-diff] [LABELS label value [label value ...]]
 
-    Adds a sample whose value is that of the last one less the subtrahend; otherwise like TS.INCRBY.
+    Adds a sample with the value of the last one minus the subtrahend; otherwise like TS.INCRBY.
 
     Cost: O(1)
     """
@@ -310,7 +310,7 @@ def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _check_removal(series: SampleSeries, low: int) -> None:
-    """Refuse to remove what buckets of rules were made from that are older than the retention."""
+    """Refuse to remove samples of rules' buckets that are older than the retention."""
     if not series.rules or not series.retention_ms:
         return
     if min([max(0, rule.start_of(low)) for rule in series.rules.values()]) < series.oldest_time:
@@ -329,17 +329,17 @@ def _remove(ctx: Context, name: bytes, series: SampleSeries, low: int, high: int
 def ts_createrule(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.CREATERULE source destination AGGREGATION aggregator bucket-duration [align-timestamp]
 
-    Lets one series write what it comes to in each bucket to another one, when the bucket is over. Samples that
-    are there already are not counted.
+    Makes one series write an aggregate of each bucket to another one, when the bucket is complete. Existing samples
+    are not counted.
 
     Cost: O(1)
     """
     if len(argv) > 7:
         raise wrong_arity(argv)
-    found = read_aggregation(Options(argv, 3))
-    if found is None:
+    parsed = read_aggregation(Options(argv, 3))
+    if parsed is None:
         raise wrong_arity(argv)
-    functions, bucket, at = found
+    functions, bucket, at = parsed
     align = number_of(argv[at + 3], "Couldn't parse alignTimestamp") if len(argv) == 7 and at + 3 < len(argv) else 0
     if len(functions) > 1:
         raise bad("CREATERULE requires exactly one aggregation type")
@@ -361,7 +361,7 @@ def ts_createrule(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.DELETERULE source destination
 
-    Ends what TS.CREATERULE began. What has been written stays.
+    Removes a rule of TS.CREATERULE. What it has written stays.
 
     Cost: O(1)
     """
@@ -379,9 +379,9 @@ def ts_deleterule(ctx: Context, argv: list[bytes]) -> Reply:
 def ts_get(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.GET key [LATEST]
 
-    Returns the last sample; with LATEST, of a series that a rule writes to, the bucket that is not over.
+    Returns the last sample; with LATEST, of a series that a rule writes to, the unfinished bucket.
 
-    Cost: O(1), with LATEST that of one bucket
+    Cost: O(1), with LATEST O(M) with M samples in the bucket
     """
     if len(argv) > 3:
         raise wrong_arity(argv)
@@ -401,7 +401,7 @@ def ts_range(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.RANGE key from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]]
 
     Returns the samples of a range, oldest first; - and + are the ends of the series. Filters come before
-    aggregation, COUNT behind it. Ours: several aggregators with commas between give several values a bucket.
+    aggregation, COUNT after it. Ours: several aggregators, separated by commas, give several values per bucket.
 
     Cost: O(log N + M) with M samples in the range
     """
@@ -452,7 +452,7 @@ def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     return _many_rows(answers)
 
 
-# What stands between the labels and the rows of a series, clients with RESP3 alone are told.
+# Only RESP3 has the items between the labels and the rows of a series.
 _ONLY_THREE = slice(2, -1)
 
 
@@ -463,24 +463,24 @@ def _many_rows(answers: list[tuple[Any, ...]]) -> Reply:
 
 
 def _grouped(ctx: Context, chosen: Chosen, query: RangeQuery) -> Reply:
-    """One reply for each value of the label that GROUPBY names."""
+    """One reply for each value of GROUPBY's label."""
     assert query.group_by is not None
-    answers: list[tuple[Any, ...]] = []
+    replies: list[tuple[Any, ...]] = []
     for group in query_groups(ctx.keyspace, chosen, query.selection, query.group_by, query.reducer):
         made = {b"__reducer__": query.reducer.encode(), b"__source__": b",".join(group.names)}
         labels: Reply = _labels({query.group_by: group.value} | made, query)
         if query.with_labels:
             labels = Choice(labels, {query.group_by: group.value})
-        told = ({b"reducers": [query.reducer]}, {b"sources": group.names})
-        answers.append((query.group_by + b"=" + group.value, labels, *told, _rows(group.rows)))
-    return _many_rows(answers)
+        details = ({b"reducers": [query.reducer]}, {b"sources": group.names})
+        replies.append((query.group_by + b"=" + group.value, labels, *details, _rows(group.rows)))
+    return _many_rows(replies)
 
 
 @verbs.verb("TS.MRANGE", arity=-4, flags=_READ)
 def ts_mrange(ctx: Context, argv: list[bytes]) -> Reply:
     """TS.MRANGE from-timestamp to-timestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...]] [FILTER_BY_VALUE min max] [WITHLABELS | SELECTED_LABELS label [label ...]] [COUNT count] [ALIGN align] [AGGREGATION aggregator bucket-duration [BUCKETTIMESTAMP bt] [EMPTY]] FILTER filter [filter ...] [GROUPBY label REDUCE reducer]
 
-    Returns a range of every series that passes the filters; with GROUPBY one of every value of a label.
+    Returns a range of every series that passes the filters; with GROUPBY one for every value of a label.
 
     Cost: O(S * log N + M) with S series and M samples in the range
     """
@@ -552,7 +552,7 @@ def ts_info(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _live_rules(ctx: Context, name: bytes, series: SampleSeries) -> list[tuple[bytes, Rule]]:
-    """Rules whose series is still there."""
+    """Rules whose series still exists."""
     targets = ((target, ctx.keyspace.get(target)) for target in series.rules)
     return [(t, series.rules[t]) for t, held in targets if type(held) is SampleSeries and held.source == name]
 
@@ -575,7 +575,7 @@ def _chunk(chunk: Any) -> Reply:
 def timeseries_refreshcluster(ctx: Context, argv: list[bytes]) -> Reply:
     """TIMESERIES.REFRESHCLUSTER
 
-    Does nothing: there are no other nodes to ask for their series. Test runners of RedisTimeSeries send it.
+    Does nothing: there are no other nodes. Test runners of RedisTimeSeries send it.
 
     Cost: O(1)
     """
@@ -586,7 +586,7 @@ def timeseries_refreshcluster(ctx: Context, argv: list[bytes]) -> Reply:
 def timeseries_infocluster(ctx: Context, argv: list[bytes]) -> Reply:
     """TIMESERIES.INFOCLUSTER
 
-    Says that this server is no node of a cluster of RedisTimeSeries.
+    Replies that this server is not a node of a RedisTimeSeries cluster.
 
     Cost: O(1)
     """

@@ -18,7 +18,7 @@ _FLAGS = Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.FAST | Flag.ALLOW_BUSY
 def multi(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """MULTI
 
-    Begins a transaction: the commands that follow are queued until EXEC.
+    Begins a transaction: the following commands are queued until EXEC.
 
     Cost: O(1)
     """
@@ -32,7 +32,7 @@ def multi(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
 
 def leave(ctx: ServerContext) -> None:
-    """End the client's transaction, and its watches with it."""
+    """End the client's transaction and its watches."""
     client = ctx.connected
     client.queue = None
     client.queue_failed = False
@@ -60,9 +60,9 @@ def discard(ctx: ServerContext, argv: list[bytes]) -> Reply:
 def exec_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EXEC
 
-    Runs the queued commands, one after the other and nothing between; returns their replies.
+    Runs the queued commands without any others in between; returns their replies.
 
-    Answers null if a watched key has changed. A command that fails does not stop the others.
+    Returns null if a watched key has changed. A command that fails does not stop the others.
 
     Cost: that of the commands
     """
@@ -97,14 +97,14 @@ def _has_expired(keyspace: Keyspace, name: bytes) -> bool:
 def watch(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """WATCH key [key ...]
 
-    Lets the next EXEC fail if one of the keys changes before.
+    Makes the next EXEC fail if one of the keys changes first.
 
     Cost: O(N) with N keys
     """
     if ctx.connected.queue is not None:
         raise RespError("ERR WATCH inside MULTI is not allowed")
     for name in argv[1:]:
-        ctx.keyspace.get(name)  # a key that has expired already is absent, and stays so
+        ctx.keyspace.get(name)  # a key that has already expired counts as absent
         ctx.server.watches.add(ctx.connected, ctx.keyspace, name)
     return OK
 

@@ -4,9 +4,9 @@
     sequence = (word | "[" choice "]" | "<" choice ">")* ["..."]
     choice   = sequence ("|" sequence)*
 
-A word in capitals is a token. The values right behind it belong to it: ``EX seconds`` is one
-argument with a token, ``LIMIT offset count`` a block with a token. ``[key ...]`` behind ``key``
-says that it may be repeated; so does ``[field value ...]`` behind ``field value``.
+A word in capitals is a token. The values right after it belong to it: ``EX seconds`` is one
+argument with a token, ``LIMIT offset count`` a block with a token. ``[key ...]`` after ``key``
+means that it may be repeated; so does ``[field value ...]`` after ``field value``.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ class Argument:
     parts: list[Argument] = field(default_factory=list)
 
     def as_reply(self) -> dict[str, Any]:
-        """The map that COMMAND DOCS shows."""
-        shown: dict[str, Any] = {"name": self.name, "type": self.kind}
+        """The map for COMMAND DOCS."""
+        reply: dict[str, Any] = {"name": self.name, "type": self.kind}
         if not self.parts and self.kind != "pure-token":
-            shown["display_text"] = self.name
+            reply["display_text"] = self.name
         if self.key_spec is not None:
-            shown["key_spec_index"] = self.key_spec
+            reply["key_spec_index"] = self.key_spec
         if self.token is not None:
-            shown["token"] = self.token
+            reply["token"] = self.token
         flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(self, name)]
         if flags:
-            shown["flags"] = SetReply([Simple(name.encode()) for name in flags])  # redis-cli insists on simple strings
+            reply["flags"] = SetReply([Simple(name.encode()) for name in flags])  # redis-cli insists on simple strings
         if self.parts:
-            shown["arguments"] = [part.as_reply() for part in self.parts]
-        return shown
+            reply["arguments"] = [part.as_reply() for part in self.parts]
+        return reply
 
     def same_as(self, other: Argument) -> bool:
-        """Whether both stand for the same words, apart from how often they come."""
+        """Whether both stand for the same words, apart from repetition."""
         return (self.name, self.kind, self.token) == (other.name, other.kind, other.token) and (
             len(self.parts) == len(other.parts) and all(map(Argument.same_as, self.parts, other.parts))
         )
@@ -76,7 +76,7 @@ class _Sequence:
         self.values: list[Argument] = []
 
     def close(self) -> None:
-        """The open token gets no more values."""
+        """End the values of the open token."""
         if self.token is None:
             return
         name = self.token.lower()
@@ -97,7 +97,7 @@ class _Sequence:
         (self.found if self.token is None else self.values).append(argument)
 
     def add_optional(self, arguments: list[Argument], repeated: bool) -> None:
-        """What stood in square brackets: a repetition of what came before, or something that may be left out."""
+        """Add what is in square brackets: a repetition of the preceding arguments, or an optional part."""
         if repeated and (self._repeats(self.values, arguments) if self.token is not None else False):
             return
         self.close()
@@ -110,7 +110,7 @@ class _Sequence:
 
     @staticmethod
     def _repeats(before: list[Argument], again: list[Argument]) -> bool:
-        """Mark the end of ``before`` as repeated, if ``again`` is the same; False, and nothing is done, if not."""
+        """Mark the end of ``before`` as repeated if ``again`` is the same. False, and nothing is done, if not."""
         count = len(again)
         tail = before[-count:]
         if len(tail) < count or not all(map(Argument.same_as, tail, again)):
@@ -128,7 +128,7 @@ class _Reader:
         self.at = 0
 
     def sequence(self, closing: str) -> tuple[list[Argument], bool]:
-        """Arguments up to a closing sign, and whether an ellipsis says that they are repeated."""
+        """Arguments up to a closing bracket, and whether an ellipsis marks them as repeated."""
         sequence, repeated = _Sequence(), False
         while self.at < len(self.signs) and self.signs[self.at] not in ("|", closing):
             sign = self.signs[self.at]
@@ -147,7 +147,7 @@ class _Reader:
         return sequence.found, repeated
 
     def choice(self, closing: str) -> tuple[list[Argument], bool]:
-        """What stands between brackets: one sequence, or one argument that is a choice between several."""
+        """The content of brackets: one sequence, or one argument that is a choice between several."""
         alternatives = [self.sequence(closing)]
         while self.at < len(self.signs) and self.signs[self.at] == "|":
             self.at += 1
@@ -164,14 +164,14 @@ def _value(word: str) -> Argument:
 
 
 def _joined(arguments: list[Argument]) -> Argument:
-    """Several arguments as one block; one argument is itself."""
+    """Several arguments as one block; a single argument as it is."""
     if len(arguments) == 1:
         return arguments[0]
     return Argument("-".join(argument.name for argument in arguments[:2]), "block", parts=arguments)
 
 
 def _number_keys(arguments: list[Argument], specs: int, next_spec: int = 0) -> int:
-    """Tell the arguments that are keys which of the command's key specs finds them, in order."""
+    """Number the arguments that are keys by the command's key spec that finds them, in order."""
     for argument in arguments:
         if argument.kind == "key" and specs:
             argument.key_spec = min(next_spec, specs - 1)

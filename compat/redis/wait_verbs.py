@@ -1,4 +1,4 @@
-"""WAIT and WAITAOF. There are no replicas; the log's own sync is what WAITAOF can wait for."""
+"""WAIT and WAITAOF. There are no replicas; WAITAOF can wait for the log's own sync."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POLL_S = 0.01
 
 
 def _timeout(args: Args) -> int | None:
-    """A timeout in ms, None for ever. Raises RespError."""
+    """A timeout in ms, None for forever. Raises RespError."""
     timeout = args.integer("ERR timeout is not an integer or out of range")
     if timeout < 0:
         raise RespError("ERR timeout is negative")
@@ -39,8 +39,8 @@ def _timeout(args: Args) -> int | None:
 def wait(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
     """WAIT numreplicas timeout
 
-    Waits until so many replicas have what the connection has written, or the time in ms is over; returns how many have:
-    0, there are none.
+    Waits until ``numreplicas`` replicas have what the connection has written, or until the timeout in ms; returns how many have:
+    0, since there are none.
 
     Cost: O(1)
     """
@@ -52,9 +52,9 @@ def wait(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
 
 
 def synced(server: Server, record: int) -> bool:
-    """Whether the log is safe from a power failure up to a record; has it written and synced if not.
+    """Whether the log is durable up to a record; if not, start to write and sync it.
 
-    Inside EXEC nothing is written, which would divide the transaction's record: it tells how things are.
+    Inside EXEC nothing is written, which would split the transaction's record.
     """
     persistence = server.persistence
     if persistence is None:
@@ -77,8 +77,8 @@ def synced(server: Server, record: int) -> bool:
 def waitaof(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
     """WAITAOF numlocal numreplicas timeout
 
-    Waits until what has been written is synced to the log (numlocal 1) and to the logs of so many replicas, or the time
-    in ms is over; returns how many logs have it: 1 or 0 here, 0 replicas.
+    Waits until what has been written is synced to the log (numlocal 1) and to the logs of ``numreplicas`` replicas, or until
+    the timeout in ms; returns how many logs have it: 1 or 0 here, 0 replicas.
 
     Cost: O(1)
     """
@@ -90,7 +90,7 @@ def waitaof(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
     if local and (server.persistence is None or not server.persistence.journal.logging):
         raise RespError("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
     journal = None if server.persistence is None else server.persistence.journal
-    record = 0 if journal is None else journal.seq + bool(journal.pending)  # the last one that there is so far
+    record = 0 if journal is None else journal.seq + bool(journal.pending)  # the latest record so far
 
     def logs() -> list[Any]:
         return [int(synced(server, record)), 0]
@@ -108,24 +108,24 @@ def waitaof(ctx: ServerContext, argv: list[bytes]) -> Reply | Wait:
 
 
 def _look_soon(server: Server) -> None:
-    """Have the clients that wait for the log looked after; one timer serves them all."""
+    """Schedule a check of the clients that wait for the log; one timer serves them all."""
     if not server.waiting.looking_at_log:
         server.waiting.looking_at_log = True
         server.later(_POLL_S, partial(_look_again, server, _synced_seq(server)))
 
 
 def _synced_seq(server: Server) -> int:
-    """The last record that a power failure cannot take."""
+    """The last durable record."""
     return -1 if server.persistence is None else server.persistence.journal.synced_seq
 
 
 def _look_again(server: Server, seen: int) -> None:
-    """Try those that wait for the log again where more of it is synced than was ``seen`` when the timer was set."""
+    """Retry the clients that wait for the log if more of it is synced than was ``seen`` when the timer was set."""
     waiting = server.waiting
     waiting.looking_at_log = False
     if not waiting.for_log:
         return
-    synced(server, seen)  # goes on with what a full disk has refused
+    synced(server, seen)  # retries what a full disk refused
     if _synced_seq(server) != seen:
         for waiter in list(waiting.for_log):
             if waiter in waiting.for_log:

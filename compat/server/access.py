@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from januskv.storage.errors import NoSuchSession, StillLoading
@@ -24,8 +25,18 @@ _TOKEN = re.compile(rb"[1-9][0-9]{0,19}")
 
 def password_fits(server: Server, user: str, password: str) -> bool:
     """Whether a user of this name has this password. Takes as long for a wrong one as for a right one."""
-    # Passwords are bytes to Redis clients: what is no UTF-8 is carried through str by surrogateescape.
+    # Passwords are bytes to Redis clients: what is not UTF-8 is carried through str by surrogateescape.
     return _is_password(server, password.encode(errors="surrogateescape")) and user == DEFAULT_USER
+
+
+def may_log_in(server: Server, user: str, password: str, names: Collection[str]) -> bool:
+    """Whether somebody may log in to the web APIs as this user, who is the default one or among ``names``.
+
+    The password of the server is everybody's. Where none is set nobody logs in: a name alone proves nothing. Takes as long
+    for a wrong password as for a right one, and for a wrong name.
+    """
+    fits = _is_password(server, password.encode(errors="surrogatepass"))
+    return fits and bool(server.config.requirepass) and (user == DEFAULT_USER or user in names)
 
 
 def _is_password(server: Server, password: bytes) -> bool:
@@ -49,7 +60,7 @@ def authenticate(server: Server, client: Client, user: str, password: str) -> bo
 def _authenticate_in_session(server: Server, client: Client, password: str) -> bool:
     """Log a client in to a session; False if it does not get there, and can then work nowhere until it enters another place.
 
-    The token is no password for the rest of the server: where that has one, it follows after a colon, unless the client has
+    The token is not a password for the rest of the server: where that has one, it follows after a colon, unless the client has
     logged in before.
     """
     token, _, rest = password.encode(errors="surrogateescape").partition(b":")

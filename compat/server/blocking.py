@@ -50,7 +50,7 @@ _WHILE_PAUSED_S = 0.01
 class Wait:
     """What a command gives that has no answer yet: what it waits for, and how it is tried again.
 
-    It is no reply. Whoever runs commands parks the client, or takes the answer for who cannot wait.
+    It is not a reply. Whoever runs commands parks the client, or takes the answer for who cannot wait.
     """
 
     __slots__ = ("attempt", "instead", "keys", "on_timeout", "parked", "timeout_ms")
@@ -273,12 +273,12 @@ class Waiting:
 
 
 def no_array() -> Reply:
-    """What most verbs answer when the time is over."""
+    """What most commands answer when the time is over."""
     return NULL_ARRAY
 
 
 def no_value() -> Reply:
-    """What verbs with a single value answer when the time is over."""
+    """What commands with a single value answer when the time is over."""
     return None
 
 

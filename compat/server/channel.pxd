@@ -16,7 +16,7 @@ cdef class Channel:
     cdef public Encoder encoder
     cdef public object client, transport
     cdef public ServerContext context
-    cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer, retrying
+    cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer, retrying, stopped_reading
     cdef public object parked, pieces, session
     cdef public list unsent, behind
     cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, most_written, query_limit, unsent_bytes, taken_before
@@ -27,6 +27,7 @@ cdef class Channel:
     cpdef note_changes(self)
     cpdef failed(self, error)
     cpdef hold(self, request)
+    cpdef hold_points(self, points)
     cpdef bytes encoded(self, message)
     cpdef bytes encoded_native(self, bytes text)
     cpdef push_bytes(self, bytes message)

@@ -1,7 +1,7 @@
 """What every connection that carries commands is, whichever protocol it speaks: its life cycle and its output.
 
 It has the methods of an asyncio protocol but imports no event loop, so tests drive it with a fake transport.
-``Connection`` (data port) and ``WebSocketConnection`` derive from it. They say how bytes become requests
+``Connection`` (data port) and ``WebSocketChannel`` derive from it. They say how bytes become requests
 (``feed``, ``run_batch``) and how a message becomes bytes (``encoded``); everything that the server does to a
 connection (pause, kill, time out, limit, write later) stands here, once.
 """
@@ -70,6 +70,7 @@ class Channel:
         self.lost: bool = False  # the connection is gone
         self.halted: bool = False
         self.parked: Any = None  # a request that waits for the end of a pause
+        self.stopped_reading: bool = False  # nothing more is read as long as it waits
         self.sending: bool = False  # in the middle of a reply that is sent later or in pieces
         self.pieces: Iterator[bytes] | None = None  # what is left of a reply that is sent in pieces
         self.piece_called: bool = False  # the loop will call for the next piece
@@ -95,11 +96,11 @@ class Channel:
         raise NotImplementedError
 
     def pending_input(self) -> int:
-        """Bytes received that are no whole request yet."""
+        """Bytes received that are not a whole request yet."""
         raise NotImplementedError
 
     def spare_input(self) -> int:
-        """Bytes that the buffer for what is no whole request yet has room for besides."""
+        """Bytes that the buffer for what is not a whole request yet has room for besides."""
         return 0
 
     def run_batch(self) -> None:
@@ -165,8 +166,8 @@ class Channel:
         self.server.later(0, self.read_on)
 
     def read_on(self) -> None:
-        """Read again after a rest."""
-        if not self.closing and self.transport is not None:
+        """Read again after a rest, or when points need not wait any more."""
+        if not self.closing and not self.stopped_reading and self.transport is not None:
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
@@ -176,7 +177,7 @@ class Channel:
             self.finish()
         if self.sending:
             self.server.upkeep.linger(self.client)
-        else:
+        elif not self.stopped_reading:
             self.close()
         return True
 
@@ -256,12 +257,21 @@ class Channel:
         self.parked = request
         self.halted = True
 
+    def hold_points(self, points: Any) -> None:
+        """``hold`` for points, whose sender goes on without an answer: it has to wait, too."""
+        self.hold(points)
+        self.stopped_reading = True
+        self.transport.pause_reading()
+
     def resume(self) -> None:
         """Go on with the requests that waited."""
         self.halted = False
         if self.closing:
             return
         self.process()
+        if self.stopped_reading and self.parked is None:
+            self.stopped_reading = False
+            self.read_on()
         if self.ended and not self.sending:
             self.finish()
             if not self.sending:
@@ -468,6 +478,8 @@ class Channel:
 
     def let_go(self) -> None:
         """Free what waits to be run or sent."""
+        if self.stopped_reading and self.parked is not None:
+            self.server.limited_log.note("points", f"client {self.client.address} closed: points that waited are lost")
         self.parked = None
         self.sending = False
         self.pieces = None

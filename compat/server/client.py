@@ -59,6 +59,7 @@ class Client(Caller):
         "queue_failed",
         "reply_mode",
         "session",
+        "streaming",
         "subscriptions",
         "tracking",
         "unix_socket",
@@ -91,6 +92,7 @@ class Client(Caller):
         self.watch_broken = False
         self.subscriptions: Subscriptions | None = None
         self.tracking: TrackingMode | None = None
+        self.streaming = False  # points of metrics come to it by themselves
 
     @property
     def shown(self) -> str:

@@ -30,7 +30,7 @@ class Clients:
         self.state, self.limited_log = state, limited_log
         self.by_id: dict[int, Client] = {}
         self.peak = 0
-        self.http_connections = 0  # those of the HTTP port that are no clients: pages, and unfinished requests
+        self.http_connections = 0  # those of the HTTP port that are not clients: pages, and unfinished requests
         self.last_id = 0
 
     def __len__(self) -> int:
@@ -96,7 +96,7 @@ class Clients:
             self.accounts.stats.closed_net_output_bytes += client.connection.bytes_out
 
     def http_opened(self) -> None:
-        """Count a connection of the HTTP port that is no client, or not yet."""
+        """Count a connection of the HTTP port that is not a client, or not yet."""
         self.http_connections += 1
 
     def http_closed(self) -> None:

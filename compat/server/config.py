@@ -143,7 +143,7 @@ class Config(Settings):
     def rewrite(self) -> None:
         """Write the values in force into the file the server was started with, which is replaced as a whole.
 
-        Lines of redis.conf style keep their place and comments; a TOML file is written anew.
+        Lines of redis.conf style keep their place and comments; a TOML file is written from scratch.
         Raises OSError, and ConfigError for a value that TOML cannot hold.
         """
         assert self.path is not None
@@ -192,7 +192,8 @@ class Config(Settings):
         if not client.authenticated:
             return _UNAUTHENTICATED_OUTPUT, 0, 0
         limits: dict[str, tuple[int, int, int]] = self.client_output_buffer_limit
-        return limits["pubsub" if client.monitoring or client.subscriptions is not None else "normal"]
+        listens = client.monitoring or client.streaming or client.subscriptions is not None
+        return limits["pubsub" if listens else "normal"]
 
     def output_limit(self, client: Any) -> int:
         """Most bytes of replies that this client may ever leave unread; 0: any number."""

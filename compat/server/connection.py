@@ -1,4 +1,4 @@
-"""One connection of the data port: RESP arrays, inline commands and JSON lines in, replies out, one write per read.
+"""One connection of the data port: RESP arrays, inline commands, JSON lines and points in, replies out, one write per read.
 
 The module is compiled where possible; keep the loop in ``run_batch`` free of anything that plain commands do not need.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from januskv.commands.table import Command
 from januskv.resp.encoder import encode
+from januskv.resp.inline import TimelyBuffer, TimelyLines
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
 from januskv.resp.replies import ErrorReply, RawReply
 
@@ -68,11 +69,11 @@ class Connection(Channel):
             self.process()
 
     def pending_input(self) -> int:
-        """Bytes received that are no whole request yet."""
+        """Bytes received that are not a whole request yet."""
         return self.parser.pending
 
     def spare_input(self) -> int:
-        """Bytes that the buffer for what is no whole request yet has room for besides."""
+        """Bytes that the buffer for what is not a whole request yet has room for besides."""
         return int(self.parser.spare)
 
     def encoded(self, message: Any) -> bytes:
@@ -123,10 +124,16 @@ class Connection(Channel):
                     request = self.parked
                     self.parked = None
                 if type(request) is not list:
-                    if self.pause.until_ms and native.holds(context, request):  # type: ignore[arg-type]
+                    if type(request) is not bytes:
+                        if self.server.points.waits:
+                            self.hold_points(request)
+                            break
+                        self.take_points(request)  # type: ignore[arg-type]
+                    elif self.pause.until_ms and native.holds(context, request):
                         self.hold(request)
                         break
-                    encoder.write_raw(native.answer_line(context, request))  # type: ignore[arg-type]
+                    else:
+                        encoder.write_raw(native.answer_line(context, request))
                 else:
                     command = self.hot.get(request[0])
                     if command is None or not command.min_args <= len(request) <= command.max_args:
@@ -165,15 +172,24 @@ class Connection(Channel):
                 spent_ns = now_ns() - started - context.timed_ns
                 dispatcher.accounts.batch(earlier, last, count, spent_ns, last_request, self.client)
 
+    def take_points(self, points: TimelyLines | TimelyBuffer) -> None:
+        """Store points, whose time is not that of the batch's commands. Raises ProtocolError."""
+        before = now_ns()
+        try:
+            self.encoder.write_raw(self.server.points.take(self.context, points))
+        finally:
+            self.context.timed_ns += now_ns() - before
+            self.clock.tick()
+
     def failed(self, error: Exception) -> None:
-        """Answer input that is no request, and close; an unexpected error closes at once."""
+        """Answer input that is not a request, and close; an unexpected error closes at once."""
         if isinstance(error, ProtocolError):
             self.refuse_input(error)
         else:
             Channel.failed(self, error)
 
     def refuse_input(self, error: ProtocolError) -> None:
-        """Answer input that is no request, and close: what follows cannot be told apart any more."""
+        """Answer input that is not a request, and close: what follows cannot be told apart any more."""
         self.server.accounts.stats.protocol_errors += 1
         error.__traceback__ = (
             None  # the parser keeps the error, and its frames would keep the parser and the connection

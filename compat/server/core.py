@@ -14,6 +14,7 @@ from .config import Config
 from .logs import LimitedLog
 from .monitors import Monitors
 from .outbox import Outbox
+from .points import PointReceiver
 from .process import Process, Timer
 from .state import State
 
@@ -37,10 +38,15 @@ class Core:
         self.clients = Clients(config, self.accounts, self.process, self.state, self.limited_log)
         self.monitors = Monitors(self.clients, self.state)
         self.native: NativeRequests  # see serve_native
+        self.points = PointReceiver(self.state)  # see serve_points
 
     def serve_native(self, native: NativeRequests) -> None:
         """Take the native face, which stands above the server."""
         self.native = native
+
+    def serve_points(self, points: PointReceiver) -> None:
+        """Take the face that stores points, which stands above the server."""
+        self.points = points
 
     def later(self, delay_s: float, call: Callable[[], None]) -> Timer:
         """Have something called after some time."""

@@ -97,7 +97,7 @@ class Dispatcher:
         return self.muted(client, reply)
 
     def call(self, context: ClientContext, argv: list[bytes]) -> Reply:
-        """Run one command for who is no client: a script, a request over HTTP, the server itself; gives the reply."""
+        """Run one command for who is not a client: a script, a request over HTTP, the server itself; gives the reply."""
         command = self.core.table.find(argv)
         refusal = self.refusal(None, command, argv)
         if refusal is not None:
@@ -265,7 +265,7 @@ _NOT_BUILT_TEXTS = {
 
 
 def unknown_command(argv: list[bytes]) -> str:
-    """Redis' text for a name that is no command, with the first arguments; ours for one that is not built yet."""
+    """Redis' text for a name that is not a command, with the first arguments; ours for one that is not built yet."""
     if (not_built := _NOT_BUILT_TEXTS.get(argv[0].upper())) is not None:
         return not_built
     shown = ""

@@ -27,7 +27,7 @@ SESSION_MISSING = (
 class Outcomes:
     """What a command gives that does several things: for each its reply, or the exception with which it has failed.
 
-    It is no reply. Whoever runs commands words the errors and counts them.
+    It is not a reply. Whoever runs commands words the errors and counts them.
     """
 
     __slots__ = ("parts",)
@@ -82,6 +82,11 @@ FAULTS: dict[type[Exception], Fault] = {
         413,
         SeriesStatus.PARAM_VALUE,
     ),
+    errors.TooManyValues: Fault(Status.VALUE_SIZE, "ERR the query keeps too many values at a time", 413),
+    errors.TooManyFilters: Fault(Status.VALUE_SIZE, "ERR the query has too many filters", 413),
+    errors.NoMatchingTags: Fault(Status.KEY_NOT_EXIST, "ERR no matching tags", 400),
+    errors.UnknownFunction: Fault(Status.VALUE_TYPE, "ERR unknown function", 400),
+    errors.BadVisibility: Fault(Status.VALUE_TYPE, "ERR bad visibility expression", 400),
     errors.IndexExists: Fault(Status.VALUE_TYPE, "ERR the member is indexed already", 409, SeriesStatus.INDEX_EXISTS),
     errors.NotIndexed: Fault(Status.VALUE_TYPE, "ERR the member is not indexed", 400, SeriesStatus.NOT_INDEXED),
     errors.BehindLastSample: Fault(

@@ -53,7 +53,7 @@ class Authority:
 
 
 def origin_authority(origin: str) -> tuple[Authority, int] | None:
-    """The authority in an origin and the port that its scheme means; None if it is no origin of a web page."""
+    """The authority in an origin and the port that its scheme means; None if it is not an origin of a web page."""
     found = _ORIGIN.fullmatch(origin)
     authority = None if found is None else Authority.read(found[2])
     return None if found is None or authority is None else (authority, _DEFAULT_PORTS[found[1].lower()])
@@ -138,6 +138,15 @@ class WebAccess:
             return False
         page, default_port = from_page
         return (page.host, page.port or default_port) == (to.host, to.port or default_port)
+
+    def trusts(self, origin: str | None, host: str) -> bool:
+        """Whether a request comes from no page, from one of ours or from one that is listed by its name.
+
+        Pages of any other origin, which ``*`` lets in, must not use what the browser keeps for its user: cookies.
+        """
+        if origin is None or not self.any_origin:
+            return True
+        return WebAccess("", "", " ".join(self.origins - {ANY})).welcomes(origin, host)
 
     def fault(self, hosts: Sequence[str], origins: Sequence[str]) -> Fault | None:
         """What is wrong with a request that has these Hosts (its header's and its target's) and Origins, if anything is."""

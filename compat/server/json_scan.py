@@ -1,4 +1,4 @@
-"""Cheap looks at a valid JSON text and at what a parser made of it. The compiled twin (``json_scan.pyx``) scans in C."""
+"""Cheap looks at a valid JSON text and at what a parser made of it. The compiled implementation (``json_scan.pyx``) scans in C."""
 
 from __future__ import annotations
 

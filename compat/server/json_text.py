@@ -5,9 +5,9 @@ result, and only then the text is parsed again, exactly and slowly:
 
 - a name that stands twice in an object: the first one counts (orjson: the last)
 - integers beyond 64 bits are refused (orjson: turned into floats)
-- numbers too big for a double are refused, and told from what is no JSON (orjson: refused)
+- numbers too big for a double are refused, and told from what is not JSON (orjson: refused)
 - nesting is limited to 128 (orjson: 1024, but it writes only 254)
-- a byte order mark at the beginning is passed over (orjson: refused)
+- a byte order mark at the beginning is ignored (orjson: refused)
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def loads(text: bytes) -> Any:
 
 
 def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
-    """What orjson refused: a byte order mark, or a number beyond doubles; else it is no JSON."""
+    """What orjson refused: a byte order mark, or a number beyond doubles; else it is not JSON."""
     if text.startswith(codecs.BOM_UTF8):
         rest = text[len(codecs.BOM_UTF8) :]
         if rest.startswith(codecs.BOM_UTF8):

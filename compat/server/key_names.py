@@ -15,7 +15,7 @@ from .json_text import JsonError, loads
 
 
 class BadBody(ValueError):
-    """The JSON text of a native command is no JSON, or not an object."""
+    """The JSON text of a native command is not JSON, or not an object."""
 
 
 def _body(text: bytes) -> dict[str, Any]:

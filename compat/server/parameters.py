@@ -11,9 +11,12 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from januskv.storage.errors import BadVisibility
 from januskv.storage.sessions import TOKEN_BITS
+from januskv.storage.visibility import parse as parse_visibility
 
 from .events import parse_events, show_events
 from .hosts import ANY, Authority
@@ -199,6 +202,41 @@ OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits, "CLASS HARD SOFT 
 SavePoints = tuple[tuple[int, int], ...]
 
 
+def _parse_visibility(text: str) -> str:
+    try:
+        parse_visibility(text.encode())
+    except (BadVisibility, UnicodeEncodeError) as error:
+        raise ConfigError(f"this is not a visibility: {error}") from None
+    return text
+
+
+VISIBILITY = Kind(lambda text: _parse_visibility(text) if text else "", str)
+
+# Days for which points are kept, and those of single metrics.
+AgeOffDays = tuple[int, tuple[tuple[str, int], ...]]
+
+
+def _parse_age_off(text: str) -> AgeOffDays:
+    days = integer(0, 100_000)
+    default, by_metric = 0, {}
+    for word in text.split():
+        metric, equals, number = word.rpartition("=")
+        if not equals:
+            default = days.parse(number)
+        elif not metric:
+            raise ConfigError("a metric has no name")
+        else:
+            by_metric[metric] = days.parse(number)
+    return default, tuple(by_metric.items())
+
+
+def _show_age_off(days: AgeOffDays) -> str:
+    return " ".join([str(days[0]), *(f"{metric}={number}" for metric, number in days[1])])
+
+
+AGE_OFF = Kind(_parse_age_off, _show_age_off, "DAYS METRIC=DAYS")
+
+
 def _parse_save_points(text: str) -> SavePoints:
     words = text.split()
     if words in ([], ["no"]):
@@ -216,6 +254,35 @@ SAVE_POINTS = Kind(
 )
 # What Redis saves after by default; ours do not log every change then.
 REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
+
+
+@lru_cache(maxsize=8)
+def authorizations_of(text: str) -> dict[str, frozenset[bytes]]:
+    """What each user may see, by name: ``test A,B,C; ops D``. Raises ConfigError."""
+    found: dict[str, frozenset[bytes]] = {}
+    for each in filter(None, map(str.strip, text.split(";"))):
+        user, _, labels = each.partition(" ")
+        if user in found:
+            raise ConfigError(f"the user {user!r} stands there twice")
+        found[user] = frozenset(label.strip().encode() for label in labels.split(",") if label.strip())
+    return found
+
+
+def _parse_authorizations(text: str) -> str:
+    authorizations_of(text)
+    return text
+
+
+AUTHORIZATIONS = Kind(_parse_authorizations, str, "USER LABEL,LABEL; ...")
+
+
+def _parse_token_secret(text: str) -> str:
+    if text and len(text.encode(errors="surrogateescape")) < 32:
+        raise ConfigError("a key for HS256 has at least 32 bytes")
+    return text
+
+
+TOKEN_SECRET = Kind(_parse_token_secret, str)
 
 
 # ---------------------------------------------------------------- parameters
@@ -322,6 +389,48 @@ PARAMETERS: tuple[Parameter, ...] = (
         "",
         "Origins ('https://app.example.com'; 'null' for pages from files) whose pages may use the HTTP port, besides "
         "those that the server's own hosts have; '*': any.",
+    ),
+    # points in Timely's forms
+    Parameter(
+        "timely-port",
+        integer(-1, 65535),
+        0,
+        "TCP port for Timely's and OpenTSDB's 'put' lines, which the data port takes, too; 0: none, -1: one that the kernel"
+        " chooses.",
+        fixed=True,
+    ),
+    Parameter(
+        "timely-udp-port",
+        integer(-1, 65535),
+        0,
+        "UDP port for 'put' lines; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter("timely-database", integer(0, 9999), 0, "Database that has the series of metrics.", fixed=True),
+    Parameter(
+        "timely-seconds",
+        BOOL,
+        True,
+        "Take timestamps of 'put' lines below 9999999999 for seconds, as collectors send them, and not for milliseconds.",
+    ),
+    Parameter(
+        "timely-anonymous-put",
+        choice("auto", "yes", "no"),
+        "auto",
+        "Whether points are taken from who has not logged in, which nobody can do on Timely's own ports; 'auto': if there is"
+        " no password.",
+    ),
+    Parameter(
+        "timely-default-visibility",
+        VISIBILITY,
+        "",
+        "Visibility ('A&B') of points that come without one; empty: all see them.",
+    ),
+    Parameter(
+        "timely-age-off",
+        AGE_OFF,
+        (0, ()),
+        "For how many days points are kept and seen, 0: for ever; then METRIC=DAYS for single metrics ('7 disk.used=30').",
     ),
     # limits
     Parameter(
@@ -451,7 +560,76 @@ PARAMETERS: tuple[Parameter, ...] = (
         1_000_000,
         "Most keys that are remembered for client-side caches; 0: any number.",
     ),
+    Parameter(
+        "timely-websocket-timeout",
+        integer(1, 86_400),
+        60,
+        "Seconds after which the subscriptions of a WebSocket end whose client is silent; it is pinged twice in that time.",
+    ),
+    Parameter("timely-max-frame", memory(1024, 1 << 30), 64 << 10, "Largest message to '/websocket', in bytes."),
+    Parameter(
+        "timely-subscription-lag",
+        integer(0, 86_400),
+        0,
+        "Subscriptions without an end give points that are at least this many seconds old.",
+    ),
+    Parameter("timely-subscription-batch", integer(1, 100_000), 1000, "Most points in a message of a subscription."),
+    Parameter(
+        "timely-subscription-delay",
+        integer(0, 3_600_000),
+        100,
+        "Milliseconds between two messages of a subscription that are not full, where 'add' has no 'delayTime'.",
+    ),
+    Parameter(
+        "timely-subscription-series",
+        integer(1),
+        100_000,
+        "Most series that the subscriptions of one WebSocket may follow.",
+    ),
     _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
+    # the Timely face: who may ask, and what for
+    Parameter(
+        "timely-anonymous",
+        choice("auto", "yes", "no"),
+        "auto",
+        "Answer the requests of the Timely API without a log-in; 'auto': unless a password is set.",
+    ),
+    Parameter(
+        "timely-authorizations",
+        AUTHORIZATIONS,
+        "",
+        "Who may log in to the Timely API besides 'default', with the server's password, and which labels of visibility each may see:"
+        " 'test A,B,C; ops D'.",
+    ),
+    Parameter(
+        "timely-session-max-age", integer(1, 10**9), 86_400, "How long a session of the Timely API lasts, in seconds."
+    ),
+    Parameter(
+        "timely-jwt-key",
+        TOKEN_SECRET,
+        "",
+        "Key of the bearer tokens (JWT, HS256) that the Timely API takes; empty: none.",
+        secret=True,
+    ),
+    Parameter(
+        "timely-jwt-key-file",
+        PATH,
+        "",
+        "File with the public key (PEM; RSA for RS256, P-256 for ES256) of the bearer tokens that the Timely API takes; empty: none.",
+        fixed=True,
+    ),
+    Parameter(
+        "timely-strict",
+        BOOL,
+        False,
+        "Answer as Timely does where OpenTSDB does something else, and refuse what only OpenTSDB has.",
+    ),
+    Parameter(
+        "timely-downsampling",
+        choice("timely", "opentsdb"),
+        "timely",
+        "Whether downsampling has OpenTSDB's functions, fill policies and weeks, months and years too; /api/aggregators lists them then.",
+    ),
     Parameter("daemonize", BOOL, False, "Go on in the background once the server is ready.", fixed=True),
     Parameter("pidfile", PATH, "", "File that holds the process id while the server runs; empty: none.", fixed=True),
     Parameter(
@@ -768,11 +946,11 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle("a crash ends the process", BOOL, {"use-exit-on-panic": False}, hidden=True),
 )
 
-# Lines of redis.conf that are no parameters: what they ask for, or "" where Redis takes no notice of them either.
+# Lines of redis.conf that are not parameters: what they ask for, or "" where Redis takes no notice of them either.
 DIRECTIVES = {
     "loadmodule": "there are no modules",
     "rename-command": "commands cannot be renamed yet",
-    "sentinel": "this is no sentinel",
+    "sentinel": "this is not a sentinel",
     "user": _NO_ACL,
     "list-max-ziplist-entries": "",
     "list-max-ziplist-value": "",
@@ -782,10 +960,12 @@ DIRECTIVES = {
 # The first parameter of each group -> heading in --help; idle ones, and those with a single value, are left out there.
 GROUPS = {
     "bind": "Listeners and connections",
+    "timely-port": "Points in Timely's forms",
     "proto-max-bulk-len": "Limits of a client",
     "requirepass": "Access",
     "databases": "Data and durability",
     "notify-keyspace-events": "Events",
+    "timely-anonymous": "The Timely API",
     "daemonize": "Process",
     "hz": "Periodic tasks",
     "hash-max-listpack-entries": "Encodings",

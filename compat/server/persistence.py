@@ -1,4 +1,4 @@
-"""When the log is written, synced and started anew, when snapshots begin, and which replies wait for that.
+"""When the log is written, synced and rewritten, when snapshots begin, and which replies wait for that.
 
 Replies pass the gate (``send``) at the end of a loop's round: what they confirm is in the log's file
 by then, which survives the end of the process. A connection whose changes could not be written gets errors
@@ -27,7 +27,7 @@ from .parameters import ConfigError
 
 log = logging.getLogger("januskv")
 
-# So many sessions whose time began anew are noted at a time: about 1 ms.
+# So many sessions whose time was restarted are noted at a time: about 1 ms.
 _RENEWALS = 500
 # A sync that is due while the one before has run for so long counts as delayed.
 _DELAYED_S = 2.0
@@ -165,7 +165,7 @@ class Persistence:
 
     # ------------------------------------------------------------ what time brings
 
-    def tend(self) -> bool:
+    def run_cron(self) -> bool:
         """Write what expiry has changed, sync once a second, look after snapshots; True if there is more to do right now.
 
         Call it ten times a second, or again soon while it gives True.

@@ -76,6 +76,8 @@ class Process:
         self.startup_memory = resident_bytes()
         self.tcp_port = 0
         self.http_port = 0
+        self.timely_port = 0
+        self.timely_udp_port = 0
         self.unix_socket = ""
         # The event loop's call_later.
         self.later: Callable[[float, Callable[[], None]], Timer] = never

@@ -77,7 +77,7 @@ class PubSub:
             self.clients.pop(client, None)
 
     def forget(self, client: Client) -> None:
-        """A client has gone, or begins anew."""
+        """A client has gone, or starts again."""
         subscriptions = client.subscriptions
         if subscriptions is not None:
             for kind in (CHANNELS, PATTERNS, SHARDS):

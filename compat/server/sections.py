@@ -65,6 +65,8 @@ def server_section(server: Server) -> Fields:
         "run_id": server.process.run_id,
         "tcp_port": server.process.tcp_port,
         "http_port": server.process.http_port,
+        "timely_port": server.process.timely_port,
+        "timely_udp_port": server.process.timely_udp_port,
         "server_time_usec": server.store.clock.now_us(),
         "uptime_in_seconds": uptime_s,
         "uptime_in_days": uptime_s // 86400,
@@ -263,6 +265,8 @@ def stats_section(server: Server) -> Fields:
         "total_error_replies": stats.total_error_replies,
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
+        "timely_points_received": stats.timely_points_received,
+        "timely_lines_refused": stats.timely_lines_refused,
         "client_query_buffer_limit_disconnections": stats.client_query_buffer_limit_disconnections,
         "client_output_buffer_limit_disconnections": stats.client_output_buffer_limit_disconnections,
     }

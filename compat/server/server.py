@@ -55,6 +55,7 @@ class Server(Core):
         self.dispatcher = Dispatcher(self, self.pause, self.tracking, self.waiting, self.long_commands, self.watches)
         self.persistence: Persistence | None = None
         store.sessions.on_end = self.sessions_ended
+        self.state.on_writable = lambda: self.later(0, self.pause.resume_parked)
         self.config_changed()
 
     # ------------------------------------------------------------ clients

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from januskv.commands.table import Command, CommandTable
@@ -27,11 +28,14 @@ class State:
         self.monitored = False
         self.time_all = False  # time every command by itself, quick ones too
         self.write_fault = ""  # why data cannot be made safe: writes are refused then
+        self.on_writable: Callable[[], object] = lambda: None  # called when writes that waited may go on, or try to
 
     def set_loading(self, loading: bool) -> None:
         """Refuse most commands while data is loaded."""
         self.loading = loading
         self.choose()
+        if not loading:
+            self.on_writable()
 
     def set_recovery(self, recovery: Recovery | None) -> None:
         """Note what is being loaded; None when it is over."""
@@ -60,6 +64,13 @@ class State:
         """Refuse writes, for this reason; none: no longer."""
         self.write_fault = fault
         self.choose()
+        if not fault:
+            self.on_writable()
+
+    @property
+    def writes_wait(self) -> bool:
+        """Whether a write has to wait that cannot be refused: while data is loaded, in a pause, or as it could not be logged."""
+        return bool(self.paused or self.loading or self.write_fault)
 
     def choose(self) -> None:
         """Choose again whether plain commands may go straight to their handlers."""

@@ -21,6 +21,8 @@ class Stats:
     client_query_buffer_limit_disconnections: int = 0
     client_output_buffer_limit_disconnections: int = 0
     protocol_errors: int = 0
+    timely_points_received: int = 0  # and stored
+    timely_lines_refused: int = 0  # lines that hold no point, and points that are not stored
     errors: dict[str, int] = field(default_factory=dict)  # code word -> count
 
 

@@ -1,4 +1,4 @@
-"""The monotonic clock that commands are timed with. The compiled twin (``stopwatch.pyx``) makes no Python integer of it.
+"""The monotonic clock that commands are timed with. The compiled implementation (``stopwatch.pyx``) makes no Python integer of it.
 
 From a source of its own, since one for both builds takes 7 % of a GET that comes alone.
 """

@@ -40,18 +40,21 @@ class Upkeep:
         self.unlooked: list[Client] = []  # clients that have not been looked at in this round
         self.at_a_look = _LOOKED_AT
 
-    def tend(self) -> bool:
+    def run_cron(self) -> bool:
         """Do what time brings, ten times a second; True if there is more to do right now.
 
         A task that fails is logged, and tried again the next time; it keeps none of the others from running.
         """
         if self.stopped:
             return False
-        more = not self.pause.until_ms and bool(attempted(self.core.store.tend))
+        more = False
+        if not self.pause.until_ms:
+            more = bool(attempted(self.core.store.run_cron))
+            more = bool(attempted(self.core.points.run_cron)) or more
         now_ms = self.core.store.clock.now_ms
         attempted(lambda: self.sample_rates(now_ms))
         if self.persistence is not None:
-            more = bool(attempted(self.persistence.tend)) or more
+            more = bool(attempted(self.persistence.run_cron)) or more
         self.look_after_clients(now_ms)
         attempted(lambda: self.close_lingering(now_ms))
         return more
@@ -87,7 +90,9 @@ class Upkeep:
             for client in clients
             if client.active_ms < since_ms
             and not client.connection.lost
+            and not client.connection.stopped_reading
             and not client.monitoring
+            and not client.streaming
             and client.subscriptions is None
             and client not in self.waiting.by_client
             and not client.connection.has_read(now_ms)

@@ -27,6 +27,7 @@ class Wire(Protocol):
     lost: bool
     halted: bool
     sending: bool
+    stopped_reading: bool
 
     @property
     def context(self) -> Context: ...

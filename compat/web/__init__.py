@@ -1,1 +1,1 @@
-"""What the HTTP port answers besides the faces."""
+"""Pages of the HTTP port besides the faces."""

@@ -1,7 +1,7 @@
 """The statistics in Prometheus' text format (version 0.0.4), for ``/metrics``.
 
 Most of them are fields of INFO. The names are those of redis_exporter with ``januskv_`` for ``redis_``, so a dashboard
-that was made for it shows this server after one replacement.
+made for it shows this server after one replacement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from januskv.compat.server.server import Server
 
 Sample = tuple[str, float]  # labels in braces or "", value
 
-# By section of INFO: the field, the name of its metric, and what it is. A name that ends in _total is that of a counter.
+# By section of INFO: the field, the name of its metric, and its description. Names of counters end in _total.
 _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
     "stats": (
         ("total_connections_received", "connections_received_total", "Connections accepted since start."),
@@ -26,7 +26,9 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("total_net_output_bytes", "net_output_bytes_total", "Bytes sent."),
         ("total_error_replies", "error_replies_total", "Error replies sent."),
         ("unexpected_error_replies", "unexpected_error_replies_total", "Errors that should not happen: see the log."),
-        ("protocol_errors", "protocol_errors_total", "Connections closed for input that is no request."),
+        ("protocol_errors", "protocol_errors_total", "Connections closed for input that is not a request."),
+        ("timely_points_received", "timely_points_received_total", "Points of metrics stored."),
+        ("timely_lines_refused", "timely_lines_refused_total", "Lines and points of metrics that were not stored."),
         ("total_changes", "changes_total", "Changes of the data set."),
         ("keyspace_hits", "keyspace_hits_total", "Look-ups that found their key."),
         ("keyspace_misses", "keyspace_misses_total", "Look-ups that found nothing."),
@@ -111,7 +113,7 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("session_keys", "session_keys", "Keys in sessions."),
     ),
 }
-# Fields that are words.
+# Fields with words as values.
 _NUMBERS = {"ok": 1, "err": 0}
 _BY_COMMAND: tuple[tuple[str, Callable[[Command], float], str], ...] = (
     ("commands_total", lambda command: command.calls, "Calls by command."),
@@ -137,7 +139,7 @@ def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
 
 
 def exposition(server: Server) -> Iterator[str]:
-    """The lines of all metrics of a server. They need not be of one moment: the server may run between any two."""
+    """The lines of all metrics of a server. They may be of different moments: the server may run between any two."""
     info: dict[str, dict[str, Any]] = {name: SECTIONS[name][1](server) for name in _FROM_INFO}
     about = info["server"]
     yield from _metric("up", "gauge", "1: the server answers.", [("", 1)])
@@ -158,13 +160,13 @@ def exposition(server: Server) -> Iterator[str]:
     for section, metrics in _FROM_INFO.items():
         for field, name, text in metrics:
             value = info[section].get(field)
-            if value is not None:  # those of the log are there only with a log
+            if value is not None:  # those of the log exist only with a log
                 kind = "counter" if name.endswith("_total") else "gauge"
                 yield from _metric(name, kind, text, [("", float(_NUMBERS.get(value, value)))])
     latest_fork_s = info["stats"]["latest_fork_usec"] / 1e6
     yield from _metric("latest_fork_seconds", "gauge", "How long the last fork took.", [("", latest_fork_s)])
     pages = server.clients.http_connections
-    text = "Open connections that are no clients: pages, unfinished requests."
+    text = "Open connections that are not clients: pages, unfinished requests."
     yield from _metric("http_connections", "gauge", text, [("", pages)])
     entries = server.accounts.slowlog.entries
     yield from _metric("slowlog_length", "gauge", "Entries of the slow log.", [("", len(entries))])
@@ -199,7 +201,7 @@ def _commands(server: Server) -> Iterator[str]:
     yield "# HELP januskv_commands_latencies_usec How many calls took at most so many microseconds, by command."
     yield "# TYPE januskv_commands_latencies_usec histogram"
     for command, times in timed:
-        # The counts of a command are of one moment: they have to grow from bucket to bucket.
+        # The counts of a command must be of one moment, to grow from bucket to bucket.
         buckets, total, usec = list(table_us(times)), times.total, command.usec
         for us, count in buckets:
             yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le=us)} {count}"

@@ -1,6 +1,6 @@
 """JanusKV: one data server, two faces (RESP and native JSON) over one engine.
 
-Some modules have a compiled twin: an extension of the same name beside the ``.py`` file. Python
+Some modules have a compiled implementation: an extension of the same name next to the ``.py`` file. Python
 prefers the extension; with ``JANUSKV_PURE=1`` in the environment the plain modules are used.
 """
 
@@ -14,7 +14,7 @@ from ._version import VERSION
 
 
 class _PlainModules:
-    """Finds ``januskv.*`` as source files only, passing over compiled twins."""
+    """Finds ``januskv.*`` as source files only, passing over compiled implementations."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -39,7 +39,7 @@ REBUILD = "python setup.py build_ext --inplace"
 
 
 def stale_extensions(package: str) -> Iterator[str]:
-    """Files of compiled modules that are older than a source beside them; their sources' changes have no effect."""
+    """Files of compiled modules that are older than their sources, whose changes have no effect."""
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     for here, folders, files in os.walk(package, followlinks=True):
         folders[:] = [name for name in folders if name != "__pycache__"]
@@ -56,7 +56,7 @@ def stale_extensions(package: str) -> Iterator[str]:
 
 
 def _warn_of_stale_extensions() -> None:
-    """Say so where this is a checkout whose extensions were built before its sources were changed."""
+    """Warn in a checkout whose extensions are older than its sources."""
     package = os.path.dirname(os.path.abspath(__file__))
     if os.path.exists(os.path.join(package, "..", "..", "setup.py")):
         stale = sorted(stale_extensions(package))
@@ -70,7 +70,7 @@ if not _CHOSEN_PLAIN:
 
 
 def plain_reason() -> str:
-    """Why the plain modules run, where they do, and what would change it."""
+    """Why the pure-Python modules run, if they do, and how to change that."""
     if _CHOSEN_PLAIN:
         return "JANUSKV_PURE is set"
     return "no modules were compiled; install a C compiler and Python's headers (gcc, python3-dev), then JanusKV again"

@@ -1,3 +1,3 @@
-"""The version, where the build finds it too."""
+"""The version; the build reads it too."""
 
 VERSION = "0.1.0"

@@ -1,4 +1,4 @@
-"""The composition root: builds the server, opens its listeners, tends it, and ends it."""
+"""The composition root: builds the server, opens its listeners, runs its periodic tasks, and ends it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from .compat.server.parameters import ConfigError, Parameter
 from .compat.server.process import build
 from .compat.server.server import Server
 from .compat.server.upkeep import attempted
+from .compat.timely.connection import TimelyConnection
+from .compat.timely.datagrams import Datagrams
+from .compat.timely.ingest import Ingest
 from .http import HttpListener
 from .open_files import TooFewFiles, fit_clients, most_clients
 from .process import (
@@ -51,27 +54,89 @@ from .storage.store import Store
 
 log = logging.getLogger("januskv")
 
-# A connection that has nothing more to say at the end gets this long to read its replies.
+# At shutdown an idle connection gets this long to read its replies.
 _GRACE_S = 1.0
 _FREEZE_EVERY_S = 30.0
-# With so many more blocks of memory than at the start, a full collection still costs a few milliseconds at most.
+# With at most this many more memory blocks than at the start, a full collection costs a few milliseconds.
 _SMALL_HEAP = 200_000
 # Objects that are looked at at a time, and so many times as many before those that survived are looked at again; a
 # look at 10,000 costs about 1 ms.
 _YOUNG_OBJECTS = 25_000
 _YOUNG_ROUNDS = 4
-# While data is loaded, clients are answered this often.
+# While data is loaded, clients are served this often.
 _LOAD_SLICE_S = 0.01
-# Loading less is over before a line about it would help.
+# Loading less is finished before a log line about it would help.
 _LONG_LOAD_BYTES = 10_000_000
 
 
 # How redis.conf writes "all addresses".
 _ANYWHERE = {"*": "0.0.0.0", "::*": "::"}
 
+# Datagrams that are taken before others are served, and how often it is looked whether points may come again.
+_MOST_DATAGRAMS = 64
+_DATAGRAMS_AGAIN_S = 0.05
+_MOST_DATAGRAM_BYTES = 65536
+# The port of datagrams among the others; those are of connections.
+_UDP = "timely-udp-port"
+
 
 class StartError(Exception):
     """The server cannot start; the text says why."""
+
+
+class DatagramListener:
+    """Takes the datagrams of some sockets. Those that come before it begins, or while points wait, stay in the system."""
+
+    def __init__(self, datagrams: Datagrams, sockets: list[socket.socket]) -> None:
+        self.datagrams = datagrams
+        self.sockets = sockets
+        self.timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Take datagrams from now on."""
+        self.timer = None
+        loop = asyncio.get_running_loop()
+        for sock in self.sockets:
+            loop.add_reader(sock, self.read, sock)
+
+    def read(self, sock: socket.socket) -> None:
+        """Take what has come to a socket."""
+        for _ in range(_MOST_DATAGRAMS):
+            if self.datagrams.waits:
+                self.rest()
+                return
+            try:
+                data, address = sock.recvfrom(_MOST_DATAGRAM_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:  # an answer to what was never sent: nothing to end a listener for
+                log.warning("receiving datagrams: %s", error.strerror)
+                return
+            self.datagrams.take(data, address)
+
+    def rest(self) -> None:
+        """Leave datagrams with the system for a while."""
+        self.end_reading()
+        self.timer = asyncio.get_running_loop().call_later(_DATAGRAMS_AGAIN_S, self.begin)
+
+    def end_reading(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in self.sockets:
+            loop.remove_reader(sock)
+
+    def close(self) -> None:
+        """Take no more datagrams."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        else:
+            self.end_reading()
+        for sock in self.sockets:
+            sock.close()
+        self.sockets = []
+
+
+Listener = asyncio.Server | DatagramListener
 
 
 class App:
@@ -85,17 +150,18 @@ class App:
         self.server = Server(store, build_table(), config)
         self.native = NativeFace(self.server)
         self.http = HttpListener(self.server, self.native)
-        self.listeners: list[asyncio.Server] = []
+        self.ingest = Ingest(self.server)
+        self.listeners: list[Listener] = []
         # (which port, address as configured, its number) -> what listens there
-        self.bound: dict[tuple[str, str, int], list[asyncio.Server]] = {}
+        self.bound: dict[tuple[str, str, int], list[Listener]] = {}
         self.opening: set[asyncio.Task[None]] = set()  # listeners whose sockets are open already
-        self.factories: dict[str, Callable[[], Any]] = {"port": self.connect}
+        self.factories: dict[str, Callable[[], Any]] = {"port": self.connect, "timely-port": self.connect_timely}
         self.ended = asyncio.Event()
         self.supervisor = Supervisor("no")
         self.ending = False
-        self.save_refused = False  # a signal did not end the server, since there was no snapshot
-        self.failed = False  # something that had been acknowledged could not be written at the end
-        self._tending: asyncio.TimerHandle | None = None
+        self.save_refused = False  # a signal did not end the server, because the snapshot failed
+        self.failed = False  # acknowledged data could not be written at the end
+        self._cron_timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.TimerHandle | None = None
         self._blocks_at_start = sys.getallocatedblocks()  # of memory, small objects take one each
         self._unix_path = ""
@@ -103,7 +169,7 @@ class App:
     # ------------------------------------------------------------ start
 
     async def start(self) -> None:
-        """Open all listeners. Raises StartError; nothing stays open then."""
+        """Open all listeners. Raises StartError, with nothing left open."""
         loop = asyncio.get_running_loop()
         self.server.process.later = loop.call_later
         self.server.outbox.soon = loop.call_soon
@@ -114,12 +180,16 @@ class App:
         )
         self.server.process.rebind = self.rebind
         self.config.on_change = self.config_changed
+        if self.config.timely_database >= self.config.databases:
+            raise StartError("timely-database: there is no such database")
         opening = self.open_directory()
         self.server.state.set_loading(True)
         try:
             self.server.process.tcp_port = await self.listen("port", self.config.port)
             self.factories["http-port"] = await self.http.start()
             self.server.process.http_port = await self.listen("http-port", self.config.http_port)
+            self.server.process.timely_port = await self.listen("timely-port", self.config.timely_port)
+            self.server.process.timely_udp_port = await self.listen(_UDP, self.config.timely_udp_port)
             await self.listen_unix()
         except OSError as error:
             if opening is not None:
@@ -137,14 +207,15 @@ class App:
             raise
         self.server.state.set_loading(False)
         self.config_changed(None)
-        self.tend()
+        self.begin_datagrams()
+        self.run_cron()
         self.freeze()
         if build() == "plain":
             log.warning("running as plain Python, which is slower: %s", plain_reason())
         log.log(NOTICE, "%s", self.ready_line())
 
     def open_directory(self) -> Opening | None:
-        """Take the data directory, if data is kept. Raises StartError."""
+        """Lock the data directory, if data is persisted. Raises StartError."""
         config = self.config
         if not config.keeps_data:
             return None
@@ -161,13 +232,13 @@ class App:
             ) from error
 
     async def load(self, opening: Opening | None) -> None:
-        """Load what the data directory holds, if there is one; clients are told LOADING meanwhile. Raises StartError."""
+        """Load the data directory, if there is one; clients get LOADING meanwhile. Raises StartError."""
         if opening is None:
             return
         started = time.monotonic()
         path, server = self.config.dir, self.server
         server.state.set_recovery(opening.recovery)
-        gc.disable()  # nothing is garbage yet, and looking for it would take longer than the loading
+        gc.disable()  # there is no garbage yet, and looking for it would take longer than loading
         try:
             await self.replay(opening.recovery)
             if self.ending:
@@ -181,7 +252,7 @@ class App:
                 raise StartError(f"{error}; 'januskv check-log {path}' says more") from error
             raise StartError(f"data directory {path}: {error.strerror or error}") from error
         finally:
-            gc.freeze()  # the first collection would walk over all that was loaded
+            gc.freeze()  # or the first collection would walk over everything loaded
             gc.enable()
             server.state.set_recovery(None)
         persistence = server.keep(journal, asyncio.get_running_loop().call_soon_threadsafe)
@@ -189,7 +260,7 @@ class App:
         log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", path, persistence.keys_loaded, seconds)
 
     async def replay(self, recovery: Recovery) -> None:
-        """Load in slices, until all is loaded or the server is to end. Raises Damaged, OSError."""
+        """Load in slices, until all is loaded or the server shall end. Raises Damaged, OSError."""
         told = time.monotonic()
         if recovery.total_bytes >= _LONG_LOAD_BYTES:
             log.log(NOTICE, "loading %s, %.0f MB", self.config.dir, recovery.total_bytes / 1e6)
@@ -201,7 +272,7 @@ class App:
                 log.log(NOTICE, "loading: %.0f %%, %.0f s left", 100 * recovery.share, recovery.left_s())
 
     def look_for_redis_data(self) -> None:
-        """Tell whoever starts with nothing beside the files of a redis-server that these are not loaded."""
+        """Log that files of a redis-server in the directory are not loaded, if there is no data of ours."""
         if not any(len(each) for each in self.server.store.keyspaces()):
             for hint in hints([self.config.dir, "."]):
                 log.warning("%s", hint)
@@ -219,6 +290,16 @@ class App:
         """Make the protocol of a new connection to the data port."""
         return Connection(self.server, self.server.dispatcher, self.native)
 
+    def connect_timely(self) -> Any:
+        """Make the protocol of a new connection to Timely's port."""
+        return TimelyConnection(self.server, self.ingest)
+
+    def begin_datagrams(self) -> None:
+        """Take datagrams, those included that came while data was loaded."""
+        for listener in self.listeners:
+            if isinstance(listener, DatagramListener):
+                listener.begin()
+
     async def listen(self, name: str, port: int) -> int:
         """Bind every configured address on one port (0 in the configuration: no listener at all); give the port.
 
@@ -231,21 +312,27 @@ class App:
         for word in self.config.bind.split():
             address, optional = word.lstrip("-"), word.startswith("-")
             host = _ANYWHERE.get(address, address)
+            listener: Listener
             try:
-                listener = await loop.create_server(
-                    self.factories[name], host, port, backlog=self.config.tcp_backlog, reuse_address=True
-                )
+                if name == _UDP:
+                    sockets = open_sockets(host, port)
+                    port = sockets[0].getsockname()[1]
+                    listener = DatagramListener(Datagrams(self.ingest), sockets)
+                else:
+                    listener = await loop.create_server(
+                        self.factories[name], host, port, backlog=self.config.tcp_backlog, reuse_address=True
+                    )
+                    port = listener.sockets[0].getsockname()[1]
             except OSError as error:
                 if optional:
                     continue
                 raise OSError(error.errno, f"cannot bind {host}:{port}: {error.strerror or error}") from error
             self.listeners.append(listener)
-            port = listener.sockets[0].getsockname()[1]
             self.bound[name, address, port] = [listener]
         return port
 
     def rebind(self, bind: str, port: int) -> None:
-        """Listen on these addresses, for the data port on this port; what is connected stays. Raises ConfigError.
+        """Listen on these addresses, for the data port on this port; connections stay. Raises ConfigError.
 
         New sockets are open before old ones are closed. An address that overlaps an old one ('*') can therefore not be
         bound to the same port.
@@ -254,14 +341,21 @@ class App:
             raise ConfigError("the server is ending")
         fresh: dict[tuple[str, str, int], list[socket.socket]] = {}
         wanted: set[tuple[str, str, int]] = set()
-        numbers = {"port": port, "http-port": self.server.process.http_port}
+        process = self.server.process
+        numbers = {
+            "port": port,
+            "http-port": process.http_port,
+            "timely-port": process.timely_port,
+            _UDP: process.timely_udp_port,
+        }
         try:
             for name, number in numbers.items():
                 for word in bind.split() if number else []:
                     address, number = word.lstrip("-"), max(numbers[name], 0)
                     if (name, address, number) not in self.bound:
                         try:
-                            sockets = open_sockets(_ANYWHERE.get(address, address), number, self.config.tcp_backlog)
+                            backlog = None if name == _UDP else self.config.tcp_backlog
+                            sockets = open_sockets(_ANYWHERE.get(address, address), number, backlog)
                         except OSError:
                             if word.startswith("-"):
                                 continue
@@ -280,6 +374,12 @@ class App:
             ) from error
         for place, sockets in fresh.items():
             self.bound[place] = []
+            if place[0] == _UDP:
+                datagrams = DatagramListener(Datagrams(self.ingest), sockets)
+                datagrams.begin()
+                self.bound[place].append(datagrams)
+                self.listeners.append(datagrams)
+                continue
             for sock in sockets:
                 task = asyncio.get_running_loop().create_task(self.serve_socket(place, sock))
                 self.opening.add(task)
@@ -288,15 +388,15 @@ class App:
             for listener in self.bound.pop(place):
                 self.listeners.remove(listener)
                 listener.close()
-        self.server.process.tcp_port = numbers["port"]
+        process.tcp_port = numbers["port"]
         log.log(NOTICE, "listening on %s, port %d", bind or "no address", self.server.process.tcp_port)
 
     async def serve_socket(self, place: tuple[str, str, int], sock: socket.socket) -> None:
-        """Accept connections on a socket that listens already."""
+        """Accept connections on a listening socket."""
         listener = await asyncio.get_running_loop().create_server(
             self.factories[place[0]], sock=sock, backlog=self.config.tcp_backlog
         )
-        if self.ending or place not in self.bound:  # meanwhile it is no longer wanted
+        if self.ending or place not in self.bound:  # no longer wanted
             listener.close()
             return
         self.bound[place].append(listener)
@@ -331,24 +431,28 @@ class App:
             parts.append(f"HTTP and WebSocket on {host}:{self.server.process.http_port}")
         if self._unix_path:
             parts.append(f"unix socket {self._unix_path}")
+        if self.server.process.timely_port:
+            parts.append(f"Timely lines on {host}:{self.server.process.timely_port}")
+        if self.server.process.timely_udp_port:
+            parts.append(f"Timely datagrams on {host}:{self.server.process.timely_udp_port}")
         return f"JanusKV {__version__} ({build()}, pid {os.getpid()}) ready: {', '.join(parts)}"
 
     # ------------------------------------------------------------ while it runs
 
-    def tend(self) -> None:
-        """Do what time brings: expiry, idle clients, statistics; then call itself again."""
+    def run_cron(self) -> None:
+        """Run the periodic tasks (expiry, idle clients, statistics), then schedule itself again."""
         if self.ending:
             return
         loop = asyncio.get_running_loop()
-        more = attempted(self.server.upkeep.tend)
+        more = attempted(self.server.upkeep.run_cron)
         delay_s = 0.005 if more else 1 / self.config.hz
-        self._tending = loop.call_later(delay_s, self.tend)
+        self._cron_timer = loop.call_later(delay_s, self.run_cron)
 
     def freeze(self) -> None:
-        """Take long-lived objects out of the collector's sight: walking over them would stall the loop.
+        """Exclude long-lived objects from garbage collection: walking over them would stall the loop.
 
         A full collection costs 30 to 270 ms for each million containers, so it is done only while
-        there are few; later only young objects are looked at. What is frozen then and becomes garbage in a circle is
+        there are few; later only young objects are examined. Frozen objects that become cyclic garbage are
         never freed: connections part from their clients, and no value refers to itself.
         """
         if self.ending:
@@ -363,12 +467,12 @@ class App:
         gc.freeze()
 
     def config_changed(self, parameter: Parameter | None) -> None:
-        """Apply a changed parameter (None: all) to what does not read the configuration each time."""
+        """Apply a changed parameter (None: all) to what caches the configuration."""
         logging.getLogger("januskv").setLevel(LOG_LEVELS[self.config.loglevel])
         self.server.config_changed()
 
     def tune_socket(self, sock: socket.socket) -> None:
-        """Set a new connection's options; unix sockets have none of them."""
+        """Set a new connection's options; unix sockets have none."""
         seconds = self.config.tcp_keepalive
         if sock.family == socket.AF_UNIX or not seconds:
             return
@@ -395,7 +499,7 @@ class App:
     def stop(self) -> None:
         """End the server in order; the second call ends the process at once.
 
-        Nobody is served any more once it returns: what came after the last snapshot would be lost.
+        No client is served once it returns: writes after the last snapshot would be lost.
         """
         if self.ending:
             log.warning("forced to exit")
@@ -408,7 +512,7 @@ class App:
         asyncio.get_running_loop().create_task(self._end())
 
     def _refuse_all(self) -> None:
-        """Take no more connections and requests; clients get the replies to those before."""
+        """Accept no more connections and requests; clients get the replies to earlier ones."""
         for listener in self.listeners:
             listener.close()
         self.server.clients.each(self.server.clients.everyone(), lambda client: client.close())
@@ -423,7 +527,7 @@ class App:
         """Close listeners and connections, giving clients a moment to read their replies."""
         self.ending = True
         self.server.state.end()
-        for timer in (self._tending, self._freezing):
+        for timer in (self._cron_timer, self._freezing):
             if timer is not None:
                 timer.cancel()
         self._refuse_all()
@@ -446,21 +550,27 @@ class App:
             self.server.keep_no_more()
 
 
-def open_sockets(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Sockets that listen on all addresses of a host; port 0: one that the kernel chooses. Raises OSError."""
+def open_sockets(host: str, port: int, backlog: int | None = None) -> list[socket.socket]:
+    """Sockets that listen on all addresses of a host, for datagrams without a backlog; port 0: one that the kernel chooses.
+
+    Raises OSError.
+    """
+    kind_wanted = socket.SOCK_DGRAM if backlog is None else socket.SOCK_STREAM
     sockets: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in dict.fromkeys(
-            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            socket.getaddrinfo(host, port, type=kind_wanted, flags=socket.AI_PASSIVE)
         ):
             sock = socket.socket(family, kind, protocol)
             sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if backlog is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setblocking(False)
             sock.bind(address)
-            sock.listen(backlog)
+            if backlog is not None:
+                sock.listen(backlog)
     except OSError:
         for sock in sockets:
             sock.close()
@@ -477,7 +587,7 @@ def _is_served(path: str) -> bool:
 
 
 async def serve(config: Config, starter: Foreground) -> bool:
-    """Run a server until a signal or SHUTDOWN ends it; whether it ended well. Raises StartError."""
+    """Run a server until a signal or SHUTDOWN ends it. Returns whether it ended well. Raises StartError."""
     try:
         fit_clients(config, NOTICE)
     except TooFewFiles as error:
@@ -499,7 +609,7 @@ async def serve(config: Config, starter: Foreground) -> bool:
 
 
 def run(config: Config) -> int:
-    """Run a server as a process; gives the exit status."""
+    """Run a server as a process. Returns the exit status."""
     open_standard_files()
     try:
         set_up_logging(config)

@@ -44,16 +44,16 @@ tools (each has a --help of its own):
   januskv import FILE      brings them, or a Redis append-only file, into a server
 """
 
-# Word -> module of januskv.tools with a ``main``; loaded when it is called.
+# Word -> module of januskv.tools with a ``main``; loaded on demand.
 _TOOLS = {"check-log": "check_log", "export": "exporting", "import": "importing"}
-# What is shown instead of a server's start.
+# Options that print something instead of starting a server.
 _HELP, _VERSION = ("-h", "--help"), ("-v", "--version")
 _ABOUT_COLUMN = 27
 _WIDTH = 100
 
 
 def help_text() -> str:
-    """What --help shows: the parameters that can be set and have an effect, by group."""
+    """The text of --help: the parameters that can be set and have an effect, by group."""
     lines = [_USAGE.rstrip()]
     for parameter in PARAMETERS:
         if parameter.name in GROUPS:
@@ -78,7 +78,7 @@ def _entry(parameter: Parameter) -> Iterator[str]:
 def read_options(words: Sequence[str]) -> tuple[str | None, list[tuple[str, str]]]:
     """The configuration file, if one is named, and the options: name, value. Raises ConfigError.
 
-    As with redis-server, what does not begin with '--' belongs to the option before it, and the file comes first.
+    As with redis-server, words without '--' belong to the preceding option, and the file comes first.
     """
     path: str | None = None
     options: list[tuple[str, list[str]]] = []
@@ -127,7 +127,7 @@ def read_config(words: Sequence[str]) -> Config:
     wrong: list[str] = []
     points: list[str] = []
     for name, value in options:
-        if name == "save":  # each one adds to those before
+        if name == "save":  # repeated options accumulate
             points.append(value)
             value = " ".join(points) if value else ""
         try:
@@ -143,7 +143,7 @@ def read_config(words: Sequence[str]) -> Config:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Entry point of the ``januskv`` command; gives the exit status."""
+    """Entry point of the ``januskv`` command. Returns the exit status."""
     words = sys.argv[1:] if words is None else words
     if words and words[0] in _TOOLS:
         tool = importlib.import_module(f"januskv.tools.{_TOOLS[words[0]]}")
@@ -160,6 +160,6 @@ def main(words: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"januskv: {line}", file=sys.stderr)
         return 2
-    from .app import run  # loading the server takes a while, which the above need not wait for
+    from .app import run  # loading the server takes a while, which tools and --help do not need
 
     return run(config)

@@ -1,7 +1,7 @@
-"""The HTTP port: WebSocket at ``/`` for native JSON, and the pages that operators' tools read.
+"""The HTTP port: WebSocket at ``/`` for native JSON and at ``/websocket`` for the API of Timely, and pages.
 
-A connection begins with ``HttpConnection``, which reads the head of the first request: a WebSocket upgrade of ``/`` goes
-to our own WebSocket connection (a message there costs a fraction of what a general HTTP framework spends on it),
+A connection begins with ``HttpConnection``, which reads the head of the first request: a WebSocket upgrade of ``/`` or
+``/websocket`` goes to our own WebSocket connection (a message there costs a fraction of what a general HTTP framework spends on it),
 everything else to aiohttp, which is loaded for the first page that is asked for (``januskv.pages``). There the ``HttpConnection`` stays in between: it counts the connection and limits its time.
 
 Who may come in is asked for each request: Host and Origin (``compat.hosts``), protected mode, the password. The pages
@@ -26,6 +26,10 @@ from .compat.server.clients import FULL, PROTECTED
 from .compat.server.hosts import WebAccess, path_of, split_target
 from .compat.server.logs import LimitedLog
 from .compat.server.server import Server
+from .compat.server.websocket import WebSocketChannel
+from .compat.timely.callers import COOKIE
+from .compat.timely.operations import TimelyFace
+from .compat.timely.websocket import TimelyWebSocket
 from .resp.websocket import HandshakeError, UpgradeRequest
 from .storage.errors import StillLoading
 
@@ -36,6 +40,8 @@ _BEGINS_LIKE_A_REQUEST = re.compile(rb"[A-Z]{1,20}( |$)")
 
 # How long a client may take to send a request, head and body.
 REQUEST_S = 10.0
+# How long the server may take for an answer, or for the next piece of one, once the request is there.
+ANSWER_S = 60.0
 # How long a connection is kept for the next request; 'timeout' can make it less.
 IDLE_S = 75.0
 # How long a client may leave a page unread.
@@ -47,7 +53,9 @@ LEAVING_S = 2.0
 MOST_GUESTS = 16
 GUEST_S = 2.0
 # Time limits are looked at this often.
-_TEND_S = 0.5
+_CRON_S = 0.5
+TIMELY_WEBSOCKET = "/websocket"
+WEBSOCKETS = frozenset({"/", TIMELY_WEBSOCKET})
 HEALTH = frozenset({"/healthz", "/readyz"})
 
 
@@ -60,11 +68,28 @@ class Refusal(HandshakeError):
         self.value = value
 
 
+def web_access(server: Server) -> WebAccess:
+    """The Hosts and Origins that may come in."""
+    config = server.config
+    return WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins)
+
+
 def unwanted(server: Server, hosts: list[str], origins: list[str]) -> Refusal | None:
     """The refusal of a request for its Hosts, that of an absolute target included, or its Origins."""
-    config = server.config
-    fault = WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins).fault(hosts, origins)
+    fault = web_access(server).fault(hosts, origins)
     return None if fault is None else Refusal(403, fault.parameter, fault.text, fault.value)
+
+
+def asks_for_websocket(data: bytes) -> bool:
+    """Whether a request for a WebSocket has arrived, as a whole; what is wrong with it is said elsewhere."""
+    end = data.find(b"\r\n\r\n", 0, _MAX_HEAD)
+    first = data[: data.find(b"\r\n")].split(b" ")
+    if end < 0 or len(first) != 3 or path_of(first[1].decode("latin-1")) not in WEBSOCKETS:
+        return False
+    try:
+        return UpgradeRequest.read(data[: end + 4]) is not None
+    except HandshakeError:
+        return True
 
 
 class HttpConnection(asyncio.Protocol):
@@ -79,6 +104,7 @@ class HttpConnection(asyncio.Protocol):
         self.pages: Any = None  # aiohttp's protocol, once it has the connection
         self.refusal: Refusal | None = None  # for the connection as a whole: only health is told
         self.owes = True  # something has arrived, or must arrive, that has had no answer
+        self.works = False  # a request has arrived whole, and its answer is being made
         self.since_s = 0.0  # since when it is so, or is not
         self.unread_since_s: float | None = None
         self.leaving_since_s: float | None = None
@@ -111,8 +137,11 @@ class HttpConnection(asyncio.Protocol):
         if self.pages is not None:
             if not self.owes:
                 self.owes, self.since_s = True, self.listener.now_s()
-            self.pages.data_received(data)
-            return
+                if asks_for_websocket(data) and not self.transport.is_closing():
+                    self.leave_pages()
+            if self.pages is not None:
+                self.pages.data_received(data)
+                return
         if self.transport is None or self.transport.is_closing():
             return
         searched = max(len(self.head) - 3, 0)
@@ -126,7 +155,7 @@ class HttpConnection(asyncio.Protocol):
             elif len(self.head) >= _MAX_HEAD:
                 raise HandshakeError(431, "Request Header Fields Too Large", f"limited to {_MAX_HEAD} bytes")
             elif self.head and _BEGINS_LIKE_A_REQUEST.match(self.head[:21]) is None:
-                raise HandshakeError(400, "Bad Request", "this is no HTTP request")
+                raise HandshakeError(400, "Bad Request", "this is not an HTTP request")
         except HandshakeError as error:
             self.refuse(error)
 
@@ -158,11 +187,11 @@ class HttpConnection(asyncio.Protocol):
         path = path_of(first[1]) if len(first) == 3 else ""
         if self.refusal is not None and path not in HEALTH:
             raise self.refusal
-        upgrade = UpgradeRequest.read(head) if path == "/" else None
+        upgrade = UpgradeRequest.read(head) if path in WEBSOCKETS else None
         if upgrade is None:
             self.to_pages(head + rest)
         else:
-            self.to_websocket(upgrade, rest)
+            self.to_websocket(upgrade, rest, self.timely_socket if path == TIMELY_WEBSOCKET else self.native_socket)
 
     def to_pages(self, data: bytes) -> None:
         """Hand the connection to aiohttp, once it is there."""
@@ -178,7 +207,16 @@ class HttpConnection(asyncio.Protocol):
             self.pages.pause_writing()
         self.pages.data_received(data)
 
-    def to_websocket(self, upgrade: UpgradeRequest, rest: bytes) -> None:
+    def leave_pages(self) -> None:
+        """Take the connection back from aiohttp, which has answered all that there was: the next request is another one's."""
+        pages, self.pages = self.pages, None
+        self.listener.by_protocol.pop(pages, None)
+        pages.transport = None  # which it would close
+        pages.connection_lost(None)
+
+    def to_websocket(
+        self, upgrade: UpgradeRequest, rest: bytes, connect: Callable[[UpgradeRequest], WebSocketChannel]
+    ) -> None:
         """Make it a WebSocket. Raises HandshakeError."""
         server, transport = self.server, self.transport
         answer = upgrade.accept()
@@ -188,8 +226,7 @@ class HttpConnection(asyncio.Protocol):
         refusal = unwanted(server, hosts, [] if origin is None else [origin])
         if refusal is not None:
             raise refusal
-        connection = WebSocketConnection(server, self.listener.native)
-        self.log_in(connection, upgrade.authorization)
+        connection = connect(upgrade)
         self.listener.forget(self)
         self.transport = None
         transport.set_protocol(connection)
@@ -197,6 +234,18 @@ class HttpConnection(asyncio.Protocol):
         connection.connection_made(transport)
         if rest:
             connection.data_received(rest)
+
+    def native_socket(self, upgrade: UpgradeRequest) -> WebSocketChannel:
+        """A WebSocket for native JSON. Raises HandshakeError."""
+        connection = WebSocketConnection(self.server, self.listener.native)
+        self.log_in(connection, upgrade.authorization)
+        return connection
+
+    def timely_socket(self, upgrade: UpgradeRequest) -> WebSocketChannel:
+        """A WebSocket for the API of Timely, which asks at each request who may do what."""
+        headers = upgrade.headers
+        session = self.listener.session_of(headers.get("origin"), headers.get("host", ""), upgrade.cookies.get(COOKIE))
+        return TimelyWebSocket(self.listener.timely, session, upgrade.authorization)
 
     def log_in(self, connection: WebSocketConnection, header: str | None) -> None:
         """Log a WebSocket in as its Authorization header says. Raises HandshakeError where it asks for a session in vain."""
@@ -221,13 +270,17 @@ class HttpConnection(asyncio.Protocol):
 
     # ------------------------------------------------------------ time
 
+    def heard(self) -> None:
+        """The request that is owed an answer has arrived whole, or a piece of its answer has been made."""
+        self.works, self.since_s = True, self.listener.now_s()
+
     def answered(self, last: bool) -> None:
         """A page has been made for the request that was owed an answer; perhaps the last one."""
-        self.owes, self.since_s = False, self.listener.now_s()
+        self.owes, self.works, self.since_s = False, False, self.listener.now_s()
         if last:
             self.leaving_since_s = self.since_s
 
-    def tend(self, now_s: float) -> None:
+    def run_cron(self, now_s: float) -> None:
         """End the connection if one of its times is over."""
         transport = self.transport
         if self.leaving_since_s is None and transport.is_closing():
@@ -245,6 +298,8 @@ class HttpConnection(asyncio.Protocol):
 
     def patience_s(self) -> float:
         """How long the connection may stay in the state that it is in."""
+        if self.works:
+            return ANSWER_S
         if self.owes:
             return REQUEST_S if self.refusal is None else GUEST_S
         return min(IDLE_S, self.server.config.timeout or IDLE_S)
@@ -269,8 +324,9 @@ class HttpListener:
     def __init__(self, server: Server, native: NativeFace, now_s: Callable[[], float] = time.monotonic) -> None:
         self.server = server
         self.native = native
+        self.timely = TimelyFace(server)
         self.now_s = now_s
-        self.connections: set[HttpConnection] = set()  # all that are no WebSockets
+        self.connections: set[HttpConnection] = set()  # all that are not WebSockets
         self.guests: set[HttpConnection] = set()  # those among them that are refused
         self.by_protocol: dict[Any, HttpConnection] = {}  # of those that aiohttp serves
         self._refusals = LimitedLog(now_s)
@@ -281,7 +337,7 @@ class HttpListener:
 
     async def start(self) -> Callable[[], asyncio.Protocol]:
         """Begin to look at the time; give the factory of protocols for new connections."""
-        self.tend_again()
+        self.repeat_cron()
         return lambda: HttpConnection(self)
 
     def load_pages_for(self, connection: HttpConnection) -> None:
@@ -329,6 +385,10 @@ class HttpListener:
             return Refusal(503, "maxclients", FULL)
         return None
 
+    def session_of(self, origin: str | None, host: str, cookie: str | None) -> str | None:
+        """The session of a request with a cookie, which pages of any origin may not use."""
+        return cookie if web_access(self.server).trusts(origin, host) else None
+
     def protects_from(self, connection: HttpConnection) -> bool:
         """Whether protected mode keeps this peer out."""
         return self.server.clients.protected and not is_loopback(connection.peer[0] if connection.peer else "")
@@ -356,16 +416,16 @@ class HttpListener:
         if connection.pages is not None:
             self.by_protocol.pop(connection.pages, None)
 
-    def tend_again(self) -> None:
+    def repeat_cron(self) -> None:
         """Do what time brings; then call itself again."""
-        self.tend()
-        self._timer = asyncio.get_running_loop().call_later(_TEND_S, self.tend_again)
+        self.run_cron()
+        self._timer = asyncio.get_running_loop().call_later(_CRON_S, self.repeat_cron)
 
-    def tend(self) -> None:
+    def run_cron(self) -> None:
         """End the connections whose time is over."""
         now_s = self.now_s()
         for connection in list(self.connections):
-            connection.tend(now_s)
+            connection.run_cron(now_s)
 
     def refused(self, refusal: Refusal, peer: Any) -> None:
         """Log a refusal; of many of a kind, some."""

@@ -1,11 +1,11 @@
-"""The pages under docs/ that are made from declarations: ``python -m januskv.manual`` writes them again.
+"""The pages under docs/ that are generated from declarations by ``python -m januskv.manual``.
 
     docs/commands.md        from the command table: an index of the commands by family
     docs/commands/          a page a family: what every command does, costs, and how it differs
     docs/configuration.md   from the table of parameters
     docs/statuses.md        from the statuses of native commands, and their declarations
 
-A test compares the files with what this module makes.
+A test compares the files with what this module generates.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def shown_name(command: Command) -> str:
 
 
 def _leaves(table: CommandTable) -> list[Command]:
-    """Commands and subcommands, without the containers, which do nothing by themselves."""
+    """Commands and subcommands, without mere containers."""
     found = [command for command in table.everything() if not command.subcommands or command.min_args == 1]
     return sorted(found, key=lambda command: command.name)
 
@@ -155,7 +155,7 @@ def configuration_page() -> str:
                 "## Parameters of redis.conf without effect",
                 "These are taken as redis-server takes them, and `CONFIG GET` shows them, so that a redis.conf need not be "
                 "changed. Nothing depends on them; the log names those that are given, in one line at the start. "
-                f"{_listed(refused)} in a file refuse the start: they ask for something that is not there. "
+                f"{_listed(refused)} in a file refuse the start: they ask for something that does not exist here. "
                 f"{_listed(ignored)} are passed over, as in Redis.",
                 "\n".join(["| parameter | default | why |", "|---|---|---|", *idle_rows]),
             ]
@@ -178,9 +178,9 @@ def pages() -> dict[str, str]:
 
 
 def main() -> int:
-    """Write the pages; gives the exit status."""
+    """Write the pages. Returns the exit status."""
     if not DOCS.is_dir():
-        print(f"januskv.manual: {DOCS} is not there: run it in a source tree", file=sys.stderr)
+        print(f"januskv.manual: {DOCS} does not exist: run it in a source tree", file=sys.stderr)
         return 1
     for name, text in pages().items():
         (DOCS / name).parent.mkdir(exist_ok=True)

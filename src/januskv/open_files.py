@@ -1,4 +1,4 @@
-"""How many connections the limit of open files leaves room for."""
+"""How many connections the limit of open files allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TooFewFiles(Exception):
 
 
 def most_clients(wanted: int) -> int:
-    """How many connections there is room for, up to what is wanted; raises the limit as far as it must and may be."""
+    """How many connections are possible, up to what is wanted. Raises the limit as far as necessary and allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + OWN_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -29,13 +29,13 @@ def most_clients(wanted: int) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
             return target - OWN_FILES
-        except (ValueError, OSError):  # some systems take less than they say
+        except (ValueError, OSError):  # some systems accept less than they claim
             target = soft + (target - soft) // 2
     return soft - OWN_FILES
 
 
 def fit_clients(config: Config, notice: int) -> None:
-    """Make room for 'maxclients' connections, or lower it to what there is room for, and log which. Raises TooFewFiles."""
+    """Make room for 'maxclients' connections, or lower it to what is possible, and log which. Raises TooFewFiles."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     most = most_clients(config.maxclients)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

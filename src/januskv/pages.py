@@ -1,4 +1,4 @@
-"""The pages of the HTTP port, for operators' tools, served by aiohttp. Loaded when the first one is asked for."""
+"""The pages of the HTTP port, for operators' tools, served by aiohttp. Loaded for the first request."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .browser import BrowserPage
 from .compat.server.access import basic_or_bearer
 from .compat.server.clients import PROTECTED
 from .compat.server.hosts import split_target
 from .compat.server.stopwatch import now_ns
+from .compat.timely.errors import ApiError
 from .compat.web.metrics import exposition
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
+from .timely_pages import TimelyPages, is_api
 
-# So long a body that nobody wants is read before the connection ends: a client that sends one reads the answer afterwards.
+# An unwanted body is read up to this size before the connection ends: its client reads the response afterwards.
 _LINGER_S = 1.0
-# The metrics of hundreds of commands take tens of milliseconds, which clients do not wait for.
+# The metrics of hundreds of commands take tens of milliseconds, which must not delay clients.
 _SLICE_NS = 1_000_000
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a log record of aiohttp's tells of a fault of ours: bad requests are answered, not logged."""
+    """Whether a log record of aiohttp's reports a fault of ours: bad requests are answered, not logged."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)
 
@@ -43,12 +46,17 @@ class Pages:
         self.application.router.add_get("/healthz", self.healthz)
         self.application.router.add_get("/readyz", self.readyz)
         self.application.router.add_get("/metrics", self.metrics)
+        self.timely = TimelyPages(listener, listener.timely)
+        self.timely.add_to(self.application)
+        self.browser = BrowserPage(listener)
+        self.browser.add_to(self.application)
         self._runner = web.AppRunner(
             self.application,
             access_log=None,
             handle_signals=False,
             shutdown_timeout=1.0,
             auto_decompress=False,
+            handler_cancellation=True,  # who goes away wants no answer
             max_headers=64,
             max_field_size=8190,
             lingering_time=_LINGER_S,
@@ -76,16 +84,20 @@ class Pages:
         """Serve a request if its Host, its Origin and its sender may come in; the answer settles what was owed."""
         connection = self.listener.by_protocol.get(request.protocol)
         refusal = self.page_refusal(request, connection)
+        api = is_api(request.path)
         last = True
         try:
             if refusal is not None:
                 self.listener.refused(refusal, None if connection is None else connection.peer)
-                response: web.StreamResponse = web.Response(status=refusal.status, text=f"{refusal.text}\n")
+                response = self.refused(request, refusal, api)
+            elif api:
+                response = await self.timely.serve(request, handler)
             elif request.body_exists:
                 response = web.Response(status=413, text="a page takes no body\n")
             else:
                 response = await handler(request)
-            last = response.status != 200 or request.path in HEALTH or "Upgrade" in request.headers
+            good = response.status < 500 and response.status != 413 if api else response.status in (200, 304)
+            last = refusal is not None or not good or request.path in HEALTH or "Upgrade" in request.headers
             if last:
                 response.force_close()
             return response
@@ -96,19 +108,29 @@ class Pages:
             if connection is not None:
                 connection.answered(last)
 
+    def refused(self, request: web.Request, refusal: Refusal, api: bool) -> web.StreamResponse:
+        """The response to a request that is refused."""
+        if api:
+            return self.timely.refused(request, ApiError(refusal.status, refusal.reason, refusal.text))
+        return web.Response(status=refusal.status, text=f"{refusal.text}\n")
+
     def page_refusal(self, request: web.Request, connection: HttpConnection | None) -> Refusal | None:
         """Why a request for a page is refused, if it is; what there is no page for may be told to everybody."""
-        if request.path in HEALTH or request.match_info.http_exception is not None:
+        asks_before = request.method == "OPTIONS" and is_api(request.path)  # a browser, for a page of another origin
+        if request.path in HEALTH or (request.match_info.http_exception is not None and not asks_before):
             return None
         if connection is None or self.listener.protects_from(connection):
             return Refusal(403, "protected-mode", PROTECTED)
         authority = split_target(request.raw_path)[0]
         hosts = [*request.headers.getall("Host", [""]), *([] if authority is None else [authority])]
-        return unwanted(self.server, hosts, request.headers.getall("Origin", []))
+        return unwanted(self.server, hosts, [] if asks_before else request.headers.getall("Origin", []))
 
     async def index(self, request: web.Request) -> web.Response:
-        """Say what this port is; native commands come over WebSocket."""
-        return web.json_response({"server": "JanusKV", "websocket": "/", "pages": ["/healthz", "/readyz", "/metrics"]})
+        """The page, for browsers; to others say what this port is: native commands come over WebSocket."""
+        if any("text/html" in each.lower() for each in request.headers.getall("Accept", [])):
+            return self.browser.home(request)
+        about = {"server": "JanusKV", "websocket": "/", "pages": ["/healthz", "/readyz", "/metrics"]}
+        return web.json_response(about, headers={"Vary": "Accept"})
 
     async def healthz(self, request: web.Request) -> web.Response:
         """The process lives and its loop turns."""
@@ -123,7 +145,7 @@ class Pages:
         return web.Response(text="ready\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Statistics as Prometheus reads them; needs the password where one is set."""
+        """Statistics in Prometheus' format; needs the password if one is set."""
         if not basic_or_bearer(self.server, request.headers.get("Authorization")):
             return web.Response(status=401, text="password needed\n", headers={"WWW-Authenticate": "Basic"})
         lines: list[str] = []

@@ -1,4 +1,4 @@
-"""The server as a process of the system: background, process id file, log file, and what systemd is told."""
+"""The server as a process of the system: background, process id file, log file, and notifications to systemd."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MARKS = {logging.DEBUG: ".", logging.INFO: "-", NOTICE: "*"}
 
 
 def open_standard_files() -> None:
-    """Open what was closed at the start as /dev/null, so that no other file gets numbers 0 to 2."""
+    """Open closed standard files as /dev/null, so that no other file gets descriptors 0 to 2."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
@@ -39,12 +39,12 @@ def open_standard_files() -> None:
 
 
 class LogLine(logging.Formatter):
-    """Lines as Redis writes them: ``pid:M day month year time mark text``."""
+    """Lines in Redis' format: ``pid:M day month year time mark text``."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = self.formatTime(record, "%d %b %Y %H:%M:%S")
         mark = _MARKS.get(record.levelno, "#")
-        # Not record.process: a process that goes on in the background has another number than at the start.
+        # Not record.process: a process that went to the background has another id than at the start.
         text = f"{os.getpid()}:M {when}.{int(record.msecs):03d} {mark} {record.getMessage()}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
@@ -53,7 +53,7 @@ class LogFile(logging.FileHandler):
     """The file that 'logfile' names."""
 
     def reopen(self) -> None:
-        """Go on in a new file where the old one has been moved away. Raises OSError; the old one stays then."""
+        """Open the file again if it has been moved away. Raises OSError and keeps the old one."""
         fresh = self._open()
         with self.lock or contextlib.nullcontext():
             old, self.stream = self.stream, fresh
@@ -62,7 +62,7 @@ class LogFile(logging.FileHandler):
 
 
 class StandardOutput(logging.Handler):
-    """Standard output, which may be a pipe that nobody reads: lines are lost then, and the server is not held up."""
+    """Standard output. If it is a pipe that nobody reads, lines are lost instead of blocking the server."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def set_up_logging(config: Config) -> None:
 
 
 def reopen_log() -> None:
-    """Open the log file again: what SIGHUP asks for after it has been moved away."""
+    """Open the log file again, for SIGHUP after it has been moved away."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogFile):
             try:
@@ -111,20 +111,20 @@ def reopen_log() -> None:
 
 
 class Foreground:
-    """What whoever started the server waits for: that it is ready. The process itself has nothing to tell."""
+    """A server in the foreground: nobody waits to learn that it is ready."""
 
     def ready(self) -> None:
         """The server is ready."""
 
 
 class Background(Foreground):
-    """The server in the background, while the process that was started waits until it is ready."""
+    """A server in the background, whose parent process waits until it is ready."""
 
     def __init__(self, pipe: int) -> None:
         self.pipe = pipe
 
     def ready(self) -> None:
-        """Let go of the terminal, and of the process that waits."""
+        """Detach from the terminal and release the parent."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
@@ -136,7 +136,7 @@ class Background(Foreground):
 def go_to_background() -> Background | int:
     """Fork. The child, in a session of its own, gets a Background; the parent waits and gets its exit status.
 
-    It is to be called before there are threads and an event loop.
+    Call it before there are threads or an event loop.
     """
     reading, writing = os.pipe()
     if os.fork():
@@ -149,7 +149,7 @@ def go_to_background() -> Background | int:
 
 @contextlib.contextmanager
 def pid_file(path: str) -> Iterator[None]:
-    """Keep the process id in a file, where a path is given."""
+    """Keep the process id in a file, if a path is given."""
     if path:
         path = os.path.abspath(path)
         try:
@@ -170,7 +170,7 @@ def pid_file(path: str) -> Iterator[None]:
 
 
 class Supervisor:
-    """Whoever started the server and wants to be told how it is: systemd, by a datagram socket; or nobody."""
+    """The supervisor to notify of the server's state: systemd, over a datagram socket; or none."""
 
     def __init__(self, supervised: str) -> None:
         self.address = "" if supervised == "no" else os.environ.pop("NOTIFY_SOCKET", "")

@@ -1,7 +1,7 @@
 """Keeps passwords out of what the system shows of a process: its command line (``ps``), and its environment.
 
-The words that follow the options of ``SECRETS`` are overwritten where the system reads them; everything else stays. They
-can be read until then, some hundredths of a second, so a configuration file or the environment is the better place.
+The words after the options in ``SECRETS`` are overwritten where the system reads them; everything else stays. They
+can be read until then, for some hundredths of a second, so a configuration file or the environment is safer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SECRETS = {
     "--tls-key-file-pass": True,
     "--tls-client-key-file-pass": True,
 }
-# The same in the environment, which only the same user can read.
+# Secrets in the environment, which only the same user can read.
 VARIABLES = {"requirepass": "JANUSKV_REQUIREPASS", "password": "REDISCLI_AUTH"}
 
 _MASK = "***"
@@ -50,7 +50,7 @@ def hide_secrets() -> None:
 
 
 def still_shown() -> bool:
-    """Whether a secret of the command line may be read by others; only Linux tells."""
+    """Whether others may read a secret in the command line; known only on Linux."""
     if masked(sys.orig_argv) == sys.orig_argv:
         return False
     try:

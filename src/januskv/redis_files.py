@@ -9,7 +9,7 @@ _RDB_MAGIC = b"REDIS"
 
 
 def hints(folders: Iterable[str]) -> Iterator[str]:
-    """Yield what to tell about each file of redis-server in some directories, and how its data comes in."""
+    """Yield a hint for each file of redis-server in some directories, with how to import it."""
     for folder in dict.fromkeys(Path(each).resolve() for each in folders):
         snapshot = folder / "dump.rdb"
         if _begins(snapshot, _RDB_MAGIC):

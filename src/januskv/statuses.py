@@ -1,7 +1,7 @@
-"""docs/statuses.md: every ``st`` of the native commands, and what each command means by it.
+"""docs/statuses.md: every ``st`` of the native commands, and its meaning for each command.
 
-The statuses are those of ``commands/status.py``; what follows from a command's declaration (parameters, sessions) is taken
-from there, what is its own stands in ``OWN``. A test compares what commands really answer with this page.
+The statuses are those of ``commands/status.py``. What follows from a command's declaration (parameters, sessions) is taken
+from there; the rest is in ``OWN``. A test compares the commands' replies with this page.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _SAVE: dict[int, str] = {
     Status.VALUE_SIZE: "`name` is empty",
     Status.SAVE_START: "begun; not sent over RESP",
     Status.SAVE_COMPLETE: "complete",
-    Status.SAVE_DIR_WRITE_FAIL: "the name is no name of a directory, or the directory cannot be made",
+    Status.SAVE_DIR_WRITE_FAIL: "the name cannot be that of a directory, or the directory cannot be made",
     Status.SAVE_ERROR: "failed while writing, or 16 saves wait",
     Status.NOT_PERMITTED: "in a transaction",
 }
@@ -96,7 +96,7 @@ _GET: dict[int, str] = {
     SeriesStatus.NOT_INDEXED: "a member in `where` has no index",
 }
 
-# What a command means by a status, besides what follows from its parameters.
+# The meaning of a status for a command, besides what follows from its parameters.
 OWN: dict[str, dict[int, str]] = {
     "KV_SET": _SET,
     "KV_SETQ": _SET,
@@ -159,7 +159,7 @@ OWN: dict[str, dict[int, str]] = {
 
 
 def of_command(command: Command) -> dict[int, str]:
-    """What a command may answer besides success and what every command may, in the order of the numbers."""
+    """The statuses of a command besides success and those of every command, in numerical order."""
     rules, dialect = command.rules, command.rules.dialect
     params = command.params or ()
     found: dict[int, str] = {}
@@ -185,7 +185,7 @@ def _names(what: str, names: Iterable[str]) -> str:
     return f"{what}: {', '.join(f'`{name}`' for name in names)}"
 
 
-# What every command may answer, whatever it does.
+# The statuses of every command.
 OF_ALL = frozenset({1, 2, 3, 12, 140, 170, 171, 1000})
 OF_ALL_SERIES = frozenset({1, 2, 3, 4, 5, 7, 8, 140, 170, 171, 1000})
 

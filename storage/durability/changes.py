@@ -1,4 +1,4 @@
-"""The operations that were collected for the next record. The compiled twin (``changes.pyx``) packs them itself."""
+"""The operations that were collected for the next record. The compiled implementation (``changes.pyx``) packs them itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from januskv.storage.keyspace import Keyspace
 from .codec import packer
 from .records import BIG_BYTES
 
-# Events after which a key holds another plain value, and after which it is gone; the rest is the journal's business.
+# Events after which a key has another plain value, and after which it is removed; the journal handles the rest.
 PLAIN_EVENTS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.PLAIN)
 REMOVALS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.REMOVAL)
 
@@ -21,7 +21,7 @@ class Changes:
 
     Packs plain values, removals and effects; ``journal`` takes the other changes. ``effects`` are the names of
     the effects, ``tokens`` has the token of a session by the id of its keyspace. ``len`` gives how many bytes there are.
-    An operation is collected as a whole or, where an exception is raised, not at all.
+    An operation is collected as a whole or, if an exception is raised, not at all.
     """
 
     def __init__(self, journal: Listener, effects: Container[str], tokens: dict[int, int], part_bytes: int) -> None:
@@ -43,7 +43,7 @@ class Changes:
             return
         try:
             self.append(self.pack(operation))
-        except Exception:  # the journal finds it out as well, and makes the server refuse writes
+        except Exception:  # the journal fails on it too, and makes the server refuse writes
             self.journal(keyspace, event, key, detail)
 
     def operation(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> list[object] | None:
@@ -73,7 +73,7 @@ class Changes:
         return self.earlier + self.size
 
     def take(self) -> list[list[bytes]]:
-        """Give everything that was collected, in pieces, and begin from scratch; where it raises, nothing has changed.
+        """Return everything collected, in pieces, and start empty. If it raises, nothing has changed.
 
         The operations of one part have about ``part_bytes`` or, where one alone has more, only that one.
         """

@@ -1,7 +1,7 @@
 """What is in a data directory, file by file, and what is wrong with it: for people, and for repairs (``repairing.py``).
 
-``examine`` reads all files as a start does, with the same reader and the same operations, but goes on behind
-damage to tell how much there is. It changes nothing and takes no lock.
+``examine`` reads all files as a start does, with the same reader and the same operations, but continues after
+damage to measure it. It changes nothing and takes no lock.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Findings:
 
     folder: str
     manifest: Manifest | None = None
-    fresh: bool = False  # a server would begin anew here
+    fresh: bool = False  # a server would begin from scratch here
     files: list[FileReport] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Findings:
 
 
 class ReadOnly(Directory):
-    """A data directory that is looked at without its lock, and not changed."""
+    """A data directory that is read without its lock, and not changed."""
 
     def __init__(self, path: str) -> None:
         """Raises FileNotFoundError, NotADirectoryError."""
@@ -99,7 +99,7 @@ class ReadOnly(Directory):
         os.listdir(path)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """There is nothing to release."""
 
 
 def examine(directory: Directory, store: Store | None = None) -> Findings:
@@ -125,7 +125,7 @@ class _Examination:
         if found.manifest is None:
             found.fresh = not found.problems
             return found
-        self.store.clock.now_ms = 0  # nothing expires while operations are done again
+        self.store.clock.now_ms = 0  # nothing expires during replay
         try:
             self.read_files(found.manifest)
         finally:
@@ -182,7 +182,7 @@ class _Examination:
         return file
 
     def read_records(self, file: RecordFile, report: FileReport, *, open_ended: bool) -> list[Record]:
-        """Read all records of a file; gives those that are no changes."""
+        """Read all records of a file. Returns those that are not changes."""
         special = []
         try:
             for each in file.records(open_ended=open_ended):

@@ -1,6 +1,6 @@
-"""Work that a forked process does: snapshots and saves, which are of one moment while service goes on.
+"""Work of a forked process: snapshots and saves, which show one moment while service continues.
 
-The process has the data of its beginning. It holds nothing of its server but the standard files, and ends with it.
+The process has the data as of its start. It keeps only the standard files of its server, and ends with it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-# The exit status tells the number of an OSError; this one is for everything else.
+# The exit status is the number of an OSError; this one is for everything else.
 _OTHER_ERROR: Final = 255
-# The server comes first where there is one processor for both.
+# The server has priority if both share a processor.
 _NICENESS: Final = 5
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -27,7 +27,7 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else
 
 @dataclass
 class Forks:
-    """How many processes were forked, and how long the last fork held the server up."""
+    """How many processes were forked, and how long the last fork blocked the server."""
 
     count: int = 0
     latest_us: int = 0
@@ -63,7 +63,7 @@ class Child:
 
     @property
     def seconds(self) -> float:
-        """For how long it has been running."""
+        """How long it has been running."""
         return time.monotonic() - self.started
 
     def poll(self, *, wait: bool = False) -> bool:
@@ -81,18 +81,18 @@ class Child:
         return True
 
     def kill(self) -> None:
-        """End it at once, and wait for that."""
+        """Kill it and wait for its end."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
 def _leave(server: int) -> None:
-    """Take over nothing that is the server's: whoever starts it again meanwhile must get the lock and the ports."""
+    """Drop what belongs to the server: a new server must be able to get the lock and the ports."""
     gc.disable()  # a collection would write to the memory that is shared with the server
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed: the server goes on, and so does this
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed: the server continues, and so does this
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.nice(_NICENESS)
     if _prctl is not None:

@@ -1,4 +1,4 @@
-"""Values of all kinds as bytes: MessagePack with extension types for what it does not know.
+"""Values of all kinds as bytes: MessagePack with extension types.
 
 | extension | holds                                                             |
 |-----------|-------------------------------------------------------------------|
@@ -8,7 +8,7 @@
 | 4         | a value with a class: its kind and what its ``to_state`` gives    |
 | 5         | a set, as an array                                                |
 
-What ``unpack`` gives equals what ``pack`` took, tuples and lists told apart.
+``unpack`` returns what ``pack`` took; tuples and lists are distinguished.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def value_classes() -> dict[str, Any]:
 
 @cache
 def effects() -> dict[str, Callable[..., object]]:
-    """Name -> how to redo it, from the ``EFFECTS`` of all modules of the engine."""
+    """Name -> function that replays it, from the ``EFFECTS`` of all modules of the engine."""
     found: dict[str, Callable[..., object]] = {}
     for module in _modules():
         for name, redo in vars(module).get("EFFECTS", {}).items():

@@ -100,7 +100,7 @@ class Directory:
         return os.path.join(self.path, name)
 
     def close(self) -> None:
-        """Let other servers use the directory."""
+        """Release the directory's lock."""
         os.close(self.lock)
 
     @contextmanager
@@ -150,7 +150,7 @@ class Directory:
         return Manifest(bytes.fromhex(told["data_set"]), told["base"], told["segments"], told["next_number"])
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest, so that after a crash either the old or the new one is there.
+        """Replace the manifest, so that after a crash there is either the old or the new one.
 
         Raises OSError if the old one is still in place, NameNotDurable if the new one is.
         """
@@ -176,7 +176,7 @@ class Directory:
             os.fsync(file.fileno())
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there. Raises OSError."""
+        """Remove a file, if it exists. Raises OSError."""
         with suppress(FileNotFoundError):
             os.unlink(self.at(name))
 
@@ -268,7 +268,7 @@ class Recovery:
         feed = store.feed
         listeners, wanted = feed.listeners, feed.wanted
         feed.listeners, feed.wanted = [], frozenset()
-        store.clock.now_ms = 0  # nothing expires while operations are done again
+        store.clock.now_ms = 0  # nothing expires during replay
         deadline = time.perf_counter() + budget_s
         try:
             done = all(time.perf_counter() <= deadline for _ in self._steps)
@@ -291,12 +291,12 @@ class Recovery:
         return (time.time() - self.began_s) * (1 - share) / share if share else 0.0
 
     def finish(self) -> None:
-        """Do all the work that is left. Raises Damaged, OSError."""
+        """Do all remaining work. Raises Damaged, OSError."""
         while not self.go_on(60.0):
             pass
 
     def _replay(self) -> Iterator[None]:
-        """Do the records of all files again, long ones in several steps."""
+        """Replay the records of all files, long ones in several steps."""
         manifest = self.manifest
         read_bytes = 0
         for name in self._names():
@@ -366,7 +366,7 @@ def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> i
     """
     size = 0
     pack = packer().pack
-    # A process that has outlived its server may be at the same name: each must have a file of its own.
+    # A child that has outlived its server may use the same name: each needs its own file.
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         size += file.write(header(SNAPSHOT, data_set, 1))
         seq, keys = 1, 0

@@ -1,4 +1,4 @@
-"""The log as the server writes it: collects what the change feed reports, writes, syncs, and starts anew.
+"""The log as the server writes it: collects what the change feed reports, writes, syncs, and rewrites.
 
 ``commit`` is called before replies leave the server, so a record holds everything that changed since
 the last replies did: a command, a transaction or a JSON request is never divided between two records.
@@ -31,19 +31,19 @@ log = logging.getLogger("januskv")
 
 # Appending to allocated space makes fdatasync cheaper: it need not write the file's size.
 _AHEAD_BYTES = 4 << 20
-# What waits for the file is joined to pieces of up to this size; bigger ones are written as they are.
+# Pending writes are joined to pieces of up to this size; bigger ones are written as they are.
 _JOINED_BYTES = 1 << 20
-# A packer that has packed more is given up, for it keeps a buffer of twice the size.
+# A packer that has packed more is replaced, because it keeps a buffer of twice the size.
 _MOST_KEPT_BYTES = 16 << 20
 
 
 class Journal:
-    """The open log of a store. ``fault`` says why writes have to be refused; "" if they need not.
+    """The open log of a store. ``fault`` says why writes must be refused; "" if they need not.
 
-    ``seq`` is the last record that there is, ``written_seq`` the last that is in the file, ``synced_seq`` the last that
+    ``seq`` is the last record, ``written_seq`` the last one in the file, ``synced_seq`` the last one that
     a power failure cannot take. With ``logging`` False only snapshots are written: the segment that follows one stays empty.
 
-    A change that cannot become a record is *lost*: the memory has it, and the log cannot get it any more. What follows
+    A change that cannot become a record is *lost*: the memory has it, and the log never will. Later changes
     may build on it, so nothing more is written to the segment. The changes after the next snapshot has begun are written
     to a segment that counts with the snapshot only; ``fault`` is set until then.
     """
@@ -62,9 +62,9 @@ class Journal:
         part_bytes = min(records.PART_BYTES, records.MOST_PAYLOAD_BYTES)
         self.pending = Changes(self.change, self.effects, self.tokens, part_bytes)
         self.on_change = self.pending.on_change  # what the feed calls
-        self.unwritten: list[bytes] = []  # pieces of the records that a full disk has refused
-        self.behind = False  # something has changed that is not in the file
-        self.lost = False  # something has changed that will be in no segment
+        self.unwritten: list[bytes] = []  # pieces of records that a full disk refused
+        self.behind = False  # there are changes that are not in the file
+        self.lost = False  # there are changes that no segment will contain
         self.lost_now = False  # since the segment began
         self.fault = ""
         self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
@@ -103,7 +103,7 @@ class Journal:
         self.listen()
 
     def stop_logging(self) -> None:
-        """Write and sync what there is, and log no more changes."""
+        """Write and sync pending changes, and log no more."""
         self.end_child()
         self.store.feed.unsubscribe(self.on_change)
         self.note_renewals()
@@ -183,7 +183,7 @@ class Journal:
         self.add(self.pack(["end", session.token]))
 
     def note_renewals(self, most: int = sys.maxsize) -> bool:
-        """Note up to ``most`` sessions that count their time anew; whether there are more.
+        """Note up to ``most`` sessions that restart their time; whether there are more.
 
         Call it about once a second, and again soon while it gives True. Its cost follows how many were renewed.
         """
@@ -201,7 +201,7 @@ class Journal:
     def commit(self) -> None:
         """Write what was collected, so that it counts as a whole or not at all.
 
-        Raises nothing: what the disk refuses is kept for the next time, what cannot become a record is lost.
+        Raises nothing: what the disk refuses is retried at the next commit, what cannot become a record is lost.
         """
         if self.lost_now:
             self.pending.clear()
@@ -226,7 +226,7 @@ class Journal:
             self.lose(error, "changes")
 
     def lose(self, error: Exception, what: str) -> None:
-        """Note that something has changed that the log will not have: it is written to no more before the next snapshot."""
+        """Note that the log misses a change: nothing more is written to it before the next snapshot."""
         self.behind = self.lost = self.lost_now = True
         self.pending.clear()
         self.unwritten.clear()
@@ -236,7 +236,7 @@ class Journal:
         self.end_child()  # the snapshot that is being written does not have it
 
     def write_out(self) -> None:
-        """Write the records that wait; on an error the file ends with the last whole one."""
+        """Write the pending records; on an error the file ends with the last complete one."""
         pieces = self.unwritten
         size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         at = self.end
@@ -267,7 +267,7 @@ class Journal:
             self.fault = ""
 
     def allocate(self, size: int) -> None:
-        """Have space for so many more bytes, and for some more if the disk has it."""
+        """Allocate this many more bytes, and some extra if the disk has them."""
         ahead = max(size, _AHEAD_BYTES)
         try:
             os.posix_fallocate(self.fd, self.end, ahead)
@@ -278,7 +278,7 @@ class Journal:
             self.allocated = self.end + ahead
 
     def cut(self) -> None:
-        """Take everything behind the last whole record away."""
+        """Cut everything after the last complete record."""
         try:
             os.ftruncate(self.fd, self.end)
         except OSError as error:
@@ -316,7 +316,7 @@ class Journal:
             self.synced_seq = max(self.synced_seq, seq)
 
     def sync_now(self) -> None:
-        """Write and make durable all there is."""
+        """Write everything and make it durable."""
         self.commit()
         if self.synced_seq < self.written_seq and not self.sync_failed:
             self.synced(self.written_seq, self.sync(self.fd))
@@ -332,7 +332,7 @@ class Journal:
         os.close(self.fd)
         self.directory.close()
 
-    # ------------------------------------------------------------ starting anew
+    # ------------------------------------------------------------ starting from scratch
 
     @property
     def log_bytes(self) -> int:
@@ -355,7 +355,7 @@ class Journal:
             self.synced_seq = self.seq
         if self.end == HEADER_BYTES and self.as_good_as_new:
             self.lost_now = False
-            return  # attempts that fail leave no row of empty files
+            return  # failed attempts must not accumulate empty files
         if self.logging and self.named and not self.lost:
             name, fd, unsure = self.directory.new_segment(self.manifest, self.seq + 1)
             if unsure is not None:
@@ -463,7 +463,7 @@ class Journal:
             self.drop(f"{self.new_base}.new")
 
     def drop(self, name: str) -> None:
-        """Remove what there is of an unfinished file: the space that it takes may be all that is left for the log."""
+        """Remove an unfinished file: its space may be all that is left for the log."""
         try:
             self.directory.remove(name)
         except OSError as error:
@@ -517,7 +517,7 @@ class Opening:
         self.directory.close()
 
     def journal(self, *, logging: bool = True) -> Journal:
-        """The journal that goes on where the loaded files end.
+        """The journal that continues where the loaded files end.
 
         Raises Damaged for a torn tail that may not be cut, OSError.
         """
@@ -538,7 +538,7 @@ class Opening:
 
 
 def open_journal(path: str, store: Store, *, cut_torn_tail: bool, logging: bool = True) -> Journal:
-    """Load a data directory into an empty store in one go, and go on writing to it.
+    """Load a data directory into an empty store at once, and continue writing to it.
 
     Raises Damaged (also for a torn tail that may not be cut), DirectoryTaken, OSError.
     """

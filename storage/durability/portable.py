@@ -3,7 +3,7 @@
 | type      | ``value``                                                                                            |
 |-----------|------------------------------------------------------------------------------------------------------|
 | string    | text, number, boolean or null                                                                        |
-| hash      | ``{name: element, ...}``, or ``[[name, element], ...]`` where a name is no UTF-8; the deadlines of   |
+| hash      | ``{name: element, ...}``, or ``[[name, element], ...]`` where a name is not UTF-8; the deadlines of   |
 |           | fields are in ``field_expiry``, ``[[name, ms], ...]``                                                |
 | list      | ``[element, ...]``                                                                                   |
 | set       | ``[text, ...]``                                                                                      |
@@ -12,7 +12,7 @@
 | TSDB-TYPE | ``{settings, "labels": [[name, value], ...], "t": [ms, ...], "v": [...], "rules": [...]}``           |
 | ts-events | ``{"t": [time, ...], "evt": [...], "idx": [member, ...]}``                                           |
 
-Bytes are texts; those that are no UTF-8 are ``{"$base64": text}``. An *element* is a text, a number, true, false, null,
+Bytes are texts; those that are not UTF-8 are ``{"$base64": text}``. An *element* is a text, a number, true, false, null,
 or a nested JSON value; one that looks like the form of bytes is ``{"$json": value}``. Numbers that JSON does not
 have are the texts ``inf``, ``-inf`` and ``nan``.
 """

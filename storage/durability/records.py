@@ -36,7 +36,7 @@ RECORD_BYTES: Final = _RECORD.size
 MOST_PAYLOAD_BYTES: Final = 2**32 - 1
 # Changes of more bytes are divided between records, so that a start needs little more memory than for the data.
 PART_BYTES: Final = 64 << 20
-# A value of so many bytes is not copied on its way to the file.
+# Values of at least this many bytes are not copied on their way to the file.
 BIG_BYTES: Final = 1 << 16
 
 LOG: Final = 1  # file types
@@ -131,7 +131,7 @@ class FileContent:
         while start < stop:
             piece = os.pread(self.fd, stop - start, start)
             if not piece:
-                break  # it has become shorter: the checks of the records notice
+                break  # it became shorter: the records' checksums detect that
             pieces.append(piece)
             start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -160,7 +160,7 @@ class RecordFile:
     def records(self, *, open_ended: bool) -> Iterator[Record]:
         """All records in order. Raises Damaged.
 
-        With ``open_ended`` an unfinished last record and zeros behind the last one are no damage; ``torn``
+        With ``open_ended`` an unfinished last record and zeros behind the last one are not damage; ``torn``
         then tells what there was. A part is given only if the records that it counts with are whole.
         """
         return filter(None, self.records_in_steps(open_ended=open_ended))
@@ -293,7 +293,7 @@ def _read(window: bytes, start: int, offset: int, seq: int) -> Record | int | st
 
 
 def _checked(whole: bool, kind: int, held_seq: int, seq: int, payload: bytes, end: int) -> Record | str:
-    """A record, or why it is none."""
+    """A record, or why it is invalid."""
     if not whole:
         return "a record with a wrong checksum"
     if held_seq != seq:

@@ -24,7 +24,7 @@ class NoRepair(Exception):
 
 @dataclass(slots=True)
 class Repair:
-    """What is going to be given up, and what becomes of the directory.
+    """What a repair gives up, and the resulting directory.
 
     ``cuts`` are (file, offset): bytes from there on are given up, of whole files (offset 0) too. ``keep`` are the
     segments that stay. ``new_base`` says that the readable part of the snapshot is written as a new one.
@@ -75,7 +75,7 @@ def _refuse_what_is_no_damage(found: Findings, problem: Problem, databases: int)
 
 
 def _found_again(directory: Directory) -> Manifest:
-    """A manifest for the files that are there: the newest whole snapshot and the segments that follow it.
+    """A manifest for the existing files: the newest complete snapshot and the segments that follow it.
 
     Raises NoRepair, OSError.
     """

@@ -1,4 +1,4 @@
-"""The operations that records hold, and how each is done again.
+"""The operations in records, and how each is replayed.
 
 An operation is an array: its name, then its operands. A *place* is the number of a database or the
 token of a session. Operations are absolute: doing one twice is as good as once, effects excepted.
@@ -22,12 +22,12 @@ from .codec import effects, packer, unpacker
 from .plain_operations import redo_plain
 from .records import BIG_BYTES
 
-# So many bytes of operations are a step: two thousand small ones take a millisecond.
+# Bytes of operations in a step: two thousand small ones take a millisecond.
 _STEP_BYTES: Final = 1 << 16
 
 
 class Unplayable(Exception):
-    """A record is whole but cannot be done again; the text says why."""
+    """A record is complete but cannot be replayed; the text says why."""
 
 
 def place_of(store: Store, place: int) -> Keyspace:
@@ -146,7 +146,7 @@ def put_operation(
 
 
 def reload(store: Store) -> None:
-    """Replace all values by what is read from what would be written of them. Nobody is told; what has expired goes."""
+    """Replace all values by their serialised and restored copies. No listener is notified; expired keys are removed."""
     places = [(keyspace.index, keyspace) for keyspace in store.databases]
     places += [(session.token, session.keyspace) for session in store.sessions.by_token.values()]
     pack = packer().pack
@@ -158,7 +158,7 @@ def reload(store: Store) -> None:
 
 
 def redo(store: Store, payload: bytes) -> None:
-    """Do the operations of one record again. Raises Unplayable.
+    """Replay the operations of one record. Raises Unplayable.
 
     The store's clock has to stand at 0 meanwhile, so that no key expires in between.
     """
@@ -167,9 +167,9 @@ def redo(store: Store, payload: bytes) -> None:
 
 
 def redo_in_steps(store: Store, payload: bytes) -> Iterator[None]:
-    """What ``redo`` does, about a millisecond's work a step. Raises Unplayable.
+    """``redo`` in steps of about a millisecond. Raises Unplayable.
 
-    One value takes as long as it takes: the members of a huge set are made in one step.
+    A single value is not divided: the members of a huge set are restored in one step.
     """
     at, size = 0, len(payload)
     try:

@@ -10,7 +10,7 @@
 | series     | MessagePack, an array of [name, series]; ours                                                  |
 
 Metadata are written with status 0 before the data and with status 1 behind them, so that an interrupted save is not
-loaded. Ours in JSON files: ``name`` of a session, and ``{"$base64": text}`` for strings that are no text. Values that
+loaded. Ours in JSON files: ``name`` of a session, and ``{"$base64": text}`` for strings that are not UTF-8. Values that
 JSON does not have come back as what it has: sets as arrays, sorted sets as objects.
 """
 

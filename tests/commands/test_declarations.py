@@ -21,7 +21,7 @@ ABOUT_SESSIONS = {
     *("SH_NEW", "SH_OPEN", "SH_END", "SH_END_ALL", "SH_INFO", "SH_INFO_ALL", "SH_EXISTS"),
     *("SH_ENTER", "SH_RESTORE", "SH_SAVE", "SH_LOAD"),
 }
-# SV_SUBSCRIBE takes patterns of keys, which are no keys.
+# SV_SUBSCRIBE takes patterns of keys, which are not keys.
 ABOUT_THE_SERVER = {"SV_INFO", "SV_AUTH", "SV_PUBLISH", "SV_SUBSCRIBE", "SV_UNSUBSCRIBE"}
 
 

@@ -57,7 +57,7 @@ def test_refused(call: Any, command: str, body: dict[str, Any], status: int) -> 
     assert call(command, **body)["st"] == status
 
 
-def test_a_key_whose_time_has_come_is_gone(call: Any, wire: Any, house: Any) -> None:
+def test_an_expired_key_is_gone(call: Any, wire: Any, house: Any) -> None:
     wire("SET", "k", "v", "PX", "10")
     house.clock.advance(11)
     assert call("KV_GET", keys=["k"])["keys"] == {}

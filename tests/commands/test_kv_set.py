@@ -74,7 +74,7 @@ def test_add_keeps_what_is_there(call: Any) -> None:
     assert call("KV_GET", keys=["k", "new"])["keys"] == {"k": 1, "new": None}
 
 
-def test_add_takes_a_key_whose_time_has_come_for_absent(call: Any, wire: Any, house: Any) -> None:
+def test_add_takes_an_expired_key_for_absent(call: Any, wire: Any, house: Any) -> None:
     wire("SET", "k", "old", "PX", "10")
     house.clock.advance(11)
     call("KV_ADD", keys={"k": "new"})

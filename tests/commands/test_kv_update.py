@@ -134,10 +134,10 @@ def test_an_append_breaks_a_watch(call: Any, house: Any) -> None:
         pytest.param({"key": "text", "items": [1]}, 1000, id="a string"),
         pytest.param({"key": "array", "name": "a", "items": [1]}, 1000, id="a name, but no object"),
         pytest.param({"key": "object", "name": "absent", "items": [1]}, 1000, id="no such member"),
-        pytest.param({"key": "object", "name": "n", "items": [1]}, 1000, id="a member that is no array"),
+        pytest.param({"key": "object", "name": "n", "items": [1]}, 1000, id="a member that is not an array"),
         pytest.param({"key": "array"}, 26, id="no items"),
         pytest.param({"key": "array", "items": {}}, 41, id="items of another type"),
-        pytest.param({"key": "array", "items": [1], "name": None}, 41, id="null is no name"),
+        pytest.param({"key": "array", "items": [1], "name": None}, 41, id="null is not a name"),
     ],
 )
 def test_append_refused(call: Any, body: dict[str, Any], status: int) -> None:

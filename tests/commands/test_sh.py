@@ -51,7 +51,7 @@ def test_a_session_of_a_shared_name_begins_empty_again(call: Any) -> None:
         pytest.param({"name": 1}, 41, id="name of another type"),
         pytest.param({"name": ""}, 42, id="empty name"),
         pytest.param({"name": "", "shared": 1}, 41, id="types come before values"),
-        pytest.param({"name": "a", "shared": None}, 41, id="null is no bool"),
+        pytest.param({"name": "a", "shared": None}, 41, id="null is not a bool"),
         pytest.param({"name": "a", "expiry": 10}, 41, id="expiry of another type"),
         pytest.param({"name": "a", "expiry": {}}, 26, id="empty expiry"),
         pytest.param({"name": "a", "expiry": {"duration": 1}}, 26, id="no deleteSession"),
@@ -60,8 +60,10 @@ def test_a_session_of_a_shared_name_begins_empty_again(call: Any) -> None:
         pytest.param(
             {"name": "a", "expiry": {"duration": 1.0, "deleteSession": True}}, 41, id="duration with fraction"
         ),
-        pytest.param({"name": "a", "expiry": {"duration": True, "deleteSession": True}}, 41, id="a bool is no number"),
-        pytest.param({"name": "a", "expiry": {"duration": 1, "deleteSession": 1}}, 41, id="a number is no bool"),
+        pytest.param(
+            {"name": "a", "expiry": {"duration": True, "deleteSession": True}}, 41, id="a bool is not a number"
+        ),
+        pytest.param({"name": "a", "expiry": {"duration": 1, "deleteSession": 1}}, 41, id="a number is not a bool"),
     ],
 )
 def test_new_refused(call: Any, body: dict[str, Any], status: int) -> None:

@@ -40,7 +40,7 @@ def test_downsampling_a_member(boiler: Any) -> None:
     ("agg", "status"),
     [
         pytest.param({"fn": ["avg"], "bucket": 60}, 7, id="no member"),
-        pytest.param({"member": "temp", "fn": ["avg"], "bucket": "60"}, 8, id="a bucket that is no integer"),
+        pytest.param({"member": "temp", "fn": ["avg"], "bucket": "60"}, 8, id="a bucket that is not an integer"),
         pytest.param({"member": "temp", "fn": ["avg"], "bucket": 0}, 9, id="a bucket of nothing"),
         pytest.param({"member": "temp", "fn": ["mode"], "bucket": 1}, 9, id="an unknown function"),
         pytest.param({"member": "temp", "fn": [], "bucket": 1}, 9, id="no function"),

@@ -82,7 +82,7 @@ def test_what_is_on_its_way_does_not_change(house: Any, full: Any, line: str) ->
     other = house.connect()
     for change in CHANGES:
         other.line(change)
-    while house.server.upkeep.tend():  # big values are freed meanwhile
+    while house.server.upkeep.run_cron():  # big values are freed meanwhile
         pass
     house.run_timers()
     reader = ReplyReader()
@@ -229,7 +229,7 @@ def test_lists_against_a_model(wire: Any, size: int) -> None:
         wire("RPUSH", "l", *model[half:])
         if half:
             wire("LPUSH", "l", *model[:half][::-1])
-        for index in chance.sample(range(size), 3):  # elements that are no byte strings for the engine
+        for index in chance.sample(range(size), 3):  # elements that are not byte strings for the engine
             model[index] = b"long" * 100
             wire("LSET", "l", index, model[index])
         element = b"3"
@@ -332,11 +332,11 @@ def test_a_string_that_goes_while_it_is_sent(house: Any, full: Any, key: str, li
     full("COPY", key, "other")
     full.send(f"{line} {key}{' 1' if line == 'GETSET' else ''}\r\n".encode())
     house.connect().line("APPEND other x")
-    while house.server.upkeep.tend():
+    while house.server.upkeep.run_cron():
         pass
     house.run_timers()
     assert full.transport.written == b"$%d\r\n%b\r\n" % (len(text), text)
-    while house.server.upkeep.tend():
+    while house.server.upkeep.run_cron():
         pass
     assert house.store.feed.reclaimer.pending == 0
     assert full("GETRANGE", "other", len(text) - 9, len(text)) == text[-9:] + b"x"

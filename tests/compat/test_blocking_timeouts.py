@@ -1,4 +1,4 @@
-"""Timeouts of blocking verbs that count in seconds."""
+"""Timeouts of blocking commands that count in seconds."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_what_is_no_token(wire: Any, token: str) -> None:
 @pytest.mark.parametrize("token", ['"1"', "null", "-1", "1.5", "[]", "18446744073709551616"])
 def test_what_is_no_token_in_json(wire: Any, token: str) -> None:
     reply = json.loads(wire.send(b'{"SH_ENTER":{"tkn":%s}}\n' % token.encode()))
-    if "ERR" not in reply:  # which is for what is no JSON of ours
+    if "ERR" not in reply:  # which is for what is not JSON of ours
         assert reply["SH_ENTER_RSP"]["st"] == 101
         assert isinstance(wire("SET", "a", 1), ErrorReply)
 

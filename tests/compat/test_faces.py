@@ -58,7 +58,7 @@ VALUES: list[tuple[str, Any, str, Any, dict[str, Any]]] = [
         {"LRANGE k 0 -1": [b"1", b"x", b"[2]", b"null", b"false"], "LLEN k": 5, "LPOS k x": 1, "SMEMBERS k": WRONG},
     ),
     ("SET", "SET k text", "string", "text", {"GET k": b"text"}),
-    ("SET of what is no text", ("SET", b"k", b"\xff"), "string", {"$base64": "/w=="}, {"STRLEN k": 1}),
+    ("SET of what is not text", ("SET", b"k", b"\xff"), "string", {"$base64": "/w=="}, {"STRLEN k": 1}),
     ("INCR of nothing", "INCR k", "string", 1, {"GET k": b"1"}),
     ("HSET", "HSET k a 1 b x", "hash", {"a": "1", "b": "x"}, {"HGET k a": b"1", "LLEN k": WRONG}),
     ("HINCRBY of nothing", "HINCRBY k a 5", "hash", {"a": 5}, {"HGET k a": b"5"}),

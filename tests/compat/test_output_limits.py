@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .test_both_doors import Native
+from .test_both_transports import Native
 
 
 def limit(house: Any, text: str) -> None:
@@ -63,17 +63,17 @@ def test_many_small_replies_are_limited_too(house: Any) -> None:
     assert wire.transport.aborted
 
 
-def unauthenticated(house: Any, door: str) -> Native:
-    native = Native(house, door)
+def unauthenticated(house: Any, listener: str) -> Native:
+    native = Native(house, listener)
     native.connection.client.authenticated = False
     native.connection.refresh()
     return native
 
 
-@pytest.mark.parametrize("door", ["line", "message"])
-def test_an_unauthenticated_client_that_does_not_read_is_closed_at_once(make_house: Any, door: str) -> None:
+@pytest.mark.parametrize("listener", ["line", "message"])
+def test_an_unauthenticated_client_that_does_not_read_is_closed_at_once(make_house: Any, listener: str) -> None:
     house = make_house(requirepass="secret")
-    native = unauthenticated(house, door)
+    native = unauthenticated(house, listener)
     assert native.transport.high_water == 1024  # from there on the transport tells
     native.transport.unread = 1024
     native.connection.pause_writing()
@@ -84,10 +84,10 @@ def test_an_unauthenticated_client_that_does_not_read_is_closed_at_once(make_hou
     assert native.transport.aborted
 
 
-@pytest.mark.parametrize("door", ["line", "message"])
-def test_who_logs_in_has_the_limits_of_all(make_house: Any, door: str) -> None:
+@pytest.mark.parametrize("listener", ["line", "message"])
+def test_who_logs_in_has_the_limits_of_all(make_house: Any, listener: str) -> None:
     house = make_house(requirepass="secret")
-    native = unauthenticated(house, door)
+    native = unauthenticated(house, listener)
     assert native.send({"SV_AUTH": {"password": "secret"}}) == [{"SV_AUTH_RSP": {"st": 1}}]
     assert native.transport.high_water is None
     native.transport.unread = 1 << 20

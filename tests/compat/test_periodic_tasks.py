@@ -41,9 +41,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, house: Any) -> list[object]:
     return found
 
 
-def tend(house: Any, ms: int = 100) -> None:
+def run_cron(house: Any, ms: int = 100) -> None:
     house.clock.advance(ms)
-    while house.server.upkeep.tend():
+    while house.server.upkeep.run_cron():
         pass
 
 
@@ -53,12 +53,12 @@ def test_sessions_with_nothing_due_are_not_looked_at(house: Any, looked_at: list
         session.keyspace.put(b"a", b"1")
         session.keyspace.expire_at(b"a", house.clock.now_ms + 10_000_000 + number)
     for _ in range(200):
-        tend(house)
+        run_cron(house)
     assert looked_at == []
     soon = sessions[7].keyspace
     soon.expire_at(b"a", house.clock.now_ms + 1500)
     for _ in range(50):
-        tend(house)
+        run_cron(house)
     assert looked_at == [soon]
     assert not soon.data
 
@@ -67,11 +67,11 @@ def test_a_session_is_looked_at_once_a_sweep_however_often_it_is_renewed(house: 
     session = house.store.sessions.open_new("s", shared=False, duration_s=1, delete_on_expiry=True)
     for _ in range(4 * SWEEP_MS // 100):
         session.renew(house.clock.now_ms)
-        tend(house)
+        run_cron(house)
     assert not session.ended
     assert 0 < looked_at.count(session) <= 5
     house.store.sessions.check()
-    tend(house, 2 * SWEEP_MS)
+    run_cron(house, 2 * SWEEP_MS)
     assert session.ended
 
 
@@ -81,7 +81,7 @@ def test_many_that_end_at_once_end_in_slices(house: Any, monkeypatch: pytest.Mon
         house.store.sessions.open_new("s", shared=False, duration_s=1, delete_on_expiry=True).keyspace.put(b"a", b"1")
     house.clock.advance(SWEEP_MS)
     left = [500]
-    while house.store.tend(budget_s=0):
+    while house.store.run_cron(budget_s=0):
         left.append(len(house.store.sessions))
         house.store.sessions.check()
     assert all(before - after <= 64 for before, after in pairwise(left))
@@ -95,7 +95,7 @@ def test_keys_of_many_sessions_that_expire_at_once_do_so_in_slices(house: Any) -
             session.keyspace.put_until(b"%d" % number, b"1", house.clock.now_ms + 500)
     house.clock.advance(5000)
     calls = 1
-    while house.store.tend(budget_s=0):
+    while house.store.run_cron(budget_s=0):
         calls += 1
     assert calls >= 300
     assert sum(len(session.keyspace) for session in sessions) == 0
@@ -111,7 +111,7 @@ def test_what_is_filed_of_a_keyspace(house: Any, wire: Any, line: str) -> None:
     wire.line(line)
     for keyspace in house.store.databases:
         keyspace.check()
-    tend(house, 102_000)
+    run_cron(house, 102_000)
     assert not house.store.agenda.deadlines
     assert wire.line("DBSIZE") == (line in ("PERSIST a", "SET a 1"))
 
@@ -169,7 +169,7 @@ def test_clients_are_looked_after_in_parts(house: Any) -> None:
     house.clock.advance(10_001)
     left = []
     for _ in range(12):
-        tend(house)
+        run_cron(house)
         left.append(len(house.server.clients))
     assert left[-1] == 0
     assert all(before - after <= 301 for before, after in pairwise([3000, *left]))

@@ -27,11 +27,11 @@ class Kept:
         self.wire = house.connect()
         self.house = house
 
-    def tend(self, seconds: float = 0) -> None:
+    def run_cron(self, seconds: float = 0) -> None:
         """Let some time have passed since the last snapshot; a snapshot that begins is waited for."""
         self.persistence.saved_at -= seconds
         self.persistence.next_attempt = 0
-        self.persistence.tend()
+        self.persistence.run_cron()
         if self.persistence.journal.poll_child(wait=True):
             self.persistence.saved()
         self.persistence.note_fault()
@@ -84,7 +84,7 @@ def test_a_save_point_needs_its_changes_and_its_time(kept: Callable[..., Kept], 
     ):
         server.wire("SET", f"key:{number}", number)
         server.persistence.saved_at = time.monotonic()
-        server.tend(seconds)
+        server.run_cron(seconds)
         assert server.info("rdb_saves") == snapshots, number
     assert server.info("rdb_changes_since_last_save") == "2"
 
@@ -97,7 +97,7 @@ def test_only_snapshots_outlive_a_kill(kept: Callable[..., Kept], tmp_path: Path
     server.wire.line("SET b 1")
     assert stored(tmp_path) == {b"a": b"1"}
     assert server.wire.line("BGSAVE") == Simple(b"Background saving started")
-    server.tend()
+    server.run_cron()
     assert stored(tmp_path) == {b"a": b"1", b"b": b"1"}
     assert server.info("aof_enabled") == "0"
     assert server.info("aof_current_size") == ""
@@ -112,7 +112,7 @@ def test_a_snapshot_is_scheduled_behind_another(kept: Callable[..., Kept], tmp_p
     assert server.wire.line("BGSAVE SCHEDULE") == Simple(b"Background saving scheduled")
     server.persistence.journal.poll_child(wait=True)
     assert stored(tmp_path) == {}
-    server.tend()
+    server.run_cron()
     assert stored(tmp_path) == {b"a": b"1"}
 
 
@@ -147,7 +147,7 @@ def test_a_failed_snapshot_stops_writes_until_one_succeeds(
         server.wire.line("CONFIG SET stop-writes-on-bgsave-error no")
         assert server.wire.line("SET a 1") == OK
         server.wire.line("CONFIG SET stop-writes-on-bgsave-error yes")
-        server.tend()
+        server.run_cron()
         assert server.wire.line("SET a 1").text.startswith(b"MISCONF")
         server.wire.line("CONFIG SET save ''")
         assert server.wire.line("SET a 2") == OK
@@ -175,7 +175,7 @@ def test_the_log_is_switched_on(kept: Callable[..., Kept], tmp_path: Path) -> No
     server.wire.line("SET b 1")
     server.persistence.commit()
     assert stored(tmp_path) == {}  # it counts from its snapshot on
-    server.tend()
+    server.run_cron()
     assert stored(tmp_path) == {b"a": b"1", b"b": b"1"}
     server.wire.line("SET c 1")
     server.persistence.commit()
@@ -194,7 +194,7 @@ def test_an_end_right_after_the_switch_loses_nothing(
             patched.setattr(journals, "write_snapshot", failing)
         server.wire.line("CONFIG SET appendonly yes")
         if snapshot_fails:
-            server.tend()
+            server.run_cron()
             assert not server.persistence.journal.named
     server.wire.line("SET b 1")
     server.persistence.close()
@@ -210,9 +210,9 @@ def test_a_log_whose_first_snapshot_failed_tries_again(
         patched.setattr(journals, "write_snapshot", failing)
         server.wire.line("CONFIG SET appendonly yes")
         server.wire.line("SET a 1")
-        server.tend()
+        server.run_cron()
     server.wire.line("SET b 1")
-    server.tend()
+    server.run_cron()
     server.wire.line("SET c 1")
     server.persistence.commit()
     assert stored(tmp_path).keys() == {b"a", b"b", b"c"}
@@ -236,10 +236,10 @@ def test_the_log_is_switched_off(kept: Callable[..., Kept], tmp_path: Path) -> N
     server.wire.line("SET a 1")
     assert server.wire.line("CONFIG SET appendonly no") == OK
     server.wire.line("SET b 1")
-    server.persistence.tend()
+    server.persistence.run_cron()
     assert stored(tmp_path) == {b"a": b"1"}
     server.wire.line("CONFIG SET appendonly yes")
-    server.tend()
+    server.run_cron()
     server.wire.line("SET c 1")
     server.persistence.commit()
     assert stored(tmp_path).keys() == {b"a", b"b", b"c"}

@@ -43,14 +43,14 @@ def errors(house: Any) -> dict[str, int]:
         ("KV_LOAD", {"name": "missing"}, "KV_LOAD_ERROR"),
     ],
 )
-@pytest.mark.parametrize("door", ["line", "verb", "document", "web socket"])
-def test_failures_of_native_commands(house: Any, command: str, body: Any, code: str, door: str) -> None:
+@pytest.mark.parametrize("transport", ["line", "verb", "document", "web socket"])
+def test_failures_of_native_commands(house: Any, command: str, body: Any, code: str, transport: str) -> None:
     request = json.dumps({command: body})
-    if door == "line":
+    if transport == "line":
         house.connect().send(request.encode() + b"\n")
-    elif door == "verb":
+    elif transport == "verb":
         house.connect()(command, json.dumps(body))
-    elif door == "document":
+    elif transport == "document":
         house.connect()(request)
     else:
         house.native.answer(house.connect().connection.context, request.encode())

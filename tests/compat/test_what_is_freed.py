@@ -135,8 +135,8 @@ def test_a_websocket(house: Any, state: str, how: str) -> None:
             connection.data_received(b"\x8f\x00")
         connection.connection_lost(None)
 
-    for door in house.server.clients.everyone():
-        door.connection.connection_lost(None)
+    for listener in house.server.clients.everyone():
+        listener.connection.connection_lost(None)
     serve_message()
     for client in house.server.clients.everyone():
         client.connection.connection_lost(None)

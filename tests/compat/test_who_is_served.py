@@ -1,4 +1,4 @@
-"""When waiting clients are served: after each command, whichever door it comes through, and never a client that goes."""
+"""When waiting clients are served: after each command, whichever listener it comes through, and never a client that goes."""
 
 from __future__ import annotations
 

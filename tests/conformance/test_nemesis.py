@@ -1,4 +1,4 @@
-"""The conformance cases of the native JSON commands (nemesis.json), through every door.
+"""The conformance cases of the native JSON commands (nemesis.json), through every listener.
 
 The cases were written for a server that runs in one of three modes (kv, kv_sessions, ts) at a time. Ours
 serves all of them in one process; ``contradiction`` says which cases cannot hold for such a server.
@@ -148,24 +148,24 @@ def filled_in(value: Any, captured: dict[str, Any]) -> Any:
     return value
 
 
-# ---------------------------------------------------------------- doors
+# ---------------------------------------------------------------- listeners
 
 # Sends one message (text or binary) and gives what came back: JSON texts, or QUIET for a RESP client's OK.
-Door = Callable[[str, bool], list[str]]
+Listener = Callable[[str, bool], list[str]]
 
 
-def carries(door: str, case: dict[str, Any]) -> bool:
-    """Whether a case can go through a door: on the data port only what begins with a brace is JSON."""
-    if door == "message":
+def carries(listener: str, case: dict[str, Any]) -> bool:
+    """Whether a case can go through a listener: on the data port only what begins with a brace is JSON."""
+    if listener == "message":
         return True
     texts = [step.get("send_raw", "{}").strip() for step in case["steps"]]
     binary = any("send_binary" in step for step in case["steps"])
-    if door == "document" and any("send" in step and step["send"] is None for step in case["steps"]):
+    if listener == "document" and any("send" in step and step["send"] is None for step in case["steps"]):
         return False  # RESP has one reply to a command
     return not binary and all(text.startswith("{") and "\n" not in text for text in texts)
 
 
-def line_door(house: Any) -> Door:
+def line_listener(house: Any) -> Listener:
     wire = house.connect()
 
     def send(text: str, binary: bool) -> list[str]:
@@ -176,7 +176,7 @@ def line_door(house: Any) -> Door:
     return send
 
 
-def document_door(house: Any) -> Door:
+def document_listener(house: Any) -> Listener:
     wire = house.connect()
 
     def send(text: str, binary: bool) -> list[str]:
@@ -191,7 +191,7 @@ def document_door(house: Any) -> Door:
     return send
 
 
-def message_door(house: Any) -> Door:
+def message_listener(house: Any) -> Listener:
     connection = WebSocketConnection(house.server, house.native)
     transport = type(house.connect().transport)()
     connection.connection_made(transport)
@@ -222,7 +222,7 @@ def _frames(data: bytes) -> Iterator[str]:
         data = data[at + size :]
 
 
-DOORS = {"line": line_door, "document": document_door, "message": message_door}
+LISTENERS = {"line": line_listener, "document": document_listener, "message": message_listener}
 
 
 # ---------------------------------------------------------------- running
@@ -242,7 +242,7 @@ def is_documented(reply: dict[str, Any]) -> bool:
     )
 
 
-def run_case(case: dict[str, Any], send: Door, wait: Callable[[float], None]) -> None:
+def run_case(case: dict[str, Any], send: Listener, wait: Callable[[float], None]) -> None:
     """Run the steps of a case. Fails with the step, what was sent and what is wrong with the reply."""
     captured: dict[str, Any] = {}
     arrived: deque[str] = deque()
@@ -275,30 +275,30 @@ def run_case(case: dict[str, Any], send: Door, wait: Callable[[float], None]) ->
 
 
 @pytest.mark.parametrize(
-    ("door", "case"),
+    ("listener", "case"),
     [
-        pytest.param(door, each.values[0], id=f"{door} {each.id}")
+        pytest.param(listener, each.values[0], id=f"{listener} {each.id}")
         for each in chosen()
-        for door in DOORS
-        if carries(door, each.values[0])
+        for listener in LISTENERS
+        if carries(listener, each.values[0])
     ],
 )
-def test_case(make_house: Any, tmp_path: Path, door: str, case: dict[str, Any]) -> None:
+def test_case(make_house: Any, tmp_path: Path, listener: str, case: dict[str, Any]) -> None:
     house = make_house(dir=str(tmp_path))
-    run_case(case, DOORS[door](house), lambda seconds: house.advance(round(seconds * 1000)))
+    run_case(case, LISTENERS[listener](house), lambda seconds: house.advance(round(seconds * 1000)))
 
 
 @pytest.mark.parametrize("case", [each for each in chosen(sessions_required=True) if "101" in json.dumps(each.values)])
 def test_case_where_sessions_are_required(make_house: Any, tmp_path: Path, case: dict[str, Any]) -> None:
     house = make_house(sessions_required=True, dir=str(tmp_path))
-    run_case(case, line_door(house), lambda seconds: house.advance(round(seconds * 1000)))
+    run_case(case, line_listener(house), lambda seconds: house.advance(round(seconds * 1000)))
 
 
 # ---------------------------------------------------------------- a real server
 
 
 class Socket:
-    """A WebSocket to a real server, as a door."""
+    """A WebSocket to a real server, as a listener."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.loop = loop

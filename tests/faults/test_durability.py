@@ -341,6 +341,6 @@ def shown(peer: Peer) -> list[str]:
     questions = ["DEBUG DIGEST", "XINFO STREAM s FULL", "XINFO STREAM gone", "XINFO GROUPS made", "TS.QUERYINDEX a=b"]
     questions += ["TS.MRANGE - + FILTER a=b", "TS.QUERYINDEX x=y", "TS.RANGE t2 - + LATEST"]
     questions += [f"TS.INFO {name}" for name in ("t", "t2", "t3", "t5", "w", "v2", "w2")]
-    # The memory that a series takes is no data; that a consumer came and got nothing is not logged.
+    # The memory that a series takes is not data; that a consumer came and got nothing is not logged.
     passing = r"memoryUsage'\), [0-9]+|seen-time', [0-9]+"
     return [re.sub(passing, "", str(peer(*each.split()))) for each in questions]

@@ -69,12 +69,12 @@ class Kept:
         self.end_round()
         return read(wire)[0]
 
-    def tend(self) -> None:
+    def run_cron(self) -> None:
         """Let time pass; a snapshot that begins is waited for."""
         self.persistence.next_attempt = 0
-        self.server.upkeep.tend()
+        self.server.upkeep.run_cron()
         self.journal.poll_child(wait=True)
-        self.server.upkeep.tend()
+        self.server.upkeep.run_cron()
         self.end_round()
 
     def after_a_kill(self) -> dict[Any, Any]:
@@ -167,7 +167,7 @@ def test_a_lost_change_is_confirmed_to_nobody(
         assert server.ask(wire, "GET", "before") == b"1"
     assert server.ask(late, "PING").text.startswith(b"MISCONF")
     assert server.after_a_kill() == held
-    server.tend()
+    server.run_cron()
     assert server.after_a_kill() == image(server.store)
     assert server.ask(writer, "RPUSH", "b", "y") == 2
     assert server.after_a_kill() == image(server.store)
@@ -187,12 +187,12 @@ def test_nothing_is_built_on_a_lost_change(kept: Any, monkeypatch: pytest.Monkey
     server.persistence.begin_snapshot()
     assert server.journal.child is not None
     server.house.clock.advance(2000)
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.store.databases[0].data.keys() == {b"l"}
     assert server.after_a_kill() == held
     assert server.ask(wire, "RPUSH", "l", 3).text.startswith(b"MISCONF")
     server.journal.poll_child(wait=True)
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.ask(wire, "RPUSH", "l", 4) == 3
     assert server.after_a_kill() == image(server.store)
 
@@ -208,9 +208,9 @@ def test_a_snapshot_that_was_begun_before_does_not_count(kept: Any, monkeypatch:
         fail(patch, "record_pieces", no_memory)
         server.ask(wire, "RPUSH", "l", 3)
     assert server.journal.child is None
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.after_a_kill() == held
-    server.tend()
+    server.run_cron()
     assert server.after_a_kill() == image(server.store)
 
 
@@ -228,7 +228,7 @@ def test_writes_stay_refused_while_no_snapshot_succeeds(kept: Any, monkeypatch: 
             else:
                 patch.setattr(journals, "write_snapshot", no_memory)
             for _ in range(3):
-                server.tend()
+                server.run_cron()
                 assert server.ask(wire, "SET", "a", 3).text.startswith(b"MISCONF")
                 assert server.after_a_kill()[0, b"a"] == (pack(b"1"), None)
                 assert len(os.listdir(server.folder)) <= 4
@@ -269,7 +269,7 @@ def test_the_numbers_of_records_have_no_gap(kept: Any, monkeypatch: pytest.Monke
             with monkeypatch.context() as patch:
                 fail(patch, "record_pieces", too_much)
                 server.ask(wire, "SET", "lost", number)
-            server.tend()
+            server.run_cron()
     assert server.after_a_kill() == image(server.store)
 
 
@@ -297,11 +297,11 @@ def test_the_round_that_meets_a_full_disk_is_not_confirmed(
             assert reply.text.startswith(b"MISCONF Errors writing to the AOF file: No space left on device")
         assert read(reader) == [b"0"]
         for _ in range(3):
-            server.tend()
+            server.run_cron()
             assert server.ask(writers[0], "SET", "b", 1).text.startswith(b"MISCONF")
             assert server.ask(writers[0], "GET", "a") == b"0"
         assert server.after_a_kill() == held
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.ask(writers[0], "SET", "b", 1) == OK
     assert server.after_a_kill() == image(server.store)
     assert len(image(server.store)) == 5
@@ -315,7 +315,7 @@ def test_what_was_written_before_the_disk_was_full_is_synced(kept: Any, monkeypa
         patch.setattr(os, "pwrite", no_space)
         server.ask(wire, "SET", "b", 0)
         server.persistence.synced_at -= 2
-        server.server.upkeep.tend()
+        server.server.upkeep.run_cron()
         assert server.journal.synced_seq == server.journal.written_seq > 0
 
 
@@ -355,7 +355,7 @@ def test_each_reply_of_a_pipeline_becomes_an_error(kept: Any, monkeypatch: pytes
     assert [type(each) for each in replies] == [ErrorReply] * 6
     assert [each.text.split()[0] for each in replies] == [b"MISCONF", b"MISCONF", b"ERR"] + [b"MISCONF"] * 3
     assert not wire.transport.closed
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.ask(wire, "GET", "a") == b"2"
 
 
@@ -461,12 +461,12 @@ def test_a_periodic_task_that_fails_does_not_keep_the_others_from_running(
             patch.setattr(Upkeep, task, no_memory)
         server.house.clock.advance(2000)
         server.persistence.synced_at -= 2
-        server.server.upkeep.tend()
+        server.server.upkeep.run_cron()
     assert "MemoryError" in caplog.text
     assert (server.store.databases[0].expired == 1) is (task != "store")
     assert (server.journal.synced_seq > 0) is (task != "persistence")
     server.persistence.synced_at -= 2
-    server.server.upkeep.tend()
+    server.server.upkeep.run_cron()
     assert server.store.databases[0].expired == 1
     assert server.journal.durable
 
@@ -479,13 +479,13 @@ def test_the_periodic_tasks_are_called_again_after_a_failure(monkeypatch: pytest
     calls: list[Any] = []
     app = App(Config(appendonly=False))
     monkeypatch.setattr("asyncio.get_running_loop", Loop)
-    monkeypatch.setattr(app.server.upkeep, "tend", no_memory)
-    app.tend()
-    assert calls == [app.tend]
+    monkeypatch.setattr(app.server.upkeep, "run_cron", no_memory)
+    app.run_cron()
+    assert calls == [app.run_cron]
     monkeypatch.setattr("gc.freeze", no_memory)
     with pytest.raises(MemoryError):
         app.freeze()
-    assert calls == [app.tend, app.freeze]
+    assert calls == [app.run_cron, app.freeze]
 
 
 @pytest.mark.parametrize(

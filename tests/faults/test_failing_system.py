@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 
 running = durability.running
 
-# Every kind of value, by verbs that make, change and empty it. "{n}" is a random number, "{k}" a random key's number.
+# Every kind of value, by commands that make, change and empty it. "{n}" is a random number, "{k}" a random key's number.
 PROGRAM = {
     "string": "SET s{k} v{n}|APPEND s{k} x|SETRANGE s{k} 3 {n}|SET n{k} {n}|INCRBY n{k} {n}|INCRBYFLOAT f{k} 0.5|DEL s{k}",
     "long string": "SETRANGE long 4100 v{n}|APPEND long x|SETBIT long {n} 1|BITFIELD long SET u16 {n} 7",
@@ -398,7 +398,7 @@ def state_of(pid: int) -> str:
 
 
 def wait_until_gone(pid: int) -> None:
-    """Wait for the end of a process that is no child of this one; nobody may have taken its status."""
+    """Wait for the end of a process that is not a child of this one; nobody may have taken its status."""
 
     def gone() -> bool:
         try:
@@ -450,7 +450,7 @@ CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fall
 
 
 def write_while_traced(peer: Any, acknowledged: dict[str, int]) -> bool:
-    """Write, start the log anew and write; whether the server has lived through it."""
+    """Write, start the log from scratch and write; whether the server has lived through it."""
     try:
         for number in range(6):
             peer("SET", f"before:{number}", number)

@@ -1,7 +1,7 @@
 """Native JSON requests for the fuzzers: from the commands' declared parameters and the conformance cases, then broken.
 
 Breaking is done to the value (members of other types, left out, too many) and to the text (members twice, numbers and
-escapes that no value could have, bytes that are no text).
+escapes that no value could have, bytes that are not text).
 """
 
 from __future__ import annotations

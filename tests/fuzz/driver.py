@@ -16,7 +16,7 @@ Environment: ``JANUSKV_FUZZ_SECONDS`` (5) for each transport, ``JANUSKV_FUZZ_SEE
 that one, ``JANUSKV_FUZZ_FINDINGS`` for a file to which failures are added while the run goes on.
 
     JANUSKV_FUZZ_SECONDS=600 JANUSKV_FUZZ_SEED=$RANDOM python -m pytest tests/fuzz -s      # a long run
-    JANUSKV_FUZZ_SEED=7 JANUSKV_FUZZ_EPISODE=1234 python -m pytest tests/fuzz/test_resp_door.py    # one again
+    JANUSKV_FUZZ_SEED=7 JANUSKV_FUZZ_EPISODE=1234 python -m pytest tests/fuzz/test_resp_transport.py    # one again
 """
 
 from __future__ import annotations
@@ -229,10 +229,10 @@ class FuzzHouse(House):
             self.clock.advance(part)
             self.settle()
             for _ in range(MOST_ROUNDS):
-                if not self.server.upkeep.tend():
+                if not self.server.upkeep.run_cron():
                     break
             else:
-                raise Failure("livelock", "tend always finds more to do")
+                raise Failure("livelock", "cron always finds more to do")
             self.settle()
 
     def check(self) -> None:
@@ -273,7 +273,7 @@ class Client(Protocol):
         """Give the server bytes, and read what it has answered."""
 
     def read(self) -> None:
-        """Read what the server has written. Raises Failure for what is no reply."""
+        """Read what the server has written. Raises Failure for what is not a reply."""
 
     def check_count(self) -> None:
         """Raise Failure where there are more or fewer replies than requests."""
@@ -455,18 +455,18 @@ def _where(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)[-6:])
 
 
-def seed_of(door: Door, number: int) -> str:
+def seed_of(listener: Listener, number: int) -> str:
     """The seed of an episode."""
-    return f"{SEED} {door.name} {number}"
+    return f"{SEED} {listener.name} {number}"
 
 
 class Play:
     """One episode on a server of its own."""
 
-    def __init__(self, door: Door, steps: Sequence[Step], number: int) -> None:
-        self.door = door
+    def __init__(self, listener: Listener, steps: Sequence[Step], number: int) -> None:
+        self.listener = listener
         self.steps = steps
-        self.seed = seed_of(door, number)
+        self.seed = seed_of(listener, number)
         self.logged = number % LOGGED_EVERY == 0
         self.protected = number % PROTECTED_EVERY == 3
         self.at = 0  # the step that is played
@@ -512,10 +512,10 @@ class Play:
             self.lose(name)
             client = None
         if client is None:
-            client = self.clients[name] = self.door.connect(self.house, name)
+            client = self.clients[name] = self.listener.connect(self.house, name)
             if self.protected and name != UNAUTHENTICATED:
-                self.give(client, self.door.login(name))
-            self.give(client, self.door.greeting(name))
+                self.give(client, self.listener.login(name))
+            self.give(client, self.listener.greeting(name))
         return client
 
     def lose(self, name: str) -> None:
@@ -629,7 +629,7 @@ def differences(one: House, other: House) -> str:
 # ---------------------------------------------------------------- what a fuzzer brings
 
 
-class Door(Protocol):
+class Listener(Protocol):
     """What a fuzzer brings: how clients connect, and what they send."""
 
     name: str
@@ -657,7 +657,7 @@ def _signature(failure: Failure) -> str:
     return f"{failure.kind} {frames[-1] if frames else ''} {last.partition(':')[0]}"
 
 
-def smaller(door: Door, steps: list[Step], failure: Failure, number: int) -> tuple[list[Step], Failure]:
+def smaller(listener: Listener, steps: list[Step], failure: Failure, number: int) -> tuple[list[Step], Failure]:
     """Leave out steps, then requests, as long as what is left fails in the same way."""
     wanted = _signature(failure)
     until = time.process_time() + SHRINK_CPU_S
@@ -667,7 +667,7 @@ def smaller(door: Door, steps: list[Step], failure: Failure, number: int) -> tup
         nonlocal last
         if time.process_time() > until:
             return False
-        result = Play(door, tried, number).run()
+        result = Play(listener, tried, number).run()
         if result is not None and _signature(result) == wanted:
             last = result
             return True
@@ -733,7 +733,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def fuzz(door: Door) -> None:
+def fuzz(listener: Listener) -> None:
     """Play episodes until the time is over. Raises AssertionError with the smallest input that fails."""
     findings = Findings()
     known: set[str] = set()
@@ -741,13 +741,13 @@ def fuzz(door: Door) -> None:
     number = 0 if ONLY_EPISODE is None else int(ONLY_EPISODE)
     least_bytes = 0
     while True:
-        steps = door.steps(random.Random(seed_of(door, number)))
-        play = Play(door, steps, number)
+        steps = listener.steps(random.Random(seed_of(listener, number)))
+        play = Play(listener, steps, number)
         failure = play.run()
         if failure is not None and _signature(failure) not in known:
             known.add(_signature(failure))
-            least, failure = smaller(door, steps[: play.at + 1], failure, number)
-            text = f"{failure}\ndoor {door.name}, seed {SEED}, episode {number}:\n{as_text(least)}"
+            least, failure = smaller(listener, steps[: play.at + 1], failure, number)
+            text = f"{failure}\nlistener {listener.name}, seed {SEED}, episode {number}:\n{as_text(least)}"
             findings.add(failure, text)
             if not FINDINGS:
                 break
@@ -760,5 +760,5 @@ def fuzz(door: Door) -> None:
             assert not least_bytes or size < least_bytes + GROWTH_BYTES, f"{size} bytes after {number} episodes"
         if ONLY_EPISODE is not None or time.monotonic() > until:
             break
-    print(f"door {door.name}, seed {SEED}: {number} episodes")
+    print(f"listener {listener.name}, seed {SEED}: {number} episodes")
     assert not findings.texts, "\n\n".join(findings.texts.values())

@@ -270,7 +270,7 @@ def draw(node: Node, chance: random.Random, out: list[str]) -> None:
 
 @cache
 def commands() -> dict[str, tuple[Command, Node | None]]:
-    """All verbs by name, with their grammars; native commands have none."""
+    """All commands by name, with their grammars; native commands have none."""
     grammars = {}
     for command in build_table().everything():
         words = len(command.name.split("|"))
@@ -282,7 +282,7 @@ def commands() -> dict[str, tuple[Command, Node | None]]:
 
 @cache
 def names(*groups: str) -> list[str]:
-    """The names of the verbs of some groups; of all without any."""
+    """The names of the commands of some groups; of all without any."""
     return [
         name
         for name, (command, node) in commands().items()
@@ -292,7 +292,7 @@ def names(*groups: str) -> list[str]:
 
 @cache
 def _weighted() -> tuple[list[str], list[int]]:
-    """All verbs; those with keys come up more often."""
+    """All commands; those with keys come up more often."""
     return names(), [6 if commands()[name][0].options.keys else 1 for name in names()]
 
 

@@ -163,7 +163,7 @@ class Arena:
         self.port.settle()
 
     def end(self) -> None:
-        """Let all time pass; nothing may be left that is no WebSocket, nor once all have gone."""
+        """Let all time pass; nothing may be left that is not a WebSocket, nor once all have gone."""
         for seconds in (REQUEST_S, LEAVING_S, IDLE_S, UNREAD_S, UNREAD_S):
             self.port.advance(seconds)
             self.look()

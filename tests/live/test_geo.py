@@ -65,7 +65,7 @@ WORDS = ("ASC", "DESC", "WITHDIST", "WITHHASH", "WITHCOORD", "COUNT 3", "COUNT 1
 
 
 def edge_line(chance: random.Random) -> list[str]:
-    """A search or look-up among members at poles, the date line and the origin, or with scores that are no places."""
+    """A search or look-up among members at poles, the date line and the origin, or with scores that are not places."""
     place = [chance.choice(LONGITUDES), chance.choice(LATITUDES)]
     member, other = (chance.choice([f"m{number}" for number in range(14)] + ["missing"]) for _ in "12")
     unit = chance.choice(["m", "km", "ft", "mi"])

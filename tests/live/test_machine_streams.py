@@ -1,4 +1,4 @@
-"""Random programs of stream verbs on JanusKV and on redis-server: equal replies, and at the end an equal stream.
+"""Random programs of stream commands on JanusKV and on redis-server: equal replies, and at the end an equal stream.
 
 Left out is what Redis does otherwise since 7.2: consumers that are made although they get nothing, so the number of
 consumers is not compared.

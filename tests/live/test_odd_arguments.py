@@ -43,7 +43,7 @@ ODD = [
     *("1", "2", "-2", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551615"),
     *("99999999999999999999", "01", "infinity", ".5", "1.", "1e-400", "0x1p-3", "-", "+", "(1", "1e308"),
 ]
-# Transcripts of the other verbs are about the server or its clients.
+# Transcripts of the other commands are about the server or its clients.
 NOT_FOR_THIS = {"connection", "pubsub", "replication", "server", "tracking", "wait"}
 # Commands that wait, draw lots, tell the time, or are about the server.
 # fmt: off

@@ -1,4 +1,4 @@
-"""Random programs of every type's verbs on us and on redis-server: equal replies, line by line, bad arguments included."""
+"""Random programs of every type's commands on us and on redis-server: equal replies, line by line, bad arguments included."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def locked() -> Iterator[Any]:
         yield server
 
 
-def opened(server: Any, door: str) -> socket.socket:
-    if door == "data":
+def opened(server: Any, listener: str) -> socket.socket:
+    if listener == "data":
         return server.connect()  # type: ignore[no-any-return]
     sock = socket.create_connection(("127.0.0.1", server.http_port), timeout=10)
     sock.sendall(UPGRADE % server.http_port)
@@ -37,12 +37,12 @@ def opened(server: Any, door: str) -> socket.socket:
 
 
 @pytest.mark.parametrize(
-    ("door", "request_"),
+    ("listener", "request_"),
     [("data", b"GET a\r\n"), ("data", b'{"KV_CLEAR":{}}\n'), ("http", b"\x81\x8f\0\0\0\0" + b'{"KV_CLEAR":{}}')],
     ids=["RESP", "JSON line", "WebSocket"],
 )
-def test_an_unauthenticated_client_that_does_not_read_is_cut(locked: Any, door: str, request_: bytes) -> None:
-    with opened(locked, door) as sock, pytest.raises(OSError, match="reset|Broken pipe"):
+def test_an_unauthenticated_client_that_does_not_read_is_cut(locked: Any, listener: str, request_: bytes) -> None:
+    with opened(locked, listener) as sock, pytest.raises(OSError, match="reset|Broken pipe"):
         for _ in range(2_000):  # 200 MB: more than all buffers hold
             sock.sendall(request_ * (100_000 // len(request_)))
 

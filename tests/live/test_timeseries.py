@@ -1,4 +1,4 @@
-"""Every method of redis-py's ts() against a running server, in both protocols; and other clients' doors."""
+"""Every method of redis-py's ts() against a running server, in both protocols; and other clients' transports."""
 
 from __future__ import annotations
 

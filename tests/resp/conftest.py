@@ -46,7 +46,7 @@ def load(name: str, build: str) -> ModuleType:
 _loaded: dict[tuple[str, str], ModuleType] = {}
 
 
-def twin(name: str, build: str) -> ModuleType:
+def implementation(name: str, build: str) -> ModuleType:
     if (name, build) not in _loaded:
         _loaded[name, build] = load(name, build)
     return _loaded[name, build]
@@ -54,24 +54,24 @@ def twin(name: str, build: str) -> ModuleType:
 
 @pytest.fixture(scope="session", params=BUILDS)
 def parser_class(request: pytest.FixtureRequest) -> Any:
-    return twin("parser", request.param).Parser
+    return implementation("parser", request.param).Parser
 
 
 @pytest.fixture(scope="session")
 def parser_classes() -> list[Any]:
     """Both builds, for tests that compare them."""
-    return [twin("parser", build).Parser for build in BUILDS]
+    return [implementation("parser", build).Parser for build in BUILDS]
 
 
 @pytest.fixture(scope="session", params=BUILDS)
 def encoder(request: pytest.FixtureRequest) -> ModuleType:
-    return twin("encoder", request.param)
+    return implementation("encoder", request.param)
 
 
 @pytest.fixture(scope="session")
 def encoders() -> list[ModuleType]:
     """Both builds, for tests that compare them."""
-    return [twin("encoder", build) for build in BUILDS]
+    return [implementation("encoder", build) for build in BUILDS]
 
 
 @pytest.fixture

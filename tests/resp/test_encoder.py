@@ -117,7 +117,7 @@ FORMS = [
         ErrorReply("ERR got '\udcff'"),
         b"-ERR got '\xff'\r\n",
         b"-ERR got '\xff'\r\n",
-        id="error with a byte that is no text",
+        id="error with a byte that is not text",
     ),
     pytest.param(RawReply(b"*1\r\n:1\r\n"), b"*1\r\n:1\r\n", b"*1\r\n:1\r\n", id="raw"),
     pytest.param([RawReply(b":1\r\n")], b"*1\r\n:1\r\n", b"*1\r\n:1\r\n", id="raw in an array"),

@@ -105,7 +105,7 @@ TAKEN = [
         [[b"SET", b"k", b'aA\n\r\t\b\a"\\q']],
         id="escapes in double quotes",
     ),
-    pytest.param(b'GET "\\x4g\\x"\n', [[b"GET", b"x4gx"]], id="an escape that is no hex number"),
+    pytest.param(b'GET "\\x4g\\x"\n', [[b"GET", b"x4gx"]], id="an escape that is not a hex number"),
     pytest.param(b"SET k 'a\\'b\\n\"'\n", [[b"SET", b"k", b"a'b\\n\""]], id="escapes in single quotes"),
     pytest.param(b"GET \"\" ''\n", [[b"GET", b"", b""]], id="empty words in quotes"),
     pytest.param(b'""\n', [[b""]], id="an empty name in quotes"),
@@ -133,7 +133,7 @@ TAKEN = [
         [[b"GET", b"xHTTP/1.1"], [b"postal", b"1"], [b"host:x"]],
         id="not quite HTTP",
     ),
-    pytest.param(encoded(b"POST", b"/ HTTP/1.1"), [[b"POST", b"/ HTTP/1.1"]], id="an array is no HTTP"),
+    pytest.param(encoded(b"POST", b"/ HTTP/1.1"), [[b"POST", b"/ HTTP/1.1"]], id="an array is not an HTTP request"),
 ]
 
 
@@ -189,7 +189,7 @@ REFUSED = [
     pytest.param(b"*1 \r\n", "invalid multibulk length", id="count before a space"),
     pytest.param(b"*\r\n", "invalid multibulk length", id="no count"),
     pytest.param(b"*-\r\n", "invalid multibulk length", id="a minus alone"),
-    pytest.param(b"*a\r\n", "invalid multibulk length", id="count is no number"),
+    pytest.param(b"*a\r\n", "invalid multibulk length", id="count is not a number"),
     pytest.param(b"*1\n$4\r\n", "invalid multibulk length", id="a line feed alone ends no header"),
     pytest.param(b"*1\0\r\n", "invalid multibulk length", id="a NUL in the count"),
     pytest.param(b"*1_0\r\n", "invalid multibulk length", id="Python's digit groups"),
@@ -199,7 +199,7 @@ REFUSED = [
     pytest.param(b"*1\r\n" + b"x" * (64 * KIB + 1), "too big bulk count string", id="an argument that never begins"),
     pytest.param(b"*1\r\n$-1\r\n", "invalid bulk length", id="a null argument"),
     pytest.param(b"*1\r\n$-2\r\n", "invalid bulk length", id="a negative size"),
-    pytest.param(b"*1\r\n$abc\r\n", "invalid bulk length", id="size is no number"),
+    pytest.param(b"*1\r\n$abc\r\n", "invalid bulk length", id="size is not a number"),
     pytest.param(b"*1\r\n$\r\n", "invalid bulk length", id="no size"),
     pytest.param(b"*1\r\n$04\r\nPING\r\n", "invalid bulk length", id="size with a leading zero"),
     pytest.param(b"*1\r\n$+4\r\nPING\r\n", "invalid bulk length", id="size with a plus"),
@@ -358,16 +358,26 @@ LIMITED = [
     pytest.param(
         {"max_json": 9, "max_inline": 2}, b"{      }\n", [b"{      }"], id="JSON may be longer than an inline command"
     ),
-    pytest.param({"authenticated": False}, encoded(*[b"x"] * 10), [[b"x"] * 10], id="a stranger's arguments"),
+    pytest.param(
+        {"authenticated": False}, encoded(*[b"x"] * 10), [[b"x"] * 10], id="an unauthenticated client's arguments"
+    ),
     pytest.param(
         {"authenticated": False},
         encoded(*[b"x"] * 11),
         ["unauthenticated multibulk length"],
-        id="too many for a stranger",
+        id="too many for an unauthenticated client",
     ),
-    pytest.param({"authenticated": False}, encoded(b"x" * 16384), [[b"x" * 16384]], id="a stranger's longest argument"),
     pytest.param(
-        {"authenticated": False}, encoded(b"x" * 16385), ["unauthenticated bulk length"], id="too long for a stranger"
+        {"authenticated": False},
+        encoded(b"x" * 16384),
+        [[b"x" * 16384]],
+        id="an unauthenticated client's longest argument",
+    ),
+    pytest.param(
+        {"authenticated": False},
+        encoded(b"x" * 16385),
+        ["unauthenticated bulk length"],
+        id="too long for an unauthenticated client",
     ),
     pytest.param(
         {"authenticated": False},
@@ -379,13 +389,13 @@ LIMITED = [
         {"authenticated": False},
         b"{" + b" " * 16382 + b"}\n",
         [b"{" + b" " * 16382 + b"}"],
-        id="a stranger's longest JSON",
+        id="an unauthenticated client's longest JSON",
     ),
     pytest.param(
         {"authenticated": False},
         b"{" + b" " * 16383 + b"}\n",
         ["JSON too big JSON request"],
-        id="JSON too long for a stranger",
+        id="JSON too long for an unauthenticated client",
     ),
     pytest.param(
         {"authenticated": False}, b"x" * 20_000 + b"\n", [[b"x" * 20_000]], id="lines are as long as anybody's"

@@ -183,7 +183,7 @@ def test_words_are_those_of_redis(oracle: Any) -> None:
     assert not wrong
 
 
-STRANGERS = [
+UNAUTHENTICATED = [
     b"*11\r\n",
     b"*1\r\n$16385\r\n",
     b"*11x\r\n",
@@ -193,8 +193,10 @@ STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize("data", STRANGERS, ids=repr)
-def test_limits_for_strangers_are_those_of_redis(locked_oracle: Any, parser_class: Any, data: bytes) -> None:
+@pytest.mark.parametrize("data", UNAUTHENTICATED, ids=repr)
+def test_limits_for_unauthenticated_clients_are_those_of_redis(
+    locked_oracle: Any, parser_class: Any, data: bytes
+) -> None:
     parser = parser_class()
     parser.authenticated = False
     parser.feed(data)

@@ -41,7 +41,7 @@ def test_growing_keeps_what_was_noted() -> None:
 
 def test_keys_that_were_loaded() -> None:
     times = AccessTimes()
-    assert times.seconds_since(b"a", 10_000) == 10  # without slots for it, which is no error
+    assert times.seconds_since(b"a", 10_000) == 10  # without slots for it, which is not an error
     times.begin(100_000, 5_000)
     assert {times.seconds_since(b"%d" % number, 12_400) for number in range(1000)} == {7}
 

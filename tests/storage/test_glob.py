@@ -43,7 +43,7 @@ def test_matches(pattern: bytes, text: bytes) -> None:
     ("pattern", "text"),
     [
         pytest.param(b"a", b"ab", id="all of the text"),
-        pytest.param(b"a", b"", id="nothing is no byte"),
+        pytest.param(b"a", b"", id="nothing is not a byte"),
         pytest.param(b"?", b"", id="any byte is one byte"),
         pytest.param(b"*a*b*", b"ba", id="in this order"),
         pytest.param(b"*ab*b", b"xab", id="a byte serves one part only"),

@@ -190,7 +190,7 @@ class TestExpiry:
         for number in range(1000):
             store.databases[number % 2].put_until(b"%d" % number, b"", clock.now_ms + number)
         clock.advance(2000)
-        while store.tend():
+        while store.run_cron():
             pass
         assert [len(keyspace) for keyspace in store.databases] == [0, 0]
 

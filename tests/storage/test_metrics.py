@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from januskv.storage.clock import ManualClock
 from januskv.storage.errors import WrongType
-from januskv.storage.metrics import series_for, series_key
+from januskv.storage.metrics import read_series_key, series_for, series_key
 from januskv.storage.store import Store
 
 TEXT = st.text(alphabet="ab{}\\,=", max_size=4).map(str.encode)
@@ -24,6 +24,11 @@ def test_key_names_tags_in_order():
 @given(METRICS, METRICS)
 def test_no_two_metrics_have_one_key(one, other):
     assert (series_key(*one) == series_key(*other)) == (one == other)
+
+
+@given(METRICS)
+def test_a_key_tells_its_metric(metric):
+    assert read_series_key(series_key(*metric)) == metric
 
 
 def test_a_series_is_created_once_with_its_labels():

@@ -205,7 +205,7 @@ def test_a_full_keyspace_and_its_values() -> None:
     keyspace.clear()
     assert store.feed.reclaimer.pending == 1
     assert len(keyspace) == 0
-    while store.tend():
+    while store.run_cron():
         pass
     assert store.feed.reclaimer.pending == 0
     keyspace.check()

@@ -93,6 +93,6 @@ def test_a_string_in_the_place_of_a_hash_with_fields_that_expire() -> None:
         replay.redo(store, pack(operation))
     store.databases[0].check()
     store.clock.advance(10)
-    while store.tend():
+    while store.run_cron():
         pass
     assert store.databases[0].data == {b"h": b"text"}

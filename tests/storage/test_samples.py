@@ -262,3 +262,36 @@ def test_a_rule_writes_what_a_query_over_all_samples_would_say(
         closed = {max(0, at): float(meant(group)) for at, group in groups.items() if at < (rule.begin or 0)}
         assert rows(target) == sorted(closed.items())
         target.check()
+
+
+ascending = st.lists(st.tuples(st.integers(1, 5), values), min_size=1, max_size=12)
+
+
+@given(
+    st.lists(st.one_of(st.lists(st.tuples(times, values), min_size=1, max_size=12), ascending), max_size=12),
+    st.sampled_from(
+        [{}, {"retention_ms": 50}, {"ignore_ms": 3, "ignore_value": 1.0, "policy": "last"}, {"chunk_bytes": 48}]
+    ),
+    st.booleans(),
+)
+def test_a_run_is_as_its_samples_one_by_one(program: list[Any], settings: dict[str, Any], rule: bool) -> None:
+    """Samples that are added as a run, and those added one by one: same samples, same buckets, same number left out."""
+    ours, model = [Keyspace(0, ManualClock(), Feed()) for _ in range(2)]
+    series = [new(each, **settings) for each in (ours, model)]
+    targets = [new(each, TARGET) for each in (ours, model)]
+    if rule:
+        for keyspace, one in zip((ours, model), series, strict=True):
+            one.add_rule(keyspace, KEY, TARGET, "sum", 20, 0)
+    for number, run in enumerate(program):
+        run = [(time + 6 * number, value) for time, value in run]
+        too_old = 0
+        for time, value in run:
+            try:
+                series[1].add(model, KEY, time, value, "last")
+            except SampleTooOld:
+                too_old += 1
+        columns = tuple(time for time, _ in run), tuple(value for _, value in run)
+        assert series[0].add_run(ours, KEY, *columns) == too_old
+        series[0].check()
+        for one, other in (series, targets):
+            assert rows(one) == rows(other)

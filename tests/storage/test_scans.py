@@ -142,7 +142,7 @@ def test_a_function_gives_the_same_number_on_every_path(series: SampleSeries, na
 
 
 def bits(number: float) -> bytes:
-    """A double to the last digit; all that are no number are the same."""
+    """A double to the last digit; all that are not a number are the same."""
     return struct.pack("d", math.nan if math.isnan(number) else number)
 
 

@@ -26,7 +26,7 @@ def store(clock: ManualClock) -> Store:
 
 def advance(store: Store, clock: ManualClock, ms: int) -> None:
     clock.advance(ms)
-    store.tend()
+    store.run_cron()
 
 
 # ---------------------------------------------------------------- tokens

@@ -59,11 +59,11 @@ def test_a_group_is_a_map_of_owners(steps: list[Any]) -> None:
 def test_a_copy_is_independent() -> None:
     group = Group(1, None)
     group.deliver(3, group.consumer(b"a", 10), 10, 1)
-    twin = group.copy()
+    copied = group.copy()
     group.acknowledge(3)
-    assert list(twin.pending) == [3]
-    assert twin.consumers[b"a"].pending.get(3) is twin.pending.get(3) is not None
-    assert (twin.last_id, twin.entries_read) == (1, None)
+    assert list(copied.pending) == [3]
+    assert copied.consumers[b"a"].pending.get(3) is copied.pending.get(3) is not None
+    assert (copied.last_id, copied.entries_read) == (1, None)
 
 
 def test_many_come_and_go() -> None:

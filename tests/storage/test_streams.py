@@ -182,13 +182,13 @@ def test_trimming_up_to_an_id_behind_deleted_entries_empties_the_block() -> None
 
 def test_a_copy_is_independent() -> None:
     stream = filled(10)
-    twin = stream.copy()
-    assert twin.to_state() == stream.to_state()
+    copied = stream.copy()
+    assert copied.to_state() == stream.to_state()
     stream.delete(make_id(2, 0))
     stream.delete(make_id(10, 0))
     stream.add(make_id(11, 0), (b"f", b"v"))
-    assert ids(twin) == list(range(1, 11))
-    twin.check()
+    assert ids(copied) == list(range(1, 11))
+    copied.check()
     stream.check()
 
 

@@ -367,7 +367,7 @@ def test_a_directory_that_cannot_be_exported(tmp_path: Path, capfd: pytest.Captu
     assert main(["export", "--dir", str(tmp_path / "none")]) == 1
     assert not (tmp_path / "none").exists()
     assert main(["export", "--dir", str(tmp_path)]) == 1
-    assert "is no data directory" in capfd.readouterr().err
+    assert "is not a data directory" in capfd.readouterr().err
     assert imported(tmp_path, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n") == 0
     log = tmp_path / "to" / "log.1"
     whole = log.read_bytes()

@@ -1,1 +1,1 @@
-"""Programs beside the server, called as ``januskv <tool>``; see ``januskv.cli``."""
+"""Tools besides the server, called as ``januskv <tool>``; see ``januskv.cli``."""

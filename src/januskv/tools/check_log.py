@@ -1,4 +1,4 @@
-"""``januskv check-log``: tells what is in a data directory and whether a server would start on it; repairs it."""
+"""``januskv check-log``: describes a data directory and whether a server would start on it; repairs it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def describe(found: Findings) -> list[str]:
-    """What was found, as lines for people."""
+    """The findings as lines of text."""
     lines = [f"{found.folder}:"]
     if found.manifest is not None:
         manifest = found.manifest
@@ -73,7 +73,7 @@ def describe(found: Findings) -> list[str]:
         if each.torn is not None:
             torn = each.torn
             lines.append(
-                f"    unfinished end: {torn.reason} at offset {torn.offset}, {torn.bytes_lost} bytes are no record"
+                f"    unfinished end: {torn.reason} at offset {torn.offset}, {torn.bytes_lost} bytes are not a record"
             )
         if each.later:
             lines.append(f"    {each.later} whole records stand behind the damage")
@@ -101,7 +101,7 @@ def verdict(found: Findings) -> str:
 
 
 def explain(todo: Repair) -> list[str]:
-    """What a repair gives up."""
+    """What a repair loses."""
     lines = []
     for name, offset in todo.cuts:
         lines.append(f"  {name}: " + (f"everything from offset {offset} on" if offset else "the whole file"))
@@ -129,7 +129,7 @@ def in_use(path: str) -> bool:
 
 
 def _agreed(todo: Repair, *, asked: bool) -> bool:
-    """Whether the user wants the repair; an unfinished end is cut as a start does it, without a question."""
+    """Whether the user agrees to the repair; an unfinished end is cut without asking, as at a start."""
     print("the repair gives up (and keeps in side files):" if todo.cuts else "the repair:")
     print("\n".join(explain(todo)))
     if not asked:
@@ -141,7 +141,7 @@ def _agreed(todo: Repair, *, asked: bool) -> bool:
 
 
 def fix(path: str, databases: int, *, sure: bool) -> int:
-    """Repair a directory until it is whole; gives the exit status. Raises DirectoryTaken, OSError."""
+    """Repair a directory until it is undamaged. Returns the exit status. Raises DirectoryTaken, OSError."""
     directory = Directory(path)
     try:
         while True:
@@ -163,7 +163,7 @@ def fix(path: str, databases: int, *, sure: bool) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the tool; gives the exit status."""
+    """Run the tool. Returns the exit status."""
     given = build_parser().parse_args(words)
     try:
         directory = ReadOnly(given.dir)

@@ -24,7 +24,7 @@ from .redis_source import CannotRead, RedisKeys
 
 FAILED = 1
 
-# A running server is asked for so many keys at once; so many of a session are made in one transaction.
+# Keys requested from a running server at once; keys of a session that are set in one transaction.
 _KEYS = 100
 _MOST_BYTES = 1 << 20
 
@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say which data: of a running server, or of a directory."""
+    """The options for the source of the data: a running server, or a directory."""
     parser.add_argument("--dir", help="data directory of a stopped server")
     parser.add_argument("--databases", type=int, default=16, metavar="N", help="with --dir (default: 16)")
     parser.add_argument("--host", default="127.0.0.1", help="of the running server (default: 127.0.0.1)")
@@ -89,13 +89,13 @@ def from_store(store: Store) -> Iterator[Entry]:
 @contextlib.contextmanager
 def directory_entries(path: str, databases: int) -> Iterator[tuple[int, Iterator[Entry]]]:
     """How many keys a data directory has, and everything in it. Raises NoExport, DirectoryTaken, OSError."""
-    ReadOnly(path)  # a directory that is not there must not be made
+    ReadOnly(path)  # a missing directory must not be created
     directory = Directory(path)
     try:
         store = Store(databases)
         found = examine(directory, store)
         if found.manifest is None and not found.problems:
-            raise NoExport(f"{path} is no data directory")
+            raise NoExport(f"{path} is not a data directory")
         if found.problems:
             problem = found.problems[0]
             raise NoExport(f"{problem.file}, offset {problem.offset}: {problem.reason}; see 'januskv check-log {path}'")
@@ -138,7 +138,7 @@ def _keys_of(link: RemoteLink, place: int) -> Iterator[Entry]:
 def server_entries(link: RemoteLink, left_out: Counter[str]) -> Iterator[tuple[int, Iterator[Entry]]]:
     """How many keys a server has, and everything in it. Raises NoExport, LinkLost.
 
-    A server that is no JanusKV is read as a Redis; ``left_out`` gets the types of its keys that have no form here.
+    A server that is not JanusKV is read as Redis; ``left_out`` gets the types of its keys that cannot be exported.
     """
     try:
         about = _ask(link, {})
@@ -170,15 +170,15 @@ def server_entries(link: RemoteLink, left_out: Counter[str]) -> Iterator[tuple[i
 def as_json(entries: Iterable[Entry]) -> Iterator[bytes]:
     """Each entry as a line."""
     for entry in entries:
-        entry.pop("keys", None)  # how many a session has is no part of it
+        entry.pop("keys", None)  # their number is not part of a session's entry
         yield orjson.dumps(entry) + b"\n"
 
 
 class Commands:
-    """Makes the commands for entries. ``left_out`` counts those of types that Redis does not know, if only it is to.
+    """Makes the commands for entries. ``left_out`` counts those of types that Redis does not know, if the target is Redis.
 
     The keys of a session are set in transactions that begin with opening it. A server that knows no sessions refuses
-    that command and so the transaction: it does not put the keys where it is.
+    that command and so the transaction: the keys do not end up in its selected database.
     """
 
     def __init__(self, *, plain: bool, left_out: Counter[str] | None = None) -> None:
@@ -191,7 +191,7 @@ class Commands:
 
     def make(self, entries: Iterable[Entry]) -> Iterator[bytes]:
         """The commands, in pieces of any size."""
-        last: list[Entry] = []  # series that write to others, made when those are there
+        last: list[Entry] = []  # series that write to others, created after those
         for entry in entries:
             if self.plain and (entry["type"] not in REDIS_TYPES or "session" in entry):
                 kind = entry["type"]
@@ -234,7 +234,7 @@ class Commands:
 
 
 def _counted(entries: Iterator[Entry], total: int, counts: Counter[str]) -> Iterator[Entry]:
-    """Entries with a progress bar, if somebody sees it; ``counts`` gets how many there are of each type."""
+    """Entries with a progress bar on a terminal; ``counts`` gets their number by type."""
     with tqdm(total=total, unit=" keys", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
         for entry in entries:
             counts[entry["type"]] += 1
@@ -252,7 +252,7 @@ def _summary(counts: Counter[str]) -> str:
 
 @contextlib.contextmanager
 def _output(path: str | None) -> Iterator[BinaryIO]:
-    """The file to write: under its name only once it is whole."""
+    """The file to write, which gets its name when it is complete."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -266,7 +266,7 @@ def _output(path: str | None) -> Iterator[BinaryIO]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the tool; gives the exit status."""
+    """Run the tool. Returns the exit status."""
     parser = build_parser()
     given = parser.parse_args(words)
     if given.plain_redis and given.format != "resp":
@@ -285,7 +285,7 @@ def main(words: Sequence[str]) -> int:
             for line in lines:
                 file.write(line)
     except BrokenPipeError:
-        # Whoever read has had enough; what Python would flush at the end goes nowhere.
+        # The reader has closed the pipe; discard what Python would flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (NoExport, CannotRead, DirectoryTaken, LinkLost, BadEntry) as error:

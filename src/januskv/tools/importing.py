@@ -23,12 +23,12 @@ from .sources import BadFile, Input, Step, check_start, command_steps, entry_ste
 
 FAILED = 1
 
-# So many commands (or bytes) are sent before the replies to those before are read.
+# Commands (or bytes) sent before the replies to earlier ones are read.
 _BATCH = 500
 _BATCH_BYTES = 1 << 19
-_SHOWN = 20  # errors that are shown one by one
+_SHOWN = 20  # errors that are printed individually
 _NATIVE = (b"KV_", b"SH_", b"TS_", b"SV_")
-# These answer in a way of their own: nothing could be told apart any more.
+# These do not send one reply each: replies could no longer be matched to commands.
 _REFUSED = frozenset(
     b"SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MONITOR QUIT SHUTDOWN HELLO RESET SYNC PSYNC".split()
 )
@@ -59,22 +59,22 @@ class Import:
         self.batch: list[Command] = []
         self.size = 0
         self.unanswered: deque[tuple[Step, Command]] = deque()
-        self.sent = 0  # of the unanswered ones
+        self.sent = 0  # of those without a reply
         self.place = b"0"
         self.known = {self.place}
-        self.lost = False  # the place that was selected is not there
+        self.lost = False  # the selected database or session does not exist
         self.commands = 0
         self.errors = 0
         self.left_out = 0
 
     def add(self, step: Step) -> None:
-        """Send the commands of a step, sooner or later. Raises LinkLost.
+        """Queue the commands of a step. Raises LinkLost.
 
-        What belongs into a database or session that is not there goes nowhere, a transaction as a whole.
+        Commands for a missing database or session are dropped, a transaction as a whole.
         """
         targets = [command[1] for command in step.commands if _selects(command)]
         if targets:
-            # What a transaction opens itself need not be there before.
+            # A session that the transaction opens itself need not exist before.
             opened = any(command[0] == b"SH_RESTORE" for command in step.commands)
             wanted = [] if opened else targets
             error = next((error for place in wanted if (error := self.unreachable(place)) is not None), None)
@@ -143,7 +143,7 @@ class Import:
 
 
 def say(text: str) -> None:
-    """Tell the user, beside the progress bar."""
+    """Print a message above the progress bar."""
     tqdm.write(text, file=sys.stderr)
 
 
@@ -157,16 +157,16 @@ def _shown(command: Command) -> str:
 
 
 def _native_error(reply: bytes) -> str | None:
-    """What is wrong in the reply to a native command; None if nothing is."""
+    """The error in the reply to a native command; None if there is none."""
     try:
         (answer,) = orjson.loads(reply).values()
         return None if answer["st"] == 1 else str({"st": answer["st"], "m": answer.get("m", "")})
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # no native reply: the name of a Redis command that begins alike
+        return None  # not a native reply: a Redis command with a similar name
 
 
 def steps_of(path: str, todo: Import, bar: tqdm[Any]) -> Iterator[Step]:
-    """All steps of the files that a path stands for. Raises BadFile, OSError."""
+    """All steps of the files of a path. Raises BadFile, OSError."""
     parts = parts_of(path)
     bar.total = sum(map(os.path.getsize, parts))
     for number, name in enumerate(parts):
@@ -188,7 +188,7 @@ def steps_of(path: str, todo: Import, bar: tqdm[Any]) -> Iterator[Step]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the tool; gives the exit status."""
+    """Run the tool. Returns the exit status."""
     given = build_parser().parse_args(words)
     failed = False
     try:

@@ -20,15 +20,15 @@ from januskv.storage.store import Store
 
 Command = list[bytes]
 
-# So long may a reply take before the server counts as gone.
+# A server that takes longer to reply counts as lost.
 _TIMEOUT_S = 60.0
 _RECEIVE_BYTES = 1 << 20
-# A server that loads its data is asked again after this time.
+# Retry interval while a server loads its data.
 _LOADING_S = 0.05
 
 
 class LinkLost(Exception):
-    """The server is gone, or does not answer one reply to each command; the text says which."""
+    """The server is lost, or did not send one reply to each command; the text says which."""
 
 
 def encode(command: Sequence[bytes]) -> bytes:
@@ -37,7 +37,7 @@ def encode(command: Sequence[bytes]) -> bytes:
 
 
 def error_of(reply: Any) -> str | None:
-    """The first error in a reply, in whatever depth; None if there is none."""
+    """The first error in a reply, at any depth; None if there is none."""
     if isinstance(reply, hiredis.ReplyError):
         return str(reply)
     if isinstance(reply, list):
@@ -46,9 +46,9 @@ def error_of(reply: Any) -> str | None:
 
 
 class RemoteLink:
-    """A connection to a running server. Commands may be sent before the replies to those before have been read.
+    """A connection to a running server. Commands may be sent before the replies to earlier ones have been read.
 
-    Where the server still loads its data, that is waited for.
+    If the server is still loading its data, it waits for that.
     """
 
     def __init__(self, host: str, port: int, user: str, password: str) -> None:
@@ -76,7 +76,7 @@ class RemoteLink:
             try:
                 reply = self.reader.gets()
             except hiredis.ProtocolError as error:
-                raise LinkLost(f"this is no RESP: {error}") from error
+                raise LinkLost(f"this is not RESP: {error}") from error
             if reply is not False:
                 return reply
             try:
@@ -88,7 +88,7 @@ class RemoteLink:
             self.reader.feed(data)
 
     def ask(self, command: Command) -> Any:
-        """Send one command, with nothing under way; its reply. Raises LinkLost."""
+        """Send one command while no other is pending. Returns its reply. Raises LinkLost."""
         self.send([command])
         return self.receive()
 
@@ -98,7 +98,7 @@ class RemoteLink:
 
 
 def _at_once(delay_s: float, call: Callable[[], None]) -> Timer:
-    """Where no event loop runs, what is put off is done now."""
+    """Without an event loop, run deferred calls now."""
     call()
     return NoTimer()
 
@@ -125,7 +125,7 @@ class _Output:
 
 
 class DirectoryLink:
-    """The engine in this process, over the data directory of a stopped server. What was sent is logged together."""
+    """The engine in this process, over the data directory of a stopped server. Commands sent together are logged together."""
 
     def __init__(self, path: str, databases: int) -> None:
         """Raises DirectoryTaken, Damaged, OSError."""
@@ -139,7 +139,7 @@ class DirectoryLink:
         self.reader = hiredis.Reader()
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Run commands. Raises LinkLost where they cannot be logged."""
+        """Run commands. Raises LinkLost if they cannot be logged."""
         self.connection.data_received(b"".join(map(encode, commands)))
         self.journal.commit()
         if self.journal.fault:
@@ -149,7 +149,7 @@ class DirectoryLink:
         self.output.written.clear()
 
     def receive(self) -> Any:
-        """The next reply. Raises LinkLost where a command has none."""
+        """The next reply. Raises LinkLost if a command has none."""
         reply = self.reader.gets()
         if reply is False:
             raise LinkLost("a command of the file has no reply of its own")

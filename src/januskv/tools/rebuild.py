@@ -1,6 +1,6 @@
-"""The commands that make exported keys again, the values what they were: Redis' verbs where they can, else native ones.
+"""The commands that recreate exported keys with the same values: Redis commands where possible, else native ones.
 
-A command is a list of arguments. Keys are deleted before they are made, so what they held is gone.
+A command is a list of arguments. Keys are deleted first, so that no old value remains.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from januskv.storage.values import text_of
 
 Command = list[bytes]
 
-# A key gets its members in commands of up to so many arguments and bytes.
+# The most arguments and bytes of a command that adds members to a key.
 _MOST_WORDS: Final = 512
 _MOST_BYTES: Final = 1 << 20
 _EVENTS: Final = 256
 _INT64: Final = range(-(1 << 63), 1 << 63)
-# Keys that are no UTF-8 cannot be named in JSON: native commands make them under this name.
+# Keys that are not UTF-8 cannot be named in JSON: native commands make them under this name.
 _SCRATCH: Final = "januskv:import"
 
 
 class BadEntry(Exception):
-    """This is no key of an export; the text says why."""
+    """This is not a key of an export; the text says why."""
 
 
 def commands_of(entry: Entry, *, plain: bool = False) -> Iterator[Command]:
-    """The commands that make a key (or a session) where it belongs, which has been selected. Raises BadEntry.
+    """The commands that create a key (or a session) in the selected database or session. Raises BadEntry.
 
     With ``plain`` only those that Redis knows: JSON values become their text, and there are none for other types.
     """
@@ -63,12 +63,12 @@ def commands_of(entry: Entry, *, plain: bool = False) -> Iterator[Command]:
 
 
 def rules_last(entry: Entry) -> bool:
-    """Whether a key has to be made after those that it refers to: a series whose rules write to others."""
+    """Whether a key must be created after those that it refers to: a series whose rules write to others."""
     return entry.get("type") == "TSDB-TYPE" and bool(entry["value"].get("rules"))
 
 
 def _chunks(head: Command, groups: Iterable[tuple[bytes, ...]]) -> Iterator[Command]:
-    """Commands that begin alike, with as many groups of arguments in each as it should have."""
+    """Commands with a common beginning, each with as many groups of arguments as fit."""
     words: Command = []
     size = 0
     for group in groups:
@@ -82,7 +82,7 @@ def _chunks(head: Command, groups: Iterable[tuple[bytes, ...]]) -> Iterator[Comm
 
 
 def _native(name: str, key: bytes, body: Callable[[str], dict[str, Any]]) -> Iterator[Command]:
-    """A native command about a key, which is made under another name if JSON has none for it."""
+    """A native command about a key, which gets a temporary name if JSON cannot spell its own."""
     try:
         shown = key.decode()
     except UnicodeDecodeError:
@@ -91,7 +91,7 @@ def _native(name: str, key: bytes, body: Callable[[str], dict[str, Any]]) -> Ite
 
 
 def _named(key: bytes) -> Iterator[Command]:
-    """What gives a key its name after native commands have made it."""
+    """The command that renames a key after native commands have created it."""
     try:
         key.decode()
     except UnicodeDecodeError:
@@ -154,7 +154,7 @@ def _hash(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
 
 
 def _document(fields: list[tuple[bytes, object]]) -> tuple[dict[str, object], list[tuple[bytes, object]]]:
-    """The fields that JSON can say, and the others."""
+    """The fields that JSON can represent, and the others."""
     document: dict[str, object] = {}
     others = []
     for name, item in fields:

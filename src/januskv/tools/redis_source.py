@@ -1,7 +1,7 @@
 """The keys of a running Redis (or of anything that speaks its protocol), read by SCAN and a command for each type.
 
-Every value is read by one command as long as it is not big, so it is a picture of one moment; a big one is read in
-pieces, with other clients served in between, and may have changed meanwhile. The whole is no picture of one moment.
+Every value is read by one command unless it is big, so it is a snapshot of one moment; a big one is read in
+pieces, with other clients served in between, and may have changed meanwhile. The export as a whole is not a snapshot.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from januskv.storage.values import text_from_bytes
 
 from .link import Command, RemoteLink, error_of
 
-# So many keys are looked at together.
+# Keys that are examined together.
 _PAGE: Final = 200
 # A value of more elements than this is read in pieces of this size.
 _PIECE: Final = 5000
-# A key whose type changes while it is read is tried again so often.
+# How often a key is retried whose type changes while it is read.
 _TRIES: Final = 3
 
 
 class CannotRead(Exception):
-    """The server does not answer what an export needs; the text says what."""
+    """The server does not reply as an export needs; the text says how."""
 
 
 class _Changed(Exception):
@@ -33,7 +33,7 @@ class _Changed(Exception):
 
 
 class RedisKeys:
-    """All keys of a server. ``left_out`` counts those of types that have no form here, by the name of the type."""
+    """All keys of a server. ``left_out`` counts those of types that cannot be exported, by type."""
 
     def __init__(self, link: RemoteLink) -> None:
         """Raises CannotRead, LinkLost."""
@@ -41,7 +41,7 @@ class RedisKeys:
         self.left_out: Counter[str] = Counter()
         self.databases = self._databases()
         self.total = sum(self.databases.values())
-        # HPEXPIRETIME came with 7.4, PEXPIRETIME with 7.0; older servers tell how long is left.
+        # HPEXPIRETIME came with 7.4, PEXPIRETIME with 7.0; older servers return the time to live.
         self.knows_expiry = self._knows(b"PEXPIRETIME")
         self.knows_field_expiry = self._knows(b"HPEXPIRETIME")
 
@@ -114,7 +114,7 @@ class RedisKeys:
                 yield _entry(database, name, "string", text_from_bytes(text), deadline)
 
     def _strings(self, names: list[bytes]) -> list[bytes | None]:
-        """The strings of keys; None for one that is none any more."""
+        """The strings of keys; None for one that is no longer a string."""
         if not names:
             return []
         values: list[bytes | None] = self._ask(b"MGET", *names)
@@ -195,7 +195,7 @@ class RedisKeys:
             start = b"%b-%d" % (ms, int(seq) + 1)
         return {
             "last_id": about["last-generated-id"].decode(),
-            "added": about.get("entries-added", len(entries)),  # told since 7.0, as the next one
+            "added": about.get("entries-added", len(entries)),  # since 7.0, as the next one
             "max_deleted": about.get("max-deleted-entry-id", b"0-0").decode(),
             "entries": entries,
             "groups": [self._group(name, _named(group)) for group in self._ask(b"XINFO", b"GROUPS", name)],

@@ -1,6 +1,6 @@
 """Files of commands: exports in both formats, and the append-only files of Redis, one or many with a manifest.
 
-A *step* is commands that go together (one, or a whole transaction) with the place where they stand in the file.
+A *step* is commands that belong together (one, or a whole transaction) with their position in the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .rebuild import BadEntry, Command, commands_of, rules_last
 
 # No line of a file of commands is longer.
 _MOST_LINE: Final = 1 << 16
-# So many bytes are read at once: a wrong length must not take memory.
+# Bytes read at once: a wrong length must not take memory.
 _PIECE: Final = 1 << 20
 _MOST_WORD: Final = 1 << 32
 _MOST_WORDS: Final = 1 << 27
@@ -28,7 +28,7 @@ _MOST_WORDS: Final = 1 << 27
 
 @dataclass(slots=True)
 class Step:
-    """Commands that are done together; ``where`` is an offset, or a line."""
+    """Commands that run together; ``where`` is an offset, or a line."""
 
     file: str
     where: str
@@ -36,14 +36,14 @@ class Step:
 
 
 class BadFile(Exception):
-    """A file cannot be read any further. The text names file and place."""
+    """A file cannot be read any further. The text names file and position."""
 
 
 Advance = Callable[[int], object]
 
 
 class Input:
-    """One file that is being read. ``advance`` is told how many bytes have been."""
+    """One file that is being read. ``advance`` is called with the number of bytes read."""
 
     def __init__(self, name: str, file: BinaryIO, advance: Advance) -> None:
         self.name = name
@@ -96,7 +96,7 @@ def _command(source: Input) -> Command | None:
     """The next command, None at the end. Raises BadFile, _Ends."""
     start = source.at
     line = source.line(_MOST_LINE)
-    while line[:1] == b"#":  # Redis' notes of the time
+    while line[:1] == b"#":  # Redis' timestamps
         line = source.line(_MOST_LINE)
     if not line:
         return None
@@ -115,7 +115,7 @@ def _command(source: Input) -> Command | None:
 def command_steps(source: Input) -> Iterator[Step]:
     """The commands of a file; those of a transaction together.
 
-    Raises BadFile behind the last whole one, also for a transaction without EXEC.
+    Raises BadFile after the last complete one, also for a transaction without EXEC.
     """
     held: list[Command] | None = None
     held_at = 0
@@ -149,9 +149,9 @@ def command_steps(source: Input) -> Iterator[Step]:
 
 
 def entry_steps(source: Input, refuse: Callable[[str, str, str], None]) -> Iterator[Step]:
-    """The commands for the lines of a JSON export; ``refuse(file, where, why)`` is told of those that are none."""
+    """The commands for the lines of a JSON export; ``refuse(file, where, why)`` is called for invalid ones."""
     place = 0
-    last: list[tuple[str, int, Entry]] = []  # series that write to others, made when those are there
+    last: list[tuple[str, int, Entry]] = []  # series that write to others, created after those
     while line := source.line():
         where = f"line {source.lines}"
         if not line.strip():
@@ -229,7 +229,7 @@ def parts_of(path: str) -> list[str]:
 
 
 def check_start(name: str, start: bytes) -> None:
-    """Refuse a file that begins as none of those that are read. Raises BadFile."""
+    """Refuse a file whose beginning has no known format. Raises BadFile."""
     if start.startswith(b"REDIS"):
         raise BadFile(
             f"{name}: this is (or begins with) an RDB file, which is not read; let Redis write commands instead:"

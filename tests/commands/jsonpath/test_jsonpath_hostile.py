@@ -47,7 +47,7 @@ def seconds(act):
         pytest.param("$.rows[?@^..z]", id="descents that find nothing"),
         pytest.param("$.rows[?@^^.numbers == $.numbers]", id="comparing two large arrays for each element"),
         pytest.param("$.rows[?contains($.numbers, @.a + 0.5)]", id="searching a large array for each element"),
-        pytest.param("$.rows[?sum($.rows)]", id="a function that fails anew for each element"),
+        pytest.param("$.rows[?sum($.rows)]", id="a function that fails again for each element"),
         pytest.param("$.rows[?$.text =~ /(a?){300}a{300}c/]", id="a slow expression on a long text"),
         pytest.param("$.rows[?@.s =~ /(a?){300}a{300}c/]", id="a slow expression on many texts"),
         pytest.param("tokenize($.text, 'b.*z|b')", id="a split that reads the rest each time"),

@@ -1,4 +1,4 @@
-"""Texts that are no paths, and where reading stops."""
+"""Texts that are not paths, and where reading stops."""
 
 import pytest
 

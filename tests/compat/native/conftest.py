@@ -1,4 +1,4 @@
-"""One native request through every door."""
+"""One native request through every transport."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def line(wire: Any) -> Callable[[bytes], bytes]:
 
 @pytest.fixture
 def through(wire: Any, house: Any) -> Callable[[str, str, object], Any]:
-    """Run a native command through a named door; its parsed reply, None for a quiet one."""
+    """Run a native command through a named transport; its parsed reply, None for a quiet one."""
 
-    def run(door: str, command: str, body: object) -> Any:
+    def run(transport: str, command: str, body: object) -> Any:
         text = json.dumps({command: body}).encode()
-        if door == "line":
+        if transport == "line":
             answer = wire.send(text + b"\n") or None
-        elif door == "document":
+        elif transport == "document":
             answer = wire(text)
-        elif door == "verb":
+        elif transport == "verb":
             answer = wire(command, json.dumps(body))
         else:
             answer = house.native.answer(wire.connection.context, text)

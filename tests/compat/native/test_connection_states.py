@@ -32,14 +32,14 @@ def test_nothing_runs_before_login(locked: Any, command: str) -> None:
     assert not locked.store.sessions.by_token
 
 
-def test_the_document_door_asks_for_a_login_in_json(locked: Any) -> None:
+def test_the_document_listener_asks_for_a_login_in_json(locked: Any) -> None:
     wire = locked.connect()
     assert json.loads(wire('{"KV_COUNT":{}}')) == {"KV_COUNT_RSP": NOAUTH}
     assert json.loads(wire('{"SV_AUTH":{"password":"secret"}}')) == {"SV_AUTH_RSP": {"st": 1}}
     assert json.loads(wire('{"KV_COUNT":{}}')) == {"KV_COUNT_RSP": {"st": 1, "cnt": 0}}
 
 
-def test_the_verb_door_asks_for_a_login_as_redis_does(locked: Any) -> None:
+def test_the_verb_listener_asks_for_a_login_as_redis_does(locked: Any) -> None:
     assert locked.connect()("KV_COUNT") == ErrorReply("NOAUTH Authentication required.")
 
 
@@ -135,18 +135,18 @@ def test_slow_requests_are_logged(wire: Any) -> None:
     assert [b"KV_SET", b'{"keys":{"a":1}}'] in logged
 
 
-@pytest.mark.parametrize("door", ["line", "document", "verb"])
-def test_calls_and_refusals_are_counted(house: Any, through: Any, door: str) -> None:
+@pytest.mark.parametrize("listener", ["line", "document", "verb"])
+def test_calls_and_refusals_are_counted(house: Any, through: Any, listener: str) -> None:
     for body in ({"keys": {"a": 1}}, {"keys": {"b": 1}}, {}):
-        through(door, "KV_SET", body)
+        through(listener, "KV_SET", body)
     command = house.server.table.native["KV_SET"]
     assert (command.calls, command.failed) == (3, 1)
     assert command.usec >= 0
 
 
-@pytest.mark.parametrize("door", ["line", "document", "verb"])
-def test_the_last_command_of_a_client(wire: Any, through: Any, door: str) -> None:
-    through(door, "KV_COUNT", {})
+@pytest.mark.parametrize("listener", ["line", "document", "verb"])
+def test_the_last_command_of_a_client(wire: Any, through: Any, listener: str) -> None:
+    through(listener, "KV_COUNT", {})
     assert wire.connection.client.last_command == "kv_count"
 
 

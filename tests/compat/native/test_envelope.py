@@ -15,7 +15,7 @@ from januskv.commands.table import Family
 from januskv.resp.replies import OK, ErrorReply, Simple
 from januskv.storage.errors import StringTooLong
 
-# What is no JSON is told without a text to JSON lines and WebSocket, as in NemesisDB; a body over RESP, which it has not, with one.
+# What is not JSON is told without a text to JSON lines and WebSocket, as in NemesisDB; a body over RESP, which it has not, with one.
 NO_JSON = b'{"ERR":{"st":3,"m":"unexpected end of data'
 EMPTY = b'{"ERR":{"st":3,"m":"Input is a zero-length, empty document'
 
@@ -42,7 +42,7 @@ EMPTY = b'{"ERR":{"st":3,"m":"Input is a zero-length, empty document'
         pytest.param(
             b'{"GET":{}}',
             b'{"GET_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}',
-            id="a Redis verb is no native command",
+            id="a Redis verb is not a native command",
         ),
         pytest.param(b'{"":{}}', b'{"_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="empty name"),
         pytest.param(b'{"a\\n\\"b":{}}', b'{"a\\n\\"b_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="odd name"),
@@ -89,17 +89,17 @@ def test_what_is_no_text(house: Any) -> None:
     assert house.native.binary_refusal() == b'{"ERR":{"st":2,"m":""}}'
 
 
-# ---------------------------------------------------------------- doors
+# ---------------------------------------------------------------- listeners
 
-DOORS = ["line", "document", "verb", "message"]
+LISTENERS = ["line", "document", "verb", "message"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_every_door_leads_to_the_same_command(through: Any, door: str) -> None:
-    assert through(door, "KV_SET", {"keys": {"a": [1, "x:y"]}}) == {"KV_SET_RSP": {"st": 1}}
-    assert through(door, "KV_SETQ", {"keys": {"b": None}}) is None
-    assert through(door, "KV_SETQ", {"keys": 1})["KV_SETQ_RSP"]["st"] == 41
-    assert through(door, "KV_GET", {"keys": ["a", "b"]}) == {
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_every_listener_leads_to_the_same_command(through: Any, listener: str) -> None:
+    assert through(listener, "KV_SET", {"keys": {"a": [1, "x:y"]}}) == {"KV_SET_RSP": {"st": 1}}
+    assert through(listener, "KV_SETQ", {"keys": {"b": None}}) is None
+    assert through(listener, "KV_SETQ", {"keys": 1})["KV_SETQ_RSP"]["st"] == 41
+    assert through(listener, "KV_GET", {"keys": ["a", "b"]}) == {
         "KV_GET_RSP": {"st": 1, "keys": {"a": [1, "x:y"], "b": None}}
     }
 
@@ -122,7 +122,7 @@ def test_a_resp_client_gets_one_reply_for_each_command(wire: Any) -> None:
         pytest.param(['{"NONE":{}}'], b'{"NONE_RSP":{"st":10,"tkn":null,"m":"Unknown command"}}', id="unknown name"),
     ],
 )
-def test_resp_doors(wire: Any, argv: list[str], reply: bytes) -> None:
+def test_resp_listeners(wire: Any, argv: list[str], reply: bytes) -> None:
     assert wire(*argv) == reply
 
 
@@ -154,9 +154,9 @@ def test_a_line_beyond_the_limit_is_refused_and_ends_the_connection(make_house: 
 # ---------------------------------------------------------------- transactions
 
 
-@pytest.mark.parametrize("door", ["document", "verb"])
-def test_resp_doors_are_queued(wire: Any, house: Any, door: str) -> None:
-    argv = ['{"KV_SET":{"keys":{"a":1}}}'] if door == "document" else ["KV_SET", '{"keys":{"a":1}}']
+@pytest.mark.parametrize("listener", ["document", "verb"])
+def test_resp_requests_are_queued(wire: Any, house: Any, listener: str) -> None:
+    argv = ['{"KV_SET":{"keys":{"a":1}}}'] if listener == "document" else ["KV_SET", '{"keys":{"a":1}}']
     wire("MULTI")
     assert wire(*argv) == Simple(b"QUEUED")
     assert house.connect()("EXISTS", "a") == 0
@@ -229,7 +229,7 @@ def test_the_dialect_of_time_series(house: Any, through: Any, error: Exception, 
 
     house.native.native["TS_TRY"] = family.commands[0]
     assert through("line", "TS_TRY", {}) == reply
-    assert through("line", "TS_TRY", 5) == reply  # what is no object counts as an empty one
+    assert through("line", "TS_TRY", 5) == reply  # what is not an object counts as an empty one
 
 
 def test_parameters_in_the_dialect_of_time_series() -> None:

@@ -1,4 +1,4 @@
-"""Native commands over many keys: done in slices with others served in between, the same through every door."""
+"""Native commands over many keys: done in slices with others served in between, the same through every listener."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import weakref
 from typing import Any
 
 import pytest
-from tests.compat.test_both_doors import Native
+from tests.compat.test_both_transports import Native
 from tests.conftest import encoded
 
 from januskv.commands.jsonpath import Budget
@@ -16,29 +16,29 @@ from januskv.compat.server import long_commands
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK, Simple
 
-DOORS = ["line", "message", "document", "verb"]
+LISTENERS = ["line", "message", "document", "verb"]
 NAMES = [f"key:{number:04}" for number in range(3000)]
 KEYS: dict[str, object] = {"KV_KEYS": {}}
 FIND: dict[str, object] = {"KV_FIND": {"rsp": "keys", "path": "$.even"}}
 
 
 class Client(Native):
-    """A client that sends native commands over one of the four doors."""
+    """A client that sends native commands over one of the four listeners."""
 
     def framed(self, request: Any) -> bytes:
-        if self.door == "document":
+        if self.listener == "document":
             return encoded(json.dumps(request))
-        if self.door == "verb":
+        if self.listener == "verb":
             ((name, body),) = request.items()
             return encoded(name, json.dumps(body))
         return super().framed(request)
 
-    def __init__(self, house: Any, door: str) -> None:
-        super().__init__(house, "message" if door == "message" else "line")
-        self.door = door
+    def __init__(self, house: Any, listener: str) -> None:
+        super().__init__(house, "message" if listener == "message" else "line")
+        self.listener = listener
 
     def got(self) -> list[Any]:
-        if self.door in ("line", "message"):
+        if self.listener in ("line", "message"):
             return super().got()
         reader = ReplyReader()
         reader.feed(self.transport.written)
@@ -54,7 +54,7 @@ def one_step_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_commands, "SLICE_NS", -1)
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=LISTENERS)
 def native(request: Any, house: Any) -> Client:
     return Client(house, request.param)
 
@@ -171,7 +171,7 @@ def test_only_some_run_at_once_and_the_others_hold_nothing(
     house: Any, full: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(long_commands, "MOST_AT_ONCE", 2)
-    clients = [Client(house, DOORS[at % 4]) for at in range(6)]
+    clients = [Client(house, LISTENERS[at % 4]) for at in range(6)]
     for client in clients:
         client.send(KEYS)
     work = house.server.long_commands
@@ -278,7 +278,7 @@ def test_a_session_that_runs_it_does_not_expire(house: Any, native: Client) -> N
     native.send({"KV_KEYS": {"tkn": session.token}})
     while house.server.long_commands.begun:
         house.clock.advance(6000)
-        house.server.upkeep.tend()
+        house.server.upkeep.run_cron()
         a_slice(house)
     assert answer(house, native)["keys"] == NAMES
 
@@ -323,7 +323,7 @@ def test_a_client_that_has_said_all_is_answered_however_long_it_takes(house: Any
     client.connection.eof_received()
     for _ in range(5):
         house.clock.advance(2000)
-        house.server.upkeep.tend()
+        house.server.upkeep.run_cron()
         a_slice(house)
     assert answer(house, client)["keys"] == NAMES
     assert client.transport.closed

@@ -1,4 +1,4 @@
-"""KV_SAVE, SH_SAVE, TS_SAVE and their loads: files, doors, names, damage."""
+"""KV_SAVE, SH_SAVE, TS_SAVE and their loads: files, listeners, names, damage."""
 
 from __future__ import annotations
 

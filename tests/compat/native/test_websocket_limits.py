@@ -26,7 +26,7 @@ def opened(house: Any, *, authenticated: bool) -> Any:
 BIG = orjson.dumps({"KV_SET": {"keys": {"a": "x" * 100_000}}})
 
 
-def test_a_stranger_is_closed_before_its_message_is_collected(make_house: Any) -> None:
+def test_an_unauthenticated_client_is_closed_before_its_message_is_collected(make_house: Any) -> None:
     connection = opened(make_house(requirepass="secret"), authenticated=False)
     connection.data_received(masked(BIG)[:20])
     assert connection.transport.closed

@@ -1,4 +1,4 @@
-"""Places at the borders of what geo verbs hold, endless shapes, scores that are no places, and options that come twice."""
+"""Places at the borders of what geo commands hold, endless shapes, scores that are not places, and options that come twice."""
 
 from __future__ import annotations
 

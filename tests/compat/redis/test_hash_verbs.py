@@ -1,4 +1,4 @@
-"""Hash verbs where the JSON face meets them; tests/transcripts/hashes.txt compares the rest with redis-server."""
+"""Hash commands where the JSON face meets them; tests/transcripts/hashes.txt compares the rest with redis-server."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_expiry_that_takes_longer_than_it_may(house: Any, wire: Any) -> None:
     for number in range(2000):
         wire("SET", f"k{number}", 1, "PX", 100)
     house.clock.advance(1000)
-    assert house.store.tend(0.0)
+    assert house.store.run_cron(0.0)
     found = fields(wire, "stats")
     assert found["expired_time_cap_reached_count"] == "1"
     assert 90 < float(found["expired_stale_perc"]) <= 100

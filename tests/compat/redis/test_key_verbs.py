@@ -355,7 +355,7 @@ class TestDatabases:
 
 
 class TestHitsAndMisses:
-    """Which verbs count as look-ups, as in Redis (INFO's keyspace_hits and keyspace_misses)."""
+    """Which commands count as look-ups, as in Redis (INFO's keyspace_hits and keyspace_misses)."""
 
     @pytest.mark.parametrize(
         "line",

@@ -1,4 +1,4 @@
-"""List verbs beside what the transcripts compare: JSON arrays, changes that can be redone, waiting."""
+"""List commands beside what the transcripts compare: JSON arrays, changes that can be redone, waiting."""
 
 from __future__ import annotations
 
@@ -107,15 +107,15 @@ LINES = st.one_of(
 def test_redoing_the_effects_gives_the_same_lists(house: Any, wire: Any, lines: list[str]) -> None:
     keyspace = house.store.databases[0]
     copy: dict[bytes, Any] = {}
-    twin = type(keyspace)(0, keyspace.clock, type(keyspace.feed)())
+    replica = type(keyspace)(0, keyspace.clock, type(keyspace.feed)())
 
     def redo(source: Any, event: str, key: bytes, detail: tuple[Any, ...]) -> None:
         if detail:
-            EFFECTS[detail[0]](twin, key, *deepcopy(detail[1:]))
+            EFFECTS[detail[0]](replica, key, *deepcopy(detail[1:]))
         elif event == "del":
-            twin.data.pop(key, None)
+            replica.data.pop(key, None)
         elif event not in ("new", "flushdb"):
-            twin.data[key] = list(source.data[key])
+            replica.data[key] = list(source.data[key])
 
     wire.line("FLUSHALL")
     keyspace.feed.subscribe(redo)
@@ -123,7 +123,7 @@ def test_redoing_the_effects_gives_the_same_lists(house: Any, wire: Any, lines: 
         for line in lines:
             wire.line(line)
             copy = keyspace.data
-            assert {name: list(items) for name, items in twin.data.items()} == {
+            assert {name: list(items) for name, items in replica.data.items()} == {
                 name: list(items) for name, items in copy.items()
             }
     finally:

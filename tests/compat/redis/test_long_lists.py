@@ -1,4 +1,4 @@
-"""A list of many elements answers all verbs, whichever form it has."""
+"""A list of many elements answers all commands, whichever form it has."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def monitor(house: Any) -> Any:
     return connected
 
 
-def test_every_door_is_shown(house: Any, wire: Any, monitor: Any) -> None:
+def test_every_listener_is_shown(house: Any, wire: Any, monitor: Any) -> None:
     wire("set", "a", b'x\n"\x01')
     wire("SELECT", 3)
     wire("get", "a")

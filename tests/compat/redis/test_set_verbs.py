@@ -1,4 +1,4 @@
-"""Set verbs beyond what the transcripts compare: other faces, encodings, cursors."""
+"""Set commands beyond what the transcripts compare: other faces, encodings, cursors."""
 
 from __future__ import annotations
 

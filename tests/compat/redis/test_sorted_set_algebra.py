@@ -1,4 +1,4 @@
-"""Scores that are no number, and names over different scores, as redis-server 7.0.15 answers."""
+"""Scores that are not a number, and names over different scores, as redis-server 7.0.15 answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stream verbs through the doors that users use; their replies are compared with Redis' in the transcripts."""
+"""Stream commands through the transports that users use; their replies are compared with Redis' in the transcripts."""
 
 from __future__ import annotations
 
@@ -192,16 +192,16 @@ def without_times(stream: Stream) -> Any:
 def test_effects_done_again_give_the_same_stream(make_house: Any, split_line: Any, lines: list[str]) -> None:
     house = make_house()
     wire = house.connect()
-    twin = Store(clock=ManualClock()).databases[0]
+    replica = Store(clock=ManualClock()).databases[0]
 
     def redo(keyspace: Any, event: str, key: bytes, detail: tuple[Any, ...]) -> None:
         if detail and isinstance(detail[0], str) and "." in detail[0]:
-            effects()[detail[0]](twin, key, *detail[1:])
+            effects()[detail[0]](replica, key, *detail[1:])
         elif event == "del":
-            twin.forget(key)
+            replica.forget(key)
         else:
             value = keyspace.data[key]
-            twin.put(key, Stream.from_state(value.to_state()))
+            replica.put(key, Stream.from_state(value.to_state()))
 
     house.store.feed.subscribe(redo)
     for line in lines:
@@ -209,7 +209,7 @@ def test_effects_done_again_give_the_same_stream(make_house: Any, split_line: An
             house.advance(4)
         else:
             wire(*split_line(line))
-        ours, theirs = house.store.databases[0].data.get(b"s"), twin.data.get(b"s")
+        ours, theirs = house.store.databases[0].data.get(b"s"), replica.data.get(b"s")
         assert (ours is None) == (theirs is None)
         if ours is not None:
             ours.check()

@@ -1,4 +1,4 @@
-"""String verbs: what each answers and what it refuses. The transcripts compare more of it with redis-server."""
+"""String commands: what each answers and what it refuses. The transcripts compare more of it with redis-server."""
 
 from __future__ import annotations
 

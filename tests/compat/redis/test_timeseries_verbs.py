@@ -1,4 +1,4 @@
-"""TS.* verbs: what they answer, what they refuse, and what other verbs see of a series."""
+"""TS.* commands: what they answer, what they refuse, and what other commands see of a series."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANSWERS = [
     ("the last value is the one that is read last", "TS.REVRANGE s - + AGGREGATION last 100", rows((0, "1"))),
     ("stamped at the end, by its word", "TS.RANGE s 20 30 AGGREGATION max 20 BUCKETTIMESTAMP end", rows((40, "3"))),
     ("chosen labels in any case", "TS.MGET SELECTED_LABELS HOST FILTER kind=mem", [[b"u", [[b"host", b"a"]], [20, Simple(b"7.5")]]]),
-    ("what follows the second sign is no part of a filter", "TS.QUERYINDEX kind=mem=x", [b"u"]),
+    ("what follows the second sign is not part of a filter", "TS.QUERYINDEX kind=mem=x", [b"u"]),
     ("a group has its own label", "TS.MRANGE 20 20 SELECTED_LABELS kind host FILTER kind=mem GROUPBY kind REDUCE sum", [[b"kind=mem", [[b"kind", b"mem"], [b"host", None]], rows((20, "7.5"))]]),
     ("named times", "TS.RANGE s - + FILTER_BY_TS 20 25 50", rows((20, "2"), (50, "5"))),
     ("values", "TS.RANGE s - + FILTER_BY_VALUE 2 3", rows((20, "2"), (30, "3"))),
@@ -88,7 +88,7 @@ REFUSALS = [
     ("a key that exists", "TS.CREATE s", "ERR TSDB: key already exists"),
     ("a key of another kind", "TS.CREATE str", "ERR TSDB: key already exists"),
     ("a chunk size of no multiple of 8", "TS.CREATE n CHUNK_SIZE 100", "ERR TSDB: CHUNK_SIZE value must be a multiple of 8 in the range [48 .. 1048576]"),
-    ("a retention that is no number", "TS.CREATE n RETENTION x", "ERR TSDB: Couldn't parse RETENTION"),
+    ("a retention that is not a number", "TS.CREATE n RETENTION x", "ERR TSDB: Couldn't parse RETENTION"),
     ("an unknown policy", "TS.CREATE n DUPLICATE_POLICY x", "ERR TSDB: Unknown DUPLICATE_POLICY"),
     ("an unknown encoding", "TS.CREATE n ENCODING x", "ERR TSDB: unknown ENCODING parameter"),
     ("a retention below zero", "TS.CREATE n RETENTION -1", "TSDB: Couldn't parse RETENTION"),

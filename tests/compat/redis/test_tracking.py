@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.compat.test_both_doors import Native
+from tests.compat.test_both_transports import Native
 
 from januskv.resp.replies import OK, Simple
 
@@ -350,9 +350,9 @@ def redirected(house: Any, native: Native) -> Any:
     return client
 
 
-@pytest.mark.parametrize("door", ["line", "message"])
-def test_a_native_client_is_told_in_its_own_form(house: Any, wire: Any, reader: Any, door: str) -> None:
-    native = Native(house, door)
+@pytest.mark.parametrize("listener", ["line", "message"])
+def test_a_native_client_is_told_in_its_own_form(house: Any, wire: Any, reader: Any, listener: str) -> None:
+    native = Native(house, listener)
     native.send(SUBSCRIBE)
     client = redirected(house, native)
     client.line("GET b\xff")
@@ -367,12 +367,12 @@ def test_a_native_client_is_told_in_its_own_form(house: Any, wire: Any, reader: 
     assert native.got() == [{"SV_MESSAGE": {"channel": "__redis__:invalidate", "message": None}}]
 
 
-@pytest.mark.parametrize("door", ["line", "message"])
+@pytest.mark.parametrize("listener", ["line", "message"])
 @pytest.mark.parametrize("subscribe", [{}, {"SV_SUBSCRIBE": {"channels": ["other"]}}])
 def test_a_native_client_that_does_not_listen_is_told_nothing(
-    house: Any, wire: Any, reader: Any, door: str, subscribe: Any
+    house: Any, wire: Any, reader: Any, listener: str, subscribe: Any
 ) -> None:
-    native = Native(house, door)
+    native = Native(house, listener)
     if subscribe:
         native.send(subscribe)
     redirected(house, native)

@@ -15,11 +15,11 @@ READ, WRITE = {"KV_GET": {"keys": ["a"]}}, {"KV_SET": {"keys": {"a": 1}}}
 
 
 class Native:
-    """A client that sends native commands over one of the two doors."""
+    """A client that sends native commands over one of the two listeners."""
 
-    def __init__(self, house: Any, door: str) -> None:
-        self.house, self.door = house, door
-        if door == "line":
+    def __init__(self, house: Any, listener: str) -> None:
+        self.house, self.listener = house, listener
+        if listener == "line":
             wire = house.connect()
             self.connection, self.transport = wire.connection, wire.transport
         else:
@@ -29,7 +29,7 @@ class Native:
 
     def framed(self, request: object) -> bytes:
         text = json.dumps(request).encode()
-        if self.door == "line":
+        if self.listener == "line":
             return text + b"\n"
         size = bytes([0x80 | len(text)]) if len(text) < 126 else bytes([0xFE]) + len(text).to_bytes(2, "big")
         return bytes([0x80 | ws.TEXT]) + size + bytes(4) + text
@@ -43,7 +43,7 @@ class Native:
     def got(self) -> list[Any]:
         """The messages since the last request."""
         data = self.transport.written
-        if self.door == "line":
+        if self.listener == "line":
             return [json.loads(each) for each in data.splitlines()]
         messages, parts = [], []
         while data:
@@ -77,7 +77,7 @@ def end_pause(house: Any, ms: int = 1000) -> None:
 
 def test_a_pause_holds_commands_and_they_run_in_order_when_it_ends(house: Any, wire: Any, native: Native) -> None:
     wire.line("CLIENT PAUSE 800 ALL")
-    others = [Native(house, door) for door in ("line", "message", "line")]
+    others = [Native(house, listener) for listener in ("line", "message", "line")]
     assert native.send(WRITE, READ) == []
     assert [other.send(WRITE) for other in others] == [[], [], []]
     end_pause(house, 800)
@@ -252,7 +252,7 @@ def test_messages_to_one_that_closes_are_dropped(house: Any, native: Native) -> 
 
 
 def test_a_reply_in_pieces_keeps_its_place(house: Any, native: Native) -> None:
-    end = [b"\n"] if native.door == "line" else []
+    end = [b"\n"] if native.listener == "line" else []
     native.connection.send_pieces(iter([b'{"a":', b"1}", *end]))
     native.connection.push_native({"message": 1})
     assert native.send(READ) == []

@@ -1,0 +1,109 @@
+"""The page for browsers: static files, and what the server tells about itself as JSON.
+
+The files hold no data and are for everybody who may come in; what they show comes from the API, and needs its log-in. The
+policy lets the page load nothing but its own files, and talk to nobody but this server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from aiohttp import web
+
+from .compat.server.access import basic_or_bearer
+from .compat.timely.callers import COOKIE
+from .compat.timely.errors import ApiError, nobody
+from .compat.web.overview import overview
+
+if TYPE_CHECKING:
+    from .http import HttpListener
+
+HOME: Final = "index.html"
+OVERVIEW: Final = "/api/server"
+_KINDS: Final = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "txt": "text/plain",
+}
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Asked for again each time, and sent only if it is another one.
+    "Cache-Control": "no-cache",
+}
+
+
+@lru_cache(maxsize=1)
+def page_files() -> dict[str, tuple[bytes, str, str]]:
+    """The files of the page by name: what is in each, its type, and a tag that changes with it."""
+    found = {}
+    for file in (files("januskv") / "page").iterdir():
+        kind = _KINDS.get(file.name.rpartition(".")[2])
+        if kind is not None:
+            data = file.read_bytes()
+            found[file.name] = data, kind, hashlib.blake2b(data, digest_size=12).hexdigest()
+    return found
+
+
+class BrowserPage:
+    """Serves the page on a listener's connections."""
+
+    def __init__(self, listener: HttpListener) -> None:
+        self.listener = listener
+        self.server = listener.server
+
+    def add_to(self, application: web.Application) -> None:
+        """Add the paths to an application, all but that of the page itself."""
+        for name in page_files():
+            application.router.add_get(f"/page/{name}", self.file)
+        application.router.add_get(OVERVIEW, self.overview)
+
+    def home(self, request: web.Request) -> web.Response:
+        """The page itself."""
+        response = self._file(request, HOME)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    async def file(self, request: web.Request) -> web.Response:
+        """A file of the page."""
+        return self._file(request, request.path.removeprefix("/page/"))
+
+    def _file(self, request: web.Request, name: str) -> web.Response:
+        data, kind, tag = page_files()[name]
+        if any(each.value == tag or each.value == "*" for each in request.if_none_match or ()):
+            response = web.Response(status=304, headers=_HEADERS)
+        else:
+            response = web.Response(body=data, content_type=kind, charset="utf-8", headers=_HEADERS)
+            response.enable_compression()
+        response.etag = tag
+        return response
+
+    async def overview(self, request: web.Request) -> web.Response:
+        """What the server holds and does; for whoever knows the password where one is set. Raises ApiError."""
+        if not self._may_look(request):
+            raise nobody()
+        return web.Response(body=orjson.dumps(overview(self.server)), content_type="application/json")
+
+    def _may_look(self, request: web.Request) -> bool:
+        """Whether a request has the password, or comes in a session, for which the password was given."""
+        if basic_or_bearer(self.server, request.headers.get("Authorization")):
+            return True
+        session = self.listener.session_of(
+            request.headers.get("Origin"), request.headers.get("Host", ""), request.cookies.get(COOKIE)
+        )
+        try:
+            return self.listener.timely.callers.caller_of(session).authenticated
+        except ApiError:
+            return False

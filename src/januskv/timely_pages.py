@@ -1,0 +1,456 @@
+"""The API of Timely and OpenTSDB on the HTTP port: aiohttp around the operations of ``compat.timely``, which know no sockets.
+
+Operations and long answers are made in steps, one step a round of the event loop for all requests together, so that other
+clients wait for a step and not for a query. A client that goes away ends its query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from aiohttp import web
+
+from .compat.server.hosts import WebAccess
+from .compat.timely import answers
+from .compat.timely.callers import ANONYMOUS, COOKIE, Caller
+from .compat.timely.errors import ApiError, BadRequest
+from .compat.timely.operations import OPERATIONS, TimelyFace, run
+from .compat.timely.properties import Properties
+from .compat.timely.requests import document_of, document_of_parameters
+
+if TYPE_CHECKING:
+    from .http import HttpListener
+
+T = TypeVar("T")
+
+# As Timely's; arrays of points, which it does not take, may be longer.
+MOST_BODY: Final = 64 * 1024
+MOST_POINTS_BODY: Final = 1 << 20
+# Requests whose operations are under way; others wait.
+MOST_RUNNING: Final = 16
+# Shorter answers are sent as they are.
+_WORTH_PACKING: Final = 1024
+_HSTS_S: Final = 604_800
+_METHODS: Final = "GET, POST, OPTIONS"
+_HEADERS: Final = "content-type, authorization"
+_PREFLIGHT_S: Final = 600
+# Points that come during CLIENT PAUSE look so often whether it is over.
+_PAUSE_S: Final = 0.02
+
+# path -> operation, methods
+_PATHS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "/version": ("version", ("GET", "POST")),
+    "/api/put": ("put", ("POST",)),
+    "/api/suggest": ("suggest", ("GET", "POST")),
+    "/api/search/lookup": ("lookup", ("GET", "POST")),
+    "/api/query": ("query", ("GET", "POST")),
+    "/api/aggregators": ("aggregators", ("GET", "POST")),
+    "/api/metrics": ("metrics", ("GET", "POST")),
+    "/api/cache": ("cache", ("GET", "POST")),
+    "/api/version": ("opentsdb-version", ("GET", "POST")),
+    "/api/config": ("config", ("GET", "POST")),
+    "/api/config/filters": ("config-filters", ("GET", "POST")),
+    "/api/annotation": ("annotations", ("GET", "POST")),
+    "/api/annotations": ("annotations", ("GET", "POST")),
+}
+assert {operation for operation, _ in _PATHS.values()} == set(OPERATIONS)
+# Operations whose documents say nothing: a body is read and passed over.
+_WITHOUT_DOCUMENT: Final = frozenset(
+    {"version", "aggregators", "metrics", "cache", "opentsdb-version", "config", "config-filters", "annotations"}
+)
+_LOGIN: Final = "/login"
+_SECURE: Final = "/secure-me"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def is_api(path: str) -> bool:
+    """Whether a path belongs to the API, also where nothing is behind it."""
+    return path in _PATHS or path in (_LOGIN, _SECURE) or path.startswith("/api/")
+
+
+class Unconfirmed:
+    """Stands in the gate of the persistence for a request whose points have been stored, until the log has them."""
+
+    def __init__(self, changes: int) -> None:
+        self.changed = changes
+        self.passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def deliver(self, data: bytes, last: bool) -> None:
+        """The log has what was stored."""
+        if not self.passed.done():
+            self.passed.set_result(None)
+
+    def deny(self, data: bytes, text: str) -> None:
+        """The log does not have it."""
+        if not self.passed.done():
+            self.passed.set_exception(ApiError(503, "Points were not made safe", text))
+
+
+class TimelyPages:
+    """Serves the API on a listener's connections."""
+
+    def __init__(self, listener: HttpListener, face: TimelyFace) -> None:
+        self.listener = listener
+        self.server = listener.server
+        self.face = face
+        self._turn = asyncio.Lock()  # of one step
+        self._running = asyncio.Semaphore(MOST_RUNNING)
+
+    def add_to(self, application: web.Application) -> None:
+        """Add the paths to an application."""
+        router = application.router
+        for path, (operation, methods) in _PATHS.items():
+            for method in methods:
+                router.add_route(method, path, self._handler(operation))
+        router.add_route("GET", _LOGIN, self.no_certificate)
+        router.add_route("POST", _LOGIN, self.login)
+        router.add_route("GET", _SECURE, self.secure)
+
+    # ------------------------------------------------------------ requests
+
+    async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The response of a handler, or the document of its error; with what every response of the API has."""
+        try:
+            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                response: web.StreamResponse = self._preflight()
+            else:
+                response = await handler(request)
+        except web.HTTPException as error:  # there is no such path, or it has no such method
+            response = self.error(
+                ApiError(error.status, "unhandled method type" if error.status == 405 else error.reason),
+                {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {},
+            )
+        except ApiError as error:
+            response = self.error(error)
+        if not response.prepared:
+            response.headers.update(self._common_headers(request))
+        return response
+
+    def refused(self, request: web.Request, error: ApiError) -> web.StreamResponse:
+        """The response to a request that may not come in."""
+        response = self.error(error)
+        response.headers.update(self._common_headers(request))
+        return response
+
+    def _common_headers(self, request: web.Request) -> dict[str, str]:
+        """What every response has: how it may be used by pages, and by the one that has asked."""
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Vary": "Origin, Accept-Encoding"}
+        origin = request.headers.get("Origin")
+        access = self._access()
+        if origin is None or not access.welcomes(origin, request.headers.get("Host", "")):
+            return headers
+        if self._is_trusted(access, request):
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Allow-Credentials"] = "true"
+        else:
+            headers["Access-Control-Allow-Origin"] = "*"
+        return headers
+
+    def _access(self) -> WebAccess:
+        config = self.server.config
+        return WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins)
+
+    def _is_trusted(self, access: WebAccess, request: web.Request) -> bool:
+        """Whether a request comes from no page, from one of ours, or from one that is listed itself, and not by ``*``."""
+        origin = request.headers.get("Origin")
+        if origin is None or not access.any_origin:
+            return True
+        listed = WebAccess("", "", " ".join(access.origins - {"*"}))
+        return listed.welcomes(origin, request.headers.get("Host", ""))
+
+    def _preflight(self) -> web.Response:
+        """The answer to a browser that asks whether a page may send a request; an operation is not touched."""
+        return web.Response(
+            headers={
+                "Access-Control-Allow-Methods": _METHODS,
+                "Access-Control-Allow-Headers": _HEADERS,
+                "Access-Control-Max-Age": str(_PREFLIGHT_S),
+            }
+        )
+
+    def error(self, error: ApiError, headers: dict[str, str] | None = None) -> web.Response:
+        """The document of an error."""
+        more = dict(headers or {})
+        if error.status == 401:
+            more["WWW-Authenticate"] = "Bearer"  # 'Basic' would open a dialog in browsers
+        return web.Response(
+            status=error.status,
+            body=b"".join(answers.pieces(error.document())),
+            content_type="application/json",
+            headers=more,
+        )
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The body of a request, unpacked. Raises ApiError for one that is too long."""
+        packed = await self._received(request)
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding in ("", "identity"):
+            body = packed
+        elif coding in ("gzip", "x-gzip", "deflate"):
+            body = _unpacked(packed, MOST_POINTS_BODY)
+        else:
+            raise ApiError(415, "Unsupported content encoding", "Bodies may be packed with gzip or deflate")
+        if len(body) > _most_body(request.path, body):
+            raise _too_long(_most_body(request.path, body))
+        return body
+
+    async def _received(self, request: web.Request) -> bytes:
+        if (request.content_length or 0) > MOST_POINTS_BODY:
+            raise _too_long(MOST_POINTS_BODY)
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > MOST_POINTS_BODY:
+                raise _too_long(MOST_POINTS_BODY)
+        return bytes(body)
+
+    # ------------------------------------------------------------ operations
+
+    def _handler(self, operation: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = await self._body(request)
+            connection = self.listener.by_protocol.get(request.protocol)
+            if connection is not None:
+                connection.heard()
+            document = self._document(operation, request, body)
+            if operation == "query":
+                await _load("numpy")
+            caller = await self._caller(operation, request)
+            async with self._running:
+                while operation == "put" and self.server.pause.until_ms:
+                    await asyncio.sleep(_PAUSE_S)
+                value = await self._drive(run(operation, document, caller, self.face))
+                if operation == "put":
+                    await self._confirmed()
+            return await self._response(operation, request, document, value)
+
+        return handle
+
+    def _document(self, operation: str, request: web.Request, body: bytes) -> Any:
+        """What an operation gets: the document of the body, or of the parameters. Raises ApiError."""
+        if operation in _WITHOUT_DOCUMENT:
+            return {}
+        if request.method == "GET":
+            return document_of_parameters(operation, list(request.query.items()), strict=self.face.dialect.strict)
+        document = document_of(body, constants=operation == "put")
+        if operation == "query" and isinstance(document, dict) and _flag(request, "arrays"):
+            document["arrays"] = True
+        return document
+
+    async def _caller(self, operation: str, request: web.Request) -> Caller:
+        """Who asks. What is open to everybody is asked by nobody, but for points, which may need a log-in. Raises ApiError."""
+        if OPERATIONS[operation].open and (operation != "put" or self.face.ingest.may_put(None)):
+            return ANONYMOUS
+        # Pages of any origin may not use what a browser knows of its user.
+        cookie = request.cookies.get(COOKIE) if self._is_trusted(self._access(), request) else None
+        header = request.headers.get("Authorization")
+        config = self.server.config
+        if header is not None and (config.timely_jwt_key or config.timely_jwt_key_file):
+            await _load("jwt")
+        return self.face.callers.caller_of(cookie, header)
+
+    async def _drive(self, steps: Generator[Any, None, T]) -> T:
+        """What a generator returns, with other clients served between its steps."""
+        try:
+            while True:
+                async with self._turn:
+                    next(steps)
+                await asyncio.sleep(0)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
+
+    async def _confirmed(self) -> None:
+        """Wait until the log has what was stored. Raises ApiError if that fails."""
+        gate = self.server.outbox.gate
+        if gate is None:
+            return
+        waiter = Unconfirmed(self.server.store.feed.changes)
+        gate.send(waiter, b"", False)
+        await waiter.passed
+
+    # ------------------------------------------------------------ responses
+
+    async def _response(self, operation: str, request: web.Request, document: Any, value: Any) -> web.StreamResponse:
+        """The response that tells what an operation gives."""
+        if operation == "put":
+            return await self._put_response(request, document, value)
+        if operation == "version":
+            return web.Response(text=f"{value}\n")
+        if operation == "metrics" and _wants_html(request.headers.getall("Accept", [])):
+            return await self._pieces(request, answers.metrics_page(value["metrics"]), "text/html; charset=utf-8")
+        return await self._pieces(request, answers.pieces(value), "application/json")
+
+    async def _put_response(self, request: web.Request, document: Any, outcome: dict[str, Any]) -> web.StreamResponse:
+        """As Timely, 200 and nothing; as OpenTSDB, 204, or counts and errors for who asks for them."""
+        failed, details = outcome["failed"], _flag(request, "details")
+        if details or _flag(request, "summary"):
+            shown = outcome if details else {name: outcome[name] for name in ("success", "failed")}
+            return await self._pieces(request, answers.pieces(shown), "application/json", 400 if failed else 200)
+        if failed:
+            error = outcome["errors"][0]["error"]
+            raise BadRequest(f"{failed} of {failed + outcome['success']} points are not stored", f"The first: {error}")
+        if isinstance(document, list) or isinstance(document.get("tags"), dict):
+            return web.Response(status=204)
+        return web.Response(content_type="application/json")
+
+    async def _pieces(
+        self, request: web.Request, pieces: Generator[bytes, None, None], kind: str, status: int = 200
+    ) -> web.StreamResponse:
+        """A response of pieces that are made one after the other: as a whole if there is one, else as they come."""
+        made = await self._piece(pieces)
+        more = await self._piece(pieces)
+        headers = {"Content-Type": kind}
+        coding = _packing(request.headers.getall("Accept-Encoding", []))
+        if more is None:
+            response: web.StreamResponse = web.Response(status=status, body=made, headers=headers)
+            if coding is not None and len(made or b"") >= _WORTH_PACKING:
+                response.enable_compression(coding)
+            return response
+        response = web.StreamResponse(status=status, headers={**headers, **self._common_headers(request)})
+        if coding is not None:
+            response.enable_compression(coding)
+        if request.version >= (1, 1):
+            response.enable_chunked_encoding()
+        connection = self.listener.by_protocol.get(request.protocol)
+        await response.prepare(request)
+        try:
+            await response.write(made or b"")
+            while more is not None:
+                await response.write(more)
+                if connection is not None:
+                    connection.heard()
+                more = await self._piece(pieces)
+            await response.write_eof()
+        finally:
+            pieces.close()
+        return response
+
+    async def _piece(self, pieces: Generator[bytes, None, None]) -> bytes | None:
+        """The next piece that holds something, None behind the last."""
+        while True:
+            async with self._turn:
+                piece = next(pieces, None)
+            await asyncio.sleep(0)
+            if piece is None or piece:
+                return piece
+
+    # ------------------------------------------------------------ log-in
+
+    async def no_certificate(self, request: web.Request) -> web.Response:
+        """Certificates of clients are nothing that the server asks for."""
+        return web.Response(status=401, content_type="application/json")
+
+    async def login(self, request: web.Request) -> web.Response:
+        """Begin a session for the user and password of a JSON document; the cookie is its id."""
+        given = Properties(document_of(await self._body(request)), "the request", ("username", "password"))
+        user, password = given.text("username"), given.text("password")
+        if user is None or password is None:
+            raise BadRequest("Username or password is missing", "The request has 'username' and 'password'")
+        session = self.face.callers.login(user, password)
+        if session is None:
+            self.server.limited_log.note("timely-login", "log-in to the Timely API refused: wrong user or password")
+            return web.Response(status=401, content_type="application/json")
+        seconds = self.server.config.timely_session_max_age
+        response = web.Response(content_type="application/json")
+        response.set_cookie(
+            COOKIE,
+            session,
+            max_age=seconds,
+            expires=formatdate(time.time() + seconds, usegmt=True),
+            path="/",
+            secure=request.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+    async def secure(self, request: web.Request) -> web.Response:
+        """Where Timely sends those that come without TLS."""
+        error = ApiError(404, "Returning HTTP Strict Transport Security response")
+        return self.error(error, {"Strict-Transport-Security": f"max-age={_HSTS_S}"})
+
+
+async def _load(module: str) -> None:
+    """Load a big library that the first such request needs in a thread, so that others are served meanwhile."""
+    if module not in sys.modules:
+        await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, module)
+
+
+def _most_body(path: str, body: bytes) -> int:
+    """How long a body may be: arrays of points longer than all others."""
+    return MOST_POINTS_BODY if path == "/api/put" and body[:256].lstrip()[:1] == b"[" else MOST_BODY
+
+
+def _too_long(most: int) -> ApiError:
+    return ApiError(413, "Request entity too large", f"A body has up to {most} bytes here")
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """A body without its gzip or zlib coding. Raises ApiError for one that is too long, or is not packed so."""
+    unpacker = zlib.decompressobj(wbits=47)
+    try:
+        body = unpacker.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise BadRequest("The body cannot be unpacked", str(error)) from None
+    if len(body) > most:
+        raise _too_long(most)
+    if not unpacker.eof:
+        raise BadRequest("The body cannot be unpacked", "It is cut short")
+    return body
+
+
+def _flag(request: web.Request, name: str) -> bool:
+    """Whether a parameter of the target is set; without a value it is."""
+    return request.query.get(name, "false").lower() in ("", "true", "1")
+
+
+def _ranked(headers: Iterable[str]) -> list[tuple[str, float]]:
+    """What stands in Accept headers, the best first, with its quality."""
+    found = []
+    for part in ",".join(headers).split(","):
+        name, *parameters = [word.strip().lower() for word in part.split(";")]
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = float(parameter[2:])
+                except ValueError:
+                    quality = 0.0
+        if name:
+            found.append((name, quality))
+    return sorted(found, key=lambda each: -each[1])
+
+
+def _wants_html(headers: Iterable[str]) -> bool:
+    """Whether HTML is to be sent, which is so unless JSON is asked for before it."""
+    for name, quality in _ranked(headers):
+        if quality <= 0:
+            break
+        if name in ("text/html", "text/*", "*/*"):
+            return True
+        if name in ("application/json", "application/*"):
+            return False
+    return True
+
+
+def _packing(headers: Iterable[str]) -> web.ContentCoding | None:
+    """How an answer may be packed."""
+    for name, quality in _ranked(headers):
+        if quality <= 0:
+            break
+        if name in ("gzip", "x-gzip", "*"):
+            return web.ContentCoding.gzip
+        if name == "deflate":
+            return web.ContentCoding.deflate
+    return None
