@@ -18,7 +18,8 @@ from januskv import stale_extensions
 
 PACKAGE = Path(januskv.__file__).parent
 FOLDERS = [
-    PACKAGE / name for name in ("resp", "storage", "storage/durability", "commands", "compat/server", "compat/redis")
+    PACKAGE / name
+    for name in ("resp", "storage", "storage/durability", "commands", "compat/server", "compat/redis", "compat/timely")
 ]
 PAIRS = sorted(
     ".".join(("januskv", *path.relative_to(PACKAGE).with_suffix("").parts))

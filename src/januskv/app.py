@@ -143,6 +143,8 @@ class App:
     """One running server process, or one of several servers in a test."""
 
     def __init__(self, config: Config, store: Store | None = None) -> None:
+        if config.timely_database >= config.databases:
+            raise StartError("timely-database: there is no such database")
         if store is None:
             clock = ShiftedClock() if config.enable_debug_command != "no" else None
             store = Store(config.databases, clock)
@@ -180,8 +182,6 @@ class App:
         )
         self.server.process.rebind = self.rebind
         self.config.on_change = self.config_changed
-        if self.config.timely_database >= self.config.databases:
-            raise StartError("timely-database: there is no such database")
         opening = self.open_directory()
         self.server.state.set_loading(True)
         try:

@@ -18,6 +18,7 @@ from januskv.compat.native.websocket import WebSocketConnection
 from januskv.compat.server.config import Config
 from januskv.compat.server.unconfirmed import denied
 from januskv.compat.server.upkeep import Upkeep
+from januskv.compat.timely.connection import TimelyConnection
 from januskv.resp import websocket as ws
 from januskv.resp.decoder import ReplyReader
 from januskv.resp.replies import OK, ErrorReply
@@ -364,6 +365,7 @@ def test_each_reply_of_a_pipeline_becomes_an_error(kept: Any, monkeypatch: pytes
     [
         pytest.param(b"CLIENT REPLY OFF\r\nSET a 1\r\n", id="replies are off"),
         pytest.param(b'{"KV_SETQ":{"keys":{"a":1}}}\n', id="a quiet command"),
+        pytest.param(b"put m 1 1\n", id="points"),
         pytest.param(b'{"KV_SET":{"keys":{"a":1}}}\n{"KV_SETQ":{"keys":{"b":1}}}\n', id="one of several"),
     ],
 )
@@ -391,6 +393,27 @@ def test_a_websocket_gets_an_error_and_is_closed(kept: Any, monkeypatch: pytest.
     assert b'{"ERR":{"st":1000' in transport.written
     assert ws.INTERNAL.to_bytes(2, "big") in transport.written
     assert b"KV_SET_RSP" not in transport.written
+
+
+def test_who_puts_points_is_closed_and_later_ones_wait(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = kept()
+    clients = []
+    for _ in range(2):
+        transport = FakeTransport()
+        connection = TimelyConnection(server.server, server.house.ingest)
+        connection.connection_made(transport)
+        clients.append(SimpleNamespace(connection=connection, transport=transport))
+    failing_round(server, monkeypatch, (clients[0], b"put m 1 1\n"))
+    assert clients[0].transport.closed
+    clients[1].connection.data_received(b"put m 2 2\n")
+    assert not clients[1].transport.reading
+    monkeypatch.undo()
+    server.tend()
+    server.house.run_timers()
+    assert clients[1].transport.reading
+    server.end_round()
+    assert list(server.after_a_kill()) == [(0, b"m{}")]
+    assert server.store.databases[0].data[b"m{}"].count == 2
 
 
 def test_a_client_that_waited_gets_an_error_too(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
