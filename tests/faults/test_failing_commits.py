@@ -408,7 +408,7 @@ def test_who_puts_points_is_closed_and_later_ones_wait(kept: Any, monkeypatch: p
     clients[1].connection.data_received(b"put m 2 2\n")
     assert not clients[1].transport.reading
     monkeypatch.undo()
-    server.tend()
+    server.run_cron()
     server.house.run_timers()
     assert clients[1].transport.reading
     server.end_round()
@@ -479,7 +479,7 @@ def test_a_periodic_task_that_fails_does_not_keep_the_others_from_running(
     server.ask(wire, "SET", "a", 1, "PX", 10)
     with monkeypatch.context() as patch:
         if task in ("store", "persistence"):
-            patch.setattr(type(getattr(server, task)), "tend", no_memory)
+            patch.setattr(type(getattr(server, task)), "run_cron", no_memory)
         else:
             patch.setattr(Upkeep, task, no_memory)
         server.house.clock.advance(2000)

@@ -406,8 +406,8 @@ def test_random_programs_against_a_model(seed: int) -> None:
             else:
                 labels = {NAME_LABEL: chance.choice((b"m", b"m", b"n")), b"host": chance.choice(hosts)}
                 held.alter(place.keyspace, key, {"labels": labels})
-        place.keyspace.tend(100)
-        while place.keyspace.tend(100):
+        place.keyspace.run_cron(100)
+        while place.keyspace.run_cron(100):
             pass
         for follower, model in zip(followers, wanted, strict=True):
             follower.wake()
