@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import orjson
+
 from januskv.storage.chunks import Times, Values
 from januskv.storage.downsampling import NAMES, downsample
 from januskv.storage.errors import IndexExists, NotIndexed
+from januskv.storage.event_conditions import NOTHING, Between, Where, order_of
+from januskv.storage.event_views import Batch
 from januskv.storage.events import (
-    NOTHING,
-    Between,
     EventSeries,
-    Where,
     add_events,
     event_columns,
     event_series,
     index_events,
     join_columns,
-    order_of,
     remove_events,
 )
+from januskv.storage.filters import BadFilter, Filter, parse_filter
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.samples import SampleSeries
 from januskv.storage.values import is_series, name_to_json
@@ -40,7 +41,7 @@ from .work import FEW, STEP, Parts, Steps, Work, batched, live_batches
 commands = Family("native", TIME_SERIES, categories=("timeseries",))
 
 Body = dict[str, Any]
-Rows = tuple[list[int], list[Body]]
+Columns = tuple[Times, list[Values]]
 NewArray = Callable[[], Any]
 
 _LEAST_TIME, _MOST_TIME = -(1 << 63), (1 << 63) - 1
@@ -49,6 +50,8 @@ _SERIES = Param("ts", "string")
 _QUERY = (
     _RANGE,
     Param("where", "object", required=False),
+    Param("filter", "string", required=False),
+    Param("args", "object", required=False),
     Param("limit", "uint", required=False),
     Param("agg", "object", required=False),
 )
@@ -139,16 +142,32 @@ def read_aggregation(agg: Body | None) -> tuple[str, list[str], int] | None:
     return member, list(dict.fromkeys(functions)), bucket
 
 
+def read_filter(body: Body) -> Filter | None:
+    """The filter of a query. Raises NativeError 9."""
+    text = body.get("filter")
+    if text is None:
+        if "args" in body:
+            raise NativeError(SeriesStatus.PARAM_VALUE, "'args' belongs to 'filter'")
+        return None
+    try:
+        return parse_filter(text, body.get("args"))
+    except BadFilter as error:
+        raise NativeError(SeriesStatus.PARAM_VALUE, f"'filter': {error}") from None
+
+
 class Query:
     """The query of TS_GET and of each entry of TS_GET_MULTI."""
 
-    __slots__ = ("aggregation", "high", "limit", "low", "where")
+    __slots__ = ("aggregation", "filter", "high", "limit", "low", "where")
 
     def __init__(self, body: Body) -> None:
         self.limit: int | None = body.get("limit")
         self.low, self.high = read_range(body["rng"])
         self.where = read_where(body.get("where"))
+        self.filter = read_filter(body)
         self.aggregation = read_aggregation(body.get("agg"))
+        if self.filter is not None and self.where:
+            raise NativeError(SeriesStatus.PARAM_VALUE, "'where' and 'filter' exclude each other")
 
     def is_long(self, series: object) -> bool:
         """Whether it runs in steps."""
@@ -159,79 +178,95 @@ class Query:
         if isinstance(series, SampleSeries):
             return sum([chunk.count for chunk in series.chunks_between(*self._ends())])
         if isinstance(series, EventSeries):
-            first, behind = series.span(self.low, self.high)
-            return behind - first
+            return series.rows_about(self.low, self.high)
         return 0
 
-    def answer(self, series: object) -> Body:
+    def answer(self, series: object, now_ms: int) -> Body:
         """Status, times and events (or columns of ``agg``) of a key's value."""
-        limit = self.limit if self.aggregation is None else None
         try:
             if isinstance(series, EventSeries):
-                times, events = series.range(self.low, self.high, self.where, limit)
-            elif isinstance(series, SampleSeries):
-                columns_found = self._samples_between(series, *self._ends())
-                times, events = columns_found[0][:limit].tolist(), _as_events(columns_found[1][:limit].tolist())
-            else:
-                return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+                return self._of_events(series, now_ms)
+            if isinstance(series, SampleSeries):
+                return self._of_samples(series)
         except NotIndexed:
             return {"st": SeriesStatus.NOT_INDEXED.value, "t": [], "evt": []}
-        if self.aggregation is None:
-            return {"st": 1, "t": times, "evt": events}
-        member, functions, bucket = self.aggregation
+        return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+
+    def _of_events(self, series: EventSeries, now_ms: int) -> Body:
+        batches = self._batches(series, now_ms, lasting=False)
+        if self.aggregation is not None:
+            member = self.aggregation[0]
+            parts = [event_columns([], [], member), *(_column(batch, member) for batch in batches)]
+            return _reply_of_columns(self._downsampled(*join_columns(parts)), self.aggregation[1])
+        times: list[int] = []
+        texts: list[bytes] = []
+        for batch in batches:
+            times += batch.times()
+            texts.append(batch.values())
+        return {"st": 1, "t": times, "evt": orjson.Fragment(b"[" + b"".join(texts)[:-1] + b"]")}
+
+    def _of_samples(self, series: SampleSeries) -> Body:
+        times, values = self._samples_between(series, *self._ends())
+        if self.aggregation is not None:
+            columns = (times, values) if self.aggregation[0] == "value" else (times[:0], values[:0])
+            return _reply_of_columns(self._downsampled(*columns), self.aggregation[1])
+        return {"st": 1, "t": times[: self.limit].tolist(), "evt": _as_events(values[: self.limit].tolist())}
+
+    def _downsampled(self, times: Times, values: Values) -> Columns:
+        """Starts of buckets, and a column for each function. Raises NativeError 9."""
+        assert self.aggregation is not None
+        _, functions, bucket = self.aggregation
         try:
-            starts, columns = downsample(*event_columns(times, events, member), functions, bucket)
+            starts, columns = downsample(times, values, functions, bucket)
         except OverflowError:
             raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
-        by_function = {name: column[: self.limit].tolist() for name, column in zip(functions, columns, strict=True)}
-        return {"st": 1, "t": starts[: self.limit].tolist(), "agg": by_function}
+        return starts[: self.limit], [column[: self.limit] for column in columns]
 
-    def steps(self, series: object, new_array: NewArray) -> Steps:
+    def steps(self, series: object, now_ms: int, new_array: NewArray) -> Steps:
         """The steps of the same reply; ``new_array`` makes its long parts."""
-        if not isinstance(series, EventSeries | SampleSeries):
-            return self.answer(series)
         try:
+            if not isinstance(series, EventSeries | SampleSeries):
+                return self.answer(series, now_ms)
             if self.aggregation is not None:
-                return (yield from self._aggregated(series, self.aggregation, new_array))
+                return (yield from self._aggregated(series, now_ms, self.aggregation, new_array))
             times, events = new_array(), new_array()
-            for some_times, some_events in self._rows(series, self.limit):
-                times.extend(some_times)
-                events.extend(some_events)
-                yield
+            if isinstance(series, EventSeries):
+                for batch in self._batches(series, now_ms):
+                    times.extend(batch.times())
+                    events.extend_text(batch.values()[:-1])
+                    yield
+            else:
+                for some_times, some_values in self._samples(series):
+                    times.extend(some_times)
+                    events.extend(_as_events(some_values))
+                    yield
         except NotIndexed:
             return {"st": SeriesStatus.NOT_INDEXED.value, "t": [], "evt": []}
         return {"st": 1, "t": times, "evt": events}
 
-    def _rows(self, series: EventSeries | SampleSeries, limit: int | None) -> Iterator[Rows]:
-        """The requested events, in batches. Raises NotIndexed."""
-        batches = self._samples(series) if isinstance(series, SampleSeries) else self._events(series, limit)
-        left = limit
-        for times, events in batches:
-            yield times[:left], events[:left]
+    def _batches(self, series: EventSeries, now_ms: int, *, lasting: bool = True) -> Iterator[Batch]:
+        """The requested events as they are now. Raises NotIndexed."""
+        limit = self.limit if self.aggregation is None else None
+        view = series.view(now_ms, lasting=lasting)
+        if self.filter is not None:
+            return view.filtered(self.low, self.high, self.filter, limit)
+        return view.between(self.low, self.high, self.where, limit)
+
+    def _samples(self, series: SampleSeries) -> Iterator[tuple[list[int], list[float]]]:
+        """The requested samples, in batches. Raises NotIndexed if there is a condition."""
+        left = self.limit
+        for times, values in self._all_samples(series):
+            yield times[:left], values[:left]
             if left is not None:
                 left -= len(times)
                 if left <= 0:
                     return
 
-    def _events(self, series: EventSeries, limit: int | None) -> Iterator[Rows]:
-        if self.where:
-            rows = series.range(self.low, self.high, self.where, limit)
-            yield from zip(batched(rows[0]), batched(rows[1]), strict=True)
-            return
-        # Events appended meanwhile are left out, so that this ends however quickly they come.
-        last = series.ends()[1]
-        high = last if self.high is None or last is None else min(self.high, last)
-        times, events, position = series.rows_behind(None, self.low, high, STEP)
-        while times:
-            yield times, events
-            if len(times) < STEP:
-                return
-            times, events, position = series.rows_behind(position, self.low, high, STEP)
-
-    def _samples(self, series: SampleSeries) -> Iterator[Rows]:
-        """Samples as events with one member, ``value``. Raises NotIndexed if there is a condition."""
+    def _all_samples(self, series: SampleSeries) -> Iterator[tuple[list[int], list[float]]]:
         low, high = self._ends()
-        high = min(high, series.last_time)  # as with events
+        high = min(
+            high, series.last_time
+        )  # samples appended meanwhile are left out, so that this ends however quickly they come
         while low <= high:
             chunks = series.chunks_between(max(low, series.oldest_time), high)
             end = next((chunk.last for chunk in chunks if chunk.last >= low), None)
@@ -239,47 +274,67 @@ class Query:
                 return
             times, values = self._samples_between(series, low, min(end, high))
             low = end + 1
-            for some_times, some_values in zip(batched(times.tolist()), batched(values.tolist()), strict=True):
-                yield some_times, _as_events(some_values)
+            yield from zip(batched(times.tolist()), batched(values.tolist()), strict=True)
 
     def _samples_between(self, series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
         """Times and values. Raises NotIndexed if there is a condition."""
         if self.where:
             raise NotIndexed(next(iter(self.where)))
-        return series.between(low, high)
+        times, values = series.between(low, high)
+        if self.filter is None:
+            return times, values
+        keeps = self.filter.keeps
+        kept = [keeps({"value": value}, time) for time, value in zip(times.tolist(), values.tolist(), strict=True)]
+        return times[kept], values[kept]
 
     def _ends(self) -> tuple[int, int]:
         """The range as 64-bit times."""
         low = _LEAST_TIME if self.low is None else max(self.low, _LEAST_TIME)
         return low, _MOST_TIME if self.high is None else min(self.high, _MOST_TIME)
 
-    def _columns(self, series: EventSeries | SampleSeries, member: str) -> Generator[None, None, tuple[Times, Values]]:
-        """Times and values of a numeric member. Raises NotIndexed, OverflowError."""
+    def _columns(
+        self, series: EventSeries | SampleSeries, now_ms: int, member: str
+    ) -> Generator[None, None, tuple[Times, Values]]:
+        """Times and values of a numeric member. Raises NotIndexed, NativeError 9."""
         if isinstance(series, SampleSeries):
             times, values = self._samples_between(series, *self._ends())
             return (times, values) if member == "value" else (times[:0], values[:0])
         parts = [event_columns([], [], member)]
-        for some_times, events in self._rows(series, None):
-            parts.append(event_columns(some_times, events, member))
+        for batch in self._batches(series, now_ms):
+            parts.append(_column(batch, member))
             yield
         return join_columns(parts)
 
     def _aggregated(
-        self, series: EventSeries | SampleSeries, aggregation: tuple[str, list[str], int], new_array: NewArray
+        self,
+        series: EventSeries | SampleSeries,
+        now_ms: int,
+        aggregation: tuple[str, list[str], int],
+        new_array: NewArray,
     ) -> Steps:
-        member, functions, bucket = aggregation
-        try:
-            starts, columns = downsample(*(yield from self._columns(series, member)), functions, bucket)
-        except OverflowError:
-            raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
+        member, functions, _ = aggregation
+        starts, columns = self._downsampled(*(yield from self._columns(series, now_ms, member)))
         times, by_function = new_array(), {name: new_array() for name in functions}
-        starts, columns = starts[: self.limit], [column[: self.limit] for column in columns]
         for start in range(0, len(starts), STEP):
             times.extend(starts[start : start + STEP].tolist())
             for name, column in zip(functions, columns, strict=True):
                 by_function[name].extend(column[start : start + STEP].tolist())
             yield
         return {"st": 1, "t": times, "agg": by_function}
+
+
+def _column(batch: Batch, member: str) -> tuple[Times, Values]:
+    """Times and values of the events whose member is a number. Raises NativeError 9."""
+    try:
+        return event_columns(batch.times(), batch.documents((member,)), member)
+    except OverflowError:
+        raise NativeError(SeriesStatus.PARAM_VALUE, _NO_64_BITS) from None
+
+
+def _reply_of_columns(columns: Columns, functions: list[str]) -> Body:
+    starts, values = columns
+    by_function = {name: column.tolist() for name, column in zip(functions, values, strict=True)}
+    return {"st": 1, "t": starts.tolist(), "agg": by_function}
 
 
 def _as_events(values: list[float]) -> list[Body]:
@@ -341,15 +396,17 @@ def ts_delete(ctx: Context, body: Body) -> Body:
         _SERIES,
         Param("t", "array", empty_text="'t' is empty"),
         Param("evt", "array", empty_text="'evt' is empty"),
+        Param("exp", "array", required=False),
     ),
     in_keyspace=True,
     flags=Flag.WRITE | Flag.DENYOOM,
 )
 def ts_add_evt(ctx: Context, body: Body) -> Body:
-    """{"TS_ADD_EVT": {"ts": name, "t": [time, ...], "evt": [event, ...], "tkn"?: token}}
+    """{"TS_ADD_EVT": {"ts": name, "t": [time, ...], "evt": [event, ...], "exp"?: [ms or null, ...], "tkn"?: token}}
 
     Adds events with their times: all of them or, if one is wrong, none. Times before the last one of
     the series are inserted in order. A series of samples takes events with one numeric member, ``value``.
+    Ours: with ``exp`` an event expires after this time, in ms since 1970; null: never.
 
     Cost: O(M) with M events after the last one, O(N + M) otherwise
     """
@@ -360,11 +417,26 @@ def ts_add_evt(ctx: Context, body: Body) -> Body:
         raise NativeError(SeriesStatus.PARAM_TYPE, "'t' must have 64-bit integers")
     if set(map(type, events)) != {dict}:
         raise NativeError(SeriesStatus.PARAM_TYPE, "'evt' must have objects")
+    deadlines = _deadlines(body)
     key = body["ts"].encode()
     if event_series(ctx.keyspace, key) is None:
         return _add_samples(ctx.keyspace, key, body)
-    add_events(ctx.keyspace, key, times, events)
+    add_events(ctx.keyspace, key, times, events, deadlines)
     return {"ts": body["ts"], "st": 1}
+
+
+def _deadlines(body: Body) -> list[int] | None:
+    """When events expire: the last ms of each, 0 for one that does not. Raises NativeError 8, 9."""
+    given = body.get("exp")
+    if given is None:
+        return None
+    if len(given) != len(body["t"]):
+        raise NativeError(SeriesStatus.PARAM_VALUE, "'t' and 'exp' must have the same length")
+    if not set(map(type, given)) <= {int, type(None)}:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "'exp' must have integers, or null")
+    if any(each is not None and not 0 < each <= _MOST_TIME for each in given):
+        raise NativeError(SeriesStatus.PARAM_VALUE, "'exp' must have times in ms above 0")
+    return [each or 0 for each in given]
 
 
 def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
@@ -372,6 +444,8 @@ def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
     series = keyspace.get(key)
     if not isinstance(series, SampleSeries):
         return {"st": SeriesStatus.SERIES_NOT_EXIST.value, "t": [], "evt": []}
+    if "exp" in body:
+        raise NativeError(SeriesStatus.PARAM_VALUE, "a series of samples has a retention, and no 'exp'")
     values = [event.get("value") for event in body["evt"]]
     if any(len(event) != 1 for event in body["evt"]) or not set(map(type, values)) <= {int, float}:
         raise NativeError(SeriesStatus.PARAM_TYPE, "a series of samples takes events with one number, 'value'")
@@ -384,22 +458,27 @@ def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
 @commands.native(
     "TS_CREATE_INDEX",
     keys=member("ts", "RW", "update"),
-    params=(_SERIES, Param("key", "string")),
+    params=(_SERIES, Param("key", "any")),
     in_keyspace=True,
     flags=Flag.WRITE,
 )
 def ts_create_index(ctx: Context, body: Body) -> Body:
-    """{"TS_CREATE_INDEX": {"ts": name, "key": member, "tkn"?: token}}
+    """{"TS_CREATE_INDEX": {"ts": name, "key": member | [member, ...], "tkn"?: token}}
 
-    Indexes a member of the present and future events for ``where``.
+    Indexes a member of the present and future events for ``where`` and ``filter``. Ours: an array is the path to a member
+    of an object inside, for ``filter``.
 
     Cost: O(N log N) with N events
     """
+    member = body["key"]
+    path = tuple(member) if type(member) is list else (member,)
+    if not path or set(map(type, path)) != {str}:
+        raise NativeError(SeriesStatus.PARAM_TYPE, "'key' must be a string, or an array of strings")
     key = body["ts"].encode()
     if event_series(ctx.keyspace, key) is None:
         return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}
     try:
-        index_events(ctx.keyspace, key, body["key"])
+        index_events(ctx.keyspace, key, path)
     except IndexExists:
         return {"ts": body["ts"], "st": SeriesStatus.INDEX_EXISTS.value}
     return {"ts": body["ts"], "st": 1}
@@ -416,24 +495,25 @@ def ts_create_index(ctx: Context, body: Body) -> Body:
     flags=Flag.READONLY,
 )
 def ts_get(ctx: Context, body: Body) -> Body | Work:
-    """{"TS_GET": {"ts": name, "rng": [] | [min, max], "where"?: {member: {operator: operand}, ...}, "limit"?: count, "agg"?: {"member": member, "fn": [function, ...], "bucket": length}, "tkn"?: token}}
+    """{"TS_GET": {"ts": name, "rng": [] | [min, max], "where"?: {member: {operator: operand}, ...}, "filter"?: text, "args"?: {name: value, ...}, "limit"?: count, "agg"?: {"member": member, "fn": [function, ...], "bucket": length}, "tkn"?: token}}
 
     Returns the times and events of a range, both ends included, that meet all conditions. Operators are == > >= < <=
-    and [] (from, to). Ours: null as an end leaves that side open, ``limit`` is the most events to return, and
-    ``agg`` returns one value per bucket of a numeric member instead of the events.
+    and [] (from, to). Ours: null as an end leaves that side open, ``limit`` is the most events to return,
+    ``agg`` returns one value per bucket of a numeric member instead of the events, and ``filter`` is a filter of the Ditto
+    API (docs/ditto.md), in which ``$args.name`` is a value of ``args``; it needs no index and uses one that helps.
 
-    Many events are gathered in batches while other clients are served: one that exists all the time is returned once.
+    Many events are gathered in batches while other clients are served: they are those that were there at the beginning.
 
     Cost: O(log N + M) with M events in the range
     """
-    query, name = Query(body), body["ts"]
+    query, name, now_ms = Query(body), body["ts"], ctx.keyspace.clock.now_ms
     series = ctx.keyspace.read(name.encode())
     if not query.is_long(series):
-        return {"ts": name, **query.answer(series)}
+        return {"ts": name, **query.answer(series, now_ms)}
     parts = Parts()
 
     def steps() -> Steps:
-        return {"ts": name, **(yield from query.steps(series, parts.array))}
+        return {"ts": name, **(yield from query.steps(series, now_ms, parts.array))}
 
     return Work(steps(), parts)
 
@@ -457,16 +537,16 @@ def ts_get_multi(ctx: Context, body: Body) -> Body | Work:
     Cost: that of TS_GET for each series
     """
     queries = [(name, _entry_query(entry)) for name, entry in body.items() if name != "tkn" or type(entry) is dict]
-    keyspace = ctx.keyspace
+    keyspace, now_ms = ctx.keyspace, ctx.keyspace.clock.now_ms
     series_of = [(name, query, keyspace.read(name.encode())) for name, query in queries]
     if len(series_of) + sum([query.rows(series) for _, query, series in series_of]) <= FEW:
-        return {name: query.answer(series) for name, query, series in series_of}
+        return {name: query.answer(series, now_ms) for name, query, series in series_of}
     parts = Parts()
 
     def steps() -> Steps:
         answers: Body = {}
         for name, query, series in series_of:
-            answers[name] = yield from query.steps(series, parts.array)
+            answers[name] = yield from query.steps(series, now_ms, parts.array)
             yield
         return answers
 
@@ -524,7 +604,7 @@ def ts_info(ctx: Context, body: Body) -> Body:
     reply = {"st": 1, **_described(key, series)}
     reply["first"], reply["last"] = series.ends()
     if isinstance(series, EventSeries):
-        reply["idx"] = list(series.indexes)
+        reply["idx"] = [path[0] if len(path) == 1 else list(path) for path in series.indexes]
     else:
         reply["labels"] = {name_to_json(name): name_to_json(value) for name, value in series.labels.items()}
     return reply

@@ -72,11 +72,15 @@ class LongArray:
         """Add items."""
         self._add(items)
 
+    def extend_text(self, text: bytes) -> None:
+        """Add items by their texts, with commas between them."""
+        if text:
+            self.pieces.append(b"," + text if self.pieces else text)
+            self.parts.size += len(text) + 2
+
     def _add(self, items: Any) -> None:
         if items:
-            text = orjson.dumps(items)
-            self.pieces.append(b"," + text[1:-1] if self.pieces else text[1:-1])
-            self.parts.size += len(text)
+            self.extend_text(orjson.dumps(items)[1:-1])
 
 
 class LongObject(LongArray):

@@ -65,6 +65,10 @@ class IndexExists(StorageError):
     """The member of the events is indexed already."""
 
 
+class NoSuchIndex(StorageError):
+    """The member of the events is not indexed."""
+
+
 class NotIndexed(StorageError):
     """A condition is on a member of the events that has no index."""
 

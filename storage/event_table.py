@@ -162,9 +162,11 @@ declare("ts.del", "d", effects="samples.cut")
 declare("ts.createrule:src", "d", effects="samples.rule")
 declare("ts.createrule:dest ts.deleterule:dest", "d", effects="samples.source")
 declare("ts.deleterule:src", "d", effects="samples.unrule")
-declare("ts.addevt", effects="events.add")
-declare("ts.delevt", effects="events.remove")
+declare("ts.addevt", effects="events.append events.put")
+declare("ts.delevt", effects="events.remove events.remove_places")
+declare("ts.evtexpired", effects="events.expire")
 declare("ts.createindex", effects="events.index")
+declare("ts.dropindex", effects="events.unindex")
 
 
 def wrong(event: str, detail: tuple[object, ...]) -> str:

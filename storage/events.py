@@ -1,26 +1,43 @@
 """Series of events: times and JSON objects in time order, with indexes on members.
 
-    times[i], events[i], numbers[i]   one event; numbers are given in order of arrival and never change
-    indexes[member]                   (order of the member's value, time, number), sorted
+    blocks    the events, some hundred each (``event_blocks.py``)
+    firsts    the first time of each block
+    indexes   by path: the names that lead to the member (``event_indexes.py``)
+    token     who may change a block: one that another series or a reader may have, too, is copied before
 
-Equal times keep the order in which they arrived. An event that comes late is put in its place.
-Changes are reported to the feed as effects, see ``EFFECTS``.
+Equal times keep the order in which they arrived. An event that comes late is put in its place. Events may expire: then
+they are not shown any more, and are removed soon after. Changes are reported to the feed as effects, see ``EFFECTS``.
 """
 
 from __future__ import annotations
 
-import math
-import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import le
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from sortedcontainers import SortedList
+import orjson
 
 from .chunks import Times, Values
-from .errors import IndexExists, NotIndexed
+from .errors import IndexExists, NoSuchIndex
+from .event_blocks import (
+    MOST_ROWS,
+    Block,
+    Row,
+    adopt,
+    adopted,
+    blocks_of,
+    pack_blocks,
+    place_at,
+    place_of,
+    unpack_blocks,
+)
+from .event_conditions import Where
+from .event_indexes import EventIndex, Path
+from .event_shapes import WHOLE, Shape, Shapes
+from .event_text import documents, pack
+from .event_views import EventView
 from .keyspace import Keyspace
 from .lazily import lazily
 
@@ -30,73 +47,11 @@ else:
     np = lazily("numpy")
 
 Event = dict[str, Any]
-# The place of a JSON value among all JSON values; see order_of.
-Order = tuple[Any, ...]
-_Entry = tuple[Any, ...]
+# Blocks, and rows of the first and behind those of the last one: some events of a series that stand behind one another.
+Span = tuple[int, int, int, int]
 
-# Where an event stands among all that a series ever has: its time and its number.
-Place = tuple[int, int]
-
-# A batch with more late events than this is merged in one pass instead of being inserted one by one.
-_FEW = 16
-
-
-def order_of(value: Any) -> Order:
-    """Where a JSON value stands: null < bool < number < string < array < object (specs: nemesis.md 7.6).
-
-    Within a kind: numbers by value, strings by their bytes, arrays item by item and then by length, objects
-    member by member in the order in which they are written.
-    """
-    kind = type(value)
-    if kind is int or kind is float:
-        return (2, value)
-    if kind is str:
-        return (3, value.encode())
-    if value is None:
-        return (0,)
-    if kind is bool:
-        return (1, value)
-    if kind is list:
-        return (4, *map(order_of, value))
-    return (5, *((name.encode(), order_of(item)) for name, item in value.items()))
-
-
-class Between:
-    """Values from one place in the order to another: what one operator of ``where`` asks for.
-
-    ``low`` and ``high`` are places, None where that side is open; ``with_ends`` says which ends belong to it.
-    """
-
-    __slots__ = ("high", "low", "with_high", "with_low")
-
-    def __init__(
-        self, low: Order | None = None, high: Order | None = None, *, with_low: bool = True, with_high: bool = True
-    ) -> None:
-        self.low = low
-        self.high = high
-        self.with_low = with_low
-        self.with_high = with_high
-
-    def holds(self, place: Order) -> bool:
-        """Whether a value in this place is meant."""
-        low, high = self.low, self.high
-        if low is not None and (place < low or (place == low and not self.with_low)):
-            return False
-        return not (high is not None and (place > high or (place == high and not self.with_high)))
-
-    def first(self) -> _Entry | None:
-        """Index entries from here on may be meant."""
-        return None if self.low is None else (self.low,) if self.with_low else (self.low, math.inf)
-
-    def last(self) -> _Entry | None:
-        """Index entries behind this are not meant."""
-        return None if self.high is None else (self.high, math.inf) if self.with_high else (self.high,)
-
-
-NOTHING: Final = Between((6,), (6,))
-
-# Member -> what its value must be; all must hold.
-Where = dict[str, Between]
+# What expires at once is removed in slices of so many events.
+_SLICE: Final = 4096
 
 
 class EventSeries:
@@ -104,147 +59,284 @@ class EventSeries:
 
     kind: ClassVar[str] = "ts-events"
     is_series: ClassVar[bool] = True
-    __slots__ = ("events", "indexes", "next_number", "numbers", "times")
+    __slots__ = ("blocks", "count", "firsts", "indexes", "shapes", "soonest", "token", "version")
 
     def __init__(self) -> None:
-        self.times: list[int] = []
-        self.events: list[Event] = []
-        self.numbers: list[int] = []
-        self.next_number: int = 0
-        self.indexes: dict[str, SortedList] = {}
+        self.blocks: list[Block] = []
+        self.firsts: list[int] = []
+        self.count = 0
+        self.indexes: dict[Path, EventIndex] = {}
+        self.shapes = Shapes()
+        self.soonest = 0  # the first deadline of an event, or 0
+        self.token = object()
+        self.version = 0  # of what a reader sees
 
     def __len__(self) -> int:
-        return len(self.times)
+        return self.count
 
     # ------------------------------------------------------------ writing
 
-    def add(self, times: Sequence[int], events: Sequence[Event]) -> None:
-        """Add events, each to its place in time. Both sequences are of one length. O(m), late ones O(n) together."""
-        numbers = list(range(self.next_number, self.next_number + len(times)))
-        self.next_number += len(times)
-        ascending = all(map(le, times, islice(times, 1, None)))
-        if ascending and (not self.times or not times or times[0] >= self.times[-1]):
-            self.times += times
-            self.events += events
-            self.numbers += numbers
-        elif len(times) <= _FEW:
-            for time, event, number in zip(times, events, numbers, strict=True):
-                at = bisect_right(self.times, time)
-                self.times.insert(at, time)
-                self.events.insert(at, event)
-                self.numbers.insert(at, number)
-        else:
-            self._merge(times, events, numbers)
-        for member, index in self.indexes.items():
-            index.update(_entries(member, times, events, numbers))
+    def add(self, times: Sequence[int], events: Sequence[Event], deadlines: Sequence[int] | None = None) -> None:
+        """Add events, each to its place in time. The sequences are of one length. Late ones cost what their blocks do."""
+        self.add_blocks(self.blocks_of(times, events, deadlines))
 
-    def _merge(self, times: Sequence[int], events: Sequence[Event], numbers: Sequence[int]) -> None:
-        """Add many events that are not all behind the last one: a stable sort of what is nearly sorted."""
-        all_times = [*self.times, *times]
-        order = sorted(range(len(all_times)), key=all_times.__getitem__)
-        all_events = [*self.events, *events]
-        all_numbers = [*self.numbers, *numbers]
-        self.times = [all_times[i] for i in order]
-        self.events = [all_events[i] for i in order]
-        self.numbers = [all_numbers[i] for i in order]
+    def blocks_of(
+        self, times: Sequence[int], events: Sequence[Event], deadlines: Sequence[int] | None = None
+    ) -> list[Block]:
+        """Blocks of events, in order, to be added. ``deadlines``: the last ms of each, 0 for none."""
+        of = self.shapes.of
+        rows: list[Row] = []
+        for time, event, deadline in zip(
+            times, events, repeat(0) if deadlines is None else deadlines, strict=deadlines is not None
+        ):
+            shape = of(tuple(event))
+            rows.append((time, shape, orjson.dumps(event) if shape is WHOLE else pack(event), deadline))
+        if not all(map(le, times, times[1:])):
+            rows.sort(key=_time)
+        return blocks_of(rows, self.token)
+
+    def add_blocks(self, blocks: list[Block]) -> None:
+        """Add events that are in order, and whose shapes are those of the series; the blocks become the series' own."""
+        self.version += 1
+        for block in blocks:
+            self._index(block)
+            self.count += len(block)
+            if block.soonest and (not self.soonest or block.soonest < self.soonest):
+                self.soonest = block.soonest
+        if not blocks:
+            return
+        if not self.blocks or place_at(blocks[0], 0) >= place_at(self.blocks[-1], len(self.blocks[-1]) - 1):
+            self._append(blocks)
+        else:
+            self._merge([row for block in blocks for row in block.rows()])
+
+    def _append(self, blocks: list[Block]) -> None:
+        for block in blocks:
+            if self.blocks and self.blocks[-1].has_room(len(block), len(block.text)):
+                self._own(len(self.blocks) - 1).extend(block)
+            else:
+                block.owner = self.token
+                self.blocks.append(block)
+                self.firsts.append(block.times[0])
+
+    def _merge(self, rows: list[Row]) -> None:
+        """Add events that are in order, but not behind all that are here."""
+        done = 0
+        while done < len(rows):
+            at = max(bisect_right(self.firsts, rows[done][0]) - 1, 0)
+            until = self.firsts[at + 1] if at + 1 < len(self.firsts) else None
+            stop = done + 1
+            while stop < len(rows) and (until is None or rows[stop][0] < until):
+                stop += 1
+            block = self.blocks[at]
+            if stop == done + 1 and block.has_room(1, len(rows[done][2])):
+                block, row = self._own(at), rows[done]
+                block.insert(_slot(block, row), row)
+                self.firsts[at] = block.times[0]
+            else:
+                merged = sorted([*block.rows(), *rows[done:stop]], key=place_of)
+                self._put(at, blocks_of(merged, self.token))
+            done = stop
+
+    def _own(self, at: int) -> Block:
+        """A block that may be changed."""
+        block = self.blocks[at]
+        if block.owner is not self.token:
+            block = self.blocks[at] = block.copy(self.token)
+        return block
+
+    def _put(self, at: int, blocks: list[Block]) -> None:
+        """Put blocks in the place of one."""
+        self.blocks[at : at + 1] = blocks
+        self.firsts[at : at + 1] = [block.times[0] for block in blocks]
 
     def remove(self, low: int | None, high: int | None) -> int:
         """Remove the events from one time to another, both included, None for no bound; give how many there were."""
-        start, stop = self.span(low, high)
-        if start == stop:
-            return 0
-        for member, index in self.indexes.items():
-            for entry in _entries(member, self.times[start:stop], self.events[start:stop], self.numbers[start:stop]):
-                index.remove(entry)
-        del self.times[start:stop], self.events[start:stop], self.numbers[start:stop]
-        return stop - start
+        return self.remove_span(self.span(low, high))
 
-    def create_index(self, member: str) -> None:
+    def remove_span(self, span: Span) -> int:
+        """Remove events that stand behind one another; give how many there were."""
+        count = self._count(span)
+        if not count:
+            return 0
+        self.version += 1
+        first, start, last, stop = span
+        for at, rows in self._parts(span):
+            self._unindex(self.blocks[at], rows)
+        if first == last:
+            self._cut(first, start, stop)
+        else:
+            if last < len(self.blocks):
+                self._cut(last, 0, stop)
+            if start:
+                self._cut(first, start, len(self.blocks[first]))
+                first += 1
+            del self.blocks[first:last], self.firsts[first:last]
+        self.count -= count
+        return count
+
+    def _cut(self, at: int, start: int, stop: int) -> None:
+        """Remove rows of a block, and the block with the last one."""
+        if start == 0 and stop == len(self.blocks[at]):
+            del self.blocks[at], self.firsts[at]
+        elif start < stop:
+            self._own(at).cut(start, stop)
+            self.firsts[at] = self.blocks[at].times[0]
+
+    def remove_rows(self, at: int, rows: Sequence[int]) -> None:
+        """Remove rows, which ascend, of a block."""
+        if not rows:
+            return
+        self.version += 1
+        self._unindex(self.blocks[at], rows)
+        self.count -= len(rows)
+        if len(rows) == rows[-1] - rows[0] + 1:
+            self._cut(at, rows[0], rows[-1] + 1)
+            return
+        gone = set(rows)
+        block = self.blocks[at]
+        self._put(at, blocks_of([row for place, row in enumerate(block.rows()) if place not in gone], self.token))
+
+    def remove_places(self, places: Iterable[tuple[int, int]]) -> int:
+        """Remove the events at some places (``place_of``), where there are any; give how many there were."""
+        found: dict[int, set[int]] = {}
+        for time, leap in places:
+            for at, row in self._at_time(time):
+                if self.blocks[at].leap(row) == leap:
+                    found.setdefault(at, set()).add(row)
+        for at in sorted(found, reverse=True):
+            self.remove_rows(at, sorted(found[at]))
+        return sum(map(len, found.values()))
+
+    def _at_time(self, time: int) -> Iterator[tuple[int, int]]:
+        """Blocks and rows of the events with a time."""
+        for at, rows in self._parts(self.span(time, time)):
+            for row in rows:
+                yield at, row
+
+    def remove_expired(self, now_ms: int, most: int) -> int:
+        """Remove the events whose time is over, whole blocks of them until there are ``most``; give how many."""
+        count = 0
+        for at in range(len(self.blocks) - 1, -1, -1):
+            block = self.blocks[at]
+            if block.soonest and block.soonest < now_ms:
+                assert block.deadlines is not None
+                rows = [row for row, deadline in enumerate(block.deadlines) if deadline and deadline < now_ms]
+                self.remove_rows(at, rows)
+                count += len(rows)
+                if count >= most:
+                    break
+        self.settle()
+        return count
+
+    def settle(self) -> int:
+        """Look again when the first event expires, after some are gone; 0 if none does."""
+        if self.soonest:
+            self.soonest = min([block.soonest for block in self.blocks if block.soonest], default=0)
+        return self.soonest
+
+    # ------------------------------------------------------------ indexes
+
+    def create_index(self, path: Path) -> None:
         """Index a member of the events that are here and of those to come. Raises IndexExists."""
-        if member in self.indexes:
-            raise IndexExists(member)
-        self.indexes[member] = SortedList(_entries(member, self.times, self.events, self.numbers))
+        if path in self.indexes:
+            raise IndexExists(path)
+        index = self.indexes[path] = EventIndex(path)
+        for block in self.blocks:
+            self._add_entries(index, block)
+
+    def drop_index(self, path: Path) -> None:
+        """Remove an index. Raises NoSuchIndex."""
+        if self.indexes.pop(path, None) is None:
+            raise NoSuchIndex(path)
+
+    def _index(self, block: Block) -> None:
+        for index in self.indexes.values():
+            self._add_entries(index, block)
+
+    def _add_entries(self, index: EventIndex, block: Block) -> None:
+        index.add(index.entries(block.times, _members(block, range(len(block)), index.path[:1])))
+
+    def _unindex(self, block: Block, rows: Sequence[int]) -> None:
+        for index in self.indexes.values():
+            times = [block.times[row] for row in rows]
+            index.remove(index.entries(times, _members(block, rows, index.path[:1])))
 
     # ------------------------------------------------------------ reading
 
-    def span(self, low: int | None, high: int | None) -> tuple[int, int]:
-        """The positions, first and behind the last, of the events from one time to another, both included."""
-        start = 0 if low is None else bisect_left(self.times, low)
-        stop = len(self.times) if high is None else bisect_right(self.times, high)
-        return start, max(start, stop)
+    def span(self, low: int | None, high: int | None) -> Span:
+        """The events from one time to another, both included."""
+        first, start = (0, 0) if low is None else self.first_at(low)
+        last, stop = self._end() if high is None else self._behind(high)
+        return (first, start, first, start) if (last, stop) < (first, start) else (first, start, last, stop)
+
+    def first_at(self, time: int, leap: int = -1) -> tuple[int, int]:
+        """Block and row of the first event that is not before a time (or a fraction of the leap second behind it)."""
+        at = max(bisect_left(self.firsts, time) - 1, 0)
+        while at < len(self.blocks):
+            row = self.blocks[at].first_at(time, leap)
+            if row < len(self.blocks[at]):
+                return at, row
+            at += 1
+        return self._end()
+
+    def _behind(self, time: int) -> tuple[int, int]:
+        at = bisect_right(self.firsts, time) - 1
+        return (0, 0) if at < 0 else (at, self.blocks[at].behind(time))
+
+    def _end(self) -> tuple[int, int]:
+        return (len(self.blocks) - 1, len(self.blocks[-1])) if self.blocks else (0, 0)
+
+    def _parts(self, span: Span) -> Iterator[tuple[int, range]]:
+        """Blocks of a span, each with its rows."""
+        first, start, last, stop = span
+        for at in range(first, min(last + 1, len(self.blocks))):
+            yield at, range(start if at == first else 0, stop if at == last else len(self.blocks[at]))
+
+    def _count(self, span: Span) -> int:
+        return sum([len(rows) for _, rows in self._parts(span)])
+
+    def rows_about(self, low: int | None, high: int | None) -> int:
+        """About how many events there are from one time to another."""
+        first, start, last, stop = self.span(low, high)
+        return stop - start if first == last else (last - first) * MOST_ROWS
+
+    def view(self, now_ms: int, *, lasting: bool = True) -> EventView:
+        """What is here now, for a reader: later changes do not show. One that is not ``lasting`` must be read at once."""
+        if lasting:
+            self.token = object()
+            return EventView(list(self.blocks), list(self.firsts), self.indexes, now_ms)
+        return EventView(self.blocks, self.firsts, self.indexes, now_ms)
+
+    def columns(self) -> tuple[list[int], list[Event], list[int]]:
+        """All times, events and deadlines."""
+        times, events = self.range()
+        return times, events, [block.deadline(row) for block in self.blocks for row in range(len(block))]
 
     def range(
         self, low: int | None = None, high: int | None = None, where: Where | None = None, limit: int | None = None
     ) -> tuple[list[int], list[Event]]:
         """Times and events from one time to another, both included, that meet all conditions, in order of the series.
 
-        O(log n + m) with m events in the range, or with m the matches of the condition that has the fewest.
         Raises NotIndexed where a condition is on a member without an index, unless no event is as late as ``low``.
         """
-        start, stop = self.span(low, high)
-        if not where or start == len(self.times):
-            if limit is not None:
-                stop = min(stop, start + limit)
-            return self.times[start:stop], self.events[start:stop]
-        positions = self._matches(start, stop, where)
-        chosen = list(islice(positions, limit))
-        return [self.times[i] for i in chosen], [self.events[i] for i in chosen]
-
-    def rows_behind(
-        self, place: Place | None, low: int | None, high: int | None, count: int
-    ) -> tuple[list[int], list[Event], Place | None]:
-        """Up to ``count`` events from one time to another that stand behind a place, and the place of the last of them.
-
-        Who asks again and again gets every event once that is there all the time, however the series changes. O(log n + m).
-        """
-        start, stop = self.span(low, high)
-        if place is not None:
-            first, last = bisect_left(self.times, place[0]), bisect_right(self.times, place[0])
-            start = bisect_right(self.numbers, place[1], first, last)
-        stop = min(stop, start + count)
-        if start >= stop:
-            return [], [], place
-        return self.times[start:stop], self.events[start:stop], (self.times[stop - 1], self.numbers[stop - 1])
-
-    def _matches(self, start: int, stop: int, where: Where) -> Iterable[int]:
-        """Positions between two that meet all conditions, ascending; by the shortest way."""
-        for member in where:
-            if member not in self.indexes:
-                raise NotIndexed(member)
-        places = {member: self._index_span(member, meant) for member, meant in where.items()}
-        best = min(places, key=lambda member: places[member][1] - places[member][0])
-        first, last = places[best]
-        if last - first < stop - start:
-            low, high = self.times[start], self.times[stop - 1]
-            entries = self.indexes[best].islice(first, last)
-            positions = sorted(self._position(time, number) for _, time, number in entries if low <= time <= high)
-            rest = {member: meant for member, meant in where.items() if member != best}
-        else:
-            positions = list(range(start, stop))
-            rest = where
-        events = self.events
-        return (i for i in positions if _meets(events[i], rest))
-
-    def _index_span(self, member: str, meant: Between) -> tuple[int, int]:
-        index, first, last = self.indexes[member], meant.first(), meant.last()
-        start = 0 if first is None else index.bisect_left(first)
-        stop = len(index) if last is None else index.bisect_left(last)
-        return start, max(start, stop)
-
-    def _position(self, time: int, number: int) -> int:
-        """Where the event with a time and a number stands. Numbers of one time ascend."""
-        start, stop = bisect_left(self.times, time), bisect_right(self.times, time)
-        return bisect_left(self.numbers, number, start, stop)
+        times: list[int] = []
+        events: list[Event] = []
+        for batch in self.view(0, lasting=False).between(low, high, where, limit):
+            times += batch.times()
+            events += batch.documents()
+        return times, events
 
     def ends(self) -> tuple[int | None, int | None]:
         """The first and the last time; None and None for a series without events."""
-        return (self.times[0], self.times[-1]) if self.times else (None, None)
+        return (self.firsts[0], self.blocks[-1].times[-1]) if self.blocks else (None, None)
 
     # ------------------------------------------------------------ as a value
 
     def to_json(self) -> Any:
         """The series as JSON: times and events."""
-        return {"t": list(self.times), "evt": list(self.events)}
+        times, events = self.range()
+        return {"t": times, "evt": events}
 
     def encoding(self, config: object) -> str:
         """What OBJECT ENCODING says."""
@@ -252,10 +344,20 @@ class EventSeries:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the series takes, nearly: that of 100 of its events counts for all."""
-        sample = self.events[:: max(1, len(self.events) // 100)]
-        events = sum(map(_size_of, sample)) * len(self.events) // max(1, len(sample))
-        return 300 + 48 * len(self.times) + events + sum(150 * len(index) for index in self.indexes.values())
+        """Memory that the series takes, nearly."""
+        shapes = sum(shape.size_bytes for shape in self.shapes.by_names.values())
+        blocks = sum([block.size_bytes + 48 for block in self.blocks])
+        return 600 + shapes + blocks + sum(index.size_bytes for index in self.indexes.values())
+
+    def expire_fields(self, keyspace: Keyspace, key: bytes) -> None:
+        """Remove events whose time is over, some of them where there are many. O(1) where there are none."""
+        now_ms = keyspace.clock.now_ms
+        if not self.soonest or self.soonest >= now_ms:
+            return
+        if self.remove_expired(now_ms, _SLICE):
+            keyspace.changed("ts.evtexpired", key, ("events.expire", now_ms, _SLICE))
+            keyspace.feed.extra -= 1
+        keyspace.file_fields(key, self.soonest)
 
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
         """Nobody else knows the name of a series of events."""
@@ -264,51 +366,65 @@ class EventSeries:
         """Nobody else knows the name of a series of events."""
 
     def copy(self) -> EventSeries:
-        """An independent series with the same events and indexes; events are never changed, so they are shared."""
-        return EventSeries.from_state(self.to_state())
+        """An independent series with the same events and indexes; the blocks are shared until one of them changes."""
+        self.token = object()
+        series = EventSeries()
+        series.blocks, series.firsts = list(self.blocks), list(self.firsts)
+        series.count, series.soonest = self.count, self.soonest
+        series.shapes.by_names.update(self.shapes.by_names)
+        for path in self.indexes:
+            series.create_index(path)
+        return series
 
-    def to_state(self) -> tuple[list[int], list[Event], list[str]]:
-        """Times, events and names of indexed members: all that makes the series."""
-        return list(self.times), list(self.events), list(self.indexes)
+    def to_state(self) -> tuple[list[Any], list[Any], list[list[str]]]:
+        """Names of shapes, blocks and paths of indexes: all that makes the series."""
+        names, blocks = pack_blocks(self.blocks)
+        return names, blocks, [list(path) for path in self.indexes]
 
     @classmethod
-    def from_state(cls, state: tuple[list[int], list[Event], list[str]]) -> EventSeries:
-        """The series of a state."""
-        times, events, members = state
+    def from_state(cls, state: tuple[list[Any], list[Any], list[list[str]]]) -> EventSeries:
+        """The series of a state. Raises ValueError for what is none."""
+        names, blocks, paths = state
         series = cls()
-        series.add(times, events)
-        for member in members:
-            series.create_index(member)
+        series.add_blocks(unpack_blocks((names, blocks), series.shapes, series.token))
+        for path in paths:
+            series.create_index(tuple(path))
         return series
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
-        assert len(self.times) == len(self.events) == len(self.numbers)
-        order = list(zip(self.times, self.numbers, strict=True))
-        assert order == sorted(set(order))
-        for member, index in self.indexes.items():
-            assert list(index) == sorted(_entries(member, self.times, self.events, self.numbers))
+        assert len(self.blocks) == len(self.firsts)
+        places: list[tuple[int, int]] = []
+        for block, first in zip(self.blocks, self.firsts, strict=True):
+            block.check()
+            assert first == block.times[0]
+            places += [(time, block.leap(row)) for row, time in enumerate(block.times)]
+            assert all(shape is WHOLE or self.shapes.by_names for shape in block.shapes)
+        assert places == sorted(places)
+        assert self.count == len(places)
+        assert self.soonest == min([block.soonest for block in self.blocks if block.soonest], default=0)
+        for index in self.indexes.values():
+            entries = [
+                index.entries(block.times, _members(block, range(len(block)), index.path[:1])) for block in self.blocks
+            ]
+            index.check([entry for some in entries for entry in some])
 
 
-def _entries(member: str, times: Sequence[int], events: Sequence[Event], numbers: Sequence[int]) -> Iterable[_Entry]:
-    """Index entries of the events that have the member."""
-    return [
-        (order_of(event[member]), time, number)
-        for time, event, number in zip(times, events, numbers, strict=True)
-        if member in event
-    ]
+def _members(block: Block, rows: Sequence[int], names: Path) -> list[Event]:
+    """The documents of some events of a block, with these members alone."""
+    return documents(block.shapes, block.ends, block.text, rows, names, {})
 
 
-def _size_of(value: Any) -> int:
-    """Memory of a JSON value, nearly."""
-    size = sys.getsizeof(value)
-    if type(value) is dict:
-        return size + sum(map(_size_of, value.values()))
-    return size + sum(map(_size_of, value)) if type(value) is list else size
+def _time(row: Row) -> int:
+    return row[0]
 
 
-def _meets(event: Event, where: Where) -> bool:
-    return all(member in event and meant.holds(order_of(event[member])) for member, meant in where.items())
+def _slot(block: Block, row: Row) -> int:
+    """Where in a block an event is put: behind all that are not after it."""
+    at = block.behind(row[0])
+    while at and block.times[at - 1] == row[0] and block.leap(at - 1) > place_of(row)[1]:
+        at -= 1
+    return at
 
 
 def event_columns(times: Sequence[int], events: Sequence[Event], member: str) -> tuple[Times, Values]:
@@ -338,36 +454,139 @@ def join_columns(parts: Sequence[tuple[Times, Values]]) -> tuple[Times, Values]:
 def event_series(keyspace: Keyspace, key: bytes) -> EventSeries | None:
     """The event series of a key; None where there is none."""
     value = keyspace.get(key)
-    return value if isinstance(value, EventSeries) else None
+    if not isinstance(value, EventSeries):
+        return None
+    if value.soonest and not keyspace.feed.held:
+        value.expire_fields(keyspace, key)
+    return value
 
 
-def add_events(keyspace: Keyspace, key: bytes, times: Sequence[int], events: Sequence[Event]) -> None:
+def add_events(
+    keyspace: Keyspace,
+    key: bytes,
+    times: Sequence[int],
+    events: Sequence[Event],
+    deadlines: Sequence[int] | None = None,
+) -> None:
     """Add events to the existing series of a key and report it."""
-    _series(keyspace, key).add(times, events)
-    keyspace.changed("ts.addevt", key, ("events.add", times, events))
+    series = _series(keyspace, key)
+    blocks = series.blocks_of(times, events, deadlines)
+    packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
+    series.add_blocks(blocks)
+    keyspace.changed("ts.addevt", key, ("events.append", *packed))
+    if series.soonest:
+        keyspace.file_fields(key, series.soonest)
+
+
+def put_events(keyspace: Keyspace, key: bytes, blocks: list[Block]) -> None:
+    """Add events of blocks to the existing series of a key, each instead of those at its place, and report it.
+
+    The blocks are in order, no place occurs twice, and they become the series' own.
+    """
+    series = _series(keyspace, key)
+    packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
+    _put(series, blocks)
+    keyspace.changed("ts.addevt", key, ("events.put", *packed))
+    if series.soonest:
+        keyspace.file_fields(key, series.soonest)
+
+
+def _put(series: EventSeries, blocks: list[Block]) -> None:
+    mine = _mine(series, blocks)
+    if series.blocks and mine and place_at(mine[0], 0) <= place_at(series.blocks[-1], len(series.blocks[-1]) - 1):
+        first = series.firsts[0]
+        last = series.blocks[-1].times[-1]
+        places = [
+            place_at(block, row) for block in mine for row in range(len(block)) if first <= block.times[row] <= last
+        ]
+        if series.remove_places(places):
+            series.settle()
+    series.add_blocks(mine)
+
+
+def _mine(series: EventSeries, blocks: list[Block]) -> list[Block]:
+    """The blocks with shapes of the series."""
+    mapping: dict[Shape, Shape] = {}
+    if all(adopt(block, series.shapes, mapping) for block in blocks):
+        return blocks
+    return blocks_of((adopted(row, series.shapes) for block in blocks for row in block.rows()), series.token)
 
 
 def remove_events(keyspace: Keyspace, key: bytes, low: int | None, high: int | None) -> int:
     """Remove events from the existing series of a key and report it; give how many there were."""
-    count = _series(keyspace, key).remove(low, high)
+    series = _series(keyspace, key)
+    count = series.remove(low, high)
     if count:
         keyspace.changed("ts.delevt", key, ("events.remove", low, high))
+        keyspace.file_fields(key, series.settle())
     return count
 
 
-def index_events(keyspace: Keyspace, key: bytes, member: str) -> None:
+def remove_event_places(keyspace: Keyspace, key: bytes, places: Sequence[tuple[int, int]]) -> int:
+    """Remove the events at some places from the existing series of a key and report it; give how many there were."""
+    series = _series(keyspace, key)
+    count = series.remove_places(places)
+    if count:
+        keyspace.changed("ts.delevt", key, ("events.remove_places", [list(place) for place in places]))
+        keyspace.file_fields(key, series.settle())
+    return count
+
+
+def index_events(keyspace: Keyspace, key: bytes, path: Path) -> None:
     """Index a member of the existing series of a key and report it. Raises IndexExists."""
-    _series(keyspace, key).create_index(member)
-    keyspace.changed("ts.createindex", key, ("events.index", member))
+    _series(keyspace, key).create_index(path)
+    keyspace.changed("ts.createindex", key, ("events.index", list(path)))
+
+
+def drop_event_index(keyspace: Keyspace, key: bytes, path: Path) -> None:
+    """Remove an index of the existing series of a key and report it. Raises NoSuchIndex."""
+    _series(keyspace, key).drop_index(path)
+    keyspace.changed("ts.dropindex", key, ("events.unindex", list(path)))
 
 
 def _series(keyspace: Keyspace, key: bytes) -> EventSeries:
     return cast(EventSeries, keyspace.data[key])
 
 
-# How a log does a reported change again.
+# ---------------------------------------------------------------- how a log does a reported change again
+
+
+def _redo_append(keyspace: Keyspace, key: bytes, names: list[Any], blocks: list[Any]) -> None:
+    series = _series(keyspace, key)
+    series.add_blocks(unpack_blocks((names, blocks), series.shapes, series.token))
+    keyspace.file_fields(key, series.soonest)
+
+
+def _redo_put(keyspace: Keyspace, key: bytes, names: list[Any], blocks: list[Any]) -> None:
+    series = _series(keyspace, key)
+    _put(series, unpack_blocks((names, blocks), series.shapes, series.token))
+    keyspace.file_fields(key, series.soonest)
+
+
+def _redo_remove(keyspace: Keyspace, key: bytes, low: int | None, high: int | None) -> None:
+    series = _series(keyspace, key)
+    series.remove(low, high)
+    keyspace.file_fields(key, series.settle())
+
+
+def _redo_places(keyspace: Keyspace, key: bytes, places: list[list[int]]) -> None:
+    series = _series(keyspace, key)
+    series.remove_places([(time, leap) for time, leap in places])
+    keyspace.file_fields(key, series.settle())
+
+
+def _redo_expire(keyspace: Keyspace, key: bytes, now_ms: int, most: int) -> None:
+    series = _series(keyspace, key)
+    series.remove_expired(now_ms, most)
+    keyspace.file_fields(key, series.soonest)
+
+
 EFFECTS: dict[str, Callable[..., object]] = {
-    "events.add": add_events,
-    "events.remove": remove_events,
-    "events.index": index_events,
+    "events.append": _redo_append,
+    "events.put": _redo_put,
+    "events.remove": _redo_remove,
+    "events.remove_places": _redo_places,
+    "events.expire": _redo_expire,
+    "events.index": lambda keyspace, key, path: _series(keyspace, key).create_index(tuple(path)),
+    "events.unindex": lambda keyspace, key, path: _series(keyspace, key).drop_index(tuple(path)),
 }

@@ -363,7 +363,8 @@ class _Canonical(Visitor[bytes]):
         return _framed(b"TSDB-TYPE", [_element(part) for part in series.to_state()])
 
     def events(self, series: EventSeries) -> bytes:
-        return _framed(b"ts-events", [_element(part) for part in series.to_state()])
+        parts = (*series.columns(), [list(path) for path in series.indexes])
+        return _framed(b"ts-events", [_element(part) for part in parts])
 
 
 _CANONICAL = _Canonical()

@@ -10,7 +10,7 @@
 | zset      | ``[[member, score], ...]`` in order                                                                  |
 | stream    | ``{"last_id", "added", "max_deleted", "entries": [[id, [name, value, ...]], ...], "groups": [...]}`` |
 | TSDB-TYPE | ``{settings, "labels": [[name, value], ...], "t": [ms, ...], "v": [...], "rules": [...]}``           |
-| ts-events | ``{"t": [time, ...], "evt": [...], "idx": [member, ...]}``                                           |
+| ts-events | ``{"t": [time, ...], "evt": [...], "idx": [member or path, ...], "exp"?: [ms or 0, ...]}``             |
 
 Bytes are texts; those that are not UTF-8 are ``{"$base64": text}``. An *element* is a text, a number, true, false, null,
 or a nested JSON value; one that looks like the form of bytes is ``{"$json": value}``. Numbers that JSON does not
@@ -170,7 +170,10 @@ class _Portable(Visitor[Entry]):
         return {"value": _samples(series)}
 
     def events(self, series: EventSeries) -> Entry:
-        return {"value": {"t": list(series.times), "evt": list(series.events), "idx": list(series.indexes)}}
+        times, events, deadlines = series.columns()
+        paths = [path[0] if len(path) == 1 else list(path) for path in series.indexes]
+        value = {"t": times, "evt": events, "idx": paths}
+        return {"value": {**value, "exp": deadlines} if any(deadlines) else value}
 
 
 _PORTABLE: Final = _Portable()

@@ -302,6 +302,8 @@ def _events(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
     times, events = value["t"], value["evt"]
     for at in range(0, len(times), _EVENTS):
         part = {"t": times[at : at + _EVENTS], "evt": events[at : at + _EVENTS]}
+        if "exp" in value:
+            part["exp"] = [deadline or None for deadline in value["exp"][at : at + _EVENTS]]
         yield from _native("TS_ADD_EVT", key, lambda name, part=part: {"ts": name, **part})  # type: ignore[misc]
     for member in value["idx"]:
         yield from _native("TS_CREATE_INDEX", key, lambda name, member=member: {"ts": name, "key": member})  # type: ignore[misc]

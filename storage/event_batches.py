@@ -1,0 +1,242 @@
+"""Batches of events as the Ditto API takes them: JSON lines or a JSON array, read in steps (specs: ditto.md 4 and 5).
+
+A batch is read as a whole before any of it is stored, so that it is stored as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Generator, Iterator
+from itertools import accumulate
+from typing import Any, Final
+
+import orjson
+
+from .event_blocks import MOST_BYTES, MOST_ROWS, Block, Row, blocks_of, place_of
+from .event_shapes import WHOLE, Shapes
+from .event_text import pack, unix_time
+from .instants import BadInstant, instant_of_unix, instant_text, parse_instant, unix_of_instant
+
+TIME: Final = "_time"
+EXPIRATION: Final = "_expiration"
+MOST_EVENT_BYTES: Final = 2 << 20
+MOST_DEPTH: Final = 128
+# Bytes of lines between two steps: some hundred events.
+_STEP_BYTES: Final = 1 << 16
+_BOM: Final = b"\xef\xbb\xbf"
+_BLANK: Final = b" \t\r"
+_LAST_MS: Final = 253_402_300_799_999  # of the year 9999
+_MOST_DEADLINE: Final = (1 << 63) - 1
+
+
+class BadEvent(ValueError):
+    """Something in a body is no event. ``position``: the line or the element, from 1; None for the body as a whole."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+class EventTooBig(BadEvent):
+    """An event takes more than ``MOST_EVENT_BYTES``."""
+
+
+class EventBatch:
+    """Events to be stored: ``blocks`` with them in order, each instant once."""
+
+    __slots__ = ("blocks", "count")
+
+    def __init__(self, blocks: list[Block], count: int) -> None:
+        self.blocks = blocks
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def read_lines(body: bytes, now_ms: int, ttl_ms: float | None) -> Generator[None, None, EventBatch]:
+    """The events of JSON lines, in steps. Raises BadEvent.
+
+    ``ttl_ms``: how long events live that do not say when they expire; None: for ever.
+    """
+    reader = _Reader(now_ms, ttl_ms)
+    start = len(_BOM) if body.startswith(_BOM) else 0
+    number = 0
+    while start < len(body):
+        stop = body.find(b"\n", start + _STEP_BYTES) if start + _STEP_BYTES < len(body) else -1
+        stop = len(body) if stop < 0 else stop
+        for line in body[start:stop].split(b"\n"):
+            number += 1
+            if line.strip(_BLANK):
+                reader.add_text(line, number)
+        start = stop + 1
+        yield
+    return reader.batch()
+
+
+def read_array(body: bytes, now_ms: int, ttl_ms: float | None) -> Generator[None, None, EventBatch]:
+    """The events of a JSON text, an object or an array of objects, in steps; as ``read_lines``. Raises BadEvent."""
+    reader = _Reader(now_ms, ttl_ms)
+    body = body.removeprefix(_BOM)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadEvent(f"not JSON: {error}") from None
+    yield
+    events = value if type(value) is list else [value]
+    if type(value) is not list and len(body) > MOST_EVENT_BYTES:
+        raise EventTooBig(f"an event takes up to {MOST_EVENT_BYTES} bytes")
+    deep = _brackets(body) > MOST_DEPTH
+    for number, event in enumerate(events, 1):
+        if type(event) is not dict:
+            raise BadEvent("an event is an object", number)
+        if deep and depth_of(event, MOST_DEPTH) > MOST_DEPTH:
+            raise BadEvent(f"nested deeper than {MOST_DEPTH}", number)
+        if len(body) > MOST_EVENT_BYTES and len(orjson.dumps(event)) > MOST_EVENT_BYTES:
+            raise EventTooBig(f"an event takes up to {MOST_EVENT_BYTES} bytes", number)
+        reader.add(event, number)
+        if number % MOST_ROWS == 0:
+            yield
+    return reader.batch()
+
+
+class _Reader:
+    """Gathers events."""
+
+    def __init__(self, now_ms: int, ttl_ms: float | None) -> None:
+        self.shapes = Shapes()
+        self.blocks: list[Block] = []
+        self.times: list[int] = []
+        self.found: list[Any] = []  # shapes
+        self.records: list[bytes] = []
+        self.deadlines: list[int] = []
+        self.size = 0
+        self.expires = False
+        self.ascending = True
+        self.last = -math.inf
+        self.expiration: str | None = None
+        self.deadline = 0
+        if ttl_ms is not None:
+            end_ms = min(math.floor(now_ms + min(ttl_ms, _LAST_MS)), _LAST_MS)
+            self.expiration = instant_text(instant_of_unix(end_ms * 1_000_000))
+            self.deadline = max(end_ms - 1, 1)
+
+    def add_text(self, text: bytes, number: int) -> None:
+        """Add the event of a line. Raises BadEvent."""
+        if len(text) > MOST_EVENT_BYTES:
+            raise EventTooBig(f"an event takes up to {MOST_EVENT_BYTES} bytes", number)
+        try:
+            event = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise BadEvent(f"not JSON: {error}", number) from None
+        if type(event) is not dict:
+            raise BadEvent("an event is an object", number)
+        if _brackets(text) > MOST_DEPTH and depth_of(event, MOST_DEPTH) > MOST_DEPTH:
+            raise BadEvent(f"nested deeper than {MOST_DEPTH}", number)
+        self.add(event, number)
+
+    def add(self, event: dict[str, Any], number: int) -> None:
+        """Add an event. Raises BadEvent."""
+        text = event.pop(TIME, None)
+        if type(text) is not str:
+            raise BadEvent(f"'{TIME}' must be a text with date and time as RFC 3339 has them", number)
+        unix_ns, leap_ns = unix_time(text), -1
+        if unix_ns is None:
+            try:
+                unix_ns, leap_ns = unix_of_instant(parse_instant(text))
+            except BadInstant as error:
+                raise BadEvent(f"'{TIME}': {error}", number) from None
+        if EXPIRATION in event:
+            deadline = deadline_of(event[EXPIRATION], number)
+            self.expires = self.expires or deadline > 0
+        elif self.expiration is not None:
+            event[EXPIRATION], deadline = self.expiration, self.deadline
+            self.expires = True
+        else:
+            deadline = 0
+        if leap_ns >= 0:
+            shape, record = self.shapes.of(tuple(event), True), b"\0".join([b"%d" % leap_ns, pack(event)])
+            record = record if event else b"%d" % leap_ns
+            self.ascending = False  # sorted by place: within a leap second times are equal
+        else:
+            shape = self.shapes.of(tuple(event))
+            record = orjson.dumps(event) if shape is WHOLE else pack(event)
+        if unix_ns <= self.last:
+            self.ascending = False
+        self.last = unix_ns
+        if len(self.times) >= MOST_ROWS or (self.size + len(record) > MOST_BYTES and self.times):
+            self._flush()
+        self.times.append(unix_ns)
+        self.found.append(shape)
+        self.records.append(record)
+        self.deadlines.append(deadline)
+        self.size += len(record)
+
+    def _flush(self) -> None:
+        """Make a block of what has been gathered."""
+        block = Block()
+        try:
+            block.times = array("q", self.times)
+        except OverflowError:
+            block.times = self.times
+        block.shapes = self.found
+        block.ends = array("I", accumulate(map(len, self.records)))
+        block.text = bytearray(b"".join(self.records))
+        if self.expires:
+            block.deadlines = array("q", self.deadlines)
+            block.soonest = min(filter(None, self.deadlines), default=0)
+        self.blocks.append(block)
+        self.times, self.found, self.records, self.deadlines = [], [], [], []
+        self.size, self.expires = 0, False
+
+    def batch(self) -> EventBatch:
+        """All that was added."""
+        if self.times:
+            self._flush()
+        blocks = self.blocks
+        if not self.ascending:
+            blocks = blocks_of(_one_each(row for block in blocks for row in block.rows()))
+        return EventBatch(blocks, sum(map(len, blocks)))
+
+
+def _one_each(rows: Iterator[Row]) -> Iterator[Row]:
+    """Events in order of their places; of those at one place the one that came last."""
+    last = {place_of(row): row for row in rows}
+    return (last[place] for place in sorted(last))
+
+
+def deadline_of(expiration: Any, number: int | None = None) -> int:
+    """The last ms of an event with this ``_expiration``, 0 for one that does not expire. Raises BadEvent.
+
+    A Datetime, or seconds since 1970; null: never.
+    """
+    if expiration is None:
+        return 0
+    if type(expiration) is str:
+        try:
+            unix_ns, _ = unix_of_instant(parse_instant(expiration))
+        except BadInstant as error:
+            raise BadEvent(f"'{EXPIRATION}': {error}", number) from None
+        last_ms = -(-unix_ns // 1_000_000) - 1
+    elif type(expiration) is int or type(expiration) is float:
+        last_ms = math.ceil(expiration * 1000) - 1
+    else:
+        raise BadEvent(f"'{EXPIRATION}' must be a text with date and time, seconds since 1970, or null", number)
+    return min(max(last_ms, 1), _MOST_DEADLINE)
+
+
+def _brackets(text: bytes) -> int:
+    """At most so deep is a JSON text nested."""
+    return text.count(b"[") + text.count(b"{")
+
+
+def depth_of(value: Any, most: int) -> int:
+    """How deep arrays and objects are nested, up to one level more than ``most``."""
+    if not isinstance(value, dict | list):
+        return 0
+    if most == 0:
+        return 1
+    parts = value.values() if isinstance(value, dict) else value
+    return 1 + max([depth_of(part, most - 1) for part in parts], default=0)

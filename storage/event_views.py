@@ -1,0 +1,370 @@
+"""What a reader sees of a series of events: its blocks as they were at one time, walked over in steps.
+
+Each step looks at one block or, by an index, at some hundred events that may be meant: about a millisecond at most.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from .errors import NotIndexed
+from .event_blocks import Block, place_at
+from .event_conditions import Between, Order, Where, order_of
+from .event_indexes import EventIndex, Path
+from .event_text import documents, texts
+from .filters import Bound, Filter, Plan, Terms
+from .instants import instant_of_unix, unix_of_instant
+
+# Events between two steps.
+_STEP: Final = 256
+# An index is asked if it names at most one of so many events of the interval.
+_WORTH: Final = 4
+
+Keeps = Callable[[Any, int], bool]
+# Block, row.
+Position = tuple[int, int]
+
+
+class Batch:
+    """Some events of one block, in the order asked for. ``names``: the members of documents that ``rows`` gives; None: all."""
+
+    __slots__ = ("block", "chosen", "names")
+
+    def __init__(self, block: Block, chosen: Sequence[int], names: tuple[str, ...] | None = None) -> None:
+        self.block = block
+        self.chosen = chosen
+        self.names = names
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def lines(self) -> bytes:
+        """The events as Ditto writes them, ``{"item":{"_time":...,"value":{...}}}``, each with a line feed."""
+        return self._texts(True, b"}\n")
+
+    def items(self) -> bytes:
+        """The same objects with a comma behind each."""
+        return self._texts(True, b"},")
+
+    def values(self) -> bytes:
+        """The documents, with a comma behind each."""
+        return self._texts(False, b",")
+
+    def _texts(self, with_time: bool, closing: bytes) -> bytes:
+        block = self.block
+        return texts(block.times, block.shapes, block.ends, block.text, self.chosen, with_time, closing)
+
+    def times(self) -> list[int]:
+        """The times as they are kept."""
+        times = self.block.times
+        return [times[row] for row in self.chosen]
+
+    def documents(self, names: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
+        """The documents; with ``names`` these members of them."""
+        block = self.block
+        return documents(block.shapes, block.ends, block.text, self.chosen, names, {})
+
+    def rows(self) -> list[tuple[int, dict[str, Any]]]:
+        """Instants (``instants.py``), of events whose times are ns since 1970, and documents."""
+        instants = [instant_at(self.block, row) for row in self.chosen]
+        return list(zip(instants, self.documents(self.names), strict=True))
+
+    @property
+    def last_instant(self) -> int:
+        """The instant of the last event; there is one."""
+        return instant_at(self.block, self.chosen[-1])
+
+    def places(self) -> list[tuple[int, int]]:
+        """The places (``event_blocks.place_of``) of the events."""
+        return [place_at(self.block, row) for row in self.chosen]
+
+
+def instant_at(block: Block, row: int) -> int:
+    """The instant of a row whose time is ns since 1970."""
+    return instant_of_unix(*place_at(block, row))
+
+
+class EventView:
+    """The events of a series at one time, without those that have expired by then."""
+
+    __slots__ = ("blocks", "firsts", "indexes", "now_ms")
+
+    def __init__(self, blocks: list[Block], firsts: list[int], indexes: dict[Path, EventIndex], now_ms: int) -> None:
+        self.blocks = blocks
+        self.firsts = firsts
+        self.indexes = indexes
+        self.now_ms = now_ms
+
+    # ------------------------------------------------------------ queries
+
+    def between(
+        self, low: int | None, high: int | None, where: Where | None = None, limit: int | None = None
+    ) -> Iterator[Batch]:
+        """The events from one time to another, both included, that meet all conditions.
+
+        Raises NotIndexed where a condition is on a member without an index, unless no event is as late as ``low``.
+        """
+        start = (0, 0) if low is None else self.position(low)
+        stop = self._end() if high is None else self._behind(high)
+        if not where or start == self._end():
+            return self._walk(start, stop, None, None, limit, False)
+        for member in where:
+            if (member,) not in self.indexes:
+                raise NotIndexed(member)
+        meant: list[tuple[Path, list[Between]]] = [((member,), [between]) for member, between in where.items()]
+
+        def meets(document: dict[str, Any], time: int) -> bool:
+            return all(name in document and each.holds(order_of(document[name])) for name, each in where.items())
+
+        names = tuple(where)
+        times = self._meant(start, stop, meant)
+        if times is None:
+            return self._walk(start, stop, meets, names, limit, False)
+        return self._visit(start, stop, times, meets, names, limit, False)
+
+    def batches(
+        self,
+        start: int,
+        end: int,
+        *,
+        descending: bool = False,
+        filter: Filter | None = None,
+        roots: frozenset[str] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Batch]:
+        """The events from one instant to before another that a filter keeps, of a series with ns since 1970 as times.
+
+        ``roots``: the members that the ``rows`` of batches give; None: all.
+
+        Descending: from the first instant down to behind the other.
+        """
+        if descending:
+            first, stop = self._position_of(end + 1), self._position_of(start + 1)
+        else:
+            first, stop = self._position_of(start), self._position_of(end)
+        return _of_members(self._chosen(first, stop, filter, limit, descending), roots)
+
+    def filtered(self, low: int | None, high: int | None, filter: Filter, limit: int | None = None) -> Iterator[Batch]:
+        """The events from one time to another, both included, that a filter keeps."""
+        start = (0, 0) if low is None else self.position(low)
+        stop = self._end() if high is None else self._behind(high)
+        return self._chosen(start, stop, filter, limit, False)
+
+    def _chosen(
+        self, first: Position, stop: Position, filter: Filter | None, limit: int | None, descending: bool
+    ) -> Iterator[Batch]:
+        """The events between two positions that a filter keeps."""
+        if stop <= first:
+            return iter(())
+        if filter is None:
+            return self._walk(first, stop, None, None, limit, descending)
+        names = None if filter.roots is None else tuple(sorted(filter.roots))
+        meant = self._asked(filter.plan)
+        times = None if meant is None else self._meant(first, stop, meant)
+        if times is None:
+            return self._walk(first, stop, filter.keeps, names, limit, descending, filter.uses_time)
+        return self._visit(first, stop, times, filter.keeps, names, limit, descending, filter.uses_time)
+
+    # ------------------------------------------------------------ positions
+
+    def position(self, time: int, leap: int = -1) -> Position:
+        """Block and row of the first event that is not before a time (or a fraction of the leap second behind it)."""
+        at = max(bisect_left(self.firsts, time) - 1, 0)
+        while at < len(self.blocks):
+            row = self.blocks[at].first_at(time, leap)
+            if row < len(self.blocks[at]):
+                return at, row
+            at += 1
+        return self._end()
+
+    def _position_of(self, instant: int) -> Position:
+        return self.position(*unix_of_instant(instant))
+
+    def _behind(self, time: int) -> Position:
+        at = bisect_right(self.firsts, time) - 1
+        return (0, 0) if at < 0 else (at, self.blocks[at].behind(time))
+
+    def _end(self) -> Position:
+        return (len(self.blocks) - 1, len(self.blocks[-1])) if self.blocks else (0, 0)
+
+    def _parts(self, start: Position, stop: Position, descending: bool) -> Iterator[tuple[int, range]]:
+        """Blocks with their rows from one position to another."""
+        numbers = range(start[0], min(stop[0] + 1, len(self.blocks)))
+        for at in reversed(numbers) if descending else numbers:
+            yield at, range(start[1] if at == start[0] else 0, stop[1] if at == stop[0] else len(self.blocks[at]))
+
+    def _count(self, start: Position, stop: Position) -> int:
+        """How many events there are from one position to another, expired ones included."""
+        if start[0] == stop[0]:
+            return max(stop[1] - start[1], 0)
+        return sum([len(block) for block in self.blocks[start[0] : stop[0]]]) - start[1] + stop[1]
+
+    # ------------------------------------------------------------ indexes
+
+    def _asked(self, plan: Plan) -> list[tuple[Path, list[Between]]] | None:
+        """What an index is asked for a plan; None where none helps."""
+        if plan.path is None or plan.terms is None:
+            return None
+        index = self.indexes.get(plan.path)
+        if index is None:
+            return None
+        meant, with_missing = _spans(plan.terms)
+        if with_missing and index.size < sum(map(len, self.blocks)):
+            return None
+        return [(plan.path, meant)]
+
+    def _meant(self, start: Position, stop: Position, asked: list[tuple[Path, list[Between]]]) -> list[int] | None:
+        """The times of the events that may be meant, by the index that names the fewest; None if all name too many."""
+        if stop <= start:
+            return []
+        low, high = self.blocks[start[0]].times[start[1]], self._time_before(stop)
+        most, best = self._count(start, stop) // _WORTH, None
+        for path, spans in asked:
+            found: list[int] | None = []
+            for span in spans:
+                some = self.indexes[path].times(span, low, high, most - len(found or ()))
+                if some is None:
+                    found = None
+                    break
+                assert found is not None
+                found += some
+            if found is not None:
+                most, best = len(found), found
+        return None if best is None else sorted(set(best))
+
+    def _time_before(self, stop: Position) -> int:
+        at, row = stop if stop[1] else (stop[0] - 1, len(self.blocks[stop[0] - 1]))
+        time: int = self.blocks[at].times[row - 1]
+        return time
+
+    # ------------------------------------------------------------ walking
+
+    def _walk(
+        self,
+        start: Position,
+        stop: Position,
+        keeps: Keeps | None,
+        names: tuple[str, ...] | None,
+        limit: int | None,
+        descending: bool,
+        with_instants: bool = False,
+    ) -> Iterator[Batch]:
+        """The events between two positions."""
+        parts = self._parts(start, stop, descending)
+        return self._kept(parts, keeps, names, limit, descending, with_instants)
+
+    def _visit(
+        self,
+        start: Position,
+        stop: Position,
+        times: list[int],
+        keeps: Keeps,
+        names: tuple[str, ...] | None,
+        limit: int | None,
+        descending: bool,
+        with_instants: bool = False,
+    ) -> Iterator[Batch]:
+        """The events between two positions with certain times."""
+        parts = self._parts_at(start, stop, times, descending)
+        return self._kept(parts, keeps, names, limit, descending, with_instants)
+
+    def _parts_at(
+        self, start: Position, stop: Position, times: list[int], descending: bool
+    ) -> Iterator[tuple[int, Sequence[int]]]:
+        at, rows = -1, list[int]()
+        for time in reversed(times) if descending else times:
+            for block, row in self._at_time(time, start, stop, descending):
+                if block != at or len(rows) >= _STEP:
+                    if rows:
+                        yield at, sorted(rows)
+                    at, rows = block, []
+                rows.append(row)
+        if rows:
+            yield at, sorted(rows)
+
+    def _at_time(self, time: int, start: Position, stop: Position, descending: bool) -> list[Position]:
+        """Positions, between two, of the events with a time."""
+        at, row = max(self.position(time), start)
+        found = []
+        while at < len(self.blocks) and (at, row) < stop:
+            if row == len(self.blocks[at]):
+                at, row = at + 1, 0
+                continue
+            if self.blocks[at].times[row] != time:
+                break
+            found.append((at, row))
+            row += 1
+        return found[::-1] if descending else found
+
+    def _kept(
+        self,
+        parts: Iterator[tuple[int, Sequence[int]]],
+        keeps: Keeps | None,
+        names: tuple[str, ...] | None,
+        limit: int | None,
+        descending: bool,
+        with_instants: bool,
+    ) -> Iterator[Batch]:
+        """Those of some rows that are kept and have not expired, up to a limit."""
+        left = limit
+        known: dict[bytes, Any] = {}
+        for at, some in parts:
+            if left is not None and left <= 0:
+                return
+            block = self.blocks[at]
+            rows = block.visible(some, self.now_ms)
+            if keeps is not None:
+                found = documents(block.shapes, block.ends, block.text, rows, names, known)
+                if with_instants:
+                    rows = [row for row, each in zip(rows, found, strict=True) if keeps(each, instant_at(block, row))]
+                else:
+                    rows = [row for row, each in zip(rows, found, strict=True) if keeps(each, 0)]
+            if descending:
+                rows = rows[::-1]
+            if left is not None:
+                rows = rows[:left]
+                left -= len(rows)
+            yield Batch(block, rows)
+
+
+def _of_members(batches: Iterator[Batch], roots: frozenset[str] | None) -> Iterator[Batch]:
+    """Batches that give certain members of documents."""
+    if roots is None:
+        return batches
+    names = tuple(sorted(roots))
+    return (Batch(batch.block, batch.chosen, names) for batch in batches)
+
+
+# ---------------------------------------------------------------- what a plan asks of an index
+
+
+def _spans(terms: Terms) -> tuple[list[Between], bool]:
+    """Values that an index is asked for, and whether events without the member are meant, too."""
+    if terms.kind == "range":
+        return [_range(terms.lower, terms.upper)], False
+    places = [order_of(value) for value in terms.values]
+    if terms.kind == "prefix":
+        return [Between(low=each, high=(3, each[1] + _LAST_BYTE), with_high=False) for each in places], False
+    if terms.kind == "ne":
+        parts = [(Between(high=each, with_high=False), Between(low=each, with_low=False)) for each in places]
+        return [span for pair in parts for span in pair], None not in terms.values
+    return [Between(each, each) for each in places], None in terms.values
+
+
+def _range(lower: Bound | None, upper: Bound | None) -> Between:
+    """Values between two numbers or two strings, of which one may be missing."""
+    given = lower or upper
+    assert given is not None
+    first, last = ((3, b""), (3, _LAST_BYTE)) if isinstance(given.value, str) else _NUMBERS
+    return Between(
+        first if lower is None else order_of(lower.value),
+        last if upper is None else order_of(upper.value),
+        with_low=lower is None or lower.included,
+        with_high=upper is None or upper.included,
+    )
+
+
+_NUMBERS: Final[tuple[Order, Order]] = ((2, float("-inf")), (2, float("inf")))
+_LAST_BYTE: Final = b"\xff"  # behind all of UTF-8
