@@ -6,16 +6,14 @@ A batch is read as a whole before any of it is stored, so that it is stored as a
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Generator, Iterator
-from itertools import accumulate
 from typing import Any, Final
 
 import orjson
 
-from .event_blocks import MOST_BYTES, MOST_ROWS, Block, Row, blocks_of, place_of
-from .event_shapes import WHOLE, Shapes
-from .event_text import pack, unix_time
+from .event_blocks import MOST_ROWS, Block, Row, blocks_of, blocks_of_columns, place_of
+from .event_shapes import Shapes
+from .event_text import pack, records_of, unix_time
 from .instants import BadInstant, instant_of_unix, instant_text, parse_instant, unix_of_instant
 
 TIME: Final = "_time"
@@ -109,10 +107,9 @@ class _Reader:
         self.shapes = Shapes()
         self.blocks: list[Block] = []
         self.times: list[int] = []
-        self.found: list[Any] = []  # shapes
-        self.records: list[bytes] = []
+        self.events: list[dict[str, Any]] = []
         self.deadlines: list[int] = []
-        self.size = 0
+        self.leaps: list[tuple[int, int]] = []  # which of the events lie in a leap second, and where in it
         self.expires = False
         self.ascending = True
         self.last = -math.inf
@@ -157,39 +154,27 @@ class _Reader:
         else:
             deadline = 0
         if leap_ns >= 0:
-            shape, record = self.shapes.of(tuple(event), True), b"\0".join([b"%d" % leap_ns, pack(event)])
-            record = record if event else b"%d" % leap_ns
-            self.ascending = False  # sorted by place: within a leap second times are equal
-        else:
-            shape = self.shapes.of(tuple(event))
-            record = orjson.dumps(event) if shape is WHOLE else pack(event)
-        if unix_ns <= self.last:
+            self.leaps.append((len(self.times), leap_ns))
+        if unix_ns <= self.last:  # also within a leap second, where times are equal
             self.ascending = False
         self.last = unix_ns
-        if len(self.times) >= MOST_ROWS or (self.size + len(record) > MOST_BYTES and self.times):
-            self._flush()
         self.times.append(unix_ns)
-        self.found.append(shape)
-        self.records.append(record)
+        self.events.append(event)
         self.deadlines.append(deadline)
-        self.size += len(record)
+        if len(self.times) >= MOST_ROWS:
+            self._flush()
 
     def _flush(self) -> None:
-        """Make a block of what has been gathered."""
-        block = Block()
-        try:
-            block.times = array("q", self.times)
-        except OverflowError:
-            block.times = self.times
-        block.shapes = self.found
-        block.ends = array("I", accumulate(map(len, self.records)))
-        block.text = bytearray(b"".join(self.records))
-        if self.expires:
-            block.deadlines = array("q", self.deadlines)
-            block.soonest = min(filter(None, self.deadlines), default=0)
-        self.blocks.append(block)
-        self.times, self.found, self.records, self.deadlines = [], [], [], []
-        self.size, self.expires = 0, False
+        """Make a block of what has been gathered, or several where it is long."""
+        shapes, records = records_of(self.events, self.shapes)
+        for at, leap_ns in self.leaps:
+            event = self.events[at]
+            shapes[at] = self.shapes.of(tuple(event), True)
+            records[at] = b"%d\0%b" % (leap_ns, pack(event)) if event else b"%d" % leap_ns
+        deadlines = self.deadlines if self.expires else None
+        self.blocks += blocks_of_columns(self.times, shapes, records, deadlines)
+        self.times, self.events, self.deadlines, self.leaps = [], [], [], []
+        self.expires = False
 
     def batch(self) -> EventBatch:
         """All that was added."""

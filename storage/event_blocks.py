@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, repeat
 from typing import Any, Final
 
 from .event_shapes import WHOLE, Shape, Shapes
@@ -231,6 +232,41 @@ def blocks_of(rows: Iterable[Row], owner: object = None) -> list[Block]:
             blocks.append(block)
         block.append(*row)
     return blocks
+
+
+def blocks_of_columns(
+    times: Sequence[int],
+    shapes: list[Shape],
+    records: list[bytes],
+    deadlines: Sequence[int] | None,
+    owner: object = None,
+) -> list[Block]:
+    """The same of columns side by side; ``deadlines`` is None where none expires. Blocks are made in one go."""
+    blocks: list[Block] = []
+    for start in range(0, len(shapes), MOST_ROWS):
+        part = slice(start, start + MOST_ROWS)
+        text = b"".join(records[part])
+        if len(text) > MOST_BYTES:
+            some = repeat(0) if deadlines is None else deadlines[part]
+            blocks += blocks_of(zip(times[part], shapes[part], records[part], some, strict=False), owner)
+            continue
+        block = Block(owner)
+        block.times = _column(times[part])
+        block.shapes = shapes[part]
+        block.ends = array("I", accumulate(map(len, records[part])))
+        block.text = bytearray(text)
+        if deadlines is not None and any(deadlines[part]):
+            block.deadlines = array("q", deadlines[part])
+            block.soonest = _soonest(block.deadlines)
+        blocks.append(block)
+    return blocks
+
+
+def _column(times: Sequence[int]) -> Any:
+    try:
+        return array("q", times)
+    except OverflowError:
+        return list(times)
 
 
 def place_of(row: Row) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from .event_shapes import Shape
+from .event_shapes import Shape, Shapes
 from .instants import instant_of_unix, instant_text
 
 # Columns of a block: times, shapes, where each record ends in the text, and the text.
@@ -27,6 +27,13 @@ _MOST_KNOWN: Final = 4096
 def pack(document: dict[str, Any]) -> bytes:
     """The record of a document: the texts of its values."""
     return b"\0".join([orjson.dumps(value) for value in document.values()])
+
+
+def records_of(events: Sequence[dict[str, Any]], known: Shapes) -> tuple[list[Shape], list[bytes]]:
+    """Shapes and records of documents; some are kept whole (``WHOLE``)."""
+    shapes = [known.of(tuple(event)) for event in events]
+    pairs = zip(shapes, events, strict=True)
+    return shapes, [orjson.dumps(event) if shape.whole else pack(event) for shape, event in pairs]
 
 
 def shift(ends: Ends, start: int, by: int) -> None:

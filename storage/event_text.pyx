@@ -6,13 +6,18 @@ A text is put together in one piece of memory; a date is written once for the ev
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItem, PyDict_Next, PyDict_Size
 from cpython.list cimport PyList_GET_ITEM
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.ref cimport PyObject
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdio cimport snprintf
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memchr, memcpy
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object)
 
 import orjson
 
@@ -29,10 +34,46 @@ cdef int64_t DAY_S = 86_400
 
 def pack(dict document not None):
     """See ``event_text.py``."""
-    cdef list values = []
-    for value in document.values():
-        values.append(_dumps(value))
-    return b"\0".join(values)
+    cdef Writer writer = Writer()
+    writer.record(document)
+    return writer.text()
+
+
+def records_of(events, known):
+    """See ``event_text.py``."""
+    cdef Writer writer = Writer()
+    cdef list shapes = [], records = []
+    cdef tuple names = None
+    cdef dict document
+    shape = None
+    for event in events:
+        document = event
+        if names is None or not _has_names(document, names):
+            names = tuple(document)
+            shape = known.of(names)
+        shapes.append(shape)
+        if shape.whole:
+            records.append(_dumps(document))
+            names = None
+        else:
+            writer.size = 0
+            writer.record(document)
+            records.append(writer.text())
+    return shapes, records
+
+
+cdef bint _has_names(dict document, tuple names):
+    """Whether a document has these very names, in this order; the parser gives the same object for a name again and again."""
+    cdef Py_ssize_t at = 0, place = 0
+    cdef PyObject* name
+    cdef PyObject* value
+    if PyDict_Size(document) != len(names):
+        return False
+    while PyDict_Next(document, &place, &name, &value):
+        if name != <PyObject*>names[at]:
+            return False
+        at += 1
+    return True
 
 
 def shift(ends, Py_ssize_t start, Py_ssize_t by):
@@ -92,6 +133,46 @@ cdef class Writer:
         memcpy(self.place(size), data, size)
         self.size += size
         return 0
+
+    cdef int record(self, dict document) except -1:
+        """Write the values of a document."""
+        cdef Py_ssize_t place = 0
+        cdef PyObject* name
+        cdef PyObject* value
+        cdef bint first = True
+        while PyDict_Next(document, &place, &name, &value):
+            if not first:
+                self.add(b"\0", 1)
+            first = False
+            self.value(<object>value)
+        return 0
+
+    cdef int value(self, value) except -1:
+        """Write a value; what is neither a number, a plain string nor a constant by the library."""
+        cdef char digits[24]
+        cdef int overflow = 0
+        cdef Py_ssize_t size
+        cdef long long number
+        cdef const char* text
+        if type(value) is int:
+            number = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if not overflow:
+                return self.add(digits, snprintf(digits, 24, "%lld", number))
+        elif type(value) is str:
+            if PyUnicode_IS_COMPACT_ASCII(value):
+                text = PyUnicode_AsUTF8AndSize(value, &size)
+                if _is_plain(text, size):
+                    self.add(b'"', 1)
+                    self.add(text, size)
+                    return self.add(b'"', 1)
+        elif value is None:
+            return self.add(b"null", 4)
+        elif value is True:
+            return self.add(b"true", 4)
+        elif value is False:
+            return self.add(b"false", 5)
+        written = <bytes>_dumps(value)
+        return self.add(PyBytes_AS_STRING(written), PyBytes_GET_SIZE(written))
 
     cdef int look_at(self, shape) except -1:
         if shape is not self.shape:
@@ -160,6 +241,15 @@ cdef class Writer:
                 rest //= 10
                 digits -= 1
         return self.add(b"Z", 1)
+
+
+cdef inline bint _is_plain(const char* text, Py_ssize_t size) noexcept:
+    """Whether a string of ASCII is written as it is."""
+    cdef Py_ssize_t at
+    for at in range(size):
+        if text[at] < 32 or text[at] == 34 or text[at] == 92:
+            return False
+    return True
 
 
 cdef inline void _two(char* at, int number) noexcept:

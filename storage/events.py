@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from operator import le
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
-
-import orjson
 
 from .chunks import Times, Values
 from .errors import IndexExists, NoSuchIndex
@@ -28,6 +26,7 @@ from .event_blocks import (
     adopt,
     adopted,
     blocks_of,
+    blocks_of_columns,
     pack_blocks,
     place_at,
     place_of,
@@ -36,7 +35,7 @@ from .event_blocks import (
 from .event_conditions import Where
 from .event_indexes import EventIndex, Path
 from .event_shapes import WHOLE, Shape, Shapes
-from .event_text import documents, pack
+from .event_text import documents, records_of
 from .event_views import EventView
 from .keyspace import Keyspace
 from .lazily import lazily
@@ -84,16 +83,11 @@ class EventSeries:
         self, times: Sequence[int], events: Sequence[Event], deadlines: Sequence[int] | None = None
     ) -> list[Block]:
         """Blocks of events, in order, to be added. ``deadlines``: the last ms of each, 0 for none."""
-        of = self.shapes.of
-        rows: list[Row] = []
-        for time, event, deadline in zip(
-            times, events, repeat(0) if deadlines is None else deadlines, strict=deadlines is not None
-        ):
-            shape = of(tuple(event))
-            rows.append((time, shape, orjson.dumps(event) if shape is WHOLE else pack(event), deadline))
-        if not all(map(le, times, times[1:])):
-            rows.sort(key=_time)
-        return blocks_of(rows, self.token)
+        shapes, records = records_of(events, self.shapes)
+        if all(map(le, times, islice(times, 1, None))):
+            return blocks_of_columns(times, shapes, records, deadlines, self.token)
+        rows = zip(times, shapes, records, repeat(0) if deadlines is None else deadlines, strict=deadlines is not None)
+        return blocks_of(sorted(rows, key=_time), self.token)
 
     def add_blocks(self, blocks: list[Block]) -> None:
         """Add events that are in order, and whose shapes are those of the series; the blocks become the series' own."""
