@@ -598,6 +598,7 @@ def ts_info(ctx: Context, body: Body) -> Body:
     Cost: O(1)
     """
     key = body["ts"].encode()
+    event_series(ctx.keyspace, key)  # without events that have expired
     series = ctx.keyspace.read(key)
     if not isinstance(series, EventSeries | SampleSeries):
         return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}

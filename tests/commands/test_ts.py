@@ -106,3 +106,67 @@ def test_samples_are_read_and_written_as_events(call: Any, wire: Any) -> None:
     assert call("TS_GET", ts="s", rng=[], agg={"member": "value", "fn": "max", "bucket": 100})["agg"] == {"max": [6.0]}
     assert call("TS_DEL_EVT", ts="s", rng=[45, 50])["cnt"] == 2
     assert call("KV_COUNT")["cnt"] == 0
+
+
+def test_filters(boiler: Any) -> None:
+    boiler("TS_ADD_EVT", ts="boiler", t=[100, 110], evt=[{"site": {"name": "north"}}, {"site": {"name": "south"}}])
+    for _ in range(2):
+        assert boiler("TS_GET", ts="boiler", rng=[], filter="temp > 10 && temp < 40")["t"] == [30]
+        assert boiler("TS_GET", ts="boiler", rng=[0, 60], filter="temp == null")["t"] == [60]
+        found = boiler("TS_GET", ts="boiler", rng=[], filter="site.name == $args.name", args={"name": "south"})
+        assert (found["t"], found["evt"]) == ([110], [{"site": {"name": "south"}}])
+        assert boiler("TS_CREATE_INDEX", ts="boiler", key=["site", "name"])["st"] in (1, 40)
+    assert boiler("TS_INFO", ts="boiler")["idx"] == ["temp", ["site", "name"]]
+    agg = {"member": "temp", "fn": "sum", "bucket": 1000}
+    assert boiler("TS_GET", ts="boiler", rng=[], filter="temp >= 20", agg=agg)["agg"] == {"sum": [60.5]}
+    found = boiler("TS_GET_MULTI", boiler={"rng": [], "filter": "note == 'x'", "limit": 1})
+    assert found["boiler"]["t"] == [60]
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"filter": "temp ="}, 9),
+        ({"filter": "$args.a"}, 9),
+        ({"filter": 5}, 8),
+        ({"args": {}}, 9),
+        ({"filter": "temp", "where": {"temp": {"==": 1}}}, 9),
+        ({"filters": "temp"}, 9),
+    ],
+)
+def test_refused_filters(boiler: Any, more: Any, status: int) -> None:
+    assert boiler("TS_GET", ts="boiler", rng=[], **more)["st"] == status
+
+
+def test_events_that_expire(boiler: Any, house: Any) -> None:
+    now_ms = house.store.clock.now_ms
+    added = boiler("TS_ADD_EVT", ts="boiler", t=[1, 2, 3], evt=[{}, {"temp": 3}, {}], exp=[now_ms, now_ms + 5, None])
+    assert added == {"ts": "boiler", "st": 1}
+    assert boiler("TS_INFO", ts="boiler")["cnt"] == 7
+    house.store.clock.advance(1)
+    assert boiler("TS_GET", ts="boiler", rng=[0, 20])["t"] == [0, 2, 3]
+    assert boiler("TS_GET", ts="boiler", rng=[], where={"temp": {"==": 3}})["t"] == [2]
+    house.store.clock.advance(5)
+    assert boiler("TS_GET", ts="boiler", rng=[], where={"temp": {"==": 3}})["t"] == []
+    assert boiler("TS_INFO", ts="boiler")["cnt"] == 5
+
+
+@pytest.mark.parametrize(
+    ("exp", "status"), [([1], 9), ([1, "2"], 8), ([1, 0], 9), ([1, 1 << 63], 9), ([True, 1], 8), (5, 8)]
+)
+def test_refused_expiries(boiler: Any, exp: Any, status: int) -> None:
+    assert boiler("TS_ADD_EVT", ts="boiler", t=[1, 2], evt=[{}, {}], exp=exp)["st"] == status
+    assert boiler("TS_INFO", ts="boiler")["cnt"] == 4
+
+
+@pytest.mark.parametrize("key", [5, [], ["a", 1], None])
+def test_refused_indexes(boiler: Any, key: Any) -> None:
+    assert boiler("TS_CREATE_INDEX", ts="boiler", key=key)["st"] == 8
+
+
+def test_samples_by_a_filter(call: Any, wire: Any) -> None:
+    for n in range(5):
+        wire("TS.ADD", "s", n + 1, n)
+    assert call("TS_GET", ts="s", rng=[], filter="value >= 3")["t"] == [4, 5]
+    agg = {"member": "value", "fn": "sum", "bucket": 10}
+    assert call("TS_GET", ts="s", rng=[], filter="value != 2", agg=agg)["agg"] == {"sum": [8.0]}
