@@ -6,16 +6,15 @@ A session is an id of random bits that POST /login gives for user and password (
 
 from __future__ import annotations
 
-import os
 import secrets
 import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.compat.server.access import DEFAULT_USER, credentials, may_log_in
 from januskv.compat.server.parameters import authorizations_of
+from januskv.compat.server.tokens import BadToken, BadTokenKey, claims_of
 from januskv.storage.errors import BadVisibility
 from januskv.storage.visibility import Expression, parse
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 COOKIE: Final = "TSESSIONID"
 # Sessions at a time; the one that began first ends for another one.
 MOST_SESSIONS: Final = 10_000
-_MOST_TOKEN: Final = 16 * 1024
-_BAD_KEY: Final = "The key for tokens cannot be used"
-_ALGORITHMS: Final = {"rsa": "RS256", "ec": "ES256"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +146,6 @@ class Callers:
 
     def _token_user(self, token: str) -> Caller:
         """The user, or users, of a JWT. Raises ApiError."""
-        if len(token) > _MOST_TOKEN:
-            raise Unauthenticated("The token is too long")
         claims = _claims(token, self.server.config.timely_jwt_key, self.server.config.timely_jwt_key_file)
         principals = claims.get("principals")
         if not isinstance(principals, list) or not principals:
@@ -178,54 +172,10 @@ def _name_of(principal: object) -> str:
 
 
 def _claims(token: str, secret: str, key_file: str) -> dict[str, Any]:
-    """What a JWT says, whose signature one of the keys has made and which has not expired. Raises ApiError.
-
-    The key decides on the algorithm, never the token: the secret is for HS256 only, the public key for the one of its kind.
-    """
-    import jwt  # loaded with the cryptography, which most servers do not need
-
-    keys: list[tuple[Any, str]] = []
-    if secret:
-        keys.append((secret.encode(errors="surrogateescape"), "HS256"))
-    if key_file:
-        keys.append(_key_in(key_file))
-    reason = "No key for tokens is configured"
-    for key, algorithm in keys:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token, key, algorithms=[algorithm], options={"require": ["exp"], "verify_aud": False}
-            )
-        except (jwt.InvalidAlgorithmError, jwt.InvalidSignatureError) as error:
-            reason = str(error)  # perhaps it is one for the other key
-        except jwt.PyJWTError as error:
-            raise Unauthenticated(f"The token is not valid: {error}") from None
-        else:
-            return claims
-    raise Unauthenticated(f"The token is not valid: {reason}")
-
-
-def _key_in(path: str) -> tuple[Any, str]:
-    """The public key in a file as it is now, and the algorithm that it is for. Raises ApiError for a file that holds none."""
+    """What a JWT says. Raises ApiError."""
     try:
-        return _public_key(path, os.stat(path).st_mtime_ns)
-    except OSError as error:
-        raise ApiError(500, _BAD_KEY, f"timely-jwt-key-file: {error.strerror}") from None
-
-
-@lru_cache(maxsize=4)
-def _public_key(path: str, changed_ns: int) -> tuple[Any, str]:
-    """The public key in a file that has changed then, and its algorithm. Raises ApiError and OSError."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    try:
-        with open(path, "rb") as file:
-            key = load_pem_public_key(file.read())
-    except (ValueError, UnsupportedAlgorithm):
-        raise ApiError(500, _BAD_KEY, "timely-jwt-key-file holds no public key in PEM") from None
-    if isinstance(key, rsa.RSAPublicKey):
-        return key, _ALGORITHMS["rsa"]
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return key, _ALGORITHMS["ec"]
-    raise ApiError(500, _BAD_KEY, "timely-jwt-key-file holds no RSA or P-256 key")
+        return claims_of(token, secret, key_file)
+    except BadToken as error:
+        raise Unauthenticated(str(error)) from None
+    except BadTokenKey as error:
+        raise ApiError(500, "The key for tokens cannot be used", f"timely-jwt-key-file: {error}") from None

@@ -274,6 +274,10 @@ class HttpConnection(asyncio.Protocol):
         """The request that is owed an answer has arrived whole, or a piece of its answer has been made."""
         self.works, self.since_s = True, self.listener.now_s()
 
+    def goes_on(self) -> None:
+        """A good deal of the request that is owed an answer has arrived: the rest has as much time again."""
+        self.since_s = self.listener.now_s()
+
     def answered(self, last: bool) -> None:
         """A page has been made for the request that was owed an answer; perhaps the last one."""
         self.owes, self.works, self.since_s = False, False, self.listener.now_s()

@@ -19,6 +19,7 @@ from .compat.timely.errors import ApiError
 from .compat.web.metrics import exposition
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
 from .timely_pages import TimelyPages, is_api
+from .web_api import Turns
 
 # An unwanted body is read up to this size before the connection ends: its client reads the response afterwards.
 _LINGER_S = 1.0
@@ -46,7 +47,8 @@ class Pages:
         self.application.router.add_get("/healthz", self.healthz)
         self.application.router.add_get("/readyz", self.readyz)
         self.application.router.add_get("/metrics", self.metrics)
-        self.timely = TimelyPages(listener, listener.timely)
+        self.turns = Turns()
+        self.timely = TimelyPages(listener, listener.timely, self.turns)
         self.timely.add_to(self.application)
         self.browser = BrowserPage(listener)
         self.browser.add_to(self.application)

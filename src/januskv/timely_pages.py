@@ -1,48 +1,51 @@
 """The API of Timely and OpenTSDB on the HTTP port: aiohttp around the operations of ``compat.timely``, which know no sockets.
 
-Operations and long answers are made in steps, one step a round of the event loop for all requests together, so that other
-clients wait for a step and not for a query. A client that goes away ends its query.
+Operations and long answers are made in steps (``web_api.Turns``). A client that goes away ends its query.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import sys
 import time
-import zlib
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from .compat.server.hosts import WebAccess
+from .compat.server.accepted import packing, ranked
+from .compat.server.bodies import BadPacking, BodyTooLong, UnknownCoding
 from .compat.timely import answers
 from .compat.timely.callers import ANONYMOUS, COOKIE, Caller
 from .compat.timely.errors import ApiError, BadRequest
 from .compat.timely.operations import OPERATIONS, TimelyFace, run
 from .compat.timely.properties import Properties
 from .compat.timely.requests import document_of, document_of_parameters
+from .web_api import (
+    MOST_RUNNING,
+    NotLogged,
+    Turns,
+    asks_before,
+    common_headers,
+    confirmed,
+    is_trusted,
+    load,
+    pause_over,
+    read_body,
+)
 
 if TYPE_CHECKING:
     from .http import HttpListener
 
-T = TypeVar("T")
-
 # As Timely's; arrays of points, which it does not take, may be longer.
 MOST_BODY: Final = 64 * 1024
 MOST_POINTS_BODY: Final = 1 << 20
-# Requests whose operations are under way; others wait.
-MOST_RUNNING: Final = 16
 # Shorter answers are sent as they are.
 _WORTH_PACKING: Final = 1024
 _HSTS_S: Final = 604_800
 _METHODS: Final = "GET, POST, OPTIONS"
 _HEADERS: Final = "content-type, authorization"
 _PREFLIGHT_S: Final = 600
-# Points that come during CLIENT PAUSE look so often whether it is over.
-_PAUSE_S: Final = 0.02
 
 # path -> operation, methods
 _PATHS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -76,32 +79,14 @@ def is_api(path: str) -> bool:
     return path in _PATHS or path in (_LOGIN, _SECURE) or path.startswith("/api/")
 
 
-class Unconfirmed:
-    """Stands in the gate of the persistence for a request whose points have been stored, until the log has them."""
-
-    def __init__(self, changes: int) -> None:
-        self.changed = changes
-        self.passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def deliver(self, data: bytes, last: bool) -> None:
-        """The log has what was stored."""
-        if not self.passed.done():
-            self.passed.set_result(None)
-
-    def deny(self, data: bytes, text: str) -> None:
-        """The log does not have it."""
-        if not self.passed.done():
-            self.passed.set_exception(ApiError(503, "Points were not made safe", text))
-
-
 class TimelyPages:
     """Serves the API on a listener's connections."""
 
-    def __init__(self, listener: HttpListener, face: TimelyFace) -> None:
+    def __init__(self, listener: HttpListener, face: TimelyFace, turns: Turns) -> None:
         self.listener = listener
         self.server = listener.server
         self.face = face
-        self._turn = asyncio.Lock()  # of one step
+        self.turns = turns
         self._running = asyncio.Semaphore(MOST_RUNNING)
 
     def add_to(self, application: web.Application) -> None:
@@ -119,7 +104,7 @@ class TimelyPages:
     async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The response of a handler, or the document of its error; with what every response of the API has."""
         try:
-            if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            if asks_before(request):
                 response: web.StreamResponse = self._preflight()
             else:
                 response = await handler(request)
@@ -141,30 +126,7 @@ class TimelyPages:
         return response
 
     def _common_headers(self, request: web.Request) -> dict[str, str]:
-        """What every response has: how it may be used by pages, and by the one that has asked."""
-        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Vary": "Origin, Accept-Encoding"}
-        origin = request.headers.get("Origin")
-        access = self._access()
-        if origin is None or not access.welcomes(origin, request.headers.get("Host", "")):
-            return headers
-        if self._is_trusted(access, request):
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Allow-Credentials"] = "true"
-        else:
-            headers["Access-Control-Allow-Origin"] = "*"
-        return headers
-
-    def _access(self) -> WebAccess:
-        config = self.server.config
-        return WebAccess(config.bind, config.http_allowed_hosts, config.http_allowed_origins)
-
-    def _is_trusted(self, access: WebAccess, request: web.Request) -> bool:
-        """Whether a request comes from no page, from one of ours, or from one that is listed itself, and not by ``*``."""
-        origin = request.headers.get("Origin")
-        if origin is None or not access.any_origin:
-            return True
-        listed = WebAccess("", "", " ".join(access.origins - {"*"}))
-        return listed.welcomes(origin, request.headers.get("Host", ""))
+        return common_headers(self.server, request)
 
     def _preflight(self) -> web.Response:
         """The answer to a browser that asks whether a page may send a request; an operation is not touched."""
@@ -190,27 +152,17 @@ class TimelyPages:
 
     async def _body(self, request: web.Request) -> bytes:
         """The body of a request, unpacked. Raises ApiError for one that is too long."""
-        packed = await self._received(request)
-        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-        if coding in ("", "identity"):
-            body = packed
-        elif coding in ("gzip", "x-gzip", "deflate"):
-            body = _unpacked(packed, MOST_POINTS_BODY)
-        else:
-            raise ApiError(415, "Unsupported content encoding", "Bodies may be packed with gzip or deflate")
+        try:
+            body = await read_body(request, MOST_POINTS_BODY)
+        except UnknownCoding:
+            raise ApiError(415, "Unsupported content encoding", "Bodies may be packed with gzip or deflate") from None
+        except BodyTooLong as error:
+            raise _too_long(error.most) from None
+        except BadPacking as error:
+            raise BadRequest("The body cannot be unpacked", str(error)) from None
         if len(body) > _most_body(request.path, body):
             raise _too_long(_most_body(request.path, body))
         return body
-
-    async def _received(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > MOST_POINTS_BODY:
-            raise _too_long(MOST_POINTS_BODY)
-        body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MOST_POINTS_BODY:
-                raise _too_long(MOST_POINTS_BODY)
-        return bytes(body)
 
     # ------------------------------------------------------------ operations
 
@@ -222,12 +174,12 @@ class TimelyPages:
                 connection.heard()
             document = self._document(operation, request, body)
             if operation == "query":
-                await _load("numpy")
+                await load("numpy")
             caller = await self._caller(operation, request)
             async with self._running:
-                while operation == "put" and self.server.pause.until_ms:
-                    await asyncio.sleep(_PAUSE_S)
-                value = await self._drive(run(operation, document, caller, self.face))
+                if operation == "put":
+                    await pause_over(self.server)
+                value = await self.turns.drive(run(operation, document, caller, self.face))
                 if operation == "put":
                     await self._confirmed()
             return await self._response(operation, request, document, value)
@@ -250,34 +202,19 @@ class TimelyPages:
         if OPERATIONS[operation].open and (operation != "put" or self.face.ingest.may_put(None)):
             return ANONYMOUS
         # Pages of any origin may not use what a browser knows of its user.
-        cookie = request.cookies.get(COOKIE) if self._is_trusted(self._access(), request) else None
+        cookie = request.cookies.get(COOKIE) if is_trusted(self.server, request) else None
         header = request.headers.get("Authorization")
         config = self.server.config
         if header is not None and (config.timely_jwt_key or config.timely_jwt_key_file):
-            await _load("jwt")
+            await load("jwt")
         return self.face.callers.caller_of(cookie, header)
-
-    async def _drive(self, steps: Generator[Any, None, T]) -> T:
-        """What a generator returns, with other clients served between its steps."""
-        try:
-            while True:
-                async with self._turn:
-                    next(steps)
-                await asyncio.sleep(0)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            steps.close()
 
     async def _confirmed(self) -> None:
         """Wait until the log has what was stored. Raises ApiError if that fails."""
-        gate = self.server.outbox.gate
-        if gate is None:
-            return
-        waiter = Unconfirmed(self.server.store.feed.changes)
-        gate.send(waiter, b"", False)
-        await waiter.passed
+        try:
+            await confirmed(self.server)
+        except NotLogged as error:
+            raise ApiError(503, "Points were not made safe", str(error)) from None
 
     # ------------------------------------------------------------ responses
 
@@ -308,10 +245,11 @@ class TimelyPages:
         self, request: web.Request, pieces: Generator[bytes, None, None], kind: str, status: int = 200
     ) -> web.StreamResponse:
         """A response of pieces that are made one after the other: as a whole if there is one, else as they come."""
-        made = await self._piece(pieces)
-        more = await self._piece(pieces)
+        made = await self.turns.piece(pieces)
+        more = await self.turns.piece(pieces)
         headers = {"Content-Type": kind}
-        coding = _packing(request.headers.getall("Accept-Encoding", []))
+        name = packing(request.headers.getall("Accept-Encoding", []))
+        coding = None if name is None else web.ContentCoding(name)
         if more is None:
             response: web.StreamResponse = web.Response(status=status, body=made, headers=headers)
             if coding is not None and len(made or b"") >= _WORTH_PACKING:
@@ -330,20 +268,11 @@ class TimelyPages:
                 await response.write(more)
                 if connection is not None:
                     connection.heard()
-                more = await self._piece(pieces)
+                more = await self.turns.piece(pieces)
             await response.write_eof()
         finally:
             pieces.close()
         return response
-
-    async def _piece(self, pieces: Generator[bytes, None, None]) -> bytes | None:
-        """The next piece that holds something, None behind the last."""
-        while True:
-            async with self._turn:
-                piece = next(pieces, None)
-            await asyncio.sleep(0)
-            if piece is None or piece:
-                return piece
 
     # ------------------------------------------------------------ log-in
 
@@ -381,12 +310,6 @@ class TimelyPages:
         return self.error(error, {"Strict-Transport-Security": f"max-age={_HSTS_S}"})
 
 
-async def _load(module: str) -> None:
-    """Load a big library that the first such request needs in a thread, so that others are served meanwhile."""
-    if module not in sys.modules:
-        await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, module)
-
-
 def _most_body(path: str, body: bytes) -> int:
     """How long a body may be: arrays of points longer than all others."""
     return MOST_POINTS_BODY if path == "/api/put" and body[:256].lstrip()[:1] == b"[" else MOST_BODY
@@ -396,45 +319,14 @@ def _too_long(most: int) -> ApiError:
     return ApiError(413, "Request entity too large", f"A body has up to {most} bytes here")
 
 
-def _unpacked(packed: bytes, most: int) -> bytes:
-    """A body without its gzip or zlib coding. Raises ApiError for one that is too long, or is not packed so."""
-    unpacker = zlib.decompressobj(wbits=47)
-    try:
-        body = unpacker.decompress(packed, most + 1)
-    except zlib.error as error:
-        raise BadRequest("The body cannot be unpacked", str(error)) from None
-    if len(body) > most:
-        raise _too_long(most)
-    if not unpacker.eof:
-        raise BadRequest("The body cannot be unpacked", "It is cut short")
-    return body
-
-
 def _flag(request: web.Request, name: str) -> bool:
     """Whether a parameter of the target is set; without a value it is."""
     return request.query.get(name, "false").lower() in ("", "true", "1")
 
 
-def _ranked(headers: Iterable[str]) -> list[tuple[str, float]]:
-    """What stands in Accept headers, the best first, with its quality."""
-    found = []
-    for part in ",".join(headers).split(","):
-        name, *parameters = [word.strip().lower() for word in part.split(";")]
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = float(parameter[2:])
-                except ValueError:
-                    quality = 0.0
-        if name:
-            found.append((name, quality))
-    return sorted(found, key=lambda each: -each[1])
-
-
 def _wants_html(headers: Iterable[str]) -> bool:
     """Whether HTML is to be sent, which is so unless JSON is asked for before it."""
-    for name, quality in _ranked(headers):
+    for name, quality in ranked(headers):
         if quality <= 0:
             break
         if name in ("text/html", "text/*", "*/*"):
@@ -442,15 +334,3 @@ def _wants_html(headers: Iterable[str]) -> bool:
         if name in ("application/json", "application/*"):
             return False
     return True
-
-
-def _packing(headers: Iterable[str]) -> web.ContentCoding | None:
-    """How an answer may be packed."""
-    for name, quality in _ranked(headers):
-        if quality <= 0:
-            break
-        if name in ("gzip", "x-gzip", "*"):
-            return web.ContentCoding.gzip
-        if name == "deflate":
-            return web.ContentCoding.deflate
-    return None
