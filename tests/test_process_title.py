@@ -11,11 +11,16 @@ from typing import Any
 
 import pytest
 
-from januskv.process_title import masked
+from januskv.compat.server.parameters import PARAMETERS
+from januskv.process_title import SECRETS, masked
 
 from .test_process import exchange
 
 SECRET = "tell-nobody-9"
+
+
+def test_every_secret_is_masked() -> None:
+    assert {f"--{each.name}" for each in PARAMETERS if each.secret} <= SECRETS.keys()
 
 
 @pytest.mark.parametrize(
@@ -30,6 +35,7 @@ SECRET = "tell-nobody-9"
         ("januskv --port 1 --requirepass", "januskv --port 1 --requirepass"),
         ("januskv import --password s3cret dump.aof", "januskv import --password *** dump.aof"),
         ("januskv export --password=s3cret --port 1", "januskv export --password=*** --port 1"),
+        ("januskv --ditto-api-keys {} --port 1", "januskv --ditto-api-keys *** --port 1"),
         ("januskv --port 1 --save no", "januskv --port 1 --save no"),
     ],
 )

@@ -136,8 +136,9 @@ def test_the_start_names_a_port_that_is_taken(start_januskv: Callable[..., Proce
     assert f"cannot bind 127.0.0.1:{port}: Address already in use" in ended.stdout + ended.stderr
 
 
-def test_a_database_that_is_not_there(start_januskv: Callable[..., Process], tmp_path: Path) -> None:
-    argv = [*start_januskv().argv, "--timely-database", "16"]
+@pytest.mark.parametrize("name", ["timely-database", "ditto-database"])
+def test_a_database_that_is_not_there(start_januskv: Callable[..., Process], tmp_path: Path, name: str) -> None:
+    argv = [*start_januskv().argv, f"--{name}", "16"]
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert ended.returncode == 1
-    assert "timely-database: there is no such database" in ended.stdout + ended.stderr
+    assert f"{name}: there is no such database" in ended.stdout + ended.stderr

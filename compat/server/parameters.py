@@ -20,6 +20,7 @@ from januskv.storage.visibility import parse as parse_visibility
 
 from .events import parse_events, show_events
 from .hosts import ANY, Authority
+from .permissions import BadPermissions, keys_of
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g": 10**9, "gb": 1 << 30}
 
@@ -283,6 +284,17 @@ def _parse_token_secret(text: str) -> str:
 
 
 TOKEN_SECRET = Kind(_parse_token_secret, str)
+
+
+def _parse_api_keys(text: str) -> str:
+    try:
+        keys_of(text)
+    except BadPermissions as error:
+        raise ConfigError(str(error)) from None
+    return text
+
+
+API_KEYS = Kind(_parse_api_keys, str, "JSON")
 
 
 # ---------------------------------------------------------------- parameters
@@ -630,6 +642,43 @@ PARAMETERS: tuple[Parameter, ...] = (
         "timely",
         "Whether downsampling has OpenTSDB's functions, fill policies and weeks, months and years too; /api/aggregators lists them then.",
     ),
+    # the Ditto face
+    Parameter("ditto-database", integer(0, 9999), 0, "Database that has the series of the Ditto API.", fixed=True),
+    Parameter(
+        "ditto-api-keys",
+        API_KEYS,
+        "",
+        "Keys of the Ditto API and what each allows, as JSON:"
+        ' \'{"KEY": {"read": {"everything": true}, "write": {"timeseries": ["sensors-.*"]}}}\'; empty: none.',
+        secret=True,
+    ),
+    Parameter(
+        "ditto-api-keys-file",
+        PATH,
+        "",
+        "File with more such keys, in the same form; it is read again when it has changed; empty: none.",
+        fixed=True,
+    ),
+    Parameter(
+        "ditto-jwt-key",
+        TOKEN_SECRET,
+        "",
+        "Key of the bearer tokens (JWT, HS256) that the Ditto API takes; empty: none.",
+        secret=True,
+    ),
+    Parameter(
+        "ditto-jwt-key-file",
+        PATH,
+        "",
+        "File with the public key (PEM; RSA for RS256, P-256 for ES256) of the bearer tokens that the Ditto API takes; empty: none.",
+        fixed=True,
+    ),
+    Parameter(
+        "ditto-require-client-id",
+        BOOL,
+        False,
+        "Refuse POST of events to the Ditto API without the header X-DITTO-CLIENT-ID.",
+    ),
     Parameter("daemonize", BOOL, False, "Go on in the background once the server is ready.", fixed=True),
     Parameter("pidfile", PATH, "", "File that holds the process id while the server runs; empty: none.", fixed=True),
     Parameter(
@@ -966,6 +1015,7 @@ GROUPS = {
     "databases": "Data and durability",
     "notify-keyspace-events": "Events",
     "timely-anonymous": "The Timely API",
+    "ditto-database": "The Ditto API",
     "daemonize": "Process",
     "hz": "Periodic tasks",
     "hash-max-listpack-entries": "Encodings",

@@ -143,8 +143,9 @@ class App:
     """One running server process, or one of several servers in a test."""
 
     def __init__(self, config: Config, store: Store | None = None) -> None:
-        if config.timely_database >= config.databases:
-            raise StartError("timely-database: there is no such database")
+        for name in ("timely-database", "ditto-database"):
+            if getattr(config, name.replace("-", "_")) >= config.databases:
+                raise StartError(f"{name}: there is no such database")
         if store is None:
             clock = ShiftedClock() if config.enable_debug_command != "no" else None
             store = Store(config.databases, clock)

@@ -17,6 +17,9 @@ SECRETS = {
     "--masterauth": True,
     "--tls-key-file-pass": True,
     "--tls-client-key-file-pass": True,
+    "--timely-jwt-key": True,
+    "--ditto-api-keys": True,
+    "--ditto-jwt-key": True,
 }
 # Secrets in the environment, which only the same user can read.
 VARIABLES = {"requirepass": "JANUSKV_REQUIREPASS", "password": "REDISCLI_AUTH"}
