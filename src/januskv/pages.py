@@ -11,12 +11,14 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .browser import BrowserPage
+from .compat.ditto.endpoints import is_ditto
 from .compat.server.access import basic_or_bearer
 from .compat.server.clients import PROTECTED
 from .compat.server.hosts import split_target
 from .compat.server.stopwatch import now_ns
 from .compat.timely.errors import ApiError
 from .compat.web.metrics import exposition
+from .ditto_pages import DittoPages
 from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
 from .timely_pages import TimelyPages, is_api
 from .web_api import Turns
@@ -50,6 +52,8 @@ class Pages:
         self.turns = Turns()
         self.timely = TimelyPages(listener, listener.timely, self.turns)
         self.timely.add_to(self.application)
+        self.ditto = DittoPages(listener, self.turns)
+        self.ditto.add_to(self.application)
         self.browser = BrowserPage(listener)
         self.browser.add_to(self.application)
         self._runner = web.AppRunner(
@@ -86,12 +90,15 @@ class Pages:
         """Serve a request if its Host, its Origin and its sender may come in; the answer settles what was owed."""
         connection = self.listener.by_protocol.get(request.protocol)
         refusal = self.page_refusal(request, connection)
-        api = is_api(request.path)
+        ditto = is_ditto(request.raw_path)
+        api = ditto or is_api(request.path)
         last = True
         try:
             if refusal is not None:
                 self.listener.refused(refusal, None if connection is None else connection.peer)
                 response = self.refused(request, refusal, api)
+            elif ditto:
+                response = await handler(request)
             elif api:
                 response = await self.timely.serve(request, handler)
             elif request.body_exists:
@@ -112,13 +119,16 @@ class Pages:
 
     def refused(self, request: web.Request, refusal: Refusal, api: bool) -> web.StreamResponse:
         """The response to a request that is refused."""
+        if is_ditto(request.raw_path):
+            return self.ditto.refused(request, refusal.status, refusal.text)
         if api:
             return self.timely.refused(request, ApiError(refusal.status, refusal.reason, refusal.text))
         return web.Response(status=refusal.status, text=f"{refusal.text}\n")
 
     def page_refusal(self, request: web.Request, connection: HttpConnection | None) -> Refusal | None:
         """Why a request for a page is refused, if it is; what there is no page for may be told to everybody."""
-        asks_before = request.method == "OPTIONS" and is_api(request.path)  # a browser, for a page of another origin
+        api = is_ditto(request.raw_path) or is_api(request.path)
+        asks_before = request.method == "OPTIONS" and api  # a browser, for a page of another origin
         if request.path in HEALTH or (request.match_info.http_exception is not None and not asks_before):
             return None
         if connection is None or self.listener.protects_from(connection):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiohttp import web
@@ -102,10 +102,11 @@ class Turns:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()  # of one step
 
-    async def drive(self, steps: Generator[Any, None, T]) -> T:
-        """What a generator returns, with other clients served between its steps."""
+    async def drive(self, steps: Generator[Any, None, T], check: Callable[[], object] = lambda: None) -> T:
+        """What a generator returns, with other clients served between its steps. ``check`` is called before each: it ends them by raising."""
         try:
             while True:
+                check()
                 async with self._turn:
                     next(steps)
                 await asyncio.sleep(0)
