@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from .compat.server.accepted import packing, ranked
 from .compat.server.bodies import BadPacking, BodyTooLong, UnknownCoding
@@ -258,7 +258,7 @@ class TimelyPages:
         response = web.StreamResponse(status=status, headers={**headers, **self._common_headers(request)})
         if coding is not None:
             response.enable_compression(coding)
-        if request.version >= (1, 1):
+        if request.version == HttpVersion11:
             response.enable_chunked_encoding()
         connection = self.listener.by_protocol.get(request.protocol)
         await response.prepare(request)

@@ -32,6 +32,8 @@ _TARGETS += (
     "http://",
     "evil:80",
     "/healthz?",
+    "/api/v1/timeseries/a/events",
+    "http://localhost//api/v2/timeseries/a/distinct_values",
 )
 _HOSTS = (
     "localhost:8379",
