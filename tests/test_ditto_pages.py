@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -497,8 +498,11 @@ def test_cut_results_without_a_link(api: Api) -> None:
 
 
 def test_the_default_limit(api: Api) -> None:
-    fill(api, 1001)
+    fill(api, 1001, text="x" * 1500)
     assert [len(page) for page in pages(api, EVENTS)] == [1000, 1]
+    longer = api.get(EVENTS + "?limit=1000&fill_template=" + quote(json.dumps({"more": "x" * 1500})))
+    assert len(numbers(longer)) == 1000
+    assert "x-result-truncated" not in longer.headers
 
 
 # ---------------------------------------------------------------- streams
@@ -507,7 +511,7 @@ def test_the_default_limit(api: Api) -> None:
 class Slow:
     """Views whose batches come when they are let, each with one event."""
 
-    def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch, size: int = 100_000) -> None:
+    def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch, size: int = 400_000) -> None:
         self.api = api
         self.steps = 0
         self.ready = 0
@@ -699,12 +703,12 @@ def test_a_deletion_without_time_deletes_nothing(api: Api) -> None:
 
 
 def test_a_query_sees_one_state(api: Api) -> None:
-    fill(api, 1200, text="x" * 1000)
+    fill(api, 3500, text="x" * 1000)
     visitor = api.port.connect()
     visitor.transport.protocol.pause_writing()
     visitor.send(f"GET {EVENTS}?limit=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert read_answer(visitor.transport.written) is None
-    assert api.post(EVENTS, line(1199, n=0) + line(1300, n=0)).status == 200
+    assert api.post(EVENTS, line(3499, n=0) + line(3500, n=0)).status == 200
     assert api.ask("DELETE", EVENTS).status == 200
     visitor.transport.protocol.resume_writing()
     for _ in range(200):
@@ -713,7 +717,7 @@ def test_a_query_sees_one_state(api: Api) -> None:
             break
         api.port.settle()
     assert answer is not None
-    assert numbers(answer) == list(range(1200))
+    assert numbers(answer) == list(range(3500))
 
 
 # ---------------------------------------------------------------- deleting

@@ -58,7 +58,7 @@ log = logging.getLogger("januskv")
 
 # An answer is sent once it is complete, or has so many bytes, or this time after the request: what its headers tell of the limit is known in
 # the first case only.
-_HELD_BYTES: Final = 1 << 19
+_HELD_BYTES: Final = 2 << 20
 _HELD_S: Final = 0.25
 # An array cannot tell of an error once it has begun, so more of it is held back.
 _HELD_ARRAY_BYTES: Final = 8 << 20
