@@ -57,12 +57,11 @@ def make_connection() -> Any:
     from januskv.compat.native.face import NativeFace
     from januskv.compat.server.config import Config
     from januskv.compat.server.connection import Connection
-    from januskv.compat.server.dispatch import Dispatcher
     from januskv.compat.server.server import Server
     from januskv.storage.store import Store
 
     server = Server(Store(), build_table(), Config())
-    connection = Connection(server, Dispatcher(server), NativeFace(server))
+    connection = Connection(server, server.dispatcher, NativeFace(server))
     connection.connection_made(Nowhere())
     return connection
 
@@ -107,10 +106,11 @@ def cost_ns(name: str, batch: int, rounds: int) -> float:
 
 def measure_all(args: argparse.Namespace) -> None:
     """Measure the build of this process; print figures by name and batch, and which build it is, as JSON."""
+    from januskv.compat.server.process import build
+
     pin_to_server_core()
-    build = make_connection().server.build
     found = {name: {batch: cost_ns(name, batch, args.rounds) for batch in args.batches} for name in REQUESTS}
-    print(json.dumps({"build": build, "ns": found}))
+    print(json.dumps({"build": build(), "ns": found}))
 
 
 def main() -> None:
