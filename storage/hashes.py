@@ -1,7 +1,7 @@
 """Hashes: plain dicts of elements under fields (bytes), shared with JSON objects, and how their changes are redone.
 
-A hash of a few short fields and values is a ``SmallHash``, one string, until it grows; one that shrinks to half of
-SMALL fields is one again. A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing
+A hash of a few short fields and values is a ``SmallHash``, compiled as one string, until it grows; one that shrinks to
+half of SMALL fields is one again. A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing
 for that.
 """
 

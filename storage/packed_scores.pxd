@@ -1,3 +1,4 @@
+cpdef Py_ssize_t count_in(bytes text) except -1
 cpdef score_in(bytes text, bytes member)
 cpdef with_score(bytes text, bytes member, double score)
 cpdef without(bytes text, bytes member)

@@ -1,14 +1,17 @@
-"""Small sorted sets in one string: what a few members with scores need, without an object for each.
+"""Small sorted sets: a few members with scores.
+
+The compiled implementation (``packed_scores.pyx``) keeps them in one string, without an object for each, and looks through it:
 
     count (1 byte), then for each member, in order: length (1 byte), score (8 bytes, double), name
 
-Functions look through such a string from its start; those that change something give a new one. The compiled implementation
-(``packed_scores.pyx``) does the same.
+This one has a dict and a list in order. In both, functions that change something give a new set and leave the old one as it is.
 """
 
 from __future__ import annotations
 
-import struct
+import sys
+from bisect import bisect_left, insort
+from itertools import chain
 from typing import Final
 
 Pair = tuple[bytes, float]
@@ -17,77 +20,85 @@ Pair = tuple[bytes, float]
 MOST_MEMBERS: Final = 128
 LONGEST: Final = 64
 
-EMPTY: Final = b"\0"
 
-_HEAD: Final = struct.Struct("=Bd")
+class Packed:
+    """Members with their scores: by name, and in order as scores with members. Neither changes."""
+
+    __slots__ = ("by_name", "order")
+
+    def __init__(self, by_name: dict[bytes, float], order: list[tuple[float, bytes]]) -> None:
+        self.by_name = by_name
+        self.order = order
+
+    def __sizeof__(self) -> int:
+        parts = chain((self.by_name, self.order), self.by_name, self.by_name.values(), self.order)
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, parts))
 
 
-def packed(scores: dict[bytes, float]) -> bytes | None:
-    """Members with their scores as one string; None if they are too many or too long. O(n log n)."""
+EMPTY: Final = Packed({}, [])
+
+
+def packed(scores: dict[bytes, float]) -> Packed | None:
+    """Members with their scores in the small form; None if they are too many or too long. O(n log n)."""
     if len(scores) > MOST_MEMBERS or any(len(member) > LONGEST for member in scores):
         return None
-    return _joined(sorted(scores.items(), key=lambda pair: (pair[1], pair[0])))
+    # No -0.0: small sets of redis-server cannot hold it.
+    by_name = {member: score + 0.0 for member, score in scores.items()}
+    return Packed(by_name, sorted((score, member) for member, score in by_name.items()))
 
 
-def _joined(pairs: list[Pair]) -> bytes:
-    parts = [bytes((len(pairs),))]
-    for member, score in pairs:
-        parts += (_HEAD.pack(len(member), score + 0.0), member)  # no -0.0: small sets of redis-server cannot hold it
-    return b"".join(parts)
+def count_in(held: Packed) -> int:
+    """How many members there are."""
+    return len(held.order)
 
 
-def _all(text: bytes) -> list[Pair]:
-    found = []
-    at = 1
-    for _ in range(text[0]):
-        length, score = _HEAD.unpack_from(text, at)
-        at += _HEAD.size
-        found.append((text[at : at + length], score))
-        at += length
-    return found
-
-
-def score_in(text: bytes, member: bytes) -> float | None:
+def score_in(held: Packed, member: bytes) -> float | None:
     """The score of a member; None if it is missing."""
-    return next((score for name, score in _all(text) if name == member), None)
+    return held.by_name.get(member)
 
 
-def with_score(text: bytes, member: bytes, score: float) -> bytes | None:
-    """The string with a member, new or in another place; None where it does not fit."""
-    pairs = [pair for pair in _all(text) if pair[0] != member]
-    if len(pairs) == MOST_MEMBERS or len(member) > LONGEST:
+def with_score(held: Packed, member: bytes, score: float) -> Packed | None:
+    """The set with a member, new or in another place; None where it does not fit."""
+    old = held.by_name.get(member)
+    if len(member) > LONGEST or (old is None and len(held.order) == MOST_MEMBERS):
         return None
-    pairs.insert(_rank(pairs, score, member), (member, score))
-    return _joined(pairs)
+    order = held.order.copy()
+    if old is not None:
+        del order[bisect_left(order, (old, member))]
+    score += 0.0
+    insort(order, (score, member))
+    by_name = held.by_name.copy()
+    by_name[member] = score
+    return Packed(by_name, order)
 
 
-def without(text: bytes, member: bytes) -> bytes | None:
-    """The string without a member; None if it is missing."""
-    pairs = [pair for pair in _all(text) if pair[0] != member]
-    return None if len(pairs) == text[0] else _joined(pairs)
+def without(held: Packed, member: bytes) -> Packed | None:
+    """The set without a member; None if it is missing."""
+    score = held.by_name.get(member)
+    if score is None:
+        return None
+    at = bisect_left(held.order, (score, member))
+    return cut_out(held, at, at + 1)
 
 
-def rank_in(text: bytes, score: float, member: bytes) -> int:
+def rank_in(held: Packed, score: float, member: bytes) -> int:
     """How many members stand before a place, which need not be taken."""
-    return _rank(_all(text), score, member)
+    return bisect_left(held.order, (score, member))
 
 
-def _rank(pairs: list[Pair], score: float, member: bytes) -> int:
-    return sum((each, name) < (score, member) for name, each in pairs)
-
-
-def pairs_in(text: bytes, start: int, stop: int) -> list[Pair]:
+def pairs_in(held: Packed, start: int, stop: int) -> list[Pair]:
     """Members with scores from one rank up to another, without it."""
-    return _all(text)[start:stop]
+    return [(member, score) for score, member in held.order[start:stop]]
 
 
-def names_in(text: bytes, start: int, stop: int) -> list[bytes]:
+def names_in(held: Packed, start: int, stop: int) -> list[bytes]:
     """Members from one rank up to another, without it."""
-    return [name for name, _ in _all(text)[start:stop]]
+    return [member for _, member in held.order[start:stop]]
 
 
-def cut_out(text: bytes, start: int, stop: int) -> bytes:
-    """The string without the members from one rank up to another, without that."""
-    pairs = _all(text)
-    del pairs[start:stop]
-    return _joined(pairs)
+def cut_out(held: Packed, start: int, stop: int) -> Packed:
+    """The set without the members from one rank up to another, without that."""
+    by_name = held.by_name.copy()
+    for _, member in held.order[start:stop]:
+        del by_name[member]
+    return Packed(by_name, held.order[:start] + held.order[max(start, stop) :])

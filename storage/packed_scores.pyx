@@ -109,6 +109,11 @@ def packed(dict scores not None):
     return text
 
 
+cpdef Py_ssize_t count_in(bytes text) except -1:
+    """See ``packed_scores.py``."""
+    return _start(text)[0]
+
+
 cpdef score_in(bytes text, bytes member):
     """See ``packed_scores.py``."""
     cdef const unsigned char *at = _find(text, member)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from itertools import accumulate, chain
 from typing import Any, Final, overload
 
 # More bytes than these together are not worth it, and slow to move.
@@ -34,14 +35,23 @@ class Texts:
     def __getitem__(self, index: int | slice) -> Any:
         """One string, by an index that is not negative, or a list of those from one index up to another."""
         if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self.ends)))]
-        return self.texts[self.ends[index - 1] if index else 0 : self.ends[index]]
+            start, stop, step = index.indices(len(self.ends))
+            return self.part(start, stop) if step == 1 else [self[at] for at in range(start, stop, step)]
+        return self.texts[self._begin(index) : self.ends[index]]
+
+    def part(self, start: int, stop: int) -> list[bytes]:
+        """The strings from one index up to another, both within the row."""
+        texts, ends = self.texts, self.ends[start:stop]
+        return [texts[begin:end] for begin, end in zip(chain((self._begin(start),), ends), ends, strict=False)]
+
+    def _begin(self, index: int) -> int:
+        return self.ends[index - 1] if index else 0
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self[:])
+        return iter(self.part(0, len(self)))
 
     def __reversed__(self) -> Iterator[bytes]:
-        return reversed(self[:])
+        return reversed(self.part(0, len(self)))
 
     @property
     def size_bytes(self) -> int:
@@ -55,20 +65,39 @@ class Texts:
 
     def places_of(self, wanted: bytes, start: int, stop: int) -> list[int]:
         """Where strings are equal to one, from one index up to another."""
-        return [at for at in range(start, min(stop, len(self))) if self[at] == wanted]
+        if wanted not in self.texts:
+            return []
+        return [at for at, text in enumerate(self.part(start, stop), start) if text == wanted]
 
     def replaced(self, index: int, item: object) -> Texts | None:
         """A row with another string in a place; None where it does not fit."""
-        items: list[Any] = self[:]
-        items[index] = item
-        return row_of(items)
+        if type(item) is not bytes:
+            return None
+        start, stop, ends = self._begin(index), self.ends[index], self.ends
+        more = len(item) - (stop - start)
+        size = ends[-1] + more
+        if size > MOST_BYTES:
+            return None
+        if more:
+            ends = array(_width(size), ends[:index]) + array(_width(size), [end + more for end in ends[index:]])
+        return Texts(b"".join((self.texts[:start], item, self.texts[stop:])), ends)
+
+
+def _width(size: int) -> str:
+    """The type code of the ends of a row of so many bytes."""
+    return "H" if size < 1 << 16 else "I"
 
 
 def framed(items: list[Any], mark: bytes, end: bytes) -> bytes | None:
     """Byte strings in one: mark, length, end, the string, end for each. None if one of them is something else."""
-    if any(type(item) is not bytes for item in items):
+    if not _are_bytes(items):
         return None
-    return b"".join([b"%b%d%b%b%b" % (mark, len(item), end, item, end) for item in items])
+    heads = {length: b"%b%d%b" % (mark, length, end) for length in set(map(len, items))}
+    return b"".join([part for item in items for part in (heads[len(item)], item, end)])
+
+
+def _are_bytes(items: list[Any]) -> bool:
+    return {bytes}.issuperset(map(type, items))
 
 
 def joined(first: Texts, second: Texts) -> Texts | None:
@@ -78,14 +107,9 @@ def joined(first: Texts, second: Texts) -> Texts | None:
 
 def row_of(items: list[Any]) -> Texts | None:
     """Byte strings as a row; None if one of them is something else, or if they are too big."""
-    if not items or any(type(item) is not bytes for item in items):
+    if not items or not _are_bytes(items):
         return None
     texts = b"".join(items)
     if len(texts) > MOST_BYTES:
         return None
-    ends = array("H" if len(texts) < 1 << 16 else "I")
-    end = 0
-    for item in items:
-        end += len(item)
-        ends.append(end)
-    return Texts(texts, ends)
+    return Texts(texts, array(_width(len(texts)), accumulate(map(len, items))))

@@ -4,6 +4,7 @@ from januskv.storage.keyspace cimport Keyspace
 from januskv.storage.places cimport Places
 from januskv.storage.score_columns cimport column, cut_from, first_behind, first_from, put_in
 from januskv.storage.packed_scores cimport (
+    count_in,
     cut_out,
     names_in,
     pairs_in,

@@ -1,6 +1,6 @@
 """Sorted sets: members (bytes) with scores (float), in order of score, then of member.
 
-    packed    a small set as one string, see packed_scores.py; None where the set is big, or has long members
+    packed    a small set, compiled as one string, see packed_scores.py; None where the set is big, or has long members
     by_name   member -> score, of a big set
     order     the members of a big set in order, in blocks; None until somebody asks, or there are more than ORDERED
 
@@ -24,6 +24,7 @@ from .lazily import lazily
 from .packed_scores import (
     EMPTY,
     MOST_MEMBERS,
+    count_in,
     cut_out,
     names_in,
     packed,
@@ -39,6 +40,8 @@ from .values import name_to_json
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from .packed_scores import Packed
 else:
     np = lazily("numpy")
 
@@ -237,7 +240,7 @@ class SortedSet:
     def __init__(self, scores: dict[bytes, float] | None = None) -> None:
         self.order: Order | None = None
         self.by_name: dict[bytes, float] | None = None
-        self.packed: bytes | None = EMPTY
+        self.packed: Packed | None = EMPTY
         self.most = self.longest = 0  # before removals: how many members there were, how long a removed one was
         if scores is not None:
             self.packed = None
@@ -248,7 +251,7 @@ class SortedSet:
                 self.ordered()
 
     def __len__(self) -> int:
-        return len(self.by_name) if self.packed is None else self.packed[0]  # type: ignore[arg-type]
+        return len(self.by_name) if self.packed is None else count_in(self.packed)  # type: ignore[arg-type]
 
     def _pack(self) -> None:
         """Make a small set of a big one, if its members are short enough."""
@@ -278,7 +281,7 @@ class SortedSet:
         text = self.packed
         if text is not None:
             text = with_score(text, member, score)
-            if text is not None and text[0] <= SMALL:
+            if text is not None and count_in(text) <= SMALL:
                 self.packed = text
                 return
             scores = self._unpack()

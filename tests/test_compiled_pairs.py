@@ -29,10 +29,11 @@ PAIRS = sorted(
 )
 # Constants that may differ, and names that only one of the builds has, with the reason.
 DIFFERENT = {
+    "januskv.storage.packed_scores.EMPTY": "compiled, a string",
     "januskv.storage.walking.WINDOW": "how much is looked at in one go: compiled, a part; otherwise all",
 }
 ONE_BUILD_ONLY = {
-    "januskv.storage.packed_texts.Texts.part": "the compiled class reads parts of a string in place",
+    "januskv.storage.packed_scores.Packed": "a string when compiled",
     "januskv.storage.durability.changes.Changes.operation": "a C method when compiled",
     "januskv.resp.encoder.CRLF": "bytes are written one by one when compiled",
     "januskv.resp.parser.strict_int": "a C function when compiled",

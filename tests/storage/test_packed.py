@@ -5,7 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from januskv.storage.packed_scores import LONGEST, MOST_MEMBERS, packed, pairs_in, rank_in, with_score, without
+from januskv.storage.packed_scores import (
+    LONGEST,
+    MOST_MEMBERS,
+    count_in,
+    cut_out,
+    names_in,
+    packed,
+    pairs_in,
+    rank_in,
+    score_in,
+    with_score,
+    without,
+)
 from januskv.storage.packed_texts import MOST_BYTES, framed, joined, row_of
 
 rows = st.lists(st.one_of(st.binary(max_size=5), st.integers(0, 40_000).map(lambda size: b"x" * size)), min_size=1)
@@ -72,5 +84,19 @@ def test_members_move_to_their_places(scores: dict[bytes, float], member: bytes,
     assert rank_in(text, score, member) == sum(pair < (score, member) for pair in ordered)
     new = with_score(text, member, score)
     assert new is not None
-    scores[member] = score
+    scores = scores | {member: score}
     assert pairs_in(new, 0, 99) == [(name, value) for value, name in sorted((v, n) for n, v in scores.items())]
+    assert score_in(new, member) == score
+    less = without(new, member)
+    assert less is not None
+    assert count_in(less) == count_in(new) - 1 == len(scores) - 1
+    assert score_in(less, member) is None
+    for start, stop in ((0, 1), (1, 3), (0, 99), (2, 2), (99, 99)):
+        cut = cut_out(new, start, stop)
+        names = names_in(new, 0, 99)
+        del names[start:stop]
+        assert names_in(cut, 0, 99) == names
+        assert count_in(cut) == len(names)
+        assert [score_in(cut, name) for name in names] == [scores[name] for name in names]
+    # None of this has changed what it was made from.
+    assert [(score, name) for name, score in pairs_in(text, 0, 99)] == ordered

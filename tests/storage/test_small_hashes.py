@@ -92,7 +92,7 @@ def looks_like(held: Any, model: dict[bytes, Any]) -> None:
     assert to_json(held) == to_json(model)
 
 
-def test_a_hash_is_one_string_until_it_grows_and_when_it_has_shrunk() -> None:
+def test_a_hash_is_small_until_it_grows_and_when_it_has_shrunk() -> None:
     keyspace = Store(clock=ManualClock()).databases[0]
     for number in range(hashes.SMALL):
         put_fields(keyspace, b"h", {b"%d" % number: b"v"})
@@ -135,3 +135,19 @@ def test_a_json_object_is_a_small_hash_too() -> None:
     held = from_json({"text": "a", "number": 5, "none": None, "flag": True, "real": 0.5})
     assert type(held) is SmallHash
     assert to_json(held) == {"text": "a", "number": 5, "none": None, "flag": True, "real": 0.5}
+
+
+def test_a_small_hash_shares_no_fields() -> None:
+    given = {b"a": b"1", b"b": b"2"}
+    held = small(given)
+    assert held is not None
+    given[b"a"] = b"9"
+    copy, fields = held.copy(), held.to_dict()
+    assert copy.put({b"a": b"3", b"c": b"4"}) == 1
+    fields[b"d"] = b"5"
+    assert held == {b"a": b"1", b"b": b"2"}
+    assert copy == {b"a": b"3", b"b": b"2", b"c": b"4"}
+    for field in held:
+        assert held.remove(field)
+    assert len(held) == 0
+    assert held.size_bytes < copy.size_bytes
