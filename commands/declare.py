@@ -10,7 +10,7 @@ import enum
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 
@@ -227,6 +227,11 @@ class Options:
     deprecated: tuple[str, str] | None = None  # since which version, what replaces it
     plain: Callable[[Any, list[bytes]], Any] | None = None  # native: runs it over RESP if its argument is not an object
     redact: Redact | None = None  # hides secrets in a command line before MONITOR or the slow log show it
+    # Whether each call is timed by itself. A blocked command is examined as the running one, so it never shares its time.
+    timed: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timed = not self.flags & (Flag.FAST | Flag.QUICK) or Flag.BLOCKING in self.flags
 
     def check(self, name: str) -> None:
         """Raise DeclarationError if parts of the declaration contradict each other."""

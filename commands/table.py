@@ -70,8 +70,7 @@ class Command:
         self.options: Options = options
         self.manual: Manual = manual
         self.in_keyspace: bool = options.in_keyspace
-        # A blocked command is examined as the running one, so it is never timed together with others.
-        self.timed: bool = not options.flags & (Flag.FAST | Flag.QUICK) or Flag.BLOCKING in options.flags
+        self.timed: bool = options.timed
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: int = 0
         self.usec: float = 0.0
