@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import House
 
 from januskv.compat.redis.debug_verbs import digest_of
 from januskv.resp.decoder import ReplyReader
@@ -16,6 +17,7 @@ from januskv.storage import sorted_sets
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability.journal import open_journal
 from januskv.storage.store import Store
+from januskv.storage.values import copied
 
 COUNT = 25_000  # more than what is sent in one piece
 NAMES = [b"member:%d" % number for number in range(COUNT)]
@@ -39,9 +41,10 @@ def loaded_again(folder: Path) -> Store:
     return store
 
 
-@pytest.fixture
-def full(house: Any) -> Any:
-    """A wire to a server with one big value of each kind."""
+@pytest.fixture(scope="module")
+def collections() -> dict[bytes, Any]:
+    """A big collection of each kind."""
+    house = House()
     wire = house.connect()
     wire("RPUSH", "list", *NAMES)
     wire("SADD", "set", *NAMES)
@@ -49,6 +52,15 @@ def full(house: Any) -> Any:
     wire("ZADD", "zset", *in_pairs([b"%d" % number for number in range(COUNT)], NAMES))
     for number in range(1, COUNT + 1):
         wire("XADD", "stream", f"{number}-1", "f", number)
+    return dict(house.store.databases[0].data)
+
+
+@pytest.fixture
+def full(house: Any, collections: dict[bytes, Any]) -> Any:
+    """A wire to a server with one big value of each kind."""
+    for key, value in collections.items():
+        house.store.databases[0].put(key, copied(value))
+    wire = house.connect()
     wire("SET", "string", b"0123456789abcdef" * 600_000)
     wire("SET", "long", b"0123456789abcdef" * 600_000)
     wire("APPEND", "long", "x")

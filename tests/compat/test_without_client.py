@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -209,7 +210,10 @@ class Pair:
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("protocol", [2, 3])
-def test_the_same_replies_as_over_a_connection(make_house: Any, protocol: int, part: int) -> None:
+def test_the_same_replies_as_over_a_connection(
+    make_house: Any, monkeypatch: pytest.MonkeyPatch, protocol: int, part: int
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # DEBUG SLEEP
     for case in cases()[part::PARTS]:
         pair = Pair(make_house, protocol)
         all(pair.runs_equally(line) for line in case)

@@ -144,6 +144,7 @@ def check_kills(folder: Path, policy: str, kills: int, writers: int, seed: int) 
     return checked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_a_killed_server_has_every_acknowledged_write(tmp_path: Path, policy: str) -> None:
     assert check_kills(tmp_path / "data", policy, kills=2, writers=16, seed=1) > 50

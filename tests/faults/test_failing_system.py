@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import rewrite
 from tests.faults import test_durability as durability
 
 from januskv.storage.clock import ManualClock
@@ -105,6 +106,7 @@ def everything(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_random_commands_of_all_families_are_found_again_after_kills(tmp_path: Path, seed: int) -> None:
     for life in range(3):
@@ -128,10 +130,10 @@ def test_a_log_of_all_kinds_that_ends_at_any_byte_of_its_last_records(everything
         ends.append(ends[-1] + RECORD_BYTES + int.from_bytes(whole[ends[-1] : ends[-1] + 4], "little"))
     images = {}
     for end in ends[-4:]:
-        path.write_bytes(whole[:end])
+        rewrite(path, whole[:end])
         images[end] = image_of(everything)
     for length in range(ends[-4], len(whole) + 1):
-        path.write_bytes(whole[:length])
+        rewrite(path, whole[:length])
         assert image_of(everything) == images[max(end for end in ends if end <= length)], length
 
 
@@ -143,13 +145,13 @@ def test_no_flipped_bit_in_files_of_all_kinds_goes_unnoticed(everything: Path) -
     for path in sorted(everything.glob("[bl]*.[0-9]*")):
         whole = path.read_bytes()
         for at in chance.sample(range(len(whole)), 150):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
+            rewrite(path, whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
             with contextlib.suppress(Damaged):
                 assert image_of(everything) != before
                 # Only the last record may be taken for one that was not written to its end.
                 assert path.name.startswith("log")
                 assert at > len(whole) - 200
-        path.write_bytes(whole)
+        rewrite(path, whole)
     assert image_of(everything) == before
 
 
@@ -219,6 +221,7 @@ def test_under_always_a_failed_sync_ends_the_server_without_an_answer(tmp_path: 
         assert peer("GET", "a") == b"1"
 
 
+@pytest.mark.slow
 def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
     with faulty(tmp_path / "data") as (server, peer, faults):
         (faults / "fdatasync.slow").touch()
@@ -345,6 +348,7 @@ def test_no_jump_of_the_clock_brings_a_key_back(tmp_path: Path, jump_ms: int) ->
 # ---------------------------------------------------------------- starts
 
 
+@pytest.mark.slow
 def test_a_start_that_is_killed_at_any_time_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with running(folder) as (server, peer):
@@ -409,6 +413,7 @@ def wait_until_gone(pid: int) -> None:
     until(gone)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs the /proc of Linux")
 @pytest.mark.parametrize(
     "request_line",
@@ -424,8 +429,9 @@ def test_a_process_that_outlives_its_server_holds_nothing_up(tmp_path: Path, req
     folder = tmp_path / "data"
     with running(folder) as (server, peer):
         token = json.loads(peer("SH_NEW", "{}"))["SH_NEW_RSP"]["tkn"]
-        for part in range(100):
+        for part in range(30):
             peer("MSET", *(word for n in range(1000) for word in (f"key:{part}:{n}", n)))
+        for part in range(100):
             peer("TS.ADD", f"series:{part}", 1, part)
         keys = {f"key:{n}": "x" * 100 for n in range(20_000)}
         peer("KV_SET", json.dumps({"tkn": token, "keys": keys}))

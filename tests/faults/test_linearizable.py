@@ -79,6 +79,7 @@ class Client(threading.Thread):
                 operation.end = time.monotonic()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("policy", ["always", "everysec"])
 def test_keys_are_registers_over_kills_and_restarts(tmp_path: Path, policy: str) -> None:

@@ -12,7 +12,7 @@ at the end each client has as many replies as it sent requests (where that can b
 ``check()``, and, in every fifth episode, what was logged gives the same data again. What fails is made smaller by
 leaving steps and requests out, and printed with the seed.
 
-Environment: ``JANUSKV_FUZZ_SECONDS`` (5) for each transport, ``JANUSKV_FUZZ_SEED`` (1), ``JANUSKV_FUZZ_EPISODE`` to play only
+Environment: ``JANUSKV_FUZZ_SECONDS`` (3) for each transport, ``JANUSKV_FUZZ_SEED`` (1), ``JANUSKV_FUZZ_EPISODE`` to play only
 that one, ``JANUSKV_FUZZ_FINDINGS`` for a file to which failures are added while the run goes on.
 
     JANUSKV_FUZZ_SECONDS=600 JANUSKV_FUZZ_SEED=$RANDOM python -m pytest tests/fuzz -s      # a long run
@@ -53,7 +53,7 @@ from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.sessions import shared_token
 
 SEED = int(os.environ.get("JANUSKV_FUZZ_SEED", "1"))
-SECONDS = float(os.environ.get("JANUSKV_FUZZ_SECONDS", "5"))
+SECONDS = float(os.environ.get("JANUSKV_FUZZ_SECONDS", "3"))
 ONLY_EPISODE = os.environ.get("JANUSKV_FUZZ_EPISODE")
 FINDINGS = os.environ.get("JANUSKV_FUZZ_FINDINGS")
 

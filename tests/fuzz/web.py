@@ -1,6 +1,6 @@
 """What the fuzzers of the HTTP port share: the budget, damage to valid input, and what must hold afterwards.
 
-``JANUSKV_FUZZ_SECONDS`` (5) is the time of each fuzzer, ``JANUSKV_FUZZ_SEED`` (1) where its chances begin.
+``JANUSKV_FUZZ_SECONDS`` (3) is the time of each fuzzer, ``JANUSKV_FUZZ_SEED`` (1) where its chances begin.
 
     JANUSKV_FUZZ_SECONDS=600 JANUSKV_FUZZ_SEED=$RANDOM python -m pytest tests/fuzz -s      # a long run
 """
@@ -19,7 +19,7 @@ from tests.http_port import HttpPort, Visitor
 from januskv.http import IDLE_S, LEAVING_S, REQUEST_S, UNREAD_S
 
 SEED = int(os.environ.get("JANUSKV_FUZZ_SEED", "1"))
-SECONDS = float(os.environ.get("JANUSKV_FUZZ_SECONDS", "5"))
+SECONDS = float(os.environ.get("JANUSKV_FUZZ_SECONDS", "3"))
 
 PEERS = (("127.0.0.1", 50_000), ("::1", 50_001), ("192.168.1.9", 40_000))
 # What one connection may leave in memory, of requests that were never whole.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import rewrite
 
 from januskv.storage.clock import ManualClock
 from januskv.storage.durability import generations
@@ -366,7 +367,7 @@ def test_a_log_that_ends_at_any_byte_loses_the_cut_record_only(tmp_path: Path) -
     for length in range(HEADER_BYTES, len(whole) + 1):
         kept = sum(end <= length for end in ends) - 1
         for tail in (b"", b"\0" * 100, random.Random(length).randbytes(50)):
-            path.write_bytes(whole[:length] + tail)
+            rewrite(path, whole[:length] + tail)
             assert image_of(tmp_path) == images[kept], (length, tail)
             assert image_of(tmp_path, cut=False) == images[kept]  # the first start has cut it
     path.write_bytes(whole[:-1])
@@ -382,7 +383,7 @@ def test_no_flipped_bit_goes_unnoticed(tmp_path: Path) -> None:
         whole = path.read_bytes()
         for at in range(len(whole)):
             for bit in (1, 128):
-                path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+                rewrite(path, whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
                 try:
                     found = image_of(tmp_path)
                 except Damaged:
@@ -390,7 +391,7 @@ def test_no_flipped_bit_goes_unnoticed(tmp_path: Path) -> None:
                 assert path.name.startswith("log"), (path.name, at)
                 # Damage in the last record is an unfinished end: the start says so and cuts it.
                 assert found == images[-2], at
-        path.write_bytes(whole)
+        rewrite(path, whole)
     assert image_of(tmp_path) == images[-1]
 
 
@@ -402,7 +403,7 @@ def test_a_missing_file_refuses_to_start(tmp_path: Path) -> None:
             path.unlink()
             with pytest.raises(Damaged, match="missing"):
                 loaded(tmp_path)
-            path.write_bytes(whole)
+            rewrite(path, whole)
 
 
 # ---------------------------------------------------------------- failing system calls
