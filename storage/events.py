@@ -12,7 +12,7 @@ they are not shown any more, and are removed soon after. Changes are reported to
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, repeat
 from operator import le
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -49,6 +49,8 @@ Event = dict[str, Any]
 # Blocks, and rows of the first and behind those of the last one: some events of a series that stand behind one another.
 Span = tuple[int, int, int, int]
 
+# Events are looked at one after the other to find some places if there are no more than this many for each of them.
+_FAR: Final = 32
 # What expires at once is removed in slices of so many events.
 _SLICE: Final = 4096
 
@@ -191,15 +193,27 @@ class EventSeries:
         block = self.blocks[at]
         self._put(at, blocks_of([row for place, row in enumerate(block.rows()) if place not in gone], self.token))
 
-    def remove_places(self, places: Iterable[tuple[int, int]]) -> int:
+    def remove_places(self, places: Sequence[tuple[int, int]]) -> int:
         """Remove the events at some places (``place_of``), where there are any; give how many there were."""
-        found: dict[int, set[int]] = {}
-        for time, leap in places:
-            for at, row in self._at_time(time):
-                if self.blocks[at].leap(row) == leap:
-                    found.setdefault(at, set()).add(row)
+        if not places:
+            return 0
+        wanted = set(places)
+        span = self.span(min(wanted)[0], max(wanted)[0])
+        found: dict[int, list[int]] = {}
+        if len(wanted) * _FAR < self._count(span):
+            for time, leap in sorted(wanted):
+                for at, row in self._at_time(time):
+                    if self.blocks[at].leap(row) == leap:
+                        found.setdefault(at, []).append(row)
+        else:
+            for at, rows in self._parts(span):
+                block = self.blocks[at]
+                times, shapes = block.times, block.shapes
+                some = [row for row in rows if (times[row], block.leap(row) if shapes[row].leap else -1) in wanted]
+                if some:
+                    found[at] = some
         for at in sorted(found, reverse=True):
-            self.remove_rows(at, sorted(found[at]))
+            self.remove_rows(at, found[at])
         return sum(map(len, found.values()))
 
     def _at_time(self, time: int) -> Iterator[tuple[int, int]]:

@@ -28,6 +28,8 @@ from januskv.storage.durability.generations import Directory
 from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.durability.records import HEADER_BYTES, RECORD_BYTES, Damaged, Torn, header, record
 from januskv.storage.durability.replay import OPERATIONS, session_operation
+from januskv.storage.events import EventSeries, drop_event_index, event_series, put_events, remove_event_places
+from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 ALL = os.environ.get("JANUSKV_BYTES") == "all"
@@ -58,6 +60,15 @@ LINES = """
 # Seventeen deliveries are logged in one piece.
 LINES += "|".join(
     [*(f"XADD y {n}-1 a 1" for n in range(1, 18)), "XGROUP CREATE y g 0", "XREADGROUP GROUP g c STREAMS y >"]
+)
+
+
+# What comes over HTTP alone, or by and by.
+CALLS: tuple[Callable[[Keyspace], object], ...] = (
+    lambda keyspace: put_events(keyspace, b"e", EventSeries().blocks_of([1, 5], [{"a": 2}, {"b": 1}], [0, 1])),
+    lambda keyspace: remove_event_places(keyspace, b"e", [(1, -1)]),
+    lambda keyspace: drop_event_index(keyspace, b"e", ("a",)),
+    lambda keyspace: event_series(keyspace, b"e"),
 )
 
 
@@ -97,6 +108,12 @@ class Small:
         for line in lines:
             before = journal.seq
             self.run(wire, [line])
+            journal.commit()
+            if journal.seq > before:
+                self.images.append(image(store))
+        for call in CALLS:
+            before = journal.seq
+            call(store.databases[0])
             journal.commit()
             if journal.seq > before:
                 self.images.append(image(store))
