@@ -20,6 +20,8 @@ TIME: Final = "_time"
 EXPIRATION: Final = "_expiration"
 MOST_EVENT_BYTES: Final = 2 << 20
 MOST_DEPTH: Final = 128
+# No shorter text is nested deeper than that.
+_DEEP_BYTES: Final = 2 * MOST_DEPTH
 # Bytes of lines between two steps: some hundred events.
 _STEP_BYTES: Final = 1 << 16
 _BOM: Final = b"\xef\xbb\xbf"
@@ -130,7 +132,7 @@ class _Reader:
             raise BadEvent(f"not JSON: {error}", number) from None
         if type(event) is not dict:
             raise BadEvent("an event is an object", number)
-        if _brackets(text) > MOST_DEPTH and depth_of(event, MOST_DEPTH) > MOST_DEPTH:
+        if len(text) > _DEEP_BYTES and _brackets(text) > MOST_DEPTH and depth_of(event, MOST_DEPTH) > MOST_DEPTH:
             raise BadEvent(f"nested deeper than {MOST_DEPTH}", number)
         self.add(event, number)
 
