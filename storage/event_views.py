@@ -1,6 +1,6 @@
 """What a reader sees of a series of events: its blocks as they were at one time, walked over in steps.
 
-Each step looks at one block or, by an index, at some hundred events that may be meant: about a millisecond at most.
+Each step looks at some blocks or, by an index, at some hundred events that may be meant: about a millisecond at most.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .event_text import documents, texts
 from .filters import Bound, Filter, Plan, Terms
 from .instants import instant_of_unix, unix_of_instant
 
-# Events between two steps.
+# What a step may cost: events written, those that are looked at four times as much, and what each block costs.
+_STEP_COST: Final = 4096
+_BLOCK_COST: Final = 32
+# Events of one block that are looked at by an index at a time.
 _STEP: Final = 256
 # An index is asked if it names at most one of so many events of the interval.
 _WORTH: Final = 4
@@ -28,17 +31,19 @@ Position = tuple[int, int]
 
 
 class Batch:
-    """Some events of one block, in the order asked for. ``names``: the members of documents that ``rows`` gives; None: all."""
+    """Some events, in the order asked for: rows of blocks.
 
-    __slots__ = ("block", "chosen", "names")
+    ``names``: the members of documents that ``rows`` gives; None: all.
+    """
 
-    def __init__(self, block: Block, chosen: Sequence[int], names: tuple[str, ...] | None = None) -> None:
-        self.block = block
-        self.chosen = chosen
+    __slots__ = ("names", "parts")
+
+    def __init__(self, parts: list[tuple[Block, Sequence[int]]], names: tuple[str, ...] | None = None) -> None:
+        self.parts = parts
         self.names = names
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return sum([len(rows) for _, rows in self.parts])
 
     def lines(self) -> bytes:
         """The events as Ditto writes them, ``{"item":{"_time":...,"value":{...}}}``, each with a line feed."""
@@ -53,32 +58,38 @@ class Batch:
         return self._texts(False, b",")
 
     def _texts(self, with_time: bool, closing: bytes) -> bytes:
-        block = self.block
-        return texts(block.times, block.shapes, block.ends, block.text, self.chosen, with_time, closing)
+        return b"".join(
+            [
+                texts(block.times, block.shapes, block.ends, block.text, rows, with_time, closing)
+                for block, rows in self.parts
+            ]
+        )
 
     def times(self) -> list[int]:
         """The times as they are kept."""
-        times = self.block.times
-        return [times[row] for row in self.chosen]
+        return [block.times[row] for block, rows in self.parts for row in rows]
 
     def documents(self, names: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
         """The documents; with ``names`` these members of them."""
-        block = self.block
-        return documents(block.shapes, block.ends, block.text, self.chosen, names, {})
+        found: list[dict[str, Any]] = []
+        for block, rows in self.parts:
+            found += documents(block.shapes, block.ends, block.text, rows, names, {})
+        return found
 
     def rows(self) -> list[tuple[int, dict[str, Any]]]:
         """Instants (``instants.py``), of events whose times are ns since 1970, and documents."""
-        instants = [instant_at(self.block, row) for row in self.chosen]
+        instants = [instant_at(block, row) for block, rows in self.parts for row in rows]
         return list(zip(instants, self.documents(self.names), strict=True))
 
     @property
     def last_instant(self) -> int:
         """The instant of the last event; there is one."""
-        return instant_at(self.block, self.chosen[-1])
+        block, rows = next(part for part in reversed(self.parts) if len(part[1]))
+        return instant_at(block, rows[-1])
 
     def places(self) -> list[tuple[int, int]]:
         """The places (``event_blocks.place_of``) of the events."""
-        return [place_at(self.block, row) for row in self.chosen]
+        return [place_at(block, row) for block, rows in self.parts for row in rows]
 
 
 def instant_at(block: Block, row: int) -> int:
@@ -310,23 +321,31 @@ class EventView:
         """Those of some rows that are kept and have not expired, up to a limit."""
         left = limit
         known: dict[bytes, Any] = {}
+        found: list[tuple[Block, Sequence[int]]] = []
+        cost = 0
         for at, some in parts:
             if left is not None and left <= 0:
-                return
+                break
             block = self.blocks[at]
             rows = block.visible(some, self.now_ms)
+            cost += _BLOCK_COST + (len(rows) if keeps is None else 4 * len(rows))
             if keeps is not None:
-                found = documents(block.shapes, block.ends, block.text, rows, names, known)
+                seen = documents(block.shapes, block.ends, block.text, rows, names, known)
                 if with_instants:
-                    rows = [row for row, each in zip(rows, found, strict=True) if keeps(each, instant_at(block, row))]
+                    rows = [row for row, each in zip(rows, seen, strict=True) if keeps(each, instant_at(block, row))]
                 else:
-                    rows = [row for row, each in zip(rows, found, strict=True) if keeps(each, 0)]
+                    rows = [row for row, each in zip(rows, seen, strict=True) if keeps(each, 0)]
             if descending:
                 rows = rows[::-1]
             if left is not None:
                 rows = rows[:left]
                 left -= len(rows)
-            yield Batch(block, rows)
+            if len(rows):
+                found.append((block, rows))
+            if cost >= _STEP_COST:
+                yield Batch(found)
+                found, cost = [], 0
+        yield Batch(found)
 
 
 def _of_members(batches: Iterator[Batch], roots: frozenset[str] | None) -> Iterator[Batch]:
@@ -334,7 +353,7 @@ def _of_members(batches: Iterator[Batch], roots: frozenset[str] | None) -> Itera
     if roots is None:
         return batches
     names = tuple(sorted(roots))
-    return (Batch(batch.block, batch.chosen, names) for batch in batches)
+    return (Batch(batch.parts, names) for batch in batches)
 
 
 # ---------------------------------------------------------------- what a plan asks of an index
