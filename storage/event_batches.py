@@ -15,11 +15,11 @@ from .event_blocks import MOST_ROWS, Block, Row, blocks_of, blocks_of_columns, p
 from .event_shapes import Shapes
 from .event_text import pack, records_of, unix_time
 from .instants import BadInstant, instant_of_unix, instant_text, parse_instant, unix_of_instant
+from .values import MOST_DEPTH
 
 TIME: Final = "_time"
 EXPIRATION: Final = "_expiration"
 MOST_EVENT_BYTES: Final = 2 << 20
-MOST_DEPTH: Final = 128
 # No shorter text is nested deeper than that.
 _DEEP_BYTES: Final = 2 * MOST_DEPTH
 # Bytes of lines between two steps: some hundred events.

@@ -119,8 +119,12 @@ def _header(name: str, schema: Json, about: str) -> Json:
     return {"name": name, "in": "header", "schema": schema, "description": about}
 
 
-_TXN_HEADER: Final = _header(TXN_ID, _INTEGER, "The transaction that the request must come after.")
-_CLIENT_HEADER: Final = _header(CLIENT_ID, {"type": "string"}, "Base64 of the 16 bytes that name the client.")
+_TXN_HEADER: Final = _header(TXN_ID, {**_INTEGER, "examples": [0]}, "The transaction that the request must come after.")
+_CLIENT_HEADER: Final = _header(
+    CLIENT_ID,
+    {"type": "string", "pattern": "^[A-Za-z0-9+/]{21}[AQgw]==$"},
+    "Base64 of the 16 bytes that name the client.",
+)
 _HEADERS: Final = {
     INSERT: (
         _CLIENT_HEADER,
@@ -139,7 +143,13 @@ def _schema(parameter: Parameter) -> Json:
 
 
 def _in_target(parameter: Parameter) -> Json:
-    shown: Json = {"name": parameter.name, "in": "query", "description": parameter.about, "required": False}
+    """A parameter of an operation that has no body in the document."""
+    shown: Json = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.about,
+        "required": parameter.required,
+    }
     if parameter.kind.schema == {"type": "object"}:
         return {**shown, "content": {JSON: {"schema": _schema(parameter)}}}
     return {**shown, "schema": _schema(parameter)}
@@ -196,10 +206,15 @@ def _responses(operation: Operation) -> Json:
     return {"200": {"description": operation.about, "headers": headers, "content": content}, "default": told}
 
 
+def _can_be_asked(operation: Operation, method: str) -> bool:
+    """Whether this version of OpenAPI can describe the method: those without a body have what they need in the target."""
+    return method == "POST" or all(each.kind.of_text for each in operation.parameters if each.required)
+
+
 def _operation(endpoint: Endpoint, version: int, method: str, operation: Operation) -> Json:
     parameters: list[Json] = [_TXN_HEADER, *_HEADERS.get(operation, ())]
     if "{id}" in endpoint.parts:
-        name = {"type": "string", "minLength": 1, "maxLength": 512}
+        name = {"type": "string", "minLength": 1, "maxLength": 512, "pattern": r"^(?!__)[^\x00-\x1f\x7f]+$"}
         parameters.insert(0, {"name": "id", "in": "path", "required": True, "schema": name})
     if operation.body is Body.PARAMETERS:
         parameters += [_in_target(each) for each in operation.parameters if each.kind.of_text is not None]
@@ -231,7 +246,7 @@ def openapi() -> Json:
             paths[f"/api/v{version}/{endpoint.path}"] = {
                 method.lower(): _operation(endpoint, version, method, operation)
                 for method, operation in endpoint.methods.items()
-                if method in _METHODS
+                if method in _METHODS and _can_be_asked(operation, method)
             }
     return {
         "openapi": "3.1.0",

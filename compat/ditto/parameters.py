@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import orjson
 
+from januskv.storage.event_batches import depth_of
 from januskv.storage.instants import BadInstant, parse_instant
 from januskv.storage.values import MOST_DEPTH
 
@@ -129,7 +130,7 @@ _text = _of_type(str, "a text")
 INSTANT: Final = Kind({"type": "string", "format": "date-time"}, _instant, _instant_of_text)
 COUNT: Final = Kind({"type": "integer", "minimum": 0}, _count, _count_of_text)
 FLAG: Final = Kind({"type": "boolean"}, _of_type(bool, "true or false"), _flag_of_text)
-TEXT: Final = Kind({"type": "string"}, _text, _text)
+TEXT: Final = Kind({"type": "string", "minLength": 1}, _text, _text)
 OBJECT: Final = Kind({"type": "object"}, _object, _object_of_text)
 _PAIR: Final[Json] = {
     "type": "array",
@@ -208,17 +209,9 @@ def read_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise DittoError(400, f"This is not JSON: {error}") from None
-    if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deeper(value, MOST_DEPTH):
+    if body.count(b"[") + body.count(b"{") > MOST_DEPTH and depth_of(value, MOST_DEPTH) > MOST_DEPTH:
         raise DittoError(400, f"The JSON is nested deeper than {MOST_DEPTH}")
     return value
-
-
-def _is_deeper(value: Any, room: int) -> bool:
-    if type(value) is dict:
-        value = value.values()
-    elif type(value) is not list:
-        return False
-    return room == 0 or any(_is_deeper(each, room - 1) for each in value)
 
 
 def pairs_of(query: str) -> list[tuple[str, str]]:
