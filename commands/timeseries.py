@@ -14,7 +14,7 @@ import orjson
 
 from januskv.storage.chunks import Times, Values
 from januskv.storage.downsampling import NAMES, downsample
-from januskv.storage.errors import IndexExists, NotIndexed
+from januskv.storage.errors import NotIndexed
 from januskv.storage.event_conditions import NOTHING, Between, Where, order_of
 from januskv.storage.event_views import Batch
 from januskv.storage.events import (
@@ -36,7 +36,7 @@ from .declare import NO_KEYS, Flag, Param, all_members, member
 from .params import MISSING, NativeError, ParamCheck
 from .status import TIME_SERIES, SeriesStatus
 from .table import Family
-from .work import FEW, STEP, Parts, Steps, Work, batched, live_batches
+from .work import FEW, STEP, Parts, Steps, Work, at_once, batched, live_batches
 
 commands = Family("native", TIME_SERIES, categories=("timeseries",))
 
@@ -462,11 +462,13 @@ def _add_samples(keyspace: Keyspace, key: bytes, body: Body) -> Body:
     in_keyspace=True,
     flags=Flag.WRITE,
 )
-def ts_create_index(ctx: Context, body: Body) -> Body:
+def ts_create_index(ctx: Context, body: Body) -> Body | Work:
     """{"TS_CREATE_INDEX": {"ts": name, "key": member | [member, ...], "tkn"?: token}}
 
     Indexes a member of the present and future events for ``where`` and ``filter``. Ours: an array is the path to a member
     of an object inside, for ``filter``.
+
+    Many events are indexed in batches while other clients are served; conditions are asked of it once that is done.
 
     Cost: O(N log N) with N events
     """
@@ -475,13 +477,17 @@ def ts_create_index(ctx: Context, body: Body) -> Body:
     if not path or set(map(type, path)) != {str}:
         raise NativeError(SeriesStatus.PARAM_TYPE, "'key' must be a string, or an array of strings")
     key = body["ts"].encode()
-    if event_series(ctx.keyspace, key) is None:
+    series = event_series(ctx.keyspace, key)
+    if series is None:
         return {"ts": body["ts"], "st": SeriesStatus.SERIES_NOT_EXIST.value}
-    try:
-        index_events(ctx.keyspace, key, path)
-    except IndexExists:
+    if path in series.indexes:
         return {"ts": body["ts"], "st": SeriesStatus.INDEX_EXISTS.value}
-    return {"ts": body["ts"], "st": 1}
+
+    def steps() -> Steps:
+        yield from index_events(ctx.keyspace, key, path)
+        return {"ts": body["ts"], "st": 1}
+
+    return at_once(steps()) if len(series) <= FEW else Work(steps())
 
 
 @commands.native(

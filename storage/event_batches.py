@@ -6,14 +6,14 @@ A batch is read as a whole before any of it is stored, so that it is stored as a
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 import orjson
 
-from .event_blocks import MOST_ROWS, Block, Row, blocks_of, blocks_of_columns, place_of
+from .event_blocks import MOST_ROWS, Block, Row, block_by_block, blocks_of_columns, merged, place_of
 from .event_shapes import Shapes
-from .event_text import pack, records_of, unix_time
+from .event_text import elements, pack, records_of, unix_time
 from .instants import BadInstant, instant_of_unix, instant_text, parse_instant, unix_of_instant
 from .values import MOST_DEPTH
 
@@ -24,6 +24,8 @@ MOST_EVENT_BYTES: Final = 2 << 20
 _DEEP_BYTES: Final = 2 * MOST_DEPTH
 # Bytes of lines between two steps: some hundred events.
 _STEP_BYTES: Final = 1 << 16
+# Events that are sorted between two steps.
+_STEP_ROWS: Final = 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = b" \t\r"
 _LAST_MS: Final = 253_402_300_799_999  # of the year 9999
@@ -73,13 +75,22 @@ def read_lines(body: bytes, now_ms: int, ttl_ms: float | None) -> Generator[None
                 reader.add_text(line, number)
         start = stop + 1
         yield
-    return reader.batch()
+    return (yield from reader.batch())
 
 
 def read_array(body: bytes, now_ms: int, ttl_ms: float | None) -> Generator[None, None, EventBatch]:
     """The events of a JSON text, an object or an array of objects, in steps; as ``read_lines``. Raises BadEvent."""
     reader = _Reader(now_ms, ttl_ms)
     body = body.removeprefix(_BOM)
+    spans = elements(body) if len(body) > _STEP_BYTES else None
+    if spans is not None:
+        behind = 0
+        for number, (start, stop) in enumerate(spans, 1):
+            reader.add_text(body[start:stop], number)
+            if stop - behind > _STEP_BYTES:
+                behind = stop
+                yield
+        return (yield from reader.batch())
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -99,7 +110,7 @@ def read_array(body: bytes, now_ms: int, ttl_ms: float | None) -> Generator[None
         reader.add(event, number)
         if number % MOST_ROWS == 0:
             yield
-    return reader.batch()
+    return (yield from reader.batch())
 
 
 class _Reader:
@@ -178,20 +189,38 @@ class _Reader:
         self.times, self.events, self.deadlines, self.leaps = [], [], [], []
         self.expires = False
 
-    def batch(self) -> EventBatch:
-        """All that was added."""
+    def batch(self) -> Generator[None, None, EventBatch]:
+        """All that was added, in steps."""
         if self.times:
             self._flush()
         blocks = self.blocks
         if not self.ascending:
-            blocks = blocks_of(_one_each(row for block in blocks for row in block.rows()))
+            blocks = yield from _in_order(blocks)
         return EventBatch(blocks, sum(map(len, blocks)))
 
 
-def _one_each(rows: Iterator[Row]) -> Iterator[Row]:
-    """Events in order of their places; of those at one place the one that came last."""
-    last = {place_of(row): row for row in rows}
-    return (last[place] for place in sorted(last))
+def _in_order(blocks: list[Block]) -> Generator[None, None, list[Block]]:
+    """Events in order of their places, in steps; of those at one place the one that came last."""
+    runs: list[list[Row]] = []
+    for block in blocks:
+        last = {place_of(row): row for row in block.rows()}
+        runs.append([last[place] for place in sorted(last)])
+        yield
+    while len(runs) > 1:  # neighbours are merged, those that came later stand instead of earlier ones
+        pairs = []
+        for at in range(0, len(runs), 2):
+            made: list[Row] = []
+            for row in merged(runs[at], runs[at + 1] if at + 1 < len(runs) else ()):
+                made.append(row)
+                if len(made) % _STEP_ROWS == 0:
+                    yield
+            pairs.append(made)
+        runs = pairs
+    found = []
+    for block in block_by_block(runs[0]):
+        found.append(block)
+        yield
+    return found
 
 
 def deadline_of(expiration: Any, number: int | None = None) -> int:

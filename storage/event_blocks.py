@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
 from typing import Any, Final
 
 from .event_shapes import WHOLE, Shape, Shapes
@@ -124,6 +124,24 @@ class Block:
             del self.deadlines[start:stop]
             self.soonest = _soonest(self.deadlines)
 
+    def without(self, rows: Sequence[int], owner: object) -> Block:
+        """A block without the events at some places, of which it has others."""
+        kept = bytearray(b"\1") * len(self.shapes)
+        for row in rows:
+            kept[row] = 0
+        block = Block(owner)
+        times = compress(self.times, kept)
+        block.times = list(times) if type(self.times) is list else array("q", times)
+        block.shapes = list(compress(self.shapes, kept))
+        starts = [0, *self.ends[:-1]]
+        records = [bytes(self.text[start:end]) for start, end in compress(zip(starts, self.ends, strict=True), kept)]
+        block.ends = array("I", accumulate(map(len, records)))
+        block.text = bytearray(b"".join(records))
+        if self.deadlines is not None:
+            block.deadlines = array("q", compress(self.deadlines, kept))
+            block.soonest = _soonest(block.deadlines)
+        return block
+
     def widen(self) -> None:
         """Let times be of any size."""
         if type(self.times) is not list:
@@ -224,14 +242,34 @@ def _soonest(deadlines: Iterable[int]) -> int:
 
 def blocks_of(rows: Iterable[Row], owner: object = None) -> list[Block]:
     """Blocks, none too full, of events that are in order."""
-    blocks: list[Block] = []
+    return list(block_by_block(rows, owner))
+
+
+def block_by_block(rows: Iterable[Row], owner: object = None) -> Iterator[Block]:
+    """The same, one after the other."""
     block: Block | None = None
     for row in rows:
         if block is None or not block.has_room(1, len(row[2])):
+            if block is not None:
+                yield block
             block = Block(owner)
-            blocks.append(block)
         block.append(*row)
-    return blocks
+    if block is not None:
+        yield block
+
+
+def merged(old: Sequence[Row], new: Iterable[Row]) -> Iterator[Row]:
+    """Events in order, of old ones and new ones, which are in order; a new one stands instead of the old ones at its place."""
+    at = 0
+    for row in new:
+        place = place_of(row)
+        while at < len(old) and place_of(old[at]) < place:
+            yield old[at]
+            at += 1
+        while at < len(old) and place_of(old[at]) == place:
+            at += 1
+        yield row
+    yield from old[at:]
 
 
 def blocks_of_columns(

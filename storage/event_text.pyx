@@ -404,3 +404,38 @@ def unix_time(str text not None):
     from_march = (153 * (month - 3) + 2) // 5 + day - 1
     days = year * 365 + year // 4 - year // 100 + year // 400 + from_march - 719_468
     return (days * DAY_S + hour * 3600 + minute * 60 + second) * SECOND + rest
+
+
+def elements(bytes body not None):
+    """See ``event_text.py``."""
+    cdef const char* text = PyBytes_AS_STRING(body)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(body), at = 0, start, depth = 0
+    cdef char letter
+    cdef list found = []
+    while at < size and text[at] in (32, 9, 10, 13):
+        at += 1
+    if at == size or text[at] != c"[":
+        return None
+    at += 1
+    start = at
+    while at < size:
+        letter = text[at]
+        if letter == c'"':
+            at += 1
+            while at < size and text[at] != c'"':
+                at += 2 if text[at] == c"\\" else 1
+        elif letter == c"{" or letter == c"[":
+            depth += 1
+        elif depth and (letter == c"}" or letter == c"]"):
+            depth -= 1
+        elif not depth and (letter == c"," or letter == c"]"):
+            found.append((start, at))
+            start = at + 1
+            if letter == c"]":
+                break
+        at += 1
+    if at >= size or body[at + 1 :].strip(b" \t\r\n"):
+        return None
+    if len(found) == 1 and not body[found[0][0] : found[0][1]].strip(b" \t\r\n"):
+        return []
+    return found

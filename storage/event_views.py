@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from .errors import NotIndexed
 from .event_blocks import Block, place_at
@@ -97,16 +97,32 @@ def instant_at(block: Block, row: int) -> int:
     return instant_of_unix(*place_at(block, row))
 
 
+class Versioned(Protocol):
+    """A series, as far as a view knows it: the number changes with what is in it."""
+
+    version: int
+
+
 class EventView:
     """The events of a series at one time, without those that have expired by then."""
 
-    __slots__ = ("blocks", "firsts", "indexes", "now_ms")
+    __slots__ = ("_found", "_version", "blocks", "firsts", "indexes", "now_ms", "series")
 
-    def __init__(self, blocks: list[Block], firsts: list[int], indexes: dict[Path, EventIndex], now_ms: int) -> None:
+    def __init__(
+        self,
+        blocks: list[Block],
+        firsts: list[int],
+        indexes: dict[Path, EventIndex],
+        now_ms: int,
+        series: Versioned | None = None,
+    ) -> None:
         self.blocks = blocks
         self.firsts = firsts
         self.indexes = indexes
         self.now_ms = now_ms
+        self.series = series
+        self._version = 0 if series is None else series.version
+        self._found: tuple[Filter, Position, Position, list[int]] | None = None  # what an index has said of a filter
 
     # ------------------------------------------------------------ queries
 
@@ -122,7 +138,8 @@ class EventView:
         if not where or start == self._end():
             return self._walk(start, stop, None, None, limit, False)
         for member in where:
-            if (member,) not in self.indexes:
+            index = self.indexes.get((member,))
+            if index is None or not index.ready:
                 raise NotIndexed(member)
         meant: list[tuple[Path, list[Between]]] = [((member,), [between]) for member, between in where.items()]
 
@@ -172,8 +189,7 @@ class EventView:
         if filter is None:
             return self._walk(first, stop, None, None, limit, descending)
         names = None if filter.roots is None else tuple(sorted(filter.roots))
-        meant = self._asked(filter.plan)
-        times = None if meant is None else self._meant(first, stop, meant)
+        times = self._times_for(filter, first, stop)
         if times is None:
             return self._walk(first, stop, filter.keeps, names, limit, descending, filter.uses_time)
         return self._visit(first, stop, times, filter.keeps, names, limit, descending, filter.uses_time)
@@ -214,15 +230,32 @@ class EventView:
 
     # ------------------------------------------------------------ indexes
 
+    def _times_for(self, filter: Filter, start: Position, stop: Position) -> list[int] | None:
+        """The times of the events that a filter may keep between two positions, by an index; None where none helps.
+
+        Indexes go with the series: once that has changed, only what they said before counts.
+        """
+        if self._found is not None and self._found[0] is filter and self._found[1] <= start and stop <= self._found[2]:
+            times = self._found[3]
+            low, high = self.blocks[start[0]].times[start[1]], self._time_before(stop)
+            return times[bisect_left(times, low) : bisect_right(times, high)]
+        if self.series is not None and self.series.version != self._version:
+            return None
+        meant = self._asked(filter.plan)
+        found = None if meant is None else self._meant(start, stop, meant)
+        if found is not None:
+            self._found = (filter, start, stop, found)
+        return found
+
     def _asked(self, plan: Plan) -> list[tuple[Path, list[Between]]] | None:
         """What an index is asked for a plan; None where none helps."""
         if plan.path is None or plan.terms is None:
             return None
         index = self.indexes.get(plan.path)
-        if index is None:
+        if index is None or not index.ready:
             return None
         meant, with_missing = _spans(plan.terms)
-        if with_missing and index.size < sum(map(len, self.blocks)):
+        if with_missing and not (index.is_exact and index.size == sum(map(len, self.blocks))):
             return None
         return [(plan.path, meant)]
 

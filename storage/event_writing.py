@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 from .errors import NoSuchIndex, WrongType
 from .event_batches import EventBatch
-from .event_indexes import Path
+from .event_blocks import Block
+from .event_indexes import EventIndex, Path
+from .event_views import EventView
 from .events import (
     EventSeries,
+    Part,
+    adopted_blocks,
     drop_event_index,
     event_series,
     index_events,
+    is_behind,
+    merge_events,
+    merged_steps,
     put_events,
-    remove_event_places,
+    remove_event_rows,
 )
 from .filters import Filter
 from .hashes import hash_to_read, put_field
@@ -25,8 +32,10 @@ COLLECTION: Final = b"__timeseries"
 _FIELD: Final = b"__txn_id"
 # Numbers are taken from the store so many at a time: some are left out after a restart.
 _RESERVED: Final = 1000
-# A deletion that others overtake looks for its events anew so often; the last time it lets nobody else in.
-_ATTEMPTS: Final = 3
+# What others overtake is prepared again this often; the last time nobody else is let in.
+_ATTEMPTS: Final = 4
+# Batches up to this many events are stored in one step.
+_FEW: Final = 2000
 
 
 class Transactions:
@@ -75,19 +84,98 @@ def series_to_read(keyspace: Keyspace, key: bytes) -> EventSeries | None:
     return series
 
 
-def write_events(transactions: Transactions, key: bytes, batch: EventBatch) -> int:
-    """Store a batch, each event instead of one at its instant; the number of the transaction. Raises WrongType.
+def write_events(transactions: Transactions, key: bytes, batch: EventBatch) -> Generator[None, None, int]:
+    """Store a batch, each event instead of one at its instant, in steps; the number of the transaction. Raises WrongType.
 
-    The first event makes the series. The batch cannot be used again.
+    All is stored with the last step. The first event makes the series. The batch cannot be used again.
     """
     keyspace = transactions.keyspace
-    series = series_to_read(keyspace, key)
+    series_to_read(keyspace, key)
     transactions.check()
-    if len(batch):
-        if series is None:
-            keyspace.put_series(key, EventSeries(), "ts.create")
-        put_events(keyspace, key, batch.blocks)
+    if len(batch) > _FEW:
+        yield from _write_many(keyspace, key, batch)
+    elif len(batch):
+        put_events(keyspace, _made(keyspace, key), batch.blocks)
     return transactions.new()
+
+
+def _made(keyspace: Keyspace, key: bytes) -> bytes:
+    """A key that has a series, made now where there is none. Raises WrongType."""
+    if series_to_read(keyspace, key) is None:
+        keyspace.put_series(key, EventSeries(), "ts.create")
+    return key
+
+
+def _write_many(keyspace: Keyspace, key: bytes, batch: EventBatch) -> Generator[None, None, None]:
+    """Store a batch that takes longer than others should wait: what can be made before is made in steps."""
+    blocks = batch.blocks
+    entered: list[EventIndex] = []
+    for attempt in range(_ATTEMPTS):
+        series = series_to_read(keyspace, key)
+        if series is None:
+            break
+        fresh = [index for index in series.indexes.values() if index not in entered]
+        entered += fresh
+        for _ in series.entries_steps(blocks, fresh):
+            yield
+        version = series.version
+        if is_behind(series, blocks) or series_to_read(keyspace, key) is not series:
+            break
+        blocks = adopted_blocks(series, blocks)
+        changes = []
+        for change in merged_steps(series.view(0), blocks):
+            if change is not None:
+                changes.append(change)
+            if attempt < _ATTEMPTS - 1:
+                yield
+        if series_to_read(keyspace, key) is series and series.version == version:
+            merge_events(keyspace, key, blocks, changes, entered)
+            return
+    put_events(keyspace, _made(keyspace, key), blocks, entered)
+
+
+class _Deletion:
+    """What is to be deleted, found block by block: blocks that others change meanwhile are looked at again."""
+
+    def __init__(self, now_ms: int, start: int, end: int, filter: Filter | None) -> None:
+        self.now_ms = now_ms
+        self.start, self.end, self.filter = start, end, filter
+        # By the id of a block: the block, what of it is to go, and what is left.
+        self.found: dict[int, tuple[Block, Sequence[int], Block | None]] = {}
+
+    def look(self, view: EventView) -> Iterator[None]:
+        """Look at the blocks of a view that have not been looked at, in steps."""
+        chosen: dict[int, list[int]] = {}
+        blocks = {id(block): block for block in view.blocks if id(block) not in self.found}
+        some = EventView(list(blocks.values()), [block.times[0] for block in blocks.values()], {}, self.now_ms)
+        source = view if len(blocks) == len(view.blocks) else some
+        for batch in source.batches(self.start, self.end, filter=self.filter):
+            for block, rows in batch.parts:
+                chosen.setdefault(id(block), []).extend(rows)
+            yield
+        for number, block in blocks.items():
+            rows = sorted(chosen.get(number, ()))
+            rest = block.without(rows, None) if 0 < len(rows) < len(block) else None
+            self.found[number] = (block, rows, rest)
+            if rest is not None:
+                yield
+
+    def is_complete(self, series: EventSeries) -> bool:
+        """Whether all blocks of a series have been looked at."""
+        return all(id(block) in self.found for block in series.blocks)
+
+    def parts(self, series: EventSeries, limit: int | None) -> list[Part]:
+        """What is to go of a series, up to a limit, the earliest first."""
+        parts: list[Part] = []
+        left = limit
+        for at, block in enumerate(series.blocks):
+            _, rows, rest = self.found[id(block)]
+            if left is not None:
+                rows, rest = rows[:left], rest if len(rows) <= left else None
+                left -= len(rows)
+            if rows:
+                parts.append((at, rows, rest))
+        return parts
 
 
 def delete_events(
@@ -99,27 +187,26 @@ def delete_events(
     """
     keyspace = transactions.keyspace
     transactions.check()
+    deletion = _Deletion(keyspace.clock.now_ms, start, end, filter)
     for attempt in range(_ATTEMPTS):
         series = series_to_read(keyspace, key)
         if series is None:
             break
-        version, places = series.version, list[tuple[int, int]]()
-        for batch in series.view(keyspace.clock.now_ms).batches(start, end, filter=filter, limit=limit):
-            places += batch.places()
+        for _ in deletion.look(series.view(deletion.now_ms)):
             if attempt < _ATTEMPTS - 1:
                 yield
-        if series_to_read(keyspace, key) is series and series.version == version:
-            if places:
-                remove_event_places(keyspace, key, places)
+        series = series_to_read(keyspace, key)
+        if series is None:
+            break
+        if deletion.is_complete(series):
+            remove_event_rows(keyspace, key, deletion.parts(series, limit))
             break
     return transactions.new()
 
 
-def create_index(keyspace: Keyspace, key: bytes, path: Path) -> None:
-    """Index a member of the events of a series, which is made where there is none. Raises WrongType, IndexExists."""
-    if series_to_read(keyspace, key) is None:
-        keyspace.put_series(key, EventSeries(), "ts.create")
-    index_events(keyspace, key, path)
+def create_index(keyspace: Keyspace, key: bytes, path: Path) -> Generator[None, None, None]:
+    """Index a member of the events of a series, which is made where there is none; in steps. Raises WrongType, IndexExists."""
+    yield from index_events(keyspace, _made(keyspace, key), path)
 
 
 def drop_index(keyspace: Keyspace, key: bytes, path: Path) -> None:

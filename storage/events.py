@@ -11,9 +11,10 @@ they are not shown any more, and are removed soon after. Changes are reported to
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice, repeat
+from itertools import accumulate, islice, repeat
 from operator import le
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -25,8 +26,10 @@ from .event_blocks import (
     Row,
     adopt,
     adopted,
+    block_by_block,
     blocks_of,
     blocks_of_columns,
+    merged,
     pack_blocks,
     place_at,
     place_of,
@@ -46,11 +49,19 @@ else:
     np = lazily("numpy")
 
 Event = dict[str, Any]
+# A block by its number, rows of it that ascend, and the block without them if that has been made.
+Part = tuple[int, Sequence[int], Block | None]
+# Blocks from one number to in front of another, and those in their place.
+Change = tuple[int, int, list[Block]]
+# Indexes that events are in already which are still to be added.
+Entered = Sequence[EventIndex]
 # Blocks, and rows of the first and behind those of the last one: some events of a series that stand behind one another.
 Span = tuple[int, int, int, int]
 
 # Events are looked at one after the other to find some places if there are no more than this many for each of them.
 _FAR: Final = 32
+# More events than this are left in the indexes when they are removed.
+_FEW: Final = 4096
 # What expires at once is removed in slices of so many events.
 _SLICE: Final = 4096
 
@@ -91,11 +102,14 @@ class EventSeries:
         rows = zip(times, shapes, records, repeat(0) if deadlines is None else deadlines, strict=deadlines is not None)
         return blocks_of(sorted(rows, key=_time), self.token)
 
-    def add_blocks(self, blocks: list[Block]) -> None:
-        """Add events that are in order, and whose shapes are those of the series; the blocks become the series' own."""
+    def add_blocks(self, blocks: list[Block], entered: Entered = ()) -> None:
+        """Add events that are in order, and whose shapes are those of the series; the blocks become the series' own.
+
+        ``entered``: indexes that they are in already.
+        """
         self.version += 1
+        self._index(blocks, entered)
         for block in blocks:
-            self._index(block)
             self.count += len(block)
             if block.soonest and (not self.soonest or block.soonest < self.soonest):
                 self.soonest = block.soonest
@@ -148,28 +162,7 @@ class EventSeries:
 
     def remove(self, low: int | None, high: int | None) -> int:
         """Remove the events from one time to another, both included, None for no bound; give how many there were."""
-        return self.remove_span(self.span(low, high))
-
-    def remove_span(self, span: Span) -> int:
-        """Remove events that stand behind one another; give how many there were."""
-        count = self._count(span)
-        if not count:
-            return 0
-        self.version += 1
-        first, start, last, stop = span
-        for at, rows in self._parts(span):
-            self._unindex(self.blocks[at], rows)
-        if first == last:
-            self._cut(first, start, stop)
-        else:
-            if last < len(self.blocks):
-                self._cut(last, 0, stop)
-            if start:
-                self._cut(first, start, len(self.blocks[first]))
-                first += 1
-            del self.blocks[first:last], self.firsts[first:last]
-        self.count -= count
-        return count
+        return self.remove_parts(self.parts_of_span(self.span(low, high)))
 
     def _cut(self, at: int, start: int, stop: int) -> None:
         """Remove rows of a block, and the block with the last one."""
@@ -179,24 +172,60 @@ class EventSeries:
             self._own(at).cut(start, stop)
             self.firsts[at] = self.blocks[at].times[0]
 
-    def remove_rows(self, at: int, rows: Sequence[int]) -> None:
-        """Remove rows, which ascend, of a block."""
-        if not rows:
-            return
-        self.version += 1
-        self._unindex(self.blocks[at], rows)
-        self.count -= len(rows)
-        if len(rows) == rows[-1] - rows[0] + 1:
-            self._cut(at, rows[0], rows[-1] + 1)
-            return
-        gone = set(rows)
-        block = self.blocks[at]
-        self._put(at, blocks_of([row for place, row in enumerate(block.rows()) if place not in gone], self.token))
-
-    def remove_places(self, places: Sequence[tuple[int, int]]) -> int:
-        """Remove the events at some places (``place_of``), where there are any; give how many there were."""
-        if not places:
+    def remove_parts(self, parts: Sequence[Part]) -> int:
+        """Remove rows of blocks; give how many. Many are not taken out of the indexes, which may name more than there is."""
+        count = sum([len(rows) for _, rows, _ in parts])
+        if not count:
             return 0
+        self.version += 1
+        exact = count <= _FEW
+        for at, rows, rest in reversed(parts):
+            block = self.blocks[at]
+            if exact:
+                self._unindex(block, rows)
+            if len(rows) == len(block):
+                del self.blocks[at], self.firsts[at]
+                continue
+            if rest is None and rows[-1] - rows[0] + 1 == len(rows):
+                self._cut(at, rows[0], rows[-1] + 1)
+                continue
+            rest = block.without(rows, self.token) if rest is None else rest
+            rest.owner = self.token
+            self.blocks[at], self.firsts[at] = rest, rest.times[0]
+        self.count -= count
+        if not exact:
+            self._leave_stale(count)
+        return count
+
+    def apply(self, changes: Sequence[Change], blocks: Sequence[Block], entered: Entered) -> None:
+        """Put blocks in the place of others, in the order of these; ``blocks`` are the events that this adds."""
+        self.version += 1
+        before = self.count
+        for at, stop, made in reversed(changes):
+            self.count += sum(map(len, made)) - sum(map(len, self.blocks[at:stop]))
+            for block in made:
+                block.owner = self.token
+            self.blocks[at:stop] = made
+            self.firsts[at:stop] = [block.times[0] for block in made]
+        self._index(blocks, entered)
+        replaced = before + sum(map(len, blocks)) - self.count
+        if replaced:
+            self._leave_stale(replaced)
+        self.soonest = min([block.soonest for block in self.blocks if block.soonest], default=0)
+
+    def _leave_stale(self, count: int) -> None:
+        """So many events are gone, and still in the indexes; those are made again if there is hardly anything else in them."""
+        for path, index in self.indexes.items():
+            index.stale += count
+            if index.ready and index.stale > _FEW + 4 * self.count:
+                fresh = self.indexes[path] = EventIndex(path)
+                for block in self.blocks:
+                    self._add_entries(fresh, block)
+
+    def parts_at(self, places: Sequence[tuple[int, int]]) -> list[Part]:
+        """The rows of the events at some places (``place_of``), where there are any."""
+        if not places:
+            return []
         wanted = set(places)
         span = self.span(min(wanted)[0], max(wanted)[0])
         found: dict[int, list[int]] = {}
@@ -212,9 +241,7 @@ class EventSeries:
                 some = [row for row in rows if (times[row], block.leap(row) if shapes[row].leap else -1) in wanted]
                 if some:
                     found[at] = some
-        for at in sorted(found, reverse=True):
-            self.remove_rows(at, found[at])
-        return sum(map(len, found.values()))
+        return [(at, found[at], None) for at in sorted(found)]
 
     def _at_time(self, time: int) -> Iterator[tuple[int, int]]:
         """Blocks and rows of the events with a time."""
@@ -222,20 +249,48 @@ class EventSeries:
             for row in rows:
                 yield at, row
 
-    def remove_expired(self, now_ms: int, most: int) -> int:
-        """Remove the events whose time is over, whole blocks of them until there are ``most``; give how many."""
+    def parts_of_span(self, span: Span) -> list[Part]:
+        """The rows of events that stand behind one another."""
+        return [(at, rows, None) for at, rows in self._parts(span) if len(rows)]
+
+    def parts_expired(self, now_ms: int, most: int) -> list[Part]:
+        """The rows of events whose time is over, whole blocks of them until there are ``most``."""
+        found: list[Part] = []
         count = 0
-        for at in range(len(self.blocks) - 1, -1, -1):
-            block = self.blocks[at]
+        for at, block in enumerate(self.blocks):
             if block.soonest and block.soonest < now_ms:
                 assert block.deadlines is not None
                 rows = [row for row, deadline in enumerate(block.deadlines) if deadline and deadline < now_ms]
-                self.remove_rows(at, rows)
+                found.append((at, rows, None))
                 count += len(rows)
                 if count >= most:
                     break
-        self.settle()
-        return count
+        return found
+
+    def ranges_of(self, parts: Sequence[Part]) -> list[list[Any]]:
+        """Rows of blocks, counted from the first event of the series: for each block how many are before it, and runs in it."""
+        found: list[list[Any]] = []
+        base, done = 0, 0
+        for at, rows, _ in parts:
+            base += sum([len(block) for block in self.blocks[done:at]])
+            done = at
+            found.append([base, runs_of(rows)])
+        return found
+
+    def parts_of_ranges(self, ranges: Sequence[Sequence[Any]]) -> list[Part]:
+        """What ``ranges_of`` was given, however the blocks are divided."""
+        bases = [0, *accumulate([len(block) for block in self.blocks])]
+        found: dict[int, list[int]] = {}
+        for base, runs in ranges:
+            numbers = array("H", runs)
+            for start, stop in zip(numbers[::2], numbers[1::2], strict=True):
+                row = base + start
+                while row < base + stop:
+                    at = bisect_right(bases, row) - 1
+                    end = min(base + stop, bases[at + 1])
+                    found.setdefault(at, []).extend(range(row - bases[at], end - bases[at]))
+                    row = end
+        return [(at, found[at], None) for at in sorted(found)]
 
     def settle(self) -> int:
         """Look again when the first event expires, after some are gone; 0 if none does."""
@@ -247,26 +302,50 @@ class EventSeries:
 
     def create_index(self, path: Path) -> None:
         """Index a member of the events that are here and of those to come. Raises IndexExists."""
+        for _ in self.index_steps(path):
+            pass
+
+    def index_steps(self, path: Path) -> Iterator[None]:
+        """``create_index`` in steps of a millisecond; the index is asked once it is complete. Raises IndexExists."""
         if path in self.indexes:
             raise IndexExists(path)
         index = self.indexes[path] = EventIndex(path)
-        for block in self.blocks:
+        index.ready = False
+        for block in self.view(0).blocks:
             self._add_entries(index, block)
+            yield
+        index.ready = True
+
+    def entries_steps(self, blocks: Sequence[Block], indexes: Entered) -> Iterator[None]:
+        """Enter events that are still to be added into indexes, in steps."""
+        for block in blocks if indexes else ():
+            for index in indexes:
+                self._add_entries(index, block)
+                index.stale += len(block)
+            yield
 
     def drop_index(self, path: Path) -> None:
         """Remove an index. Raises NoSuchIndex."""
         if self.indexes.pop(path, None) is None:
             raise NoSuchIndex(path)
 
-    def _index(self, block: Block) -> None:
+    def _index(self, blocks: Sequence[Block], entered: Entered) -> None:
+        count = sum(map(len, blocks))
         for index in self.indexes.values():
-            self._add_entries(index, block)
+            if any(each is index for each in entered):
+                index.stale -= count
+                continue
+            for block in blocks:
+                self._add_entries(index, block)
 
     def _add_entries(self, index: EventIndex, block: Block) -> None:
         index.add(index.entries(block.times, _members(block, range(len(block)), index.path[:1])))
 
     def _unindex(self, block: Block, rows: Sequence[int]) -> None:
         for index in self.indexes.values():
+            if not index.ready:
+                index.stale += len(rows)
+                continue
             times = [block.times[row] for row in rows]
             index.remove(index.entries(times, _members(block, rows, index.path[:1])))
 
@@ -313,7 +392,7 @@ class EventSeries:
         """What is here now, for a reader: later changes do not show. One that is not ``lasting`` must be read at once."""
         if lasting:
             self.token = object()
-            return EventView(list(self.blocks), list(self.firsts), self.indexes, now_ms)
+            return EventView(list(self.blocks), list(self.firsts), self.indexes, now_ms, self)
         return EventView(self.blocks, self.firsts, self.indexes, now_ms)
 
     def columns(self) -> tuple[list[int], list[Event], list[int]]:
@@ -362,10 +441,13 @@ class EventSeries:
         now_ms = keyspace.clock.now_ms
         if not self.soonest or self.soonest >= now_ms:
             return
-        if self.remove_expired(now_ms, _SLICE):
-            keyspace.changed("ts.evtexpired", key, ("events.expire", now_ms, _SLICE))
+        parts = self.parts_expired(now_ms, _SLICE)
+        if parts:
+            detail = ("events.remove_rows", self.ranges_of(parts))
+            self.remove_parts(parts)
+            keyspace.changed("ts.evtexpired", key, detail)
             keyspace.feed.extra -= 1
-        keyspace.file_fields(key, self.soonest)
+        keyspace.file_fields(key, self.settle())
 
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
         """Nobody else knows the name of a series of events."""
@@ -421,6 +503,21 @@ class EventSeries:
 def _members(block: Block, rows: Sequence[int], names: Path) -> list[Event]:
     """The documents of some events of a block, with these members alone."""
     return documents(block.shapes, block.ends, block.text, rows, names, {})
+
+
+def runs_of(rows: Sequence[int]) -> bytes:
+    """Rows of a block, which ascend, as runs: pairs of the first one and the one behind the last, 16 bits each."""
+    if rows[-1] - rows[0] + 1 == len(rows):
+        return array("H", (rows[0], rows[-1] + 1)).tobytes()
+    runs = array("H")
+    start = stop = rows[0]
+    for row in rows:
+        if row != stop:
+            runs.extend((start, stop))
+            start = row
+        stop = row + 1
+    runs.extend((start, stop))
+    return runs.tobytes()
 
 
 def _time(row: Row) -> int:
@@ -486,33 +583,85 @@ def add_events(
         keyspace.file_fields(key, series.soonest)
 
 
-def put_events(keyspace: Keyspace, key: bytes, blocks: list[Block]) -> None:
+def put_events(keyspace: Keyspace, key: bytes, blocks: list[Block], entered: Entered = ()) -> None:
     """Add events of blocks to the existing series of a key, each instead of those at its place, and report it.
 
-    The blocks are in order, no place occurs twice, and they become the series' own.
+    The blocks are in order, no place occurs twice, and they become the series' own. ``entered``: indexes that they are in
+    already (``entries_steps``).
     """
     series = _series(keyspace, key)
     packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
-    _put(series, blocks)
+    _put(series, blocks, entered)
+    _put_done(keyspace, key, series, packed)
+
+
+def merge_events(
+    keyspace: Keyspace, key: bytes, blocks: list[Block], changes: Sequence[Change], entered: Entered
+) -> None:
+    """``put_events`` by changes that ``merged_steps`` has prepared."""
+    series = _series(keyspace, key)
+    packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
+    series.apply(changes, blocks, entered)
+    _put_done(keyspace, key, series, packed)
+
+
+def _put_done(keyspace: Keyspace, key: bytes, series: EventSeries, packed: tuple[Any, ...]) -> None:
     keyspace.changed("ts.addevt", key, ("events.put", *packed))
     if series.soonest:
         keyspace.file_fields(key, series.soonest)
 
 
-def _put(series: EventSeries, blocks: list[Block]) -> None:
-    mine = _mine(series, blocks)
-    if series.blocks and mine and place_at(mine[0], 0) <= place_at(series.blocks[-1], len(series.blocks[-1]) - 1):
-        first = series.firsts[0]
-        last = series.blocks[-1].times[-1]
-        places = [
-            place_at(block, row) for block in mine for row in range(len(block)) if first <= block.times[row] <= last
-        ]
-        if series.remove_places(places):
-            series.settle()
-    series.add_blocks(mine)
+def _put(series: EventSeries, blocks: list[Block], entered: Entered = ()) -> None:
+    mine = adopted_blocks(series, blocks)
+    if is_behind(series, mine):
+        series.add_blocks(mine, entered)
+        return
+    first, last = series.firsts[0], series.blocks[-1].times[-1]
+    places = [place_at(block, row) for block in mine for row in range(len(block)) if first <= block.times[row] <= last]
+    if series.remove_parts(series.parts_at(places)):
+        series.settle()
+    series.add_blocks(mine, entered)
 
 
-def _mine(series: EventSeries, blocks: list[Block]) -> list[Block]:
+def is_behind(series: EventSeries, blocks: Sequence[Block]) -> bool:
+    """Whether all events of blocks, in order, are behind those of a series."""
+    if not series.blocks or not blocks:
+        return True
+    return place_at(blocks[0], 0) > place_at(series.blocks[-1], len(series.blocks[-1]) - 1)
+
+
+def merged_steps(view: EventView, blocks: Sequence[Block]) -> Iterator[Change | None]:
+    """The changes that put events of blocks, in order, into a series that a view shows, each instead of those at its place.
+
+    One after the other; None is a step on the way, of a millisecond at most.
+    """
+    rows = (row for block in blocks for row in block.rows())
+    row = next(rows, None)
+
+    def before(until: int | None) -> Iterator[Row]:
+        nonlocal row
+        while row is not None and (until is None or row[0] < until):
+            yield row
+            row = next(rows, None)
+
+    while row is not None:
+        at = max(bisect_right(view.firsts, row[0]) - 1, 0)
+        stop = at + 1
+        # Blocks that share a time are merged together.
+        while at and view.blocks[at - 1].times[-1] == view.firsts[at]:
+            at -= 1
+        while stop < len(view.firsts) and view.blocks[stop - 1].times[-1] == view.firsts[stop]:
+            stop += 1
+        until = view.firsts[stop] if stop < len(view.firsts) else None
+        old = [each for block in view.blocks[at:stop] for each in block.rows()]
+        made = []
+        for block in block_by_block(merged(old, before(until))):
+            made.append(block)
+            yield None
+        yield at, stop, made
+
+
+def adopted_blocks(series: EventSeries, blocks: list[Block]) -> list[Block]:
     """The blocks with shapes of the series."""
     mapping: dict[Shape, Shape] = {}
     if all(adopt(block, series.shapes, mapping) for block in blocks):
@@ -530,20 +679,23 @@ def remove_events(keyspace: Keyspace, key: bytes, low: int | None, high: int | N
     return count
 
 
-def remove_event_places(keyspace: Keyspace, key: bytes, places: Sequence[tuple[int, int]]) -> int:
-    """Remove the events at some places from the existing series of a key and report it; give how many there were."""
+def remove_event_rows(keyspace: Keyspace, key: bytes, parts: Sequence[Part]) -> int:
+    """Remove rows of the existing series of a key and report it; give how many there were."""
     series = _series(keyspace, key)
-    count = series.remove_places(places)
+    detail = ("events.remove_rows", series.ranges_of(parts)) if keyspace.feed.listeners else ()
+    count = series.remove_parts(parts)
     if count:
-        keyspace.changed("ts.delevt", key, ("events.remove_places", [list(place) for place in places]))
+        keyspace.changed("ts.delevt", key, detail)
         keyspace.file_fields(key, series.settle())
     return count
 
 
-def index_events(keyspace: Keyspace, key: bytes, path: Path) -> None:
-    """Index a member of the existing series of a key and report it. Raises IndexExists."""
-    _series(keyspace, key).create_index(path)
-    keyspace.changed("ts.createindex", key, ("events.index", list(path)))
+def index_events(keyspace: Keyspace, key: bytes, path: Path) -> Iterator[None]:
+    """Index a member of the existing series of a key and report it, in steps. Raises IndexExists."""
+    series = _series(keyspace, key)
+    yield from series.index_steps(path)
+    if keyspace.data.get(key) is series and path in series.indexes:
+        keyspace.changed("ts.createindex", key, ("events.index", list(path)))
 
 
 def drop_event_index(keyspace: Keyspace, key: bytes, path: Path) -> None:
@@ -577,24 +729,17 @@ def _redo_remove(keyspace: Keyspace, key: bytes, low: int | None, high: int | No
     keyspace.file_fields(key, series.settle())
 
 
-def _redo_places(keyspace: Keyspace, key: bytes, places: list[list[int]]) -> None:
+def _redo_rows(keyspace: Keyspace, key: bytes, ranges: list[list[Any]]) -> None:
     series = _series(keyspace, key)
-    series.remove_places([(time, leap) for time, leap in places])
+    series.remove_parts(series.parts_of_ranges(ranges))
     keyspace.file_fields(key, series.settle())
-
-
-def _redo_expire(keyspace: Keyspace, key: bytes, now_ms: int, most: int) -> None:
-    series = _series(keyspace, key)
-    series.remove_expired(now_ms, most)
-    keyspace.file_fields(key, series.soonest)
 
 
 EFFECTS: dict[str, Callable[..., object]] = {
     "events.append": _redo_append,
     "events.put": _redo_put,
     "events.remove": _redo_remove,
-    "events.remove_places": _redo_places,
-    "events.expire": _redo_expire,
+    "events.remove_rows": _redo_rows,
     "events.index": lambda keyspace, key, path: _series(keyspace, key).create_index(tuple(path)),
     "events.unindex": lambda keyspace, key, path: _series(keyspace, key).drop_index(tuple(path)),
 }

@@ -97,29 +97,25 @@ class DittoFace:
             status = 413 if isinstance(error, event_batches.EventTooBig) else 400
             raise DittoError(status, error.message, **{"line" if lines else "index": error.position}) from None
 
-    def insert(self, name: str, batch: EventBatch) -> int:
-        """Store events; the transaction. Raises DittoError."""
+    def insert(self, name: str, batch: EventBatch) -> Generator[Any, None, int]:
+        """Store events; the transaction. Nothing is stored before the last step. Raises DittoError."""
         self.tick()
-        return self._done(lambda: event_writing.write_events(self.transactions, name.encode(), batch))
+        return (yield from self._known_steps(event_writing.write_events(self.transactions, name.encode(), batch)))
 
     def delete_steps(self, name: str, given: dict[str, Any]) -> Generator[Any, None, int]:
         """Delete the events that parameters mean; the transaction. Nothing is deleted before the last step. Raises DittoError."""
         now_ms = self.tick()
         interval = read_forward_interval(given, now_ms, may_be_empty=False)
         yield
-        try:
-            return (
-                yield from event_writing.delete_events(
-                    self.transactions,
-                    name.encode(),
-                    interval.start,
-                    interval.end,
-                    read_filter(given),
-                    given.get("limit"),
-                )
-            )
-        except StorageError as error:
-            raise _known(error) from error
+        steps = event_writing.delete_events(
+            self.transactions,
+            name.encode(),
+            interval.start,
+            interval.end,
+            read_filter(given),
+            given.get("limit"),
+        )
+        return (yield from self._known_steps(steps))
 
     def commands(self, given: dict[str, Any], *, version: int) -> list[store_calls.Command]:
         """The commands of a store call. Raises DittoError (400)."""
@@ -171,11 +167,11 @@ class DittoFace:
         self.tick()
         return self._done(lambda: event_writing.indexes_of(self.keyspace, name.encode()))
 
-    def create_index(self, name: str, path: tuple[str, ...]) -> bool:
+    def create_index(self, name: str, path: tuple[str, ...]) -> Generator[Any, None, bool]:
         """Index a path; whether it was not yet. Raises DittoError (409)."""
         if path in self.indexes(name):
             return False
-        self._done(lambda: event_writing.create_index(self.keyspace, name.encode(), path))
+        yield from self._known_steps(event_writing.create_index(self.keyspace, name.encode(), path))
         return True
 
     def drop_index(self, name: str, path: tuple[str, ...]) -> bool:
@@ -184,6 +180,12 @@ class DittoFace:
             return False
         self._done(lambda: event_writing.drop_index(self.keyspace, name.encode(), path))
         return True
+
+    def _known_steps(self, steps: Generator[Any, None, T]) -> Generator[Any, None, T]:
+        try:
+            return (yield from steps)
+        except StorageError as error:
+            raise _known(error) from error
 
     def _done(self, act: Callable[[], T]) -> T:
         try:

@@ -253,7 +253,7 @@ class DittoPages:
             batch = await self.turns.drive(steps)
         await pause_over(self.server)
         self._ready(asked, writes=True)
-        return await self._written(self.face.insert(asked.name, batch))
+        return await self._written(await self.turns.drive(self.face.insert(asked.name, batch)))
 
     async def delete(self, asked: Asked, body: bytes) -> web.StreamResponse:
         """DELETE of events."""
@@ -333,7 +333,7 @@ class DittoPages:
         path = read_path(self._parameters(asked, body))
         await pause_over(self.server)
         self._ready(asked, writes=True)
-        created = self.face.create_index(asked.name, path)
+        created = await self.turns.drive(self.face.create_index(asked.name, path))
         await self._confirmed()
         return _json({"path": path_text(path), "created": created})
 
@@ -447,7 +447,7 @@ class _Stream:
         start = self.answer.next_start
         if start is None or self.request.method not in ("GET", "HEAD") or self.request.body_exists:
             return
-        path = split_target(self.request.raw_path)[1].partition("?")[0]
+        path = "/" + split_target(self.request.raw_path)[1].partition("?")[0].lstrip("/")
         pairs = [pair for pair in pairs_of(self.asked.query) if pair[0] != "start"]
         query = urlencode([("start", instant_text(start)), *pairs], quote_via=quote, safe=":")
         self.headers["Link"] = f'<{path}?{query}>; rel="next"'

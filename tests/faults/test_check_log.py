@@ -28,7 +28,7 @@ from januskv.storage.durability.generations import Directory
 from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.durability.records import HEADER_BYTES, RECORD_BYTES, Damaged, Torn, header, record
 from januskv.storage.durability.replay import OPERATIONS, session_operation
-from januskv.storage.events import EventSeries, drop_event_index, event_series, put_events, remove_event_places
+from januskv.storage.events import EventSeries, drop_event_index, event_series, put_events, remove_event_rows
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
@@ -66,7 +66,7 @@ LINES += "|".join(
 # What comes over HTTP alone, or by and by.
 CALLS: tuple[Callable[[Keyspace], object], ...] = (
     lambda keyspace: put_events(keyspace, b"e", EventSeries().blocks_of([1, 5], [{"a": 2}, {"b": 1}], [0, 1])),
-    lambda keyspace: remove_event_places(keyspace, b"e", [(1, -1)]),
+    lambda keyspace: remove_event_rows(keyspace, b"e", [(0, [0], None)]),
     lambda keyspace: drop_event_index(keyspace, b"e", ("a",)),
     lambda keyspace: event_series(keyspace, b"e"),
 )

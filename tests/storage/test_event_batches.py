@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import random
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from januskv.storage import event_batches, event_blocks, event_writing
 from januskv.storage.clock import ManualClock
 from januskv.storage.errors import IndexExists, NoSuchIndex, WrongType
 from januskv.storage.event_batches import (
@@ -23,16 +26,8 @@ from januskv.storage.event_batches import (
     read_lines,
 )
 from januskv.storage.event_reading import view_of
-from januskv.storage.event_text import unix_time
-from januskv.storage.event_writing import (
-    COLLECTION,
-    Transactions,
-    create_index,
-    delete_events,
-    drop_index,
-    indexes_of,
-    write_events,
-)
+from januskv.storage.event_text import elements, unix_time
+from januskv.storage.event_writing import COLLECTION, Transactions, delete_events, drop_index, indexes_of
 from januskv.storage.filters import parse_filter
 from januskv.storage.instants import (
     FIRST_INSTANT,
@@ -42,6 +37,7 @@ from januskv.storage.instants import (
     parse_instant,
     unix_of_instant,
 )
+from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 KEY = b"s"
@@ -74,6 +70,14 @@ def store() -> Store:
 @pytest.fixture
 def transactions(store: Store) -> Transactions:
     return Transactions(store.databases[0])
+
+
+def write_events(transactions: Transactions, key: bytes, batch: EventBatch) -> int:
+    return last_of(event_writing.write_events(transactions, key, batch))
+
+
+def create_index(keyspace: Keyspace, key: bytes, path: tuple[str, ...]) -> None:
+    last_of(event_writing.create_index(keyspace, key, path))
 
 
 def items(transactions: Transactions, key: bytes = KEY, **options: Any) -> list[Any]:
@@ -136,6 +140,54 @@ def test_arrays(transactions: Transactions) -> None:
         last_of(read_array(json.dumps(deep).encode(), 0, None))
     assert caught.value.position == 2
     assert len(last_of(read_array(json.dumps([one] * 200).encode(), 0, None))) == 1
+
+
+def test_long_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_batches, "_STEP_BYTES", 10)
+    texts = [
+        '{"_time":"2024-01-01T00:00:00Z","a":"]},{\\"","b":[[1,{"c":"\\\\"}]]}',
+        '{ "_time" : "2024-01-02T00:00:00Z"}',
+    ]
+    batch = last_of(read_array((" [" + " , ".join(texts) + "\n]\n ").encode(), 0, None))
+    assert [len(block) for block in batch.blocks] == [2]
+    assert len(last_of(read_array(b"   [            ]   ", 0, None))) == 0
+    for bad in (
+        "[" + texts[0] + ",]",
+        "[," + texts[0] + "]",
+        "[" + texts[0] + texts[1] + "]",
+        "[" + texts[0] + ",5]",
+        "[" + texts[0],
+        "[" + texts[0] + "]]",
+        "[" + texts[0] + "] x",
+        "[" + texts[0][:-1] + "]",
+        '["' + texts[0],
+    ):
+        with pytest.raises(BadEvent):
+            last_of(read_array(bad.encode(), 0, None))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.lists(values, max_size=5), st.sampled_from(["", " ", "\n\t"]))
+def test_elements_of_arrays(items: list[Any], blank: str) -> None:
+    text = (blank + "[" + (blank + "," + blank).join(map(json.dumps, items)) + blank + "]" + blank).encode()
+    spans = elements(text)
+    assert spans is None or [json.loads(text[start:stop]) for start, stop in spans] == items
+
+
+@given(st.text('[]{}",\\ a1'))
+def test_what_is_no_array(text: str) -> None:
+    spans = elements(text.encode())
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if isinstance(value, list) and spans is not None:
+        assert [json.loads(text[start:stop]) for start, stop in spans] == value
 
 
 def test_big_events_are_refused() -> None:
@@ -253,6 +305,57 @@ def test_deleting(transactions: Transactions) -> None:
     ):
         with pytest.raises(WrongType):
             each()
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.lists(st.integers(0, 40), max_size=12), max_size=6),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40)), max_size=4),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_many_writers_at_a_time(
+    batches: list[list[int]], deletions: list[tuple[int, int]], indexed: bool, chance: random.Random
+) -> None:
+    """Whatever is in progress at the same time: at the end there is what one after the other gives, in the order of the ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(event_blocks, "MOST_ROWS", 4)
+        patch.setattr(event_writing, "_FEW", 3)
+        keyspace = Store(1, ManualClock(0)).databases[0]
+        transactions = Transactions(keyspace)
+        create_index(keyspace, KEY, ("n",))
+        if not indexed:
+            drop_index(keyspace, KEY, ("n",))
+        model: dict[int, Any] = {}
+        running: list[tuple[Any, Callable[[], None]]] = []
+
+        def store(number: int, batch: list[int]) -> None:
+            model.update({second: {"n": second % 3, "batch": number} for second in batch})
+
+        def delete(start: int, end: int, n: int) -> None:
+            for second in [each for each in model if start <= each < end and model[each]["n"] == n]:
+                del model[second]
+
+        for number, batch in enumerate(batches):
+            events = [{"_time": f"2024-01-01T00:00:{second:02}Z", "n": second % 3, "batch": number} for second in batch]
+            steps = event_writing.write_events(transactions, KEY, batch_of(*events))
+            running.append((steps, partial(store, number, batch)))
+        for start, end in deletions:
+            span = (parse_instant(f"2024-01-01T00:00:{second:02}Z") for second in (start, end))
+            steps = delete_events(transactions, KEY, *span, parse_filter("n == 1"))
+            running.append((steps, partial(delete, start, end, 1)))
+        while running:
+            steps, done = chance.choice(running)
+            try:
+                next(steps)
+            except StopIteration:
+                running.remove((steps, done))
+                done()
+                keyspace.data[KEY].check()  # type: ignore[attr-defined]
+        assert {item["_time"][17:19]: item["value"] for item in items(transactions)} == {
+            f"{second:02}": document for second, document in model.items()
+        }
+        keyspace.check()
 
 
 def test_indexes(transactions: Transactions) -> None:

@@ -21,9 +21,12 @@ from januskv.storage.events import (
     drop_event_index,
     event_series,
     index_events,
+    is_behind,
+    merged_steps,
     put_events,
-    remove_event_places,
+    remove_event_rows,
     remove_events,
+    runs_of,
 )
 from januskv.storage.feed import Feed
 from januskv.storage.keyspace import Keyspace
@@ -98,7 +101,8 @@ def test_a_series_is_a_sorted_list(program: list[Any], indexed: bool) -> None:
             )
             model = sorted([row for row in model if row[0] not in last] + list(last.values()), key=lambda row: row[0])
         elif verb == "expire":
-            series.remove_expired(operands[0], 1000)
+            series.remove_parts(series.parts_expired(operands[0], 1000))
+            series.settle()
             model = [row for row in model if not row[2] or row[2] >= operands[0]]
         elif verb == "view":
             visible = [row[:2] for row in model if not row[2] or row[2] >= operands[0]]
@@ -157,12 +161,15 @@ def test_redoing_the_effects_gives_the_same_series() -> None:
     clock.advance(1000)
     add_events(keyspace, KEY, [5, 1, 3], [{"a": 1}, {"a": 2}, {}])
     add_events(keyspace, KEY, [7, 8], [{"a": 1}, {"b": 2}], [2000, 0])
-    index_events(keyspace, KEY, ("a",))
-    index_events(keyspace, KEY, ("b", "c"))
+    for path in (("a",), ("b", "c")):
+        for _ in index_events(keyspace, KEY, path):
+            pass
     put_events(keyspace, KEY, EventSeries().blocks_of([5, 6], [{"a": 9, "b": 1}, {"c": {}}], [0, 1500]))
     assert remove_events(keyspace, KEY, 2, 4) == 1
     assert remove_events(keyspace, KEY, 100, None) == 0
-    assert remove_event_places(keyspace, KEY, [(8, -1), (9, -1)]) == 1
+    series = event_series(keyspace, KEY)
+    assert series is not None
+    assert remove_event_rows(keyspace, KEY, series.parts_at([(8, -1), (9, -1)])) == 1
     drop_event_index(keyspace, KEY, ("b", "c"))
     clock.advance(600)
     assert len(event_series(keyspace, KEY) or ()) == 3
@@ -196,6 +203,89 @@ def test_events_expire_by_and_by() -> None:
     keyspace.check()
 
 
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(0, 300), max_size=120), st.lists(st.integers(0, 300), min_size=1, max_size=120), st.booleans()
+)
+def test_changes_that_are_prepared(held: list[int], new: list[int], indexed: bool) -> None:
+    series = EventSeries()
+    series.add(sorted(held), [{"x": time % 7} for time in sorted(held)])
+    if indexed:
+        series.create_index(("x",))
+    kept = series.copy()
+    places = sorted(set(new))
+    blocks = series.blocks_of(places, [{"x": "new"}] * len(places))
+    entered = list(series.indexes.values())
+    for _ in series.entries_steps(blocks, entered):
+        pass
+    series.check()
+    view = series.view(0)
+    if is_behind(series, blocks):
+        series.add_blocks(blocks, entered)
+    else:
+        series.apply([change for change in merged_steps(view, blocks) if change is not None], blocks, entered)
+    series.check()
+    wanted = [(time, {"x": time % 7}) for time in held if time not in places] + [
+        (time, {"x": "new"}) for time in places
+    ]
+    assert list(zip(*series.range(), strict=True)) == sorted(wanted, key=lambda row: row[0])
+    if indexed:
+        at = order_of("new")
+        assert series.range(None, None, {"x": Between(at, at)})[0] == places
+    kept.check()
+    assert kept.range()[0] == sorted(held)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=60), st.sets(st.integers(0, 59)), st.integers(1, 9))
+def test_rows_are_named_however_blocks_are_divided(times: list[int], gone: set[int], size: int) -> None:
+    series, other = EventSeries(), EventSeries()
+    series.add(sorted(times), [{"n": number} for number in range(len(times))])
+    event_blocks.MOST_ROWS, before = size, event_blocks.MOST_ROWS  # type: ignore[misc]
+    try:
+        other.add(sorted(times), [{"n": number} for number in range(len(times))])
+    finally:
+        event_blocks.MOST_ROWS = before  # type: ignore[misc]
+    rows = sorted(row for row in gone if row < len(times))
+    ranges = [[row, runs_of([0])] for row in rows]
+    parts = series.parts_of_ranges(ranges)
+    assert other.remove_parts(other.parts_of_ranges(series.ranges_of(parts))) == len(rows)
+    assert series.remove_parts(parts) == len(rows)
+    for each in (series, other):
+        each.check()
+        assert [event["n"] for event in each.range()[1]] == [n for n in range(len(times)) if n not in gone]
+
+
+def test_many_removed_events_stay_in_the_indexes_for_a_while() -> None:
+    series = EventSeries()
+    series.add(range(10_000), [{"x": number % 10} for number in range(10_000)])
+    series.create_index(("x",))
+    assert series.remove(0, 4999) == 5000
+    assert series.indexes[("x",)].stale == 5000
+    series.check()
+    at = order_of(3)
+    assert len(series.range(None, None, {"x": Between(at, at)})[0]) == 500
+    assert series.remove(None, None) == 5000
+    assert series.indexes[("x",)].is_exact
+    series.check()
+
+
+def test_an_index_that_is_being_made() -> None:
+    series = EventSeries()
+    series.add(range(50), [{"x": number % 10} for number in range(50)])
+    steps = series.index_steps(("x",))
+    next(steps)
+    with pytest.raises(NotIndexed):
+        series.range(None, None, {"x": Between()})
+    with pytest.raises(IndexExists):
+        series.create_index(("x",))
+    series.remove(10, 19)
+    series.add([100, 5], [{"x": 3}, {"x": 3}])
+    assert list(steps)
+    series.check()
+    at = order_of(3)
+    assert series.range(None, None, {"x": Between(at, at)})[0] == [3, 5, 23, 33, 43, 100]
+
+
 def test_leap_seconds_stand_behind_their_second() -> None:
     series = EventSeries()
     time = 1_483_228_799_999_999_999
@@ -219,7 +309,7 @@ def test_leap_seconds_stand_behind_their_second() -> None:
     assert [event["a"] for event in series.range()[1]] == [1, 2, 3, 4]
     lines = b"".join(batch.lines() for batch in series.view(0).between(None, None)).decode().splitlines()
     assert lines[1] == '{"item":{"_time":"2016-12-31T23:59:60.000000005Z","value":{"a":2}}}'
-    assert series.remove_places([(time, 5)]) == 1
+    assert series.remove_parts(series.parts_at([(time, 5)])) == 1
     assert [event["a"] for event in series.range()[1]] == [1, 3, 4]
     series.check()
 
