@@ -20,6 +20,8 @@ from .instants import instant_of_unix, unix_of_instant
 # What a step may cost: events written, those that are looked at four times as much, and what each block costs.
 _STEP_COST: Final = 4096
 _BLOCK_COST: Final = 32
+# What an event costs that is decoded, in events that are written.
+_DECODED: Final = 12
 # Events of one block that are looked at by an index at a time.
 _STEP: Final = 256
 # An index is asked if it names at most one of so many events of the interval.
@@ -161,10 +163,12 @@ class EventView:
         filter: Filter | None = None,
         roots: frozenset[str] | None = None,
         limit: int | None = None,
+        decoded: bool = False,
     ) -> Iterator[Batch]:
         """The events from one instant to before another that a filter keeps, of a series with ns since 1970 as times.
 
-        ``roots``: the members that the ``rows`` of batches give; None: all.
+        ``roots``: the members that the ``rows`` of batches give; None: all. ``decoded``: these are asked for, which takes longer
+        than writing events, so that batches are smaller.
 
         Descending: from the first instant down to behind the other.
         """
@@ -172,7 +176,8 @@ class EventView:
             first, stop = self._position_of(end + 1), self._position_of(start + 1)
         else:
             first, stop = self._position_of(start), self._position_of(end)
-        return _of_members(self._chosen(first, stop, filter, limit, descending), roots)
+        weight = _DECODED if decoded else 1
+        return _of_members(self._chosen(first, stop, filter, limit, descending, weight), roots)
 
     def filtered(self, low: int | None, high: int | None, filter: Filter, limit: int | None = None) -> Iterator[Batch]:
         """The events from one time to another, both included, that a filter keeps."""
@@ -181,18 +186,24 @@ class EventView:
         return self._chosen(start, stop, filter, limit, False)
 
     def _chosen(
-        self, first: Position, stop: Position, filter: Filter | None, limit: int | None, descending: bool
+        self,
+        first: Position,
+        stop: Position,
+        filter: Filter | None,
+        limit: int | None,
+        descending: bool,
+        weight: int = 1,
     ) -> Iterator[Batch]:
         """The events between two positions that a filter keeps."""
         if stop <= first:
             return iter(())
         if filter is None:
-            return self._walk(first, stop, None, None, limit, descending)
+            return self._walk(first, stop, None, None, limit, descending, weight=weight)
         names = None if filter.roots is None else tuple(sorted(filter.roots))
         times = self._times_for(filter, first, stop)
         if times is None:
-            return self._walk(first, stop, filter.keeps, names, limit, descending, filter.uses_time)
-        return self._visit(first, stop, times, filter.keeps, names, limit, descending, filter.uses_time)
+            return self._walk(first, stop, filter.keeps, names, limit, descending, filter.uses_time, weight)
+        return self._visit(first, stop, times, filter.keeps, names, limit, descending, filter.uses_time, weight)
 
     # ------------------------------------------------------------ positions
 
@@ -294,10 +305,13 @@ class EventView:
         limit: int | None,
         descending: bool,
         with_instants: bool = False,
+        weight: int = 1,
     ) -> Iterator[Batch]:
         """The events between two positions."""
-        parts = self._parts(start, stop, descending)
-        return self._kept(parts, keeps, names, limit, descending, with_instants)
+        parts: Iterator[tuple[int, Sequence[int]]] = self._parts(start, stop, descending)
+        if weight > 1:
+            parts = _divided(parts, descending)
+        return self._kept(parts, keeps, names, limit, descending, with_instants, weight)
 
     def _visit(
         self,
@@ -309,10 +323,11 @@ class EventView:
         limit: int | None,
         descending: bool,
         with_instants: bool = False,
+        weight: int = 1,
     ) -> Iterator[Batch]:
         """The events between two positions with certain times."""
         parts = self._parts_at(start, stop, times, descending)
-        return self._kept(parts, keeps, names, limit, descending, with_instants)
+        return self._kept(parts, keeps, names, limit, descending, with_instants, weight)
 
     def _parts_at(
         self, start: Position, stop: Position, times: list[int], descending: bool
@@ -350,6 +365,7 @@ class EventView:
         limit: int | None,
         descending: bool,
         with_instants: bool,
+        weight: int,
     ) -> Iterator[Batch]:
         """Those of some rows that are kept and have not expired, up to a limit."""
         left = limit
@@ -375,10 +391,19 @@ class EventView:
                 left -= len(rows)
             if len(rows):
                 found.append((block, rows))
+                cost += (weight - 1) * len(rows)
             if cost >= _STEP_COST:
                 yield Batch(found)
                 found, cost = [], 0
         yield Batch(found)
+
+
+def _divided(parts: Iterator[tuple[int, Sequence[int]]], descending: bool) -> Iterator[tuple[int, Sequence[int]]]:
+    """Rows of blocks, some of a block at a time."""
+    for at, rows in parts:
+        starts = range(0, len(rows), _STEP)
+        for start in reversed(starts) if descending else starts:
+            yield at, rows[start : start + _STEP]
 
 
 def _of_members(batches: Iterator[Batch], roots: frozenset[str] | None) -> Iterator[Batch]:

@@ -153,7 +153,9 @@ class DittoFace:
         now_ms = self.tick()
         view = self._done(lambda: event_reading.view_of(self.keyspace, name.encode()))
         interval = read_forward_interval(given, now_ms, may_be_empty=True)
-        batches = view.batches(interval.start, interval.end, filter=read_filter(given), roots=values.roots)
+        batches = view.batches(
+            interval.start, interval.end, filter=read_filter(given), roots=values.roots, decoded=True
+        )
         for batch in batches:
             for instant, document in batch.rows():
                 values.add(document, instant)

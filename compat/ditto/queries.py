@@ -179,6 +179,7 @@ class Answer:
             descending=interval.descending,
             filter=self.query.filter,
             limit=limit,
+            decoded=self.query.fill is not None or bool(self.query.orders),
         )
 
     def _sorted(self) -> Iterator[bytes]:
