@@ -299,13 +299,23 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def redis_server() -> Iterator[Server]:
-    """A redis-server without persistence. Raises SystemExit where it is not installed."""
+def redis_server(*, logging: bool = False) -> Iterator[Server]:
+    """A redis-server without persistence, or with its log. Raises SystemExit where it is not installed."""
     binary = shutil.which("redis-server")
     if binary is None:
         sys.exit("redis-server is not installed")
     port = free_port()
-    argv = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    argv = [
+        binary,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "yes" if logging else "no",
+    ]
     with started("redis-server", argv) as (process, _):
         server = Server("redis", port, 0, process.pid)
         _await_ping(server, process)
