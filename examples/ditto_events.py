@@ -130,7 +130,7 @@ def main() -> None:
     # Members that are missing are filled in: by a value, or by that of the result before.
     template = {"a": -1, "n": {"c": "$PREVIOUS"}}
     show("fill missing members", *series.query(filter="!temp", fill_template=template))
-    show("which index a filter would ask", *(item for item in series.query(filter="device == 1", describe=True)))
+    show("which index a filter would ask", *series.query(filter="device == 1", describe=True))
 
     series.insert(DEVICES)
     paths = ("minutes", "nested.device_id", "nested.tags[*]", "nested", "nested.tags")
