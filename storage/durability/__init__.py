@@ -1,1 +1,1 @@
-"""The append-only log, snapshots, and recovery from them. The engine does not know that they exist."""
+"""The append-only log, snapshots, and recovery from them. The engine does not depend on them."""

@@ -1,4 +1,4 @@
-"""The operations that were collected for the next record. The compiled implementation (``changes.pyx``) packs them itself."""
+"""The operations collected for the next record. The compiled implementation (``changes.pyx``) packs them itself."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from januskv.storage.keyspace import Keyspace
 from .codec import packer
 from .records import BIG_BYTES
 
-# Events after which a key has another plain value, and after which it is removed; the journal handles the rest.
+# Events that set a key to a plain value, and events that remove it; the journal handles the rest.
 PLAIN_EVENTS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.PLAIN)
 REMOVALS = frozenset(name for name, event in EVENTS.items() if event.logged is Logged.REMOVAL)
 
 
 class Changes:
-    """Operations of ``replay.py`` as bytes, one after the other.
+    """Operations of ``replay.py`` as consecutive bytes.
 
     Packs plain values, removals and effects; ``journal`` takes the other changes. ``effects`` are the names of
-    the effects, ``tokens`` has the token of a session by the id of its keyspace. ``len`` gives how many bytes there are.
+    the effects, ``tokens`` has the token of a session by the id of its keyspace. ``len`` is the number of bytes.
     An operation is collected as a whole or, if an exception is raised, not at all.
     """
 
@@ -30,7 +30,7 @@ class Changes:
         self.tokens = tokens
         self.part_bytes = part_bytes
         self.pack = packer().pack
-        self.parts: list[list[bytes]] = []  # those that have their size
+        self.parts: list[list[bytes]] = []  # the complete parts
         self.pieces: list[bytes] = []  # of the last part
         self.size = 0  # of the pieces
         self.earlier = 0  # bytes of the parts
@@ -43,7 +43,7 @@ class Changes:
             return
         try:
             self.append(self.pack(operation))
-        except Exception:  # the journal fails on it too, and makes the server refuse writes
+        except Exception:  # it fails in the journal too, which makes the server reject writes
             self.journal(keyspace, event, key, detail)
 
     def operation(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> list[object] | None:
@@ -60,7 +60,7 @@ class Changes:
         return None
 
     def append(self, *operation: bytes) -> None:
-        """Add an operation, whose pieces are kept as they are."""
+        """Add an operation, whose pieces are kept without copying."""
         size = sum(map(len, operation))
         if self.pieces and self.size + size > self.part_bytes:
             self.parts.append(self.pieces)
@@ -75,14 +75,14 @@ class Changes:
     def take(self) -> list[list[bytes]]:
         """Return everything collected, in pieces, and start empty. If it raises, nothing has changed.
 
-        The operations of one part have about ``part_bytes`` or, where one alone has more, only that one.
+        A part has about ``part_bytes`` of operations, or a single bigger one.
         """
         taken = [*self.parts, self.pieces] if self.pieces else self.parts
         self.parts, self.pieces, self.size, self.earlier = [], [], 0, 0
         return taken
 
     def clear(self) -> None:
-        """Forget everything that was collected."""
+        """Discard everything collected."""
         self.parts.clear()
         self.pieces.clear()
         self.size = self.earlier = 0

@@ -27,16 +27,16 @@ cdef frozenset _removals = REMOVALS
 cdef enum:
     TUPLE = 2  # extension types of codec.py
     SET = 5
-    DEEPEST = 8  # levels of containers that are packed here
-    MOST_KEPT = 1 << 20  # a longer buffer is given back after use
+    DEEPEST = 8  # nesting of containers that are packed here
+    MOST_KEPT = 1 << 20  # a longer buffer is freed after use
     MOST_HEAD = 40  # bytes of an operation besides key and value
     MOST_VALUE = 1 << 30
 
-# What packing a change comes to.
+# Results of packing a change.
 cdef enum Packed:
     NOT_OURS  # the journal has to pack it
     DONE
-    HAS_BIG  # it has a big value, which may not be copied
+    HAS_BIG  # it has a big value, which must not be copied
     FAILED  # an exception was raised
 
 
@@ -109,7 +109,7 @@ cdef class Changes:
         PyMem_Free(self.buffer)
 
     cdef bint reserve(self, Py_ssize_t more) except -1:
-        """Have space for so many more bytes. Raises MemoryError."""
+        """Make room for ``more`` bytes. Raises MemoryError."""
         cdef Py_ssize_t space
         cdef char* buffer
         if self.size + more > self.space:
@@ -124,7 +124,7 @@ cdef class Changes:
         return True
 
     cdef bint seal(self) except -1:
-        """Make a piece of the buffer's content. Where it raises, nothing has changed."""
+        """Make a piece of the buffer's content. If it raises, nothing has changed."""
         if self.size:
             self.pieces.append(PyBytes_FromStringAndSize(self.buffer, self.size))
             self.referred += self.size
@@ -132,7 +132,7 @@ cdef class Changes:
         return True
 
     cdef bint refer(self, bytes value) except -1:
-        """Add a value as it is, without a copy."""
+        """Add a value without copying it."""
         cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
         self.reserve(MOST_HEAD)
         self.buffer[self.size] = <char>0xC6
@@ -144,9 +144,9 @@ cdef class Changes:
         return True
 
     cdef bint divide(self, Py_ssize_t count, Py_ssize_t start) except -1:
-        """End the part before the last operation, which begins behind ``count`` pieces at an offset of the buffer.
+        """End the part before the last operation, which begins after ``count`` pieces at an offset of the buffer.
 
-        Where it raises, nothing has changed.
+        If it raises, nothing has changed.
         """
         cdef list ended = self.pieces[:count], begun = self.pieces[count:]
         cdef Py_ssize_t referred = sum(map(len, begun))
@@ -177,7 +177,7 @@ cdef class Changes:
         return True
 
     cdef bint head(self, int mark, Py_ssize_t count) except -1:
-        """Add the head of an array (0xDD), map (0xDF), text (0xDB) or extension (0xC9) of so many items or bytes."""
+        """Add the head of an array (0xDD), map (0xDF), text (0xDB) or extension (0xC9) of that many items or bytes."""
         self.reserve(MOST_HEAD)
         self.buffer[self.size] = <char>mark
         _big_endian(self.buffer + self.size + 1, count, 4)
@@ -185,7 +185,7 @@ cdef class Changes:
         return True
 
     cdef bint items(self, object values, int depth) except -1:
-        """Add a list or tuple as an array; False if it holds something that the journal has to pack."""
+        """Add a list or tuple as an array; False if it contains something that the journal has to pack."""
         self.head(0xDD, len(values))
         for value in values:
             if not self.value(value, depth):
@@ -270,7 +270,7 @@ cdef class Changes:
         return False
 
     cdef Packed packed(self, Keyspace keyspace, str event, bytes key, tuple detail, bint refers) except FAILED:
-        """Add a change as an operation. Big values are added as they are, which begins with an empty buffer only."""
+        """Add a change as an operation. Big values are added without copying, which needs an empty buffer."""
         cdef object value = keyspace.data.get(key), item
         cdef uint64_t place
         if PyBytes_GET_SIZE(key) > MOST_VALUE:
@@ -323,7 +323,7 @@ cdef class Changes:
                 start, referred, count = 0, self.referred, len(self.pieces)
                 found = self.packed(keyspace, event, key, detail, True)
         except Exception:
-            found = NOT_OURS  # the journal finds it out as well, and makes the server refuse writes
+            found = NOT_OURS  # the journal finds the error too, and makes the server reject writes
         if found != DONE:
             self.size = start
             self.referred = referred
@@ -352,7 +352,7 @@ cdef class Changes:
 
     def take(self):
         cdef list taken, last, parts, pieces
-        if not self.parts and not self.pieces:  # nearly always
+        if not self.parts and not self.pieces:  # the usual case
             taken = [[PyBytes_FromStringAndSize(self.buffer, self.size)]] if self.size else []
             self.size = 0
             self.shrink()

@@ -1,6 +1,6 @@
-"""What is in a data directory, file by file, and what is wrong with it: for people, and for repairs (``repairing.py``).
+"""The contents of a data directory, file by file, and its problems: for people, and for repairs (``repairing.py``).
 
-``examine`` reads all files as a start does, with the same reader and the same operations, but continues after
+``examine`` reads all files like a starting server, with the same reader and the same operations, but continues after
 damage to measure it. It changes nothing and takes no lock.
 """
 
@@ -23,7 +23,7 @@ from .replay import Unplayable, redo
 
 RECORD_NAMES: Final = {CHANGES: "changes", END: "end", PART: "part"}
 
-# What a problem is about, and so what a repair can do.
+# The kinds of problems, which decide what a repair can do.
 MANIFEST: Final = "manifest"
 HEADER: Final = "header"
 RECORDS: Final = "records"
@@ -34,7 +34,7 @@ UNPLAYABLE: Final = "unplayable"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason why a server would not start. ``file`` is a name in the directory, ``offset`` in bytes."""
+    """A reason why a server would not start. ``file`` is a name in the directory, ``offset`` in bytes."""
 
     kind: str
     file: str
@@ -46,8 +46,8 @@ class Problem:
 class FileReport:
     """One file that the manifest names.
 
-    ``end`` is the offset behind the last record before any damage; ``later`` tells how many whole records
-    stand behind damage. ``operations`` counts those of the records before it by name.
+    ``end`` is the offset after the last record before any damage; ``later`` is the number of whole records after the
+    damage. ``operations`` counts those of the records before it by name.
     """
 
     name: str
@@ -61,12 +61,12 @@ class FileReport:
     highest_database: int = -1
     later: int = 0
     torn: Torn | None = None
-    allocated: int = 0  # zeros behind the last record, allocated ahead
+    allocated: int = 0  # zeros after the last record, allocated ahead
 
 
 @dataclass(slots=True)
 class Findings:
-    """All that is known of a data directory. ``next_seq`` follows the last record before any problem."""
+    """All that is known about a data directory. ``next_seq`` follows the last record before any problem."""
 
     folder: str
     manifest: Manifest | None = None
@@ -91,7 +91,7 @@ class Findings:
 
 
 class ReadOnly(Directory):
-    """A data directory that is read without its lock, and not changed."""
+    """A data directory that is read without its lock, and never changed."""
 
     def __init__(self, path: str) -> None:
         """Raises FileNotFoundError, NotADirectoryError."""
@@ -99,7 +99,7 @@ class ReadOnly(Directory):
         os.listdir(path)
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Nothing to release."""
 
 
 def examine(directory: Directory, store: Store | None = None) -> Findings:
@@ -182,11 +182,11 @@ class _Examination:
         return file
 
     def read_records(self, file: RecordFile, report: FileReport, *, open_ended: bool) -> list[Record]:
-        """Read all records of a file. Returns those that are not changes."""
+        """Read all records of a file. Returns those other than changes."""
         special = []
         try:
             for each in file.records(open_ended=open_ended):
-                if each.kind == CHANGES or report.kind == LOG:  # a start takes every record of a segment for changes
+                if each.kind == CHANGES or report.kind == LOG:  # loading treats every record of a segment as changes
                     self.redo(report, each)
                 else:
                     special.append(each)
@@ -213,7 +213,7 @@ class _Examination:
         self.count(report, each.payload)
 
     def count(self, report: FileReport, payload: bytes) -> None:
-        """Count the operations of a record by name, as far as it can be read."""
+        """Count the operations of a record by name, as far as they can be read."""
         reader = unpacker(len(payload), restores=False)
         reader.feed(payload)
         try:
@@ -248,7 +248,7 @@ class _Examination:
 
 
 def _records_from(file: RecordFile, start: int, seq: int) -> int:
-    """How many whole records there are from an offset on."""
+    """The number of whole records from an offset on."""
     count = 0
     at = file.later_record(start, seq)
     while at is not None:
@@ -260,7 +260,7 @@ def _records_from(file: RecordFile, start: int, seq: int) -> int:
 
 
 def header_of(directory: Directory, name: str) -> tuple[int, bytes, int]:
-    """File type, data set and first sequence number in the header of a file, whatever they are. Raises Damaged, OSError."""
+    """File type, data set and first sequence number in the header of a file, unchecked. Raises Damaged, OSError."""
     with open(directory.at(name), "rb") as file:
         start = file.read(HEADER_BYTES)
     data_set = start[11:27]

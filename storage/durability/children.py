@@ -1,6 +1,6 @@
-"""Work of a forked process: snapshots and saves, which show one moment while service continues.
+"""Work of a forked process: snapshots and saves, which show the data of one moment while the server continues.
 
-The process has the data as of its start. It keeps only the standard files of its server, and ends with it.
+The process has the data as of its start. It keeps only the standard streams of its server, and ends with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 
 # The exit status is the number of an OSError; this one is for everything else.
 _OTHER_ERROR: Final = 255
-# The server has priority if both share a processor.
+# So that the server has priority if both share a processor.
 _NICENESS: Final = 5
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -37,10 +37,10 @@ forks: Final = Forks()
 
 
 class Child:
-    """A forked process that does some work. ``error`` says why it failed, once ``poll`` has told its end; "" if it did not."""
+    """A forked process that does some work. ``error`` says why it failed, once ``poll`` has reported its end; "" if it succeeded."""
 
     def __init__(self, work: Callable[[], object]) -> None:
-        """Begin. Raises OSError."""
+        """Start the process. Raises OSError."""
         server = os.getpid()
         self.started = time.monotonic()
         self.error = ""
@@ -59,7 +59,7 @@ class Child:
             except BaseException:
                 os.write(2, traceback.format_exc().encode(errors="replace"))
             finally:
-                os._exit(status)  # neither the loop nor the threads of the server exist here
+                os._exit(status)  # the loop and the threads of the server do not exist here
 
     @property
     def seconds(self) -> float:
@@ -92,7 +92,7 @@ def _leave(server: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal is closed: the server continues, and so does this
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in the server: a closed terminal ends neither
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.nice(_NICENESS)
     if _prctl is not None:

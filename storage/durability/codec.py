@@ -34,7 +34,7 @@ SET: Final = 5
 
 
 class UnknownKind(Exception):
-    """A file holds a value of a kind that this version does not know."""
+    """A file contains a value of a kind that this version does not know."""
 
 
 @cache
@@ -71,8 +71,8 @@ def _object(value: Any) -> Any:
     return msgpack.ExtType(OBJECT, pack([value.kind, value.to_state()]))
 
 
-# Type -> what of it MessagePack packs, which knows the other types of values and elements itself. Classes with ``to_state``
-# are added when they are met. A table, and no visitor of ``visiting.py``: see there. Operands of effects are packed by it too.
+# Type -> its form for MessagePack, which knows the other types of values and elements itself. Classes with ``to_state`` are
+# added when first met. A table instead of a visitor: see ``visiting.py``. Operands of effects are packed with it too.
 _EXTENSIONS: Final[dict[type, Callable[[Any], Any]]] = {
     LongString: LongString.text,
     SmallHash: SmallHash.to_dict,
@@ -116,28 +116,28 @@ def _restore(code: int, data: bytes) -> Any:
 
 
 def pack(value: Any) -> bytes:
-    """A value as bytes. Raises TypeError for what no keyspace holds."""
-    # A packer for each call: ``_extend`` packs again while the outer one runs.
+    """A value as bytes. Raises TypeError for objects that are not values of a keyspace."""
+    # A packer for each call: ``_extend`` packs while the outer one runs.
     packed: bytes = msgpack.packb(value, default=_extend, strict_types=True, unicode_errors="surrogatepass")
     return packed
 
 
 def packer() -> Any:
-    """An object whose ``pack`` does what the function does, several times as quickly: it keeps its buffer."""
+    """An object whose ``pack`` does the same as the function, several times faster: it keeps its buffer."""
     return msgpack.Packer(default=_extend, strict_types=True, unicode_errors="surrogatepass")
 
 
 def unpack(data: bytes) -> Any:
-    """The value that ``pack`` made bytes of. Raises ValueError, UnknownKind."""
+    """The value from the bytes that ``pack`` made. Raises ValueError, UnknownKind."""
     return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, unicode_errors="surrogatepass")
 
 
 def unpacker(most_bytes: int, *, restores: bool = True) -> Any:
-    """An object that is fed with bytes, ``most_bytes`` at most, and whose ``unpack`` gives one value of them after the other.
+    """An object that is fed with bytes, ``most_bytes`` at most, and whose ``unpack`` returns their values one by one.
 
-    Without ``restores`` values of types of our own stay as they were packed: for looks at data that need not be understood.
+    Without ``restores`` values of our own types stay packed: for inspecting data that need not be understood.
 
-    It raises ValueError, UnknownKind, and OutOfData until it has all of a value.
+    It raises ValueError, UnknownKind, and OutOfData while a value is incomplete.
     """
     return msgpack.Unpacker(
         ext_hook=_restore if restores else msgpack.ExtType,

@@ -5,7 +5,7 @@
     log.N      a segment: the records after the base, or after the segment before it
     lock       held by the server that uses the directory
 
-The manifest is replaced as a whole; files that it does not name are left-overs of a crash.
+The manifest is replaced as a whole; files that it does not name are left over from a crash.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class DirectoryTaken(Exception):
 
 
 class NameNotDurable(OSError):
-    """A new manifest is in place, but a power failure may bring the old one back."""
+    """The new manifest is in place, but a power failure may bring the old one back."""
 
 
 @dataclass(slots=True)
 class Manifest:
-    """What the manifest says. ``base`` is "" before the first snapshot."""
+    """The contents of the manifest. ``base`` is "" before the first snapshot."""
 
     data_set: bytes
     base: str = ""
@@ -73,7 +73,7 @@ class Manifest:
 
 @dataclass(slots=True)
 class Recovered:
-    """What a start found. ``next_seq`` is the number of the next record, ``end`` the last segment's true end."""
+    """The result of loading. ``next_seq`` is the number of the next record, ``end`` the last segment's true end."""
 
     next_seq: int = 1
     end: int = 0
@@ -83,7 +83,7 @@ class Recovered:
 
 
 class Directory:
-    """A data directory that this process holds the lock of. Raises DirectoryTaken, OSError."""
+    """A data directory whose lock this process holds. Raises DirectoryTaken, OSError."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -132,7 +132,7 @@ class Directory:
         """The manifest; None in a fresh directory. Raises Damaged."""
         path = self.at("manifest")
         if not os.path.exists(path):
-            # A segment without records is what a first start leaves that ended before it wrote the manifest.
+            # A first start that ended before it wrote the manifest leaves a segment without records.
             held = [
                 name
                 for name in sorted(os.listdir(self.path))
@@ -150,7 +150,7 @@ class Directory:
         return Manifest(bytes.fromhex(told["data_set"]), told["base"], told["segments"], told["next_number"])
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest, so that after a crash there is either the old or the new one.
+        """Replace the manifest atomically: after a crash there is either the old or the new one.
 
         Raises OSError if the old one is still in place, NameNotDurable if the new one is.
         """
@@ -189,7 +189,7 @@ class Directory:
             os.close(folder)
 
     def remove_leftovers(self, manifest: Manifest) -> None:
-        """Remove the files of ours that the manifest does not name."""
+        """Remove our files that the manifest does not name."""
         kept = {manifest.base, *manifest.segments}
         for name in os.listdir(self.path):
             if _OURS.fullmatch(name) and name not in kept:
@@ -198,7 +198,7 @@ class Directory:
     # ------------------------------------------------------------ segments
 
     def make_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int]:
-        """Make an empty segment that no manifest names yet; gives its name and its file. Raises OSError."""
+        """Create an empty segment that no manifest names yet; returns its name and its file. Raises OSError."""
         name = manifest.new_name("log")
         try:
             self.write_file(name, header(LOG, manifest.data_set, first_seq))
@@ -208,9 +208,9 @@ class Directory:
             raise
 
     def new_segment(self, manifest: Manifest, first_seq: int) -> tuple[str, int, NameNotDurable | None]:
-        """Make an empty segment and name it in the manifest, which is written.
+        """Create an empty segment and write a manifest that names it.
 
-        Gives its name, its file, and the error if a power failure may undo it. Raises OSError where nothing has changed.
+        Returns its name, its file, and the error if a power failure may undo it. Raises OSError if nothing has changed.
         """
         changed = Manifest(manifest.data_set, manifest.base, list(manifest.segments), manifest.next_number)
         name, fd = self.make_segment(changed, first_seq)
@@ -229,10 +229,10 @@ class Directory:
 
 
 class Recovery:
-    """Brings an empty store to what the files of a directory hold, in steps; makes the first files of a fresh one.
+    """Loads the files of a directory into an empty store, in steps; makes the first files of a fresh one.
 
-    Changes no file that holds data: a torn tail is reported, and cut by the caller. Nothing expires and no
-    listener of the change feed is told meanwhile. ``loaded_bytes`` of ``total_bytes`` have been read so far.
+    Changes no file that contains data: a torn tail is reported, and cut by the caller. Nothing expires and no
+    listener of the change feed is notified meanwhile. ``loaded_bytes`` of ``total_bytes`` have been read so far.
     """
 
     def __init__(self, directory: Directory, store: Store) -> None:
@@ -260,7 +260,7 @@ class Recovery:
         return [*filter(None, (self.manifest.base,)), *self.manifest.segments]
 
     def go_on(self, budget_s: float) -> bool:
-        """Do a slice of the work, a few milliseconds or one huge value longer than allowed; True once all is done.
+        """Do a slice of the work: a few milliseconds, more only for one huge value; True once all is done.
 
         Raises Damaged, OSError.
         """
@@ -282,11 +282,11 @@ class Recovery:
 
     @property
     def share(self) -> float:
-        """How much has been loaded, 0 to 1."""
+        """The share that has been loaded, 0 to 1."""
         return self.loaded_bytes / self.total_bytes if self.total_bytes else 1.0
 
     def left_s(self) -> float:
-        """About how many seconds the rest takes, at the speed so far."""
+        """Estimated seconds for the rest, at the speed so far."""
         share = self.share
         return (time.time() - self.began_s) * (1 - share) / share if share else 0.0
 
@@ -360,7 +360,7 @@ def _redo(store: Store, file: RecordFile, each: Record) -> Iterator[None]:
 
 
 def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> int:
-    """Write everything that is stored into a new file and make it durable; gives its size. Raises OSError.
+    """Write all stored data to a new file and make it durable; returns its size. Raises OSError.
 
     ``next_seq`` is the number of the first record of the log that the snapshot does not contain.
     """

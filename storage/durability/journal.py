@@ -1,4 +1,4 @@
-"""The log as the server writes it: collects what the change feed reports, writes, syncs, and rewrites.
+"""The log as the server writes it: collects the reports of the change feed, writes, syncs, and rewrites.
 
 ``commit`` is called before replies leave the server, so a record holds everything that changed since
 the last replies did: a command, a transaction or a JSON request is never divided between two records.
@@ -31,19 +31,19 @@ log = logging.getLogger("januskv")
 
 # Appending to allocated space makes fdatasync cheaper: it need not write the file's size.
 _AHEAD_BYTES = 4 << 20
-# Pending writes are joined to pieces of up to this size; bigger ones are written as they are.
+# Pending writes are joined to pieces of up to this size; bigger ones are written unjoined.
 _JOINED_BYTES = 1 << 20
-# A packer that has packed more is replaced, because it keeps a buffer of twice the size.
+# A packer that has packed more than this is replaced, because it keeps a buffer of twice the size.
 _MOST_KEPT_BYTES = 16 << 20
 
 
 class Journal:
-    """The open log of a store. ``fault`` says why writes must be refused; "" if they need not.
+    """The open log of a store. ``fault`` says why writes must be rejected; "" if they need not be.
 
     ``seq`` is the last record, ``written_seq`` the last one in the file, ``synced_seq`` the last one that
     a power failure cannot take. With ``logging`` False only snapshots are written: the segment that follows one stays empty.
 
-    A change that cannot become a record is *lost*: the memory has it, and the log never will. Later changes
+    A change that cannot become a record is *lost*: it is in memory, but never in the log. Later changes
     may build on it, so nothing more is written to the segment. The changes after the next snapshot has begun are written
     to a segment that counts with the snapshot only; ``fault`` is set until then.
     """
@@ -62,14 +62,14 @@ class Journal:
         part_bytes = min(records.PART_BYTES, records.MOST_PAYLOAD_BYTES)
         self.pending = Changes(self.change, self.effects, self.tokens, part_bytes)
         self.on_change = self.pending.on_change  # what the feed calls
-        self.unwritten: list[bytes] = []  # pieces of records that a full disk refused
+        self.unwritten: list[bytes] = []  # pieces of records that did not fit on a full disk
         self.behind = False  # there are changes that are not in the file
         self.lost = False  # there are changes that no segment will contain
         self.lost_now = False  # since the segment began
         self.fault = ""
-        self.sync_failed = False  # nothing that is in the segments counts as durable until a new base is there
+        self.sync_failed = False  # nothing in the segments counts as durable until there is a new base
         self.segment = manifest.segments[-1]
-        self.named = True  # the manifest names the segment; otherwise it does once a snapshot is complete
+        self.named = True  # the manifest names the segment; otherwise it will once a snapshot is complete
         self.fd = os.open(directory.at(self.segment), os.O_RDWR | os.O_CLOEXEC)
         self.end = found.end
         os.ftruncate(self.fd, self.end)
@@ -97,13 +97,13 @@ class Journal:
         self.store.feed.subscribe(self.on_change)
 
     def start_logging(self) -> None:
-        """Log all changes from now on. They count once the snapshot is complete that begins here. Raises OSError."""
+        """Log all changes from now on. They count once the snapshot that begins here is complete. Raises OSError."""
         self.end_child()
         self.save_in_child()
         self.listen()
 
     def stop_logging(self) -> None:
-        """Write and sync pending changes, and log no more."""
+        """Write and sync pending changes, and stop logging."""
         self.end_child()
         self.store.feed.unsubscribe(self.on_change)
         self.note_renewals()
@@ -126,7 +126,7 @@ class Journal:
             self.lose(error, f"the change {event!r} of {key[:64]!r}")
 
     def key_changed(self, keyspace: Keyspace, logged: Logged, key: bytes, detail: tuple[object, ...]) -> None:
-        """Note one key's change: as an effect if it is one, else as the value that the key now has."""
+        """Note one key's change: as an effect if it has one, else as the key's new value."""
         place = keyspace.index
         if place < 0:
             place = self.tokens[id(keyspace)]
@@ -183,9 +183,9 @@ class Journal:
         self.add(self.pack(["end", session.token]))
 
     def note_renewals(self, most: int = sys.maxsize) -> bool:
-        """Note up to ``most`` sessions that restart their time; whether there are more.
+        """Note up to ``most`` sessions whose time was restarted; return whether there are more.
 
-        Call it about once a second, and again soon while it gives True. Its cost follows how many were renewed.
+        Call it about once a second, and sooner while it returns True. It costs O(renewed sessions).
         """
         if not self.logging:
             return False
@@ -199,9 +199,9 @@ class Journal:
     # ------------------------------------------------------------ writing
 
     def commit(self) -> None:
-        """Write what was collected, so that it counts as a whole or not at all.
+        """Write the collected changes, which count as a whole or not at all.
 
-        Raises nothing: what the disk refuses is retried at the next commit, what cannot become a record is lost.
+        Raises nothing: failed writes are retried at the next commit, changes that cannot become a record are lost.
         """
         if self.lost_now:
             self.pending.clear()
@@ -212,7 +212,7 @@ class Journal:
             self.write_out()
 
     def number(self) -> None:
-        """Make records of what was collected: one, or several parts."""
+        """Make records of the collected changes: one, or several parts."""
         try:
             parts = self.pending.take()
             seq = self.seq + len(parts)
@@ -226,14 +226,14 @@ class Journal:
             self.lose(error, "changes")
 
     def lose(self, error: Exception, what: str) -> None:
-        """Note that the log misses a change: nothing more is written to it before the next snapshot."""
+        """Note that a change is missing in the log: nothing more is written to it before the next snapshot."""
         self.behind = self.lost = self.lost_now = True
         self.pending.clear()
         self.unwritten.clear()
         self.seq = self.written_seq
         self.fault = f"a change could not be logged ({error or type(error).__name__})"
         log.error("cannot log %s", what, exc_info=error)
-        self.end_child()  # the snapshot that is being written does not have it
+        self.end_child()  # the snapshot that is being written lacks it
 
     def write_out(self) -> None:
         """Write the pending records; on an error the file ends with the last complete one."""
@@ -271,7 +271,7 @@ class Journal:
         ahead = max(size, _AHEAD_BYTES)
         try:
             os.posix_fallocate(self.fd, self.end, ahead)
-        except OSError:  # too little space for that may be enough for the data
+        except OSError:  # the space may still suffice for the data
             os.ftruncate(self.fd, self.end)
             self.allocated = self.end
         else:
@@ -289,16 +289,16 @@ class Journal:
 
     @property
     def durable(self) -> bool:
-        """Whether all that has been collected would survive a power failure."""
+        """Whether all collected changes would survive a power failure."""
         return self.synced_seq >= self.seq and not self.pending and not self.needs_base
 
     @property
     def needs_base(self) -> bool:
-        """Whether the segments do not count for all that was acknowledged, so that a snapshot has to."""
+        """Whether the segments lack acknowledged changes, which only a snapshot can make durable."""
         return self.sync_failed or self.lost
 
     def sync(self, fd: int) -> OSError | None:
-        """Make what was written durable. The only method that another thread may run."""
+        """Make what was written durable. The only method that may run in another thread."""
         try:
             os.fdatasync(fd)
         except OSError as error:
@@ -306,7 +306,7 @@ class Journal:
         return None
 
     def synced(self, seq: int, error: OSError | None) -> None:
-        """Take the result of a sync that covers the records up to a number. A failed one is not tried again."""
+        """Take the result of a sync that covers the records up to a number. A failed one is not retried."""
         if error is not None:
             log.error("the log could not be made durable: %s", error.strerror)
             self.fault = f"sync failed: {error.strerror}"
@@ -323,7 +323,7 @@ class Journal:
 
     def close(self) -> None:
         """Write and sync everything; the file is cut to its true length."""
-        if self.logging and (self.lost or not self.named):  # there are changes in no segment that counts
+        if self.logging and (self.lost or not self.named):  # some changes are not in any segment that counts
             self.end_child()
             self.save()
         self.stop_logging()
@@ -340,7 +340,7 @@ class Journal:
         return self.earlier_bytes + self.end
 
     def begin_segment(self) -> None:
-        """End the segment that is written to and begin another one. Raises OSError; the old one goes on then."""
+        """End the current segment and begin another one. Raises OSError; the old one stays in use then."""
         self.commit()
         if self.unwritten and not self.sync_failed:
             raise OSError(28, self.fault)
@@ -361,7 +361,7 @@ class Journal:
             if unsure is not None:
                 self.sync_failed = True
                 self.fault = f"sync of the directory failed: {unsure.strerror}"
-        else:  # changes before it are in no segment: it counts with the snapshot only
+        else:  # changes before it are not in any segment: it counts with the snapshot only
             name, fd = self.directory.make_segment(self.manifest, self.seq + 1)
             if not self.named:
                 os.unlink(self.directory.at(self.segment))
@@ -370,19 +370,19 @@ class Journal:
         self.earlier_bytes += self.end
         self.segment, self.fd, self.end = name, fd, HEADER_BYTES
         self.allocated = self.end
-        self.unwritten = []  # only after a failed sync: the new base holds their changes
+        self.unwritten = []  # only after a failed sync: the new base has their changes
         self.written_seq = self.seq
         self.lost_now = False
 
     @property
     def as_good_as_new(self) -> bool:
-        """Whether the segment, if it is empty, can go on with the next snapshot."""
+        """Whether the segment, if empty, can stay in use with the next snapshot."""
         if self.sync_failed:
             return False
         return not self.named or (self.logging and not self.lost)
 
     def save(self) -> None:
-        """Write a snapshot while nothing else runs. Raises OSError, and whatever else has happened."""
+        """Write a snapshot while nothing else runs. Raises OSError, or any other error of the writing."""
         started = time.monotonic()
         name = ""
         try:
@@ -406,7 +406,7 @@ class Journal:
         self.new_base = name
 
     def poll_child(self, wait: bool = False) -> bool:
-        """Take a snapshot over whose process has ended; True if one has just been."""
+        """Take over a snapshot whose process has ended; True if that has just happened."""
         if self.child is None or not self.child.poll(wait=wait):
             return False
         child, self.child = self.child, None
@@ -426,7 +426,7 @@ class Journal:
         return True
 
     def adopt(self, name: str) -> None:
-        """Let a finished snapshot be the base, with the newest segment only. Raises OSError."""
+        """Make a finished snapshot the base, with only the newest segment. Raises OSError."""
         path = self.directory.at(name)
         os.replace(f"{path}.new", path)
         self.directory.sync()
@@ -434,13 +434,13 @@ class Journal:
         changed = Manifest(old.data_set, name, [self.segment], old.next_number)
         try:
             self.directory.write_manifest(changed)
-        except NameNotDurable as error:  # the old files stay, so that either manifest is right
+        except NameNotDurable as error:  # the old files stay, so that both manifests are valid
             self.manifest, self.named = changed, True
             self.sync_failed = True
             self.fault = f"sync of the directory failed: {error.strerror}"
             raise
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # nothing has been replaced, to be sure
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # certainly nothing has been replaced
                 self.drop(name)
             raise
         self.manifest, self.named = changed, True
@@ -453,7 +453,7 @@ class Journal:
             self.sync_failed = self.lost = self.lost_now = False
             self.fault = ""
             self.behind = bool(self.unwritten)
-            self.synced_seq = 0  # of the new segment nothing has been synced yet
+            self.synced_seq = 0  # nothing of the new segment has been synced yet
 
     def end_child(self) -> None:
         """Stop a snapshot that is being written."""
@@ -463,7 +463,7 @@ class Journal:
             self.drop(f"{self.new_base}.new")
 
     def drop(self, name: str) -> None:
-        """Remove an unfinished file: its space may be all that is left for the log."""
+        """Remove an unfinished file: the log may need its space."""
         try:
             self.directory.remove(name)
         except OSError as error:
@@ -471,7 +471,7 @@ class Journal:
 
 
 def _joined(pieces: list[bytes]) -> Iterator[bytes]:
-    """Pieces in order, small ones joined to fewer."""
+    """Pieces in order, small ones joined."""
     small: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -489,7 +489,7 @@ def _joined(pieces: list[bytes]) -> Iterator[bytes]:
 
 Whole = Callable[[Journal, Keyspace, tuple[Any, ...]], None]
 
-# What is about a whole keyspace, and what is not logged.
+# Events of whole keyspaces, and events that are not logged.
 _WHOLE: dict[Logged, Whole] = {
     Logged.FLUSH: Journal.cleared,
     Logged.SWAP: Journal.swapped,
@@ -513,7 +513,7 @@ class Opening:
             raise
 
     def abandon(self) -> None:
-        """Leave the directory as it is."""
+        """Stop loading, leaving the directory unchanged."""
         self.directory.close()
 
     def journal(self, *, logging: bool = True) -> Journal:
@@ -538,7 +538,7 @@ class Opening:
 
 
 def open_journal(path: str, store: Store, *, cut_torn_tail: bool, logging: bool = True) -> Journal:
-    """Load a data directory into an empty store at once, and continue writing to it.
+    """Load a data directory into an empty store in one go, and continue writing to it.
 
     Raises Damaged (also for a torn tail that may not be cut), DirectoryTaken, OSError.
     """
@@ -552,15 +552,15 @@ def open_journal(path: str, store: Store, *, cut_torn_tail: bool, logging: bool 
 
 
 class HoldsData(Exception):
-    """A directory that was to be begun holds the data of another run."""
+    """A directory that must be empty holds the data of another run."""
 
 
-# Reading what a directory without data holds takes less.
+# Reading a directory without data takes less.
 _EMPTY_LOAD_S = 0.1
 
 
 def begin_journal(path: str, store: Store) -> Journal:
-    """The journal of a store that is in use already, in a directory that holds no data; it logs nothing yet.
+    """The journal of a store already in use, in a directory without data; it logs nothing yet.
 
     Raises HoldsData, Damaged, DirectoryTaken, OSError.
     """

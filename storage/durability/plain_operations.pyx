@@ -1,4 +1,4 @@
-"""The commonest operations of the log, done again from their bytes. Same contract as ``plain_operations.py``."""
+"""The most common operations of the log, replayed from their bytes. Same contract as ``plain_operations.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint64_t
@@ -15,7 +15,7 @@ cdef enum Found:
 
 
 cdef class _Reader:
-    """Reads the values that plain operations consist of."""
+    """Reads the values of plain operations."""
 
     cdef const unsigned char* at
     cdef const unsigned char* end

@@ -1,10 +1,10 @@
-"""Keys with their values in a form that JSON can hold, and that says all there is to say of them: for exports.
+"""Keys with their values in a lossless JSON form: for exports.
 
 | type      | ``value``                                                                                            |
 |-----------|------------------------------------------------------------------------------------------------------|
 | string    | text, number, boolean or null                                                                        |
-| hash      | ``{name: element, ...}``, or ``[[name, element], ...]`` where a name is not UTF-8; the deadlines of   |
-|           | fields are in ``field_expiry``, ``[[name, ms], ...]``                                                |
+| hash      | ``{name: element, ...}``, or ``[[name, element], ...]`` if a name is not UTF-8; when fields         |
+|           | expire is in ``field_expiry``, ``[[name, ms], ...]``                                                 |
 | list      | ``[element, ...]``                                                                                   |
 | set       | ``[text, ...]``                                                                                      |
 | zset      | ``[[member, score], ...]`` in order                                                                  |
@@ -12,9 +12,9 @@
 | TSDB-TYPE | ``{settings, "labels": [[name, value], ...], "t": [ms, ...], "v": [...], "rules": [...]}``           |
 | ts-events | ``{"t": [time, ...], "evt": [...], "idx": [member or path, ...], "exp"?: [ms or 0, ...]}``             |
 
-Bytes are texts; those that are not UTF-8 are ``{"$base64": text}``. An *element* is a text, a number, true, false, null,
-or a nested JSON value; one that looks like the form of bytes is ``{"$json": value}``. Numbers that JSON does not
-have are the texts ``inf``, ``-inf`` and ``nan``.
+Bytes are texts, or ``{"$base64": text}`` if not UTF-8. An *element* is a text, a number, true, false, null,
+or a nested JSON value; one that looks like the form of bytes is ``{"$json": value}``. Numbers that JSON lacks
+are the texts ``inf``, ``-inf`` and ``nan``.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def bytes_of(text: Any) -> bytes:
 
 
 def number_of(number: Any) -> float:
-    """A float, or what stands for one that JSON does not have. Raises TypeError, ValueError."""
+    """A float, or its text if JSON lacks it. Raises TypeError, ValueError."""
     if type(number) is bool or not isinstance(number, int | float | str):
         raise TypeError(f"no number: {number!r}")
     return float(number)
 
 
 def element_of(value: Any) -> object:
-    """An element as a keyspace holds it. Raises TypeError, ValueError."""
+    """An element in the form of a keyspace. Raises TypeError, ValueError."""
     if type(value) is str:
         return value.encode()
     if value is None:
@@ -135,7 +135,7 @@ def _samples(series: SampleSeries) -> Entry:
 
 
 class _Portable(Visitor[Entry]):
-    """Makes of a value what the entry of its key says of it."""
+    """Converts a value to the fields of its key's entry."""
 
     def text(self, text: bytes) -> Entry:
         return {"value": text_from_bytes(text)}
@@ -180,7 +180,7 @@ _PORTABLE: Final = _Portable()
 
 
 def entry_of(keyspace: Keyspace, key: bytes, place: int) -> Entry:
-    """A key that is there, with its value and deadline. ``place``: number of the database, or token of the session."""
+    """An existing key, with its value and deadline. ``place``: number of the database, or token of the session."""
     value = keyspace.data[key]
     entry: Entry = {"type": kind_of(value), "key": text_from_bytes(key)}
     entry["database" if keyspace.index >= 0 else "session"] = place

@@ -1,13 +1,13 @@
-"""Files of records: what a segment of the log and a snapshot look like, byte by byte.
+"""Files of records: the byte format of log segments and snapshots.
 
     file    = magic "JANUSKV\\n" | u16 version | u8 file type | 16 bytes data set | u64 first sequence number
               | u32 crc32c of the header before it, then records
-    record  = u32 length of payload | u32 crc32c of all that follows, length first | u8 type | u64 sequence number | payload
+    record  = u32 length of payload | u32 crc32c of length and all that follows | u8 type | u64 sequence number | payload
 
 Changes that are too many for one record are divided between several: all but the last are of the type PART. They count
-together or, where the last one is not whole, not at all.
+together or, if the last one is not whole, not at all.
 
-Integers are little-endian. Sequence numbers count up by one. A file that is still written to may
+Integers are little-endian. Sequence numbers count up by one. A file that is still being written may
 end in zeros, which were allocated ahead.
 """
 
@@ -34,7 +34,7 @@ _TYPE_SEQ = struct.Struct("<BQ")
 _RECORD = struct.Struct("<IIBQ")
 RECORD_BYTES: Final = _RECORD.size
 MOST_PAYLOAD_BYTES: Final = 2**32 - 1
-# Changes of more bytes are divided between records, so that a start needs little more memory than for the data.
+# Changes of more bytes are divided between records, so that loading needs little more memory than the data.
 PART_BYTES: Final = 64 << 20
 # Values of at least this many bytes are not copied on their way to the file.
 BIG_BYTES: Final = 1 << 16
@@ -43,13 +43,13 @@ LOG: Final = 1  # file types
 SNAPSHOT: Final = 2
 
 CHANGES: Final = 1  # record types: operations one after the other, see replay.py
-END: Final = 2  # the last record of a snapshot: how many keys it holds
+END: Final = 2  # the last record of a snapshot: its number of keys
 PART: Final = 3  # operations that count with those of the next record only
 _TYPES = bytes((CHANGES, END, PART))
 
 
 class Damaged(Exception):
-    """A file is not what was written. The text names file and offset."""
+    """A file is not as it was written. The text names file and offset."""
 
     def __init__(self, path: str, offset: int, reason: str) -> None:
         super().__init__(f"{path}: damaged at offset {offset}: {reason}")
@@ -60,7 +60,7 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """The last record of a file was not written to its end: all bytes from the offset on are none."""
+    """The last record of a file was not completely written: the bytes from the offset on do not count."""
 
     offset: int
     bytes_lost: int
@@ -68,7 +68,7 @@ class Torn:
 
 
 class Record(NamedTuple):
-    """One record; ``end`` is the offset behind it."""
+    """One record; ``end`` is the offset after it."""
 
     kind: int
     seq: int
@@ -88,7 +88,7 @@ def record(kind: int, seq: int, payload: bytes) -> bytes:
 
 
 def record_pieces(kind: int, seq: int, payload: Sequence[bytes]) -> list[bytes]:
-    """One record as the pieces that it consists of; those of its payload are not copied unless they are few bytes.
+    """One record as a list of pieces; those of its payload are not copied unless they are short.
 
     Raises OverflowError for a payload of 4 GiB.
     """
@@ -108,7 +108,7 @@ _WINDOW_BYTES = 4 << 20
 
 
 class Content(Protocol):
-    """What a file holds: bytes, or a ``FileContent``."""
+    """The content of a file: bytes, or a ``FileContent``."""
 
     def __len__(self) -> int: ...
 
@@ -116,7 +116,7 @@ class Content(Protocol):
 
 
 class FileContent:
-    """The content of a file of which only the parts that are asked for are in memory. Raises OSError."""
+    """The content of a file, of which only the requested parts are in memory. Raises OSError."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -154,19 +154,19 @@ class RecordFile:
             raise Damaged(path, 8, f"format version {version} is unknown")
         if held_set != data_set:
             raise Damaged(path, 11, "the file belongs to another data set")
-        self.end = HEADER_BYTES  # behind the last good record, once they have been read
+        self.end = HEADER_BYTES  # after the last good record, once they have been read
         self.torn: Torn | None = None
 
     def records(self, *, open_ended: bool) -> Iterator[Record]:
         """All records in order. Raises Damaged.
 
-        With ``open_ended`` an unfinished last record and zeros behind the last one are not damage; ``torn``
-        then tells what there was. A part is given only if the records that it counts with are whole.
+        With ``open_ended`` an unfinished last record and zeros after the last one are not damage; ``torn``
+        then describes them. A part is returned only if the records that it counts with are whole.
         """
         return filter(None, self.records_in_steps(open_ended=open_ended))
 
     def records_in_steps(self, *, open_ended: bool) -> Iterator[Record | None]:
-        """What ``records`` gives, and None between the pieces in which long records are read. Raises Damaged."""
+        """As ``records``, with None between the pieces in which long records are read. Raises Damaged."""
         seq = self.first_seq
         window = _Window(self.data, self.end)
         whole_to = 0  # the parts up to this offset belong to changes that are whole
@@ -193,7 +193,7 @@ class RecordFile:
             return
 
     def _last_of(self, part: Record) -> Generator[None, None, tuple[Record | int | str, int, int]]:
-        """The record that ends the changes to which a part belongs, or why there is none; with its offset and number."""
+        """The record that ends the changes of a part, or why there is none; with its offset and number."""
         window = _Window(self.data, part.end)
         found: Record | int | str = part
         at, number = part.end, part.seq + 1
@@ -203,9 +203,9 @@ class RecordFile:
         return found, at, number
 
     def _end_with(self, reason: str, at: int, seq: int) -> None:
-        """Look at what follows an offset behind which no record is good: zeros, a torn record, or damage. Raises Damaged.
+        """Examine what follows the last good record: zeros, a torn record, or damage. Raises Damaged.
 
-        The offset is that of the end, or within changes of several records that begin at the end.
+        The offset is the end, or lies within changes of several records that begin at the end.
         """
         rest = self.data[at : len(self.data)]
         if at == self.end and not rest.strip(b"\0"):
@@ -216,9 +216,9 @@ class RecordFile:
         self.torn = Torn(self.end, at - self.end + len(rest.rstrip(b"\0")), reason)
 
     def later_record(self, start: int, seq: int) -> int | None:
-        """Where a whole record begins, at an offset or behind it, if there is any."""
+        """Where the next whole record begins, at an offset or after it, if there is one."""
         rest = self.data[start : len(self.data)]
-        # The upper half of the sequence number is the same in all of them: it finds the candidates quickly.
+        # The upper half of the sequence number is the same in all of them: searching for it finds candidates quickly.
         upper = re.escape(struct.pack("<Q", seq)[4:])
         for found in re.finditer(b"(?=[%b].{4}%b)" % (re.escape(_TYPES), upper), rest, re.DOTALL):
             at = found.start() - 8
@@ -227,7 +227,7 @@ class RecordFile:
         return None
 
     def end_of_whole(self, at: int) -> int | None:
-        """Where the record ends that begins at an offset; None if there is no whole one, whatever its number."""
+        """Where the record that begins at an offset ends; None if it is not whole. Its number is not checked."""
         head = self.data[at : at + RECORD_BYTES]
         if len(head) < RECORD_BYTES:
             return None
@@ -237,7 +237,7 @@ class RecordFile:
 
 
 class _Window:
-    """The part of a file of records that is in memory; it follows what is read."""
+    """The part of a file of records that is in memory; it moves as records are read."""
 
     def __init__(self, data: Content, start: int) -> None:
         self.data = data
@@ -247,7 +247,7 @@ class _Window:
     def record(self, offset: int, seq: int) -> Generator[None, None, Record | int | str]:
         """The record at an offset; the bytes that it needs if the file has fewer; or why there is none."""
         found = _read(self.held, self.start, offset, seq)
-        for _ in range(2):  # the window ends within it, perhaps before its length, which then is more than a window
+        for _ in range(2):  # the window may end within the record, or even before its length
             if not isinstance(found, int) or offset + found > len(self.data):
                 break
             if found > _WINDOW_BYTES:
@@ -259,13 +259,13 @@ class _Window:
         return found
 
     def _long_record(self, offset: int, end: int, seq: int) -> Generator[None, None, Record | int | str]:
-        """The record from an offset to another, read in pieces; what ``_read`` gives."""
+        """The record from an offset to another, read in pieces; returns as ``_read``."""
         head = self.data[offset : offset + RECORD_BYTES]
         if len(head) < RECORD_BYTES:
             return RECORD_BYTES
         _, crc, kind, held_seq = _RECORD.unpack(head)
         held_crc = google_crc32c.extend(google_crc32c.value(head[:4]), head[8:])
-        payload = BytesIO()  # takes the pieces and gives them as one without another copy
+        payload = BytesIO()  # joins the pieces without another copy
         for at in range(offset + RECORD_BYTES, end, _WINDOW_BYTES):
             piece = self.data[at : min(at + _WINDOW_BYTES, end)]
             held_crc = google_crc32c.extend(held_crc, piece)

@@ -1,8 +1,8 @@
-"""Repairs of a damaged data directory: what cannot be read is cut off, never changed.
+"""Repairs of a damaged data directory: unreadable parts are cut off, never changed.
 
-A repair keeps all that is before the first problem and gives up what follows. The bytes that are given up are
-first copied into side files, ``<file>.cut-<offset>``, and made durable. Then the manifest is replaced, then files are
-cut: a repair that stops in between leaves either what there was, or a directory that can be repaired again.
+A repair keeps everything before the first problem and gives up the rest. The bytes given up are first copied to side
+files, ``<file>.cut-<offset>``, and made durable. Then the manifest is replaced, then files are cut: an interrupted
+repair leaves either the old state, or a directory that can be repaired again.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ class NoRepair(Exception):
 class Repair:
     """What a repair gives up, and the resulting directory.
 
-    ``cuts`` are (file, offset): bytes from there on are given up, of whole files (offset 0) too. ``keep`` are the
-    segments that stay. ``new_base`` says that the readable part of the snapshot is written as a new one.
+    ``cuts`` are (file, offset): bytes from there on are given up; offset 0 means the whole file. ``keep`` are the
+    segments that stay. ``new_base``: the readable part of the snapshot is written as a new one.
     """
 
     cuts: list[tuple[str, int]] = field(default_factory=list)
     keep: list[str] = field(default_factory=list)
     new_base: bool = False
-    new_manifest: Manifest | None = None  # where the old one cannot be read
+    new_manifest: Manifest | None = None  # if the old one cannot be read
 
 
 def plan(directory: Directory, found: Findings, databases: int) -> Repair | None:
-    """The repair of what was found; None where nothing is wrong. Raises NoRepair, OSError."""
+    """The repair of the problems found; None if there are none. Raises NoRepair, OSError."""
     if not found.problems:
         torn = found.torn
         if torn is None or found.manifest is None:
@@ -121,7 +121,7 @@ def _follows(directory: Directory, name: str, data_set: bytes) -> int | None:
 
 
 def repair(directory: Directory, found: Findings, todo: Repair, databases: int) -> list[str]:
-    """Do a repair; gives the names of the side files. ``directory`` holds the lock. Raises OSError."""
+    """Do a repair; returns the names of the side files. ``directory`` holds the lock. Raises OSError."""
     sides = [_set_aside(directory, name, offset) for name, offset in todo.cuts]
     if todo.new_manifest is not None:
         if os.path.exists(directory.at("manifest")):
@@ -134,7 +134,7 @@ def repair(directory: Directory, found: Findings, todo: Repair, databases: int) 
     manifest = found.manifest
     changed = Manifest(manifest.data_set, manifest.base, list(todo.keep), manifest.next_number)
     if todo.new_base:
-        # What could be read is loaded again and written: the old snapshot has no end, and cannot get one in place.
+        # The readable part is loaded and written again: the old snapshot lacks its end, which cannot be added in place.
         store = Store(databases)
         again = examine(directory, store)
         changed.base = changed.new_name("base")
@@ -164,7 +164,7 @@ def _write_base(directory: Directory, manifest: Manifest, store: Store, next_seq
 
 
 def _set_aside(directory: Directory, name: str, offset: int) -> str:
-    """Copy the end of a file into a side file and make that durable; gives its name."""
+    """Copy the end of a file to a side file and make that durable; returns its name."""
     side = f"{name}.cut-{offset}"
     number = 1
     while os.path.exists(directory.at(side)):
@@ -173,7 +173,7 @@ def _set_aside(directory: Directory, name: str, offset: int) -> str:
     with open(directory.at(name), "rb") as file:
         file.seek(offset)
         data = file.read()
-    # A side file that was not written to its end has another name, so that nobody takes it for a whole one.
+    # An incomplete side file has another name, so that it is not taken for a complete one.
     directory.write_file(f"{side}.new", data)
     os.replace(directory.at(f"{side}.new"), directory.at(side))
     return side

@@ -1,7 +1,7 @@
 """The operations in records, and how each is replayed.
 
 An operation is an array: its name, then its operands. A *place* is the number of a database or the
-token of a session. Operations are absolute: doing one twice is as good as once, effects excepted.
+token of a session. Operations are idempotent, except for effects.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .codec import effects, packer, unpacker
 from .plain_operations import redo_plain
 from .records import BIG_BYTES
 
-# Bytes of operations in a step: two thousand small ones take a millisecond.
+# Bytes of operations per step: two thousand small ones take a millisecond.
 _STEP_BYTES: Final = 1 << 16
 
 
@@ -45,7 +45,7 @@ def place_of(store: Store, place: int) -> Keyspace:
 def put(store: Store, place: int, key: bytes, value: object, deadline: int | None) -> None:
     keyspace = place_of(store, place)
     old = keyspace.data.get(key)
-    if isinstance(old, SampleSeries) and isinstance(value, SampleSeries):  # perhaps the same with other settings
+    if isinstance(old, SampleSeries) and isinstance(value, SampleSeries):  # perhaps the same one with other settings
         keyspace.withdraw(key)
         keyspace.restore(key, value, deadline)
         old.unlink(keyspace, key, value)
@@ -56,7 +56,7 @@ def put(store: Store, place: int, key: bytes, value: object, deadline: int | Non
 
 
 def copy(store: Store, source_place: int, source: bytes, place: int, key: bytes) -> None:
-    """Put a copy of another key's value under a key, with the deadline of that one."""
+    """Set a key to a copy of another key's value, with its deadline."""
     from_keyspace = place_of(store, source_place)
     if source not in from_keyspace.data:
         raise Unplayable(f"it is a copy of the key {source!r}, which does not exist")
@@ -126,7 +126,7 @@ OPERATIONS: dict[str, Callable[..., None]] = {
 
 
 def session_operation(session: Session) -> tuple[Any, ...]:
-    """The operation that makes a session as it is, without its keys."""
+    """The operation that creates a session with its present settings, without its keys."""
     s = session
     return ("session", s.token, s.name, s.shared, s.duration_s, s.delete_on_expiry, s.deadline_ms)
 
@@ -134,13 +134,13 @@ def session_operation(session: Session) -> tuple[Any, ...]:
 def put_operation(
     pack: Callable[[object], bytes], place: int, key: bytes, value: object, deadline_ms: int | None
 ) -> tuple[bytes, ...]:
-    """The operation that puts a value under a key, in pieces: bytes of a long string are copied once at most."""
+    """The operation that sets a key to a value, in pieces: bytes of a long string are copied at most once."""
     kind = type(value)
     if kind is not LongString and (kind is not bytes or len(value) < BIG_BYTES):  # type: ignore[arg-type]
         return (pack(["put", place, key, value, deadline_ms]),)
     data = value.text() if isinstance(value, LongString) else value
     assert isinstance(data, bytes)
-    # An array of five, of which the fourth is a binary with a length of 32 bits.
+    # An array of five, the fourth item a binary with a length of 32 bits.
     head = b"\x95" + pack("put") + pack(place) + pack(key) + b"\xc6" + len(data).to_bytes(4, "big")
     return head, data, pack(deadline_ms)
 
@@ -160,7 +160,7 @@ def reload(store: Store) -> None:
 def redo(store: Store, payload: bytes) -> None:
     """Replay the operations of one record. Raises Unplayable.
 
-    The store's clock has to stand at 0 meanwhile, so that no key expires in between.
+    The store's clock must be 0 meanwhile, so that no key expires.
     """
     for _ in redo_in_steps(store, payload):
         pass
@@ -181,12 +181,12 @@ def redo_in_steps(store: Store, payload: bytes) -> Iterator[None]:
             yield
     except Unplayable:
         raise
-    except Exception as error:  # whatever a redo function stumbles over, the start must not go on
+    except Exception as error:  # any error of a redo function must stop the start
         raise Unplayable(f"the operation at its byte {at} or behind it cannot be done: {error!r}") from error
 
 
 def _redo_others(store: Store, payload: bytes, at: int) -> Generator[None, None, int]:
-    """Do an operation that is not plain, and those behind it that have been read with it; where the next one begins."""
+    """Replay an operation that is not plain, and those after it that were read with it; return where the next one begins."""
     began = fed = at
     reader = unpacker(len(payload) - at)
     while at == began or at < fed:

@@ -9,9 +9,9 @@
 | sessions   | ``[{"sh": {"tkn", "shared", "expiry": {"duration", "deleteSession"}}, "keys": {...}}, ...]``   |
 | series     | MessagePack, an array of [name, series]; ours                                                  |
 
-Metadata are written with status 0 before the data and with status 1 behind them, so that an interrupted save is not
+Metadata are written with status 0 before the data and with status 1 after them, so that an interrupted save is not
 loaded. Ours in JSON files: ``name`` of a session, and ``{"$base64": text}`` for strings that are not UTF-8. Values that
-JSON does not have come back as what it has: sets as arrays, sorted sets as objects.
+JSON lacks are restored as its own types: sets as arrays, sorted sets as objects.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class BadSave(Exception):
-    """There is no save of this name that can be loaded; the text says why."""
+    """No save of this name can be loaded; the text says why."""
 
 
 def check_name(name: str) -> None:
-    """Raise BadSave for a name that is more than letters, digits, - and _: it becomes part of a path."""
+    """Raise BadSave for a name with characters other than letters, digits, - and _: it becomes part of a path."""
     if not _NAME.fullmatch(name):
         raise BadSave("a name has 1 to 64 letters, digits, - and _")
 
@@ -57,14 +57,14 @@ def check_name(name: str) -> None:
 
 
 class Save:
-    """One save that is being written."""
+    """A save that is being written."""
 
     def __init__(self, folder: Path, name: str, kind: int) -> None:
-        """Make its directories. Raises BadSave, OSError; nothing is left then."""
+        """Make its directories. Raises BadSave, OSError, and then leaves nothing behind."""
         check_name(name)
         self.name, self.kind = name, kind
         self.started_ms = time.time_ns() // 1_000_000
-        # Loading takes the highest number, whatever the clock has done meanwhile.
+        # Loading takes the highest number, so this one must be higher even if the clock was set back.
         self.path = folder / name / str(max(time.time_ns(), max(_numbers(folder / name), default=0) + 1))
         try:
             (self.path / "md").mkdir(parents=True)
@@ -86,7 +86,7 @@ class Save:
         os.replace(self.path / "md" / "md.new", self.path / "md" / "md.json")
 
     def write(self, files: Iterable[bytes]) -> None:
-        """Write that it has begun, the data files, and that it is complete. Where it raises, nothing is left. Raises OSError."""
+        """Write the metadata, the data files, and that the save is complete. Raises OSError, and then leaves nothing behind."""
         try:
             self._describe(_PENDING, 0)
             for number, content in enumerate(files):
@@ -97,9 +97,9 @@ class Save:
             raise
 
     def remove(self) -> None:
-        """Remove what there is of it: the space that it takes may be all that is left."""
+        """Remove the incomplete save: the disk may be full."""
         shutil.rmtree(self.path, ignore_errors=True)
-        with suppress(OSError):  # other saves of the name, or none that was made
+        with suppress(OSError):  # there are other saves of the name, or the directory was not made
             self.path.parent.rmdir()
 
 
@@ -124,7 +124,7 @@ def _pairs(keyspace: Keyspace) -> Iterator[bytes]:
 
 
 def _packed(parts: Iterable[bytes], opening: bytes, closing: bytes) -> Iterator[bytes]:
-    """Parts with commas between, a new file begun after about ten megabytes."""
+    """Parts separated by commas; a new file is begun after about ten megabytes."""
     held: list[bytes] = []
     size = 0
     for part in parts:
@@ -165,7 +165,7 @@ def series_files(keyspace: Keyspace) -> Iterator[bytes]:
 
 
 def newest(folder: Path, name: str) -> tuple[Path, int]:
-    """The newest save of a name and what it holds. Raises BadSave."""
+    """The newest save of a name and the kind of its data. Raises BadSave."""
     check_name(name)
     found = _numbers(folder / name)
     if not found:
@@ -225,5 +225,5 @@ def read_series(content: bytes) -> list[tuple[bytes, object]]:
     """The series of a data file. Raises BadSave."""
     try:
         return [(key, series) for key, series in unpack(content)]
-    except Exception as error:  # whatever stands there instead
+    except Exception as error:  # any other content
         raise BadSave("its data are not what a save holds") from error
