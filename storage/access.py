@@ -1,9 +1,9 @@
 """When the keys of a keyspace were last read or written, to half a second, in four to eight bytes a key.
 
-A key has the slot that its hash gives it, and keys with one slot share it: a key that shares may seem to have been used
-more lately than it was, never less. In a small keyspace few keys share. The slots of a big one would push other things
-out of the processor's caches with every access, so it has few until somebody asks for a time; from then on there is at
-least one for each key. The compiled implementation (``access.pyx``) has the same contract.
+A key's slot is chosen by its hash. Keys may share a slot; such a key may seem to have been used more recently than it
+was, never less recently. In a small keyspace few keys share. The slots of a big one would evict other data from the
+processor's caches on every access, so there are few until a time is first asked for; from then on there is at least
+one for each key. The compiled implementation (``access.pyx``) has the same contract.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 LEAST_SLOTS = 16
-# Up to this many slots there are ROOMY of them per key; more are allocated when first asked for.
+# Up to this many slots there are ROOMY of them per key; more are allocated when a time is first asked for.
 ROOMY_SLOTS = 16_384
 ROOMY = 8
 ANY_NUMBER = 1 << 62
@@ -22,9 +22,9 @@ _TIME_BITS = 0xFFFFFFFF
 
 
 class AccessTimes:
-    """Times of access by hashes of keys. ``most_keys`` is how many keys the slots are good for.
+    """Access times by the hashes of keys. ``most_keys`` is how many keys the slots suffice for.
 
-    While ``frozen``, nothing is noted. ``asked`` says that somebody has asked for a time.
+    While ``frozen``, nothing is noted. ``asked``: a time has been asked for.
     """
 
     __slots__ = ("asked", "frozen", "most_keys", "slots")
@@ -36,18 +36,18 @@ class AccessTimes:
         self.frozen = False
 
     def note(self, key: bytes, now_ms: int) -> None:
-        """A key is read or written."""
+        """Note that a key is read or written."""
         if not self.frozen:
             self.slots[hash(key) & len(self.slots) - 1] = now_ms >> UNIT_BITS & _TIME_BITS
 
     def enter(self, key: bytes, now_ms: int, keys: int) -> None:
-        """A key that may be new is written; ``keys`` is their number now."""
+        """Note that a key that may be new is written; ``keys`` is the number of keys now."""
         if keys > self.most_keys:
             self.grow(keys)
         self.note(key, now_ms)
 
     def grow(self, keys: int) -> None:
-        """Have slots for this many keys; existing ones keep their times."""
+        """Provide slots for this many keys; existing slots keep their times."""
         slots = self.slots
         while keys > enough_for(len(slots), self.asked):
             slots += slots
@@ -55,12 +55,12 @@ class AccessTimes:
         self.most_keys = enough_for(len(slots), self.asked)
 
     def begin(self, keys: int, now_ms: int) -> None:
-        """All of so many keys are there since now: they have been loaded."""
+        """Note ``keys`` keys as accessed now: they have just been loaded."""
         self.grow(keys)
         self.slots = array("I", [now_ms >> UNIT_BITS & _TIME_BITS]) * len(self.slots)
 
     def ask(self, keys: int) -> None:
-        """Keep times of so many keys, and of more if there will be, as well as can be from now on."""
+        """Keep times as exactly as possible from now on, for this many keys and for more as they come."""
         self.asked = True
         self.grow(keys)
 
@@ -71,7 +71,7 @@ class AccessTimes:
 
 
 def enough_for(slots: int, asked: bool) -> int:
-    """How many keys may share so many slots before there have to be more."""
+    """How many keys this many slots suffice for before more are needed."""
     if slots < ROOMY_SLOTS:
         return slots // ROOMY
     return slots if asked else ANY_NUMBER

@@ -1,4 +1,4 @@
-"""Samples of metrics that are too old to be seen: by the clock, not by the newest sample as the retention of a series is."""
+"""Samples of metrics that are too old to be visible: by the clock, not by the newest sample as with a series' retention."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .keyspace import Keyspace
 from .labels import NAME_LABEL
 from .samples import SampleSeries
 
-# Series that are looked at in one go.
+# Series examined in one step.
 _SERIES = 1000
 
 
 class AgeOff:
-    """For how long the samples of each metric are seen, in ms; 0: always. ``by_metric`` goes before the default."""
+    """For how long the samples of each metric are visible, in ms; 0: always. ``by_metric`` overrides the default."""
 
     __slots__ = ("by_metric", "default_ms")
 
@@ -22,21 +22,21 @@ class AgeOff:
         self.by_metric: dict[bytes, int] = {} if by_metric is None else dict(by_metric)
 
     def retention_ms(self, metric: bytes) -> int:
-        """For how long samples of a metric are seen; 0: always."""
+        """For how long samples of a metric are visible, in ms; 0: always."""
         return self.by_metric.get(metric, self.default_ms)
 
     def oldest_ms(self, metric: bytes, now_ms: int) -> int:
-        """Samples before this time are not seen."""
+        """Samples before this time are not visible."""
         retention_ms = self.retention_ms(metric)
         return max(0, now_ms - retention_ms) if retention_ms else 0
 
     def is_gone(self, series: SampleSeries, now_ms: int) -> bool:
-        """Whether a metric's series has samples and none of them is seen. It stays while samples are to come."""
+        """Whether a metric's series has samples, none of them visible. It stays while samples are to come."""
         metric = series.labels.get(NAME_LABEL)
         return metric is not None and 0 <= series.last_time < self.oldest_ms(metric, now_ms)
 
     def sweep(self, keyspace: Keyspace) -> Generator[None, None, int]:
-        """Remove the series of which nothing is seen any more, in steps; how many there were.
+        """Remove the series that no longer have visible samples, in steps; return how many.
 
         Old samples of others are dropped by the retention of their series, if they have one.
         """

@@ -1,4 +1,4 @@
-"""Bits of byte strings, the first one being the highest bit of the first byte. What lies behind the end is zero."""
+"""Bits of byte strings, the first one being the highest bit of the first byte. Bits past the end are zero."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _view(data: Bits) -> memoryview:
 
 
 def get_field(data: Bits, offset: int, width: int, *, signed: bool = False) -> int:
-    """The integer in ``width`` bits from a bit offset on."""
+    """The integer in the ``width`` bits that begin at a bit offset."""
     first, last = offset >> 3, (offset + width + 7) >> 3
     part = int.from_bytes(data[first:last].ljust(last - first, b"\0"), "big")
     value = (part >> ((last << 3) - offset - width)) & ((1 << width) - 1)
@@ -42,7 +42,7 @@ def set_field(data: LongString, offset: int, width: int, value: int) -> None:
 
 
 def count(data: Bits, first: int, end: int) -> int:
-    """How many bits are set from one bit up to another, without that. O(N)."""
+    """How many bits are set from one bit to another, end exclusive. O(N)."""
     if first >= end:
         return 0
     low, high = first >> 3, min((end + 7) >> 3, len(data))
@@ -55,7 +55,7 @@ def count(data: Bits, first: int, end: int) -> int:
 
 
 def _count_in_bytes(data: Bits, low: int, high: int) -> int:
-    """How many bits are set from one byte up to another, without that."""
+    """How many bits are set from one byte to another, end exclusive."""
     found = 0
     if high - low > _FEW:
         with _view(data) as view:
@@ -68,18 +68,18 @@ def _count_in_bytes(data: Bits, low: int, high: int) -> int:
     return found + int.from_bytes(data[low:high], "big").bit_count()
 
 
-# More places than these are not listed one by one.
+# More differences than this are not listed one by one.
 _MOST_DIFFERENCES = 64
 
 
 def differences(old: bytes, new: bytes) -> list[tuple[int, int]] | None:
-    """Where two strings of the same length differ, as first byte and end; None for more than a few places. O(N)."""
+    """Where two strings of the same length differ, as pairs of first byte and end; None if in more than a few places. O(N)."""
     places = np.flatnonzero(np.frombuffer(old, np.uint8) != np.frombuffer(new, np.uint8))
     return None if len(places) > _MOST_DIFFERENCES else [(int(at), int(at) + 1) for at in places]
 
 
 def find(data: Bits, bit: int, first: int, end: int) -> int:
-    """The first bit with a value from one bit up to another, without that; -1 if there is none. O(N)."""
+    """The first bit with a value from one bit to another, end exclusive; -1 if there is none. O(N)."""
     at = first
     while at < end and at & 7:  # up to a whole byte
         if data[at >> 3] >> (7 - (at & 7)) & 1 == bit:
@@ -97,10 +97,10 @@ def find(data: Bits, bit: int, first: int, end: int) -> int:
 
 
 def _first_other(data: Bits, common: bytes, low: int, high: int) -> int:
-    """The first byte from one on that is not the common one, which is all ones or all zeros; ``high`` if there is none."""
+    """The first byte between two that differs from the common one, which is all ones or all zeros; ``high`` if there is none."""
     together = np.bitwise_or if common == b"\0" else np.bitwise_and
     nothing = int.from_bytes(common * 8, "big")
-    size = _FEW  # mostly it is near; later parts begin with a whole word
+    size = _FEW  # it is usually near; later parts begin with a whole word
     with _view(data) as view:
         while low < high:
             end = min((low + size) & ~7, high)
@@ -115,7 +115,7 @@ def _first_other(data: Bits, common: bytes, low: int, high: int) -> int:
 
 
 def combine(operation: str, parts: Sequence[Bits]) -> bytes:
-    """AND, OR or XOR of byte strings, the shorter ones filled up with zeros; NOT of one. O(N)."""
+    """AND, OR or XOR of byte strings, the shorter ones padded with zeros; NOT of one. O(N)."""
     size = max(map(len, parts), default=0)
     combined = LongString(b"")
     work = {"AND": np.bitwise_and, "OR": np.bitwise_or, "XOR": np.bitwise_xor, "NOT": np.invert}[operation]

@@ -3,18 +3,18 @@
 | form of the times | the packed bytes are                                   |
 |-------------------|--------------------------------------------------------|
 | EVEN (0)          | one int64: the step from each time to the next         |
-| 1, 2, 4, 8        | differences to the time before, of so many bytes each  |
+| 1, 2, 4, 8        | differences to the time before, of that many bytes each |
 | WHOLE (16)        | the times as int64                                     |
 
 | form of the values | the packed bytes are                                  |
 |--------------------|-------------------------------------------------------|
-| 1, 2, 4            | integers of so many bytes: the values times ``scale``, a power of ten |
-| 5, 6, 7            | float64 taken as integers without a sign, less the least of them, in so many bytes each; then the least in 8 |
+| 1, 2, 4            | integers of that many bytes: the values times ``scale``, a power of ten |
+| 5, 6, 7            | float64 read as unsigned integers, minus the least of them, in 5, 6 or 7 bytes each; then the least in 8 |
 | 8                  | the values as float64                                 |
 
-Integers of a power of ten are taken only where they give exactly the same doubles. Both columns are read back
-in one step each, which a codec that goes bit by bit (Gorilla's XOR) does not allow. ``scans`` packs them, and reads them
-without making columns of them first.
+Integers of a power of ten are taken only where they give exactly the same doubles. Each column is decoded
+in one step, which a bitwise codec (Gorilla's XOR) does not allow. ``scans`` packs chunks, and reads them without
+decoding them to columns first.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ Sample = tuple[int, float]
 
 MOST_TIME: Final = (1 << 63) - 1
 
-# A chunk without its samples, with its place in the lists of its series, the time in one of them, and what the
-# allocator rounds up.
+# A chunk without its samples: the object, its entries in the lists of its series, and what the allocator rounds up.
 CHUNK_BYTES: Final = 240
 
 EVEN: Final = 0
@@ -80,7 +79,7 @@ class Chunk:
         self.last: int = times[-1]
 
     def columns(self) -> tuple[Times, Values]:
-        """Times and values as arrays that are not changed by later writes."""
+        """Times and values as arrays that later writes do not change."""
         if self.open_times is not None:
             return np.array(self.open_times, dtype=np.int64), np.array(self.open_values, dtype=np.float64)
         return self._times(), self._values()
@@ -110,7 +109,7 @@ class Chunk:
         return values
 
     def open(self) -> tuple[array[int], array[float]]:
-        """The samples in the form that can be written to."""
+        """The samples in the open form, which can be written to."""
         if self.open_times is None or self.open_values is None:
             times, values = self.columns()
             self.open_times, self.open_values = array("q", times.tobytes()), array("d", values.tobytes())
@@ -125,12 +124,12 @@ class Chunk:
 
     @property
     def size_bytes(self) -> int:
-        """What the samples take, without what holds them."""
+        """Bytes of the samples, without the objects that contain them."""
         return 16 * self.count if self.open_times is not None else len(self.packed_times) + len(self.packed_values)
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that the chunk takes: what is allocated for its samples, room for further ones included, and itself."""
+        """Memory that the chunk takes: the object and what is allocated for its samples, spare room included."""
         held = (
             (self.packed_times, self.packed_values) if self.open_times is None else (self.open_times, self.open_values)
         )

@@ -1,4 +1,4 @@
-"""Where the engine gets the time: one reading a batch of commands, and tests can move it."""
+"""The engine's clock: read once per batch of commands; tests can move it."""
 
 import time
 

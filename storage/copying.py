@@ -7,18 +7,19 @@ from typing import Any, Final
 
 from .walking import key_at, walk
 
-# So many keys are copied in a step: 10 to 20 ns each.
+# Keys copied in a step: 10 to 20 ns each.
 _STEP: Final = 1 << 14
-# Python has one object for each string of a byte: set again, it is the same object.
+# Python has one object for each string of one byte: such a key set again is the same object.
 _OWN_BYTES: Final = 2
 
 
 def keys_in_steps(table: dict[bytes, Any]) -> Generator[None, None, list[bytes]]:
-    """The keys that are there at the beginning and at the end, each once, in their order; others only if they were there once.
+    """The keys that exist at both the beginning and the end, each once, in order; others only if they existed in between.
 
-    The table is walked over from place to place (see ``walking.py``) up to the end that it had. As long as the key that was
-    copied last stands where it stood, the entries have not closed up: what was removed and set again is behind that end.
-    Otherwise what is left is found by looking at all keys again. A step takes less than a millisecond, that look 10 ns a key.
+    The table is walked entry by entry (see ``walking.py``) up to the end that it had at first. As long as the key copied
+    last has not moved, the table has not been compacted, and keys that were removed and set again are behind that end.
+    Otherwise the rest is found by going through all keys again. A step takes less than a millisecond, going through all
+    10 ns a key.
     """
     if len(table) <= _STEP:
         return list(table)
@@ -27,7 +28,7 @@ def keys_in_steps(table: dict[bytes, Any]) -> Generator[None, None, list[bytes]]
     place = 0
     while place < end:
         some, behind = walk(table, place, _STEP)
-        if behind < 0 or behind > end:  # the last ones: those behind the end are none of them
+        if behind < 0 or behind > end:  # the last batch: keys behind the end do not belong to it
             behind = place
             while behind < end:
                 one, behind = walk(table, behind, 1)
@@ -44,7 +45,7 @@ def keys_in_steps(table: dict[bytes, Any]) -> Generator[None, None, list[bytes]]
 
 
 def _end_of(table: dict[bytes, Any]) -> int:
-    """The place behind the last key."""
+    """The index behind the last key."""
     low, high = len(table), 2 * len(table)
     while walk(table, high, 1)[0]:
         low, high = high, 2 * high
@@ -58,7 +59,7 @@ def _end_of(table: dict[bytes, Any]) -> int:
 
 
 def _with_others(found: list[bytes], others: list[bytes]) -> Generator[None, None, list[bytes]]:
-    """Keys, and those of others that are not among them."""
+    """Keys, then those of ``others`` that are not among them."""
     seen: set[bytes] = set()
     for at in range(0, len(found), _STEP):
         seen.update(found[at : at + _STEP])

@@ -1,13 +1,13 @@
-"""Downsampling: many samples to one value a bucket and function, with numpy, never sample by sample.
+"""Downsampling: one value for each bucket and function, with numpy, never sample by sample.
 
 A sample belongs to the bucket that begins at ``align + n * bucket`` at or before its time. NaN stands for
 "no value": it counts for countNaN and countAll only.
 
-A function of ``FUNCTIONS`` gets the groups and gives one value for each group that has a value. What it is for
-a group without one is in ``IF_EMPTY`` (NaN where it is not named).
+A function of ``FUNCTIONS`` gets the groups and gives one value for each group that has a value. ``IF_EMPTY`` has its
+result for a group without values (NaN if the function is not listed there).
 
-``reverse`` says that the samples are read from the newest on: ``first`` and ``last`` change places then, and sums are
-added up from the other end, which may round them differently.
+``reverse``: the samples are read newest first. ``first`` and ``last`` are swapped then, and sums are added from the
+other end, which may round differently.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 else:
     np = lazily("numpy")
 
-# So many values may the rows of one reply have when empty buckets are asked for: they take 8 bytes each, and 30 of text.
+# Most values in one reply when empty buckets are asked for: 8 bytes each, and 30 of text.
 MOST_VALUES: Final = 4_000_000
 
-# A variance that is a smaller share of the mean square has lost too many digits.
+# A variance that is a smaller share of the mean square than this has lost too many digits.
 _GOOD_SHARE = 1e-9
 
 # Groups of at least this many samples on average are sorted individually, smaller ones together.
@@ -47,7 +47,7 @@ class Room:
         self.left = MOST_VALUES
 
     def take(self, rows: int, columns: int) -> None:
-        """Leave that many fewer. Raises TooManyBuckets."""
+        """Use up some of them. Raises TooManyBuckets."""
         self.left -= rows * columns
         if self.left < 0:
             raise TooManyBuckets(rows)
@@ -55,7 +55,7 @@ class Room:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What twa and rate look at beyond the samples: those next to the first and the last one, and the ends of the query."""
+    """What twa and rate need beyond the samples: the neighbours of the first and the last one, and the ends of the query."""
 
     before: Sample | None = None
     after: Sample | None = None
@@ -64,7 +64,7 @@ class Surroundings:
 
 
 class Groups:
-    """Samples in groups of neighbours: group g holds ``values[starts[g] : ends[g]]``, never none.
+    """Samples in consecutive groups: group g has ``values[starts[g] : ends[g]]``, which is never empty.
 
     ``begins`` are the times at which the groups' buckets begin, ``bucket`` their length.
     """
@@ -92,7 +92,7 @@ class Groups:
 
     def _added(self, values: Values) -> Values:
         """The sum of each group, added one by one in the order in which they are read."""
-        if not len(values):  # bincount wants something
+        if not len(values):  # bincount does not take empty arrays
             return np.empty(0)
         group = np.repeat(np.arange(len(self.starts)), self.counts)
         if self.reverse:
@@ -105,7 +105,7 @@ class Groups:
         return self._added(self.values)
 
     def averages(self) -> Values:
-        """The mean of each group, also where its sum is too big for a double."""
+        """The mean of each group, even where its sum is too big for a double."""
         averages = self.sums() / self.counts
         for at in np.flatnonzero(~np.isfinite(averages)).tolist():
             values = self.values[self.starts[at] : self.ends[at]]
@@ -114,9 +114,9 @@ class Groups:
         return averages
 
     def variances(self) -> Values:
-        """The variance of each group: from the sums of values and squares, as RedisTimeSeries makes it.
+        """The variance of each group: from the sums of values and squares, as RedisTimeSeries computes it.
 
-        Where little is left of big numbers that way, from the distances from the mean; 0 where all values are equal.
+        Where that cancels too many digits, from the distances from the mean; 0 where all values are equal.
         """
         sums, squares, counts = self.sums(), self._added(self.values * self.values), self.counts
         means = sums / counts
@@ -130,15 +130,15 @@ class Groups:
         return variances
 
     def firsts(self) -> Values:
-        """The value of each group that is read first."""
+        """The first value of each group, in reading order."""
         return self.values[self.ends - 1 if self.reverse else self.starts]
 
     def lasts(self) -> Values:
-        """The value of each group that is read last."""
+        """The last value of each group, in reading order."""
         return self.values[self.starts if self.reverse else self.ends - 1]
 
     def sorted(self) -> Values:
-        """The values, ascending within each group."""
+        """The values, sorted within each group."""
         if self._sorted is None:
             if len(self.values) >= _SORTED_ALONE * len(self.starts):
                 self._sorted = self.values.copy()
@@ -160,14 +160,14 @@ class Groups:
         return result
 
     def steps(self) -> Values:
-        """How far a counter has come in each group: the sum of its steps; where it falls it began at 0 again."""
+        """By how much a counter has grown in each group: the sum of its steps; where it falls, it restarted at 0."""
         first = self.values[0] if self.around.before is None else self.around.before[1]
         step = np.diff(self.values, prepend=first)
         step = np.where(step < 0, self.values, step)
         return np.add.reduceat(step, self.starts)
 
     def time_weighted(self) -> Values:
-        """The mean over time of the line through the samples, within each bucket."""
+        """The time-weighted mean of the line through the samples, within each bucket."""
         around = self.around
         return time_weighted(
             self.times,
@@ -184,7 +184,7 @@ class Groups:
 
 
 def _careful_average(values: Values) -> float:
-    """The mean of values whose sum is too big: from there on in steps that are not, each rounded to a double."""
+    """The mean of values whose sum overflows: from there on a running mean, each step rounded to a double."""
     total, average, overflown = 0.0, np.longdouble(0), False
     for taken, value in enumerate(values.tolist(), 1):
         if overflown:
@@ -219,23 +219,23 @@ FUNCTIONS: Final[dict[str, Callable[[Groups], Any]]] = {
     "var.p": Groups.variances,
     "var.s": _sample_variances,
     "twa": Groups.time_weighted,
-    # Ours, not RedisTimeSeries':
+    # Not in RedisTimeSeries:
     "median": lambda groups: groups.quantile(0.5),
     "p50": lambda groups: groups.quantile(0.5),
     "p90": lambda groups: groups.quantile(0.9),
     "p95": lambda groups: groups.quantile(0.95),
     "p99": lambda groups: groups.quantile(0.99),
     "increase": Groups.steps,
-    "rate": lambda groups: groups.steps() / groups.bucket * 1000,  # a second, of times in ms
+    "rate": lambda groups: groups.steps() / groups.bucket * 1000,  # per second; times are in ms
 }
-# These look at the samples without a value too.
+# These count NaN samples too.
 COUNTS: Final = ("countNaN", "countAll")
 NAMES: Final = (*FUNCTIONS, *COUNTS)
 IF_EMPTY: Final = {"sum": 0.0, "count": 0.0, "increase": 0.0, "rate": 0.0, "countNaN": 0.0, "countAll": 0.0}
 
 
 def bucket_starts(times: Times, bucket: int, align: int) -> Times:
-    """For each time when its bucket begins."""
+    """The begin of each time's bucket."""
     return times - (times - align) % bucket
 
 
@@ -249,9 +249,9 @@ def downsample(
     around: Surroundings | None = None,
     reverse: bool = False,
 ) -> tuple[Times, list[Values]]:
-    """When the buckets begin that have samples, and a column of values for each function.
+    """The begins of the buckets that have samples, and a column of values for each function.
 
-    ``times`` ascend, and so do the buckets, whichever way they are read. O(n), quantiles O(n log n).
+    ``times`` ascend, and so do the buckets, with ``reverse`` too. O(n), quantiles O(n log n).
     """
     if not len(times):
         return times, [values for _ in functions]
@@ -288,16 +288,16 @@ def downsample(
 
 
 def bucket_count(first: int, last: int, bucket: int) -> int:
-    """How many buckets there are from one to another, both included, that begin at these times."""
+    """How many buckets there are from one that begins at ``first`` to one that begins at ``last``, both included."""
     return (last - first) // bucket + 1
 
 
 @dataclass(slots=True)
 class Filling:
-    """Which of the empty buckets of a query are shown: of all buckets so many from one end, or all (None).
+    """Which of a query's buckets are shown when empty ones are included: up to a number from one end, or all (None).
 
-    ``line`` has the samples of the query and those next to them, for twa: an empty bucket has the mean of the line
-    through the samples on both sides of it, from ``low`` to ``high``.
+    ``line`` has the samples of the query and their neighbours, for twa: an empty bucket gets the mean of the line between
+    the samples on both sides of it, from ``low`` to ``high``.
     """
 
     room: Room = field(default_factory=Room)
@@ -309,9 +309,9 @@ class Filling:
     high: int = MOST_TIME
 
     def ends(self, begins: Times, bucket: int) -> tuple[int, int] | None:
-        """When the first and the last bucket begin, empty ones included; None where there are none.
+        """The begins of the first and the last bucket, empty ones included; None if there are none.
 
-        Those before the first and behind the last one that has samples are there only if a line leads through them.
+        Empty buckets before the first or behind the last sample are included only if a line leads through them.
         """
         outer = None if not len(begins) else (int(begins[0]), int(begins[-1]))
         if self.line is None or not len(self.line[0]) or self.low > self.high:
@@ -320,7 +320,7 @@ class Filling:
         leaders = (last, last) if self.reverse else (first, first)
         if outer is not None:
             leaders = (outer[0] - bucket, last) if self.reverse else (first, outer[1] + bucket)
-        # Where it is asked for, there must be samples on both sides: it is asked for where reading comes to the gap.
+        # The line must have samples on both sides of the gap, looked up from the side from which the gap is read.
         leads = [self.line[0][0] < max(leader, self.low) <= self.line[0][-1] for leader in leaders]
         if outer is None:
             return (first, last) if leads[0] else None
@@ -330,9 +330,9 @@ class Filling:
 def with_empty(
     begins: Times, columns: list[Values], functions: Sequence[str], bucket: int, filling: Filling
 ) -> tuple[Times, list[Values]]:
-    """Put the buckets in that have no samples; only those that are shown are made.
+    """Insert the buckets without samples; only those that are shown are made.
 
-    ``last`` repeats what was read last. Raises TooManyBuckets.
+    ``last`` repeats the value read last. Raises TooManyBuckets.
     """
     ends = filling.ends(begins, bucket)
     if ends is None:
@@ -344,7 +344,7 @@ def with_empty(
     if not count:
         return begins[:0], [column[:0] for column in columns]
     skipped = total - count if filling.reverse else 0
-    # Two times may be further apart than 63 bits tell: their difference is one of 64 bits without a sign.
+    # Two times may be further apart than 63 bits: their difference is an unsigned 64-bit integer.
     places = ((begins - np.int64(first)).view(np.uint64) // np.uint64(bucket)).astype(np.int64) - skipped
     shown = (places >= 0) & (places < count)
     every = first + skipped * bucket + bucket * np.arange(count, dtype=np.int64)
@@ -362,7 +362,7 @@ def with_empty(
 
 
 def _repeated(column: Values, places: npt.NDArray[np.int64], count: int, reverse: bool) -> Values:
-    """For each bucket the value of the last one with samples that was read before; NaN where there is none."""
+    """For each bucket the value of the last one with samples read before it; NaN if there is none."""
     every = np.arange(count)
     if reverse:
         source = np.searchsorted(places, every, side="left")
@@ -372,9 +372,9 @@ def _repeated(column: Values, places: npt.NDArray[np.int64], count: int, reverse
 
 
 def _on_line(every: Times, bucket: int, places: npt.NDArray[np.int64], filling: Filling) -> Values:
-    """For each bucket the mean of the line through the samples around the gap that it belongs to.
+    """For each bucket the mean of the line between the samples around its gap.
 
-    The samples are looked for once a gap, where reading comes to it. NaN where there are none on one side.
+    The samples are looked up once per gap, from the side from which it is read. NaN if a side has none.
     """
     assert filling.line is not None
     times, values = filling.line
@@ -387,7 +387,7 @@ def _on_line(every: Times, bucket: int, places: npt.NDArray[np.int64], filling: 
         behind = np.searchsorted(places, at, side="right") - 1
         edge = np.where(behind >= 0, places[np.maximum(behind, 0)] if len(places) else -1, -1)
         leader = np.maximum(edge, -1) + 1
-    # A leader beyond what is shown is where reading came to the gap.
+    # A leader outside the shown buckets is where reading came to the gap.
     asked = np.maximum(every[0] + bucket * leader, filling.low)
     after = np.searchsorted(times, asked, side="left")
     good = (after > 0) & (after < len(times))

@@ -1,16 +1,16 @@
-"""What can go wrong in the engine, as facts. The faces word them (``compat/server/faults.py``)."""
+"""Errors of the engine, as facts. The protocols give them their texts (``compat/server/faults.py``)."""
 
 
 class StorageError(Exception):
-    """Base of the engine's refusals; nothing has been changed when one is raised."""
+    """Base of the engine's errors; nothing has been changed when one is raised."""
 
 
 class WrongType(StorageError):
-    """The key holds a value of another kind than the operation works on."""
+    """The key holds a value of the wrong kind for the operation."""
 
 
 class NotAnInteger(StorageError):
-    """A stored value or an operand is not an integer of 64 bits."""
+    """A stored value or an operand is not a 64-bit integer."""
 
 
 class NotAFloat(StorageError):
@@ -38,7 +38,7 @@ class NoSuchSession(StorageError):
 
 
 class StillLoading(StorageError):
-    """The data is being loaded, so it is not known yet what there is."""
+    """The data is still being loaded, so its contents are not known yet."""
 
 
 class SessionExists(StorageError):
@@ -50,7 +50,7 @@ class SessionExists(StorageError):
 
 
 class HeldBySeries(StorageError):
-    """A key-value was to be written under the name of a series."""
+    """A key-value pair was to be written under the name of a series."""
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key)
@@ -58,7 +58,7 @@ class HeldBySeries(StorageError):
 
 
 class NoArray(StorageError):
-    """A value, or the member of it that is meant, is not an array."""
+    """A value, or the named member of it, is not an array."""
 
 
 class IndexExists(StorageError):
@@ -74,11 +74,11 @@ class NotIndexed(StorageError):
 
 
 class TooManyBuckets(StorageError):
-    """A query would answer with more buckets than are allowed."""
+    """A query would return more buckets than are allowed."""
 
 
 class TooManyValues(StorageError):
-    """A query would keep more values at a time than are allowed."""
+    """A query would keep more values in memory than are allowed."""
 
 
 class TooManyFilters(StorageError):
@@ -86,7 +86,7 @@ class TooManyFilters(StorageError):
 
 
 class NoMatchingTags(StorageError):
-    """There is no such metric, or none of its series has a tag that was asked for."""
+    """The metric does not exist, or none of its series has a tag that was asked for."""
 
 
 class UnknownFunction(StorageError):
@@ -102,19 +102,19 @@ class BadVisibility(StorageError):
 
 
 class DuplicateSample(StorageError):
-    """The series has a sample at this time and does not let it be replaced."""
+    """The series has a sample at this time, and its policy forbids replacing it."""
 
 
 class SampleTooOld(StorageError):
-    """The sample is older than the series keeps samples."""
+    """The sample is older than the series' retention."""
 
 
 class BehindLastSample(StorageError):
-    """The sample is older than the last one, which it was to add to."""
+    """The sample is older than the last one, to which it was to be added."""
 
 
 class IdTooSmall(StorageError):
-    """The id of a new entry is not greater than the stream's last one."""
+    """The id of a new entry is not greater than the stream's last id."""
 
 
 class IdsExhausted(StorageError):
@@ -130,11 +130,11 @@ class LastIdBehindEntries(StorageError):
 
 
 class FewerAddedThanHeld(StorageError):
-    """Fewer entries would have been added to a stream than it has."""
+    """The stream's count of added entries would be less than its length."""
 
 
 class GroupExists(StorageError):
-    """The stream has a group of this name."""
+    """The stream already has a group of this name."""
 
 
 class NotHyperLogLog(StorageError):
@@ -142,4 +142,4 @@ class NotHyperLogLog(StorageError):
 
 
 class CorruptHyperLogLog(StorageError):
-    """A HyperLogLog's registers make no sense."""
+    """A HyperLogLog's registers are corrupt."""

@@ -1,11 +1,10 @@
-"""Following metrics: what a metric's series hold, in slices, and then what arrives.
+"""Following metrics: the samples that a metric's series have, in slices, and then those that arrive.
 
-A follower has a cursor in each series that it is about. Samples that lie before a cursor have been given or are never given, so
-one that arrives late is passed over. A cursor either *reads*, what it is behind with is in the series, or it is *current*:
-what arrives is handed to its follower at once. Samples of the future (or younger than the lag) wait in the series until
-their time comes.
+A follower has a cursor in each series that it follows. Samples before a cursor have been given or never will be, so
+one that arrives late is skipped. A cursor either *reads* (its backlog is in the series) or is *current*: what arrives is
+handed to its follower immediately. Samples of the future (or younger than the lag) wait in the series until they are due.
 
-The change feed tells of everything: samples, series that come, go or get other names or labels. Nothing is looked for.
+The change feed reports everything: samples, and series that come, go or get other names or labels. Nothing is polled.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from .samples import SampleSeries
 
 Labels = Mapping[bytes, bytes]
 
-# Labels that are looked at in one step when a follower looks for its series.
+# Labels examined in one step when a follower searches for its series.
 _LOOKED_AT: Final = 256
-# Series that are read in one step, of which many may have little: about a millisecond.
+# Series read in one step, many of which may have few samples: about a millisecond.
 _READ_AT_ONCE: Final = 64
-# What arrives at once beyond this is read from the series instead, like what has been there before.
+# Samples that arrive together beyond this number are read from the series instead, like older ones.
 _MOST_AT_ONCE: Final = 1000
 _PUT: Final = "samples.put"
 
 
 class Cursor:
-    """How far a follower has come in one series. ``note`` is for whoever words what it gives; None after a change of labels."""
+    """How far a follower has come in one series. ``note`` belongs to the consumer of its samples; None after a change of labels."""
 
     __slots__ = ("due_ms", "follower", "key", "last_ms", "note", "reading", "series")
 
@@ -44,7 +43,7 @@ class Cursor:
         self.series = series
         self.last_ms = last_ms  # samples up to this time have been given
         self.reading = True
-        self.due_ms: int | None = None  # when the time of its next sample comes, if it has one that has to wait
+        self.due_ms: int | None = None  # when its next sample is due, if it has one that must wait
         self.note: Any = None
 
 
@@ -53,11 +52,11 @@ Run = tuple[Cursor, Sequence[int], Sequence[float]]
 
 
 class Follower:
-    """Who follows one metric: those of its series whose labels it ``accepts``, from ``start_ms`` on.
+    """A follower of one metric: of those series whose labels it ``accepts``, from ``start_ms`` on.
 
     With ``end_ms`` it gets what is stored up to that time, and is ``finished`` then; without, what is or becomes older than
-    ``lag_ms``. ``on_work`` is called when there may be something to ``take``, and ``on_wait`` when there will be at
-    ``due_ms``. Both may be called again and again.
+    ``lag_ms``. ``on_work`` is called when there may be something to ``take``, ``on_wait`` when there will be at
+    ``due_ms``. Both may be called repeatedly.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Follower:
         self.on_work: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
         self.cursors: dict[bytes, Cursor] = {}
-        self.unlooked: Iterator[bytes] | None = None  # keys of series that it may be about
+        self.unlooked: Iterator[bytes] | None = None  # keys of series that it may have to follow
         self.arrived: deque[Run] = deque()
         self.waiting = 0  # samples in it
         self.reading: dict[Cursor, None] = {}
@@ -100,18 +99,18 @@ class Follower:
 
     @property
     def finished(self) -> bool:
-        """Whether all has been given that there ever will be."""
+        """Whether everything it will ever give has been given."""
         return self.end_ms is not None and not self.busy
 
     @property
     def due_ms(self) -> int | None:
-        """When the time of the next sample comes that has to wait; None if none has."""
+        """When the next waiting sample is due; None if none waits."""
         while self._due and self._due[0][2].due_ms != self._due[0][0]:
             heappop(self._due)
         return self._due[0][0] if self._due else None
 
     def take(self, most: int) -> list[Run]:
-        """A step: some samples, up to ``most``, or nothing where it has only been found out which series there are."""
+        """One step: up to ``most`` samples, or none if the step only searched for series."""
         runs: list[Run] = []
         if self.arrived:
             most = self._take_arrived(runs, most)
@@ -125,7 +124,7 @@ class Follower:
         return runs
 
     def _take_arrived(self, runs: list[Run], most: int) -> int:
-        """Take samples that have arrived; how many more may be taken."""
+        """Take samples that have arrived; return how many more may be taken."""
         while self.arrived and most:
             cursor, times, values = self.arrived.popleft()
             if len(times) > most:
@@ -154,7 +153,7 @@ class Follower:
     # ------------------------------------------------------------ what happens
 
     def wake(self) -> None:
-        """Read what had to wait and need not any more."""
+        """Read the waiting samples that are now due."""
         now_ms, woken = self.clock.now_ms, False
         while (due_ms := self.due_ms) is not None and due_ms <= now_ms:
             cursor = heappop(self._due)[2]
@@ -165,7 +164,7 @@ class Follower:
             self.on_work()
 
     def put(self, cursor: Cursor, times: Sequence[int], values: Sequence[float]) -> None:
-        """Samples have been written to a series."""
+        """React to samples written to a series."""
         if cursor.reading:
             return
         last = times[-1]
@@ -186,7 +185,7 @@ class Follower:
         self.reading[cursor] = None
 
     def _wait(self, cursor: Cursor, due_ms: int) -> None:
-        """Let a cursor read on at a time, unless it does so earlier."""
+        """Have a cursor read on at a time, unless it will earlier."""
         if cursor.due_ms is None or due_ms < cursor.due_ms:
             cursor.due_ms = due_ms
             self._filed += 1
@@ -194,14 +193,14 @@ class Follower:
             self.on_wait()
 
     def _forget(self, cursor: Cursor) -> None:
-        """A series is no longer followed; what has arrived of it is given all the same."""
+        """Stop following a series; what has already arrived of it is still given."""
         self.reading.pop(cursor, None)
         cursor.due_ms = None
         self.on_work()  # perhaps it was the last one
 
 
 class Following:
-    """Who follows the metrics of a keyspace. Listens to the feed while anybody does."""
+    """The followers of a keyspace's metrics. Listens to the feed while there are any."""
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.keyspace = keyspace
@@ -209,12 +208,12 @@ class Following:
         self.by_metric: dict[bytes, dict[Follower, None]] = {}
 
     def add(self, follower: Follower) -> None:
-        """Follow a metric: series that come from now on. ``look_through`` brings those that are there."""
+        """Follow a metric: the series that come from now on. ``look_through`` adds existing ones."""
         self.by_metric.setdefault(follower.metric, {})[follower] = None
         self.keyspace.feed.subscribe(self.on_change)
 
     def remove(self, follower: Follower) -> None:
-        """Follow it no longer; no error if it is not followed."""
+        """Stop a follower; no error if it is unknown."""
         followers = self.by_metric.get(follower.metric, {})
         if follower not in followers:
             return
@@ -230,7 +229,7 @@ class Following:
             self.keyspace.feed.unsubscribe(self.on_change)
 
     def look_through(self, follower: Follower, keys: Iterable[bytes]) -> None:
-        """Have a follower look through some keys, in steps, for series that it is to follow."""
+        """Have a follower search some keys, in steps, for series that it is to follow."""
         follower.unlooked = chain(follower.unlooked or (), keys)
         follower.on_work()
 
@@ -239,7 +238,7 @@ class Following:
         return list(self.keyspace.labels.keys_with(NAME_LABEL, follower.metric))
 
     def look(self, follower: Follower) -> None:
-        """A step of looking for the series of a follower, if it is at that."""
+        """One step of a follower's search for its series, if it is searching."""
         if follower.unlooked is None:
             return
         keys = list(islice(follower.unlooked, _LOOKED_AT))
@@ -249,7 +248,7 @@ class Following:
             self._meet(follower, key, self.keyspace.get(key))
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Tell those that a change concerns."""
+        """Pass a change to the followers that it concerns."""
         if keyspace is not self.keyspace:
             return
         if len(detail) == 3 and detail[0] == _PUT:
@@ -267,7 +266,7 @@ class Following:
     # ------------------------------------------------------------ series come and go
 
     def _look_at(self, key: bytes) -> None:
-        """Look again who follows what is under a key."""
+        """Decide again which followers follow the value of a key."""
         held = self.keyspace.data.get(key)
         if type(held) is not SampleSeries and key not in self.by_key:
             return
@@ -281,7 +280,7 @@ class Following:
                 self._meet(follower, key, held)
 
     def _meet(self, follower: Follower, key: bytes, held: object) -> None:
-        """Let a follower follow what is under a key, if it is about that and does not follow it yet."""
+        """Have a follower follow the series of a key, if it is to and does not yet."""
         if type(held) is not SampleSeries or key in follower.cursors or not _is_of(follower, held):
             return
         cursor = Cursor(follower, key, held, follower.start_ms - 1)
@@ -291,7 +290,7 @@ class Following:
         follower.on_work()
 
     def _leave(self, cursor: Cursor) -> None:
-        """Let a follower follow a series no longer."""
+        """Have a follower stop following a series."""
         followed = self.by_key[cursor.key]
         followed.remove(cursor)
         if not followed:
@@ -310,7 +309,7 @@ class Following:
             self.by_key.setdefault(target, []).append(cursor)
 
     def _begin_again(self) -> None:
-        """Follow none of the series that there were, and those that there are now."""
+        """Follow none of the former series, and all of the present ones."""
         for cursors in list(self.by_key.values()):
             for cursor in list(cursors):
                 self._leave(cursor)
@@ -343,7 +342,7 @@ class Following:
 
 
 def _is_of(follower: Follower, series: SampleSeries) -> bool:
-    """Whether a series is one of those that a follower is about."""
+    """Whether a series is one that a follower follows."""
     return series.labels.get(NAME_LABEL) == follower.metric and follower.accepts(series.labels)
 
 

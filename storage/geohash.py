@@ -1,6 +1,6 @@
-"""Places on the earth as numbers of 52 bits, near ones with near numbers: latitude in the even bits, longitude in the odd.
+"""Positions on the earth as 52-bit numbers, near ones with near numbers: latitude in the even bits, longitude in the odd.
 
-A cell of ``step`` bits for each coordinate is a number of 2 * step bits: the places whose numbers begin with it.
+A cell of ``step`` bits for each coordinate is a number of 2 * step bits: the positions whose numbers begin with it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Area(NamedTuple):
 
 
 def _spread(number: int) -> int:
-    """32 bits to the even bits of 64."""
+    """Spread 32 bits to the even bits of 64."""
     number = (number | number << 16) & 0x0000FFFF0000FFFF
     number = (number | number << 8) & 0x00FF00FF00FF00FF
     number = (number | number << 4) & 0x0F0F0F0F0F0F0F0F
@@ -57,7 +57,7 @@ def _gather(number: int) -> int:
 
 
 def encode(place: Place, step: int = STEPS, most_latitude: float = MOST_LATITUDE) -> int:
-    """The cell of a place."""
+    """The cell of a position."""
     latitude = (place.latitude + most_latitude) / (2 * most_latitude)
     longitude = (place.longitude + MOST_LONGITUDE) / (2 * MOST_LONGITUDE)
     return _spread(int(latitude * (1 << step))) | _spread(int(longitude * (1 << step))) << 1
@@ -76,7 +76,7 @@ def area_of(cell: int, step: int = STEPS) -> Area:
 
 
 def decode(number: int) -> Place:
-    """The place of a number: the middle of its cell."""
+    """The position of a number: the middle of its cell."""
     area = area_of(number)
     longitude, latitude = (area.west + area.east) / 2, (area.south + area.north) / 2
     return Place(
@@ -85,7 +85,7 @@ def decode(number: int) -> Place:
 
 
 def number_of(score: float) -> int:
-    """The number in a score; of one that is not a place what C makes of it as an unsigned integer of 64 bits."""
+    """The number in a score; of any other score, its conversion in C to an unsigned 64-bit integer."""
     if 0.0 <= score < _NO_NUMBER:
         return int(score)
     if -_TOP_BIT < score < 0.0:
@@ -94,19 +94,19 @@ def number_of(score: float) -> int:
 
 
 def text_of_place(place: Place) -> bytes:
-    """The geohash of a place, eleven characters as elsewhere in the world; the last one is always 0."""
+    """The standard geohash of a position, eleven characters; the last one is always 0."""
     number = encode(place, STEPS, 90.0)
     return bytes(_ALPHABET[number >> (52 - at * 5) & 31] for at in range(1, 11)) + b"0"
 
 
 def distance_m(one: Place, other: Place) -> float:
-    """Metres between two places, on a sphere."""
+    """Metres between two positions, on a sphere."""
     latitude, latitude2 = radians(one.latitude), radians(other.latitude)
     v = sin((radians(other.longitude) - radians(one.longitude)) / 2)
     if v == 0.0:
         return _EARTH_RADIUS_M * abs(latitude2 - latitude)
     u = sin((latitude2 - latitude) / 2)
-    # Rounding makes it more than 1 for some places that are opposite to each other.
+    # Rounding makes it more than 1 for some antipodes.
     share = min(u * u + cos(latitude) * cos(latitude2) * v * v, 1.0)
     return 2.0 * _EARTH_RADIUS_M * asin(sqrt(share))
 
@@ -115,7 +115,7 @@ def distance_m(one: Place, other: Place) -> float:
 
 
 class Shape:
-    """A circle or a box around a place; all in metres. ``radius`` is None for a box."""
+    """A circle or a box around a position; sizes in metres. ``radius`` is None for a box."""
 
     __slots__ = ("centre", "height", "radius", "width")
 
@@ -123,7 +123,7 @@ class Shape:
         self.centre, self.radius, self.width, self.height = centre, radius, width, height
 
     def distance(self, place: Place) -> float | None:
-        """Metres from the centre to a place; None for one outside."""
+        """Metres from the centre to a position; None for one outside."""
         if self.radius is not None:
             metres = distance_m(self.centre, place)
             return metres if metres <= self.radius else None
@@ -134,7 +134,7 @@ class Shape:
         return distance_m(self.centre, place)
 
     def bounds(self) -> Area:
-        """Borders around the shape."""
+        """The bounding box of the shape."""
         longitude, latitude = self.centre
         high = self.height / 2 if self.radius is None else self.radius
         wide = self.width / 2 if self.radius is None else self.radius
@@ -144,8 +144,8 @@ class Shape:
         return Area(longitude - east, longitude + east, latitude - north, latitude + north)
 
     def cells(self) -> list[tuple[int, int]]:
-        """Ranges of numbers, without their ends, that hold all places of the shape: of a cell and its neighbours."""
-        half_width, half_height = self.width / 2, self.height / 2  # multiplied, since a power of a huge one is an error
+        """Ranges of numbers, ends exclusive, that cover the shape: a cell and its neighbours."""
+        half_width, half_height = self.width / 2, self.height / 2  # multiplied, since ** of a huge one raises
         corner = sqrt(half_width * half_width + half_height * half_height)
         reach = corner if self.radius is None else self.radius
         bounds = self.bounds()
@@ -167,7 +167,7 @@ class Shape:
         return found
 
 
-# East and north of a cell: itself, then in the order in which Redis looks at them.
+# Steps east and north: the cell itself, then its neighbours in the order in which Redis looks at them.
 _NEIGHBOURS: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
 
 
@@ -208,9 +208,9 @@ def _useless(east: int, north: int, area: Area, bounds: Area) -> bool:
 
 
 def _moved(cell: int, step: int, east: int, north: int) -> int:
-    """The neighbour of a cell, around the world.
+    """The neighbour of a cell, wrapping around the world.
 
-    A coordinate that is not moved keeps its bits: those of the northern and eastern borders are one more than ``step``.
+    A coordinate that is not moved keeps its bits: at the northern and eastern borders these are ``step`` + 1.
     """
     odd, even = _ODD >> (64 - step * 2), _EVEN >> (64 - step * 2)
     x, y = cell & _ODD, cell & _EVEN

@@ -1,7 +1,7 @@
 """Glob patterns on bytes, as KEYS, SCAN, CONFIG GET and PSUBSCRIBE take them.
 
 ``*`` any bytes, ``?`` one byte, ``[abc]`` ``[^a-z]`` classes, backslash takes the next byte literally.
-Matching backtracks to the last star only, so its cost is at most pattern times text.
+Matching backtracks to the last star only, so it costs at most O(pattern * text).
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def match_tokens(tokens: list[Token], text: bytes) -> bool:
 def _as_regex(tokens: list[Token]) -> re.Pattern[bytes]:
     """The pattern as a regular expression for ``fullmatch``.
 
-    What stands between two stars may take its first match for good, whatever comes behind: it is an atomic
-    group, so there is nothing to backtrack into.
+    What stands between two stars can keep its first match, whatever follows: it is an atomic group, so nothing is
+    backtracked into.
     """
     parts: list[bytes] = [b""]
     for kind, wanted in tokens:

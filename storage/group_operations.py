@@ -1,8 +1,8 @@
 # cython: annotation_typing=True
-"""What commands do to the groups of streams: each operation changes one, reports it, and is done again from the log here.
+"""What commands do to consumer groups: each operation changes one and reports it; replay from the log is here too.
 
-The change feed hears of deliveries, acknowledgements and claims under names of our own (xreadgroup, xack, xclaim,
-xautoclaim), for which Redis publishes nothing.
+Deliveries, acknowledgements and claims are reported to the change feed under names of our own (xreadgroup, xack,
+xclaim, xautoclaim), for which Redis publishes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOKS: Final = 10
 def create_group(
     keyspace: Keyspace, key: bytes, stream: Stream | None, name: bytes, last_id: int, entries_read: int | None
 ) -> None:
-    """Make a group that is new; where there is no stream, the key is set to an empty one. Raises GroupExists."""
+    """Make a new group; a missing stream is created empty. Raises GroupExists."""
     if stream is None:
         stream = Stream()
         stream.groups[name] = Group(last_id, entries_read)
@@ -44,13 +44,13 @@ def create_group(
 def set_progress(
     keyspace: Keyspace, key: bytes, name: bytes, group: Group, last_id: int, entries_read: int | None
 ) -> None:
-    """Set up to which id a group has read, and how many entries count as read."""
+    """Set the id up to which a group has read, and how many entries count as read."""
     group.last_id, group.entries_read = last_id, entries_read
     keyspace.changed("xgroup-setid", key, ("stream.group", name, id_text(last_id), entries_read))
 
 
 def destroy_group(keyspace: Keyspace, key: bytes, stream: Stream, name: bytes) -> bool:
-    """Remove a group with all that is pending in it; whether there was one."""
+    """Remove a group with its pending entries; return whether it existed."""
     if stream.groups.pop(name, None) is None:
         return False
     keyspace.changed("xgroup-destroy", key, ("stream.group_gone", name))
@@ -58,7 +58,7 @@ def destroy_group(keyspace: Keyspace, key: bytes, stream: Stream, name: bytes) -
 
 
 def consumer_now(keyspace: Keyspace, key: bytes, group_name: bytes, group: Group, name: bytes) -> Consumer:
-    """The consumer that acts now; a new one is made."""
+    """The consumer that acts now; created if new."""
     now_ms = keyspace.clock.now_ms
     is_new = name not in group.consumers
     consumer = group.consumer(name, now_ms)
@@ -68,7 +68,7 @@ def consumer_now(keyspace: Keyspace, key: bytes, group_name: bytes, group: Group
 
 
 def drop_consumer(keyspace: Keyspace, key: bytes, group_name: bytes, group: Group, name: bytes) -> int:
-    """Remove an existing consumer with what is pending for it; how much that was."""
+    """Remove an existing consumer with its pending entries; return how many there were."""
     lost = group.drop_consumer(name)
     keyspace.changed("xgroup-delconsumer", key, ("stream.consumer_gone", group_name, name))
     return lost
@@ -87,7 +87,7 @@ def deliver_news(
     most: int,
     pends: bool,
 ) -> list[Entry]:
-    """Give a consumer entries that the group has not read yet, at most ``most`` (-1: all). ``pends``: until it acknowledges them."""
+    """Give a consumer entries that the group has not read yet, at most ``most`` (-1: all). ``pends``: they are pending until it acknowledges them."""
     now_ms = keyspace.clock.now_ms
     entries = stream.range(group.last_id + 1, MAX_ID, most)
     if not entries:
@@ -117,9 +117,9 @@ def deliver_again(
     after: int,
     most: int,
 ) -> list[tuple[int, Fields | None]]:
-    """Give a consumer again what is pending for it behind an id, at most ``most`` (-1: all).
+    """Give a consumer again its pending entries with greater ids, at most ``most`` (-1: all).
 
-    What was removed from the stream meanwhile has no fields, and does not count as delivered.
+    Entries deleted from the stream meanwhile have no fields, and do not count as delivered.
     """
     now_ms = keyspace.clock.now_ms
     entries: list[tuple[int, Fields | None]] = []
@@ -142,7 +142,7 @@ def deliver_again(
 
 
 def acknowledge(keyspace: Keyspace, key: bytes, group_name: bytes, group: Group, ids: Iterable[int]) -> int:
-    """Have entries pending no longer; how many were."""
+    """Acknowledge entries; return how many were pending."""
     acknowledged = [id_text(entry_id) for entry_id in ids if group.acknowledge(entry_id)]
     if acknowledged:
         keyspace.feed.extra += len(acknowledged) - 1
@@ -154,11 +154,11 @@ def acknowledge(keyspace: Keyspace, key: bytes, group_name: bytes, group: Group,
 
 
 class ClaimTerms:
-    """What is claimed and how it counts afterwards.
+    """Which entries are claimed and how they count afterwards.
 
-    ``min_idle_ms``: entries are claimed that have been idle as long. ``force``: also those that are not pending.
-    ``time_ms``: when they count as delivered. ``count``: how often, None: once more than before, or with ``just_id`` as often.
-    ``last_id``: up to which the group has read at least.
+    ``min_idle_ms``: only entries idle at least this long are claimed. ``force``: also those that are not pending.
+    ``time_ms``: their new delivery time. ``count``: their new delivery count; None: one more, or with ``just_id`` the same.
+    ``last_id``: the group has read at least up to this id.
     """
 
     __slots__ = ("count", "force", "just_id", "last_id", "min_idle_ms", "time_ms")
@@ -181,7 +181,7 @@ def claim(
     ids: Iterable[int],
     terms: ClaimTerms,
 ) -> list[Entry]:
-    """Give pending entries to a consumer, whoever had them; the entries. Those that the stream has no longer are acknowledged."""
+    """Give pending entries to a consumer, whoever had them, and return them. Those deleted from the stream are acknowledged."""
     now_ms = keyspace.clock.now_ms
     advances = terms.last_id > group.last_id
     group.last_id = max(terms.last_id, group.last_id)
@@ -226,9 +226,9 @@ def claim_idle(
     most: int,
     just_id: bool,
 ) -> tuple[int, list[Entry], list[bytes]]:
-    """Walk over what is pending from an id on and give what is idle enough to a consumer, up to ``most`` entries.
+    """Walk over the pending entries from an id on and give up to ``most`` that are idle enough to a consumer.
 
-    Gives where to go on (0: from the beginning), the entries, and the ids, as text, of those that the stream has no longer,
+    Returns the id to continue from (0: the beginning), the entries, and the ids, as text, of those deleted from the stream,
     which are acknowledged. With ``just_id`` it does not count as another delivery.
     """
     now_ms = keyspace.clock.now_ms
@@ -237,7 +237,7 @@ def claim_idle(
     removed: list[int] = []
     looks, following = most * _LOOKS, 0
     chosen: list[Delivery] = []
-    for entry_id in group.pending.ids(start, None, looks + 1):  # the group changes only after the walk
+    for entry_id in group.pending.ids(start, None, looks + 1):  # the group is changed only after the walk
         if looks == 0 or len(chosen) + len(removed) == most:
             following = entry_id
             break
@@ -299,7 +299,7 @@ def _advance(
     entries_read: int | None,
     *ids: bytes,
 ) -> tuple[Group, Consumer, list[int]]:
-    """Let a group have read up to an id, through a consumer, who now gets what the other ids say."""
+    """Note that a group has read up to an id, through a consumer, which gets the entries of the other ids."""
     group = _group(keyspace, key, name)
     reader = group.consumer(consumer, now_ms)
     reader.active_ms = now_ms
@@ -308,14 +308,14 @@ def _advance(
 
 
 def _deliver(keyspace: Keyspace, key: bytes, *read: Any) -> None:
-    """Have the entries of these ids pending. ``read``: what ``_advance`` takes."""
+    """Make the entries of these ids pending. ``read``: what ``_advance`` takes."""
     group, reader, ids = _advance(keyspace, key, *read)
     for entry_id in ids:
         group.deliver(entry_id, reader, reader.active_ms, 1)
 
 
 def _deliver_from(keyspace: Keyspace, key: bytes, *read: Any) -> None:
-    """Have the entries from one id to another pending. ``read``: what ``_advance`` takes."""
+    """Make the entries from one id to another pending. ``read``: what ``_advance`` takes."""
     group, reader, ids = _advance(keyspace, key, *read)
     entries = stream_at(keyspace, key).range(*ids)
     group.deliver_news([entry_id for entry_id, _ in entries], reader, reader.active_ms)
@@ -348,7 +348,7 @@ def _acknowledge(keyspace: Keyspace, key: bytes, name: bytes, *ids: bytes) -> No
         group.acknowledge(id_of_text(entry_id))
 
 
-# Ids are their text, times ms since the epoch.
+# Ids are text, times ms since the epoch.
 EFFECTS: dict[str, Callable[..., None]] = {
     "stream.group": _set_group,
     "stream.group_gone": _drop_group,

@@ -1,4 +1,4 @@
-"""Hashes: plain dicts of elements under fields (bytes), shared with JSON objects, and how their changes are redone.
+"""Hashes: plain dicts from fields (bytes) to elements, shared with JSON objects; and the replay of their changes.
 
 A hash of a few short fields and values is a ``SmallHash``, compiled as one string, until it grows; one that shrinks to
 half of SMALL fields is one again. A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing
@@ -24,12 +24,12 @@ Hash = Fields | SmallHash
 
 SMALL: Final = MOST_FIELDS
 
-# Changes of a field's value that leave its deadline alone.
+# Changes of a field's value that keep its TTL.
 _KEEPING: Final = frozenset(("hincrby", "hincrbyfloat"))
 
 
 def is_small(value: object) -> TypeGuard[SmallHash]:
-    """Whether a hash has the form of small ones, which gives its fields and values one after the other."""
+    """Whether a hash has the small form, which stores fields and values alternately."""
     return type(value) is SmallHash
 
 
@@ -41,7 +41,7 @@ def as_hash(value: object) -> Hash | None:
 
 
 def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
-    """The hash that a key holds, without fields whose time is over; None if absent. Raises WrongType."""
+    """The hash that a key holds, without expired fields; None if absent. Raises WrongType."""
     if value is None or type(value) is SmallHash or type(value) is dict:
         return value
     if type(value) is TimedHash:
@@ -51,7 +51,7 @@ def hash_at(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
 
 
 def hash_to_read(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
-    """``hash_at`` for a command that changes nothing: while the feed is held, expired fields are absent but stay."""
+    """``hash_at`` for a read-only command: while the feed is held, expired fields are absent but not removed."""
     if value is None or type(value) is SmallHash or type(value) is dict:
         return value
     if type(value) is TimedHash and keyspace.feed.held:
@@ -60,12 +60,12 @@ def hash_to_read(keyspace: Keyspace, key: bytes, value: object) -> Hash | None:
 
 
 def without_expired(keyspace: Keyspace, key: bytes, value: object) -> object:
-    """The value of a key, of whichever kind, as who reads it sees it; None where all fields of a hash have expired."""
+    """The value of a key, of any kind, as readers see it; None if all fields of a hash have expired."""
     return hash_to_read(keyspace, key, value) if type(value) is TimedHash else value
 
 
 def is_timed(value: object) -> bool:
-    """Whether a value is a hash that has, or had, fields with deadlines."""
+    """Whether a value is a hash that has, or had, fields with a TTL."""
     return type(value) is TimedHash
 
 
@@ -75,7 +75,7 @@ def field_deadline(held: Hash, field: bytes) -> int | None:
 
 
 def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hset") -> int:
-    """Set fields of a hash, which is created if the key does not exist; give how many are new. Raises WrongType."""
+    """Set fields of a hash, which is created if the key does not exist; return how many are new. Raises WrongType."""
     held = hash_at(keyspace, key, keyspace.get(key))
     keyspace.feed.extra += len(fields) - 1
     if held is None:
@@ -111,7 +111,7 @@ def put_fields(keyspace: Keyspace, key: bytes, fields: Fields, event: str = "hse
 
 
 def put_field(keyspace: Keyspace, key: bytes, field: bytes, value: Any) -> int:
-    """``put_fields`` with one field, which takes no dict where nobody listens."""
+    """``put_fields`` with one field, without a dict if there are no listeners."""
     held = keyspace.get(key)
     if type(held) is dict and not keyspace.feed.listeners:
         table = held
@@ -123,7 +123,7 @@ def put_field(keyspace: Keyspace, key: bytes, field: bytes, value: Any) -> int:
 
 
 def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> int:
-    """Remove fields of a hash, and the key with the last one; give how many there were. Raises WrongType."""
+    """Remove fields of a hash, and the key with the last one; return how many were removed. Raises WrongType."""
     held = hash_at(keyspace, key, keyspace.get(key))
     if held is None:
         return 0
@@ -140,7 +140,7 @@ def remove_fields(keyspace: Keyspace, key: bytes, fields: Iterable[bytes]) -> in
 
 
 def _removed(keyspace: Keyspace, key: bytes, held: Fields, fields: Iterable[bytes]) -> list[bytes]:
-    """Remove fields of a hash that is a dict; those that were there."""
+    """Remove fields of a hash that is a dict; return those that existed."""
     was_big = len(held) > SMALL // 2
     removed = [field for field in dict.fromkeys(fields) if field in held]
     for field in removed:
@@ -178,12 +178,12 @@ def add_decimal_to_field(keyspace: Keyspace, key: bytes, field: bytes, increment
     return total
 
 
-# Where more than this share of the fields is wanted, they are drawn from a list of all.
+# If more than this share of the fields is wanted, they are drawn from a list of all.
 _DRAWN_SHARE: Final = 8
 
 
 def random_fields(held: Hash, count: int) -> list[bytes]:
-    """Up to so many different fields of a hash that is not empty, at random; if negative, fields that may repeat. O(count)."""
+    """Up to ``count`` different fields of a non-empty hash, at random; if negative, fields that may repeat. O(count)."""
     size = len(held)
     if count >= size:
         return list(held)
@@ -198,7 +198,7 @@ def random_fields(held: Hash, count: int) -> list[bytes]:
 
 
 def time_fields(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int | None], event: str) -> None:
-    """Give fields that are there deadlines, or take them away (None)."""
+    """Set when existing fields expire; None: never."""
     _time(keyspace, key, held, deadlines)
     keyspace.feed.extra += len(deadlines) - 1
     keyspace.changed(event, key, ("hash.time", deadlines))
@@ -214,7 +214,7 @@ def _time(keyspace: Keyspace, key: bytes, held: Hash, deadlines: dict[bytes, int
     keyspace.file_fields(key, timed.soonest)
 
 
-# ---------------------------------------------------------------- effects
+# ---------------------------------------------------------------- replay
 
 
 def _keep(keyspace: Keyspace, key: bytes, fields: Fields) -> None:
@@ -231,7 +231,7 @@ def _remove(keyspace: Keyspace, key: bytes, fields: Sequence[bytes]) -> None:
     remove_fields(keyspace, key, fields)
 
 
-# How a log does a reported change again.
+# How the log replays a reported change.
 EFFECTS: Final[dict[str, Callable[..., object]]] = {
     "hash.put": put_fields,
     "hash.keep": _keep,

@@ -1,4 +1,4 @@
-"""HyperLogLogs: estimates of how many different elements were added, in strings that Redis reads too.
+"""HyperLogLogs: estimates of how many different elements were added, in the string format of Redis.
 
 | bytes  | hold                                                                     |
 |--------|--------------------------------------------------------------------------|
@@ -11,7 +11,7 @@
 Dense registers take six bits each, the lowest first. Sparse ones are runs: 00nnnnnn, n + 1 zeros; 01nnnnnn nnnnnnnn,
 n + 1 zeros; 1vvvvvnn, n + 1 registers of the value v + 1.
 
-The hash is MurmurHash64A with Redis' seed, the estimate that of Otmar Ertl, so that answers equal those of Redis.
+The hash is MurmurHash64A with Redis' seed, the estimate that of Otmar Ertl, so that replies equal those of Redis.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def murmur64a(data: bytes) -> int:
 
 
 def place_of(element: bytes) -> tuple[int, int]:
-    """The register of an element, and the value that the register has at least then."""
+    """The register of an element, and the least value that the element gives it."""
     hashed = murmur64a(element)
     rest = (hashed >> 14) | (1 << _RANKS)
     return hashed & (REGISTERS - 1), (rest & -rest).bit_length()
@@ -80,7 +80,7 @@ def is_sparse(data: bytes) -> bool:
 
 
 def empty() -> bytes:
-    """A HyperLogLog of nothing."""
+    """An empty HyperLogLog."""
     return b"HYLL\x01\0\0\0" + bytes(8) + b"\x7f\xff"
 
 
@@ -123,7 +123,7 @@ def _sparse_registers(data: bytes) -> Registers:
 
 
 def dense(registers: Registers, head: bytes | None = None) -> bytes:
-    """The dense form of some registers: with the header of a HyperLogLog, or a new one whose estimate is stale."""
+    """The dense form of some registers: with a given header, or a new one whose estimate is stale."""
     four = registers.reshape(-1, 4).astype(np.uint16)
     packed = np.empty((REGISTERS // 4, 3), np.uint8)
     packed[:, 0] = (four[:, 0] | four[:, 1] << 6) & 255
@@ -134,7 +134,7 @@ def dense(registers: Registers, head: bytes | None = None) -> bytes:
 
 
 def sparse(registers: Registers, most_bytes: int) -> bytes | None:
-    """The sparse form of some registers, its estimate stale; None where it would be too long, or cannot be."""
+    """The sparse form of some registers, its estimate stale; None if it would be too long or a value does not fit."""
     if int(registers.max()) > MOST_SPARSE_VALUE:
         return None
     begins = np.flatnonzero(np.concatenate(([True], registers[1:] != registers[:-1])))
@@ -148,14 +148,14 @@ def sparse(registers: Registers, most_bytes: int) -> bytes | None:
 
 
 def _zeros(count: int) -> bytes:
-    """Runs of so many registers that are 0."""
+    """Runs for this many registers that are 0."""
     if count <= 0:
         return b""
     return bytes((count - 1,)) if count <= 64 else bytes((0x40 | (count - 1) >> 8, (count - 1) & 255))
 
 
 def _values(value: int, count: int) -> bytes:
-    """Runs of so many registers with a value."""
+    """Runs for this many registers with a value."""
     whole, rest = divmod(count, 4)
     code = 0x80 | (value - 1) << 2
     return bytes((code | 3,)) * whole + (bytes((code | rest - 1,)) if rest else b"")
@@ -180,9 +180,9 @@ def stale(data: bytes) -> bytes:
 
 
 class Raising:
-    """A HyperLogLog whose registers are raised. ``data`` becomes what Redis makes of it, byte for byte.
+    """A HyperLogLog whose registers are raised. ``data`` changes as in Redis, byte for byte.
 
-    A sparse form in which registers are raised in their order is walked through once.
+    Raising registers in ascending order walks through a sparse form once.
     """
 
     __slots__ = ("after", "begin", "data", "first", "most_bytes", "sparse")
@@ -192,14 +192,14 @@ class Raising:
         self.data = bytearray(data)
         self.most_bytes = most_bytes
         self.sparse = is_sparse(data)
-        # A run before the one that was changed last: its place, its first register, and that of the run behind it.
-        # Registers from there on are looked for from this run on. At the beginning all are.
+        # A run before the one that was changed last: its offset, its first register, and that of the run after it.
+        # The search for later registers starts at this run.
         self.begin = HEADER
         self.first = 0
         self.after = 0
 
     def raise_to(self, register: int, value: int) -> bool:
-        """Raise one register; False if it is as high already. Raises CorruptHyperLogLog."""
+        """Raise one register; False if it is already as high. Raises CorruptHyperLogLog."""
         if not self.sparse:
             return _raise_dense(self.data, register, value)
         if value > MOST_SPARSE_VALUE:
@@ -267,7 +267,7 @@ class Raising:
 
 
 def _join(data: bytearray, at: int) -> None:
-    """Join runs with the same value that follow each other, as Redis does it: in up to five steps from a run on."""
+    """Join adjacent runs with the same value as Redis does: in up to five steps from a run on."""
     size = len(data)
     for _ in range(5):
         if at >= size:
@@ -287,7 +287,7 @@ def _join(data: bytearray, at: int) -> None:
 
 
 def _raise_dense(data: bytearray, register: int, value: int) -> bool:
-    """Raise one register of the dense form; False if it is as high already."""
+    """Raise one register of the dense form; False if it is already as high."""
     at, shift = HEADER + (register * 6 >> 3), register * 6 & 7
     last = at + 1 == len(data)
     both = data[at] if last else data[at] | data[at + 1] << 8
@@ -301,12 +301,12 @@ def _raise_dense(data: bytearray, register: int, value: int) -> bool:
 
 
 def add(data: bytes, elements: list[bytes], most_bytes: int) -> bytes | None:
-    """The HyperLogLog with some more elements; None if that changes nothing. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    """The HyperLogLog with more elements; None if nothing changes. Raises NotHyperLogLog, CorruptHyperLogLog."""
     return added(data, elements, most_bytes)[0]
 
 
 def added(data: bytes, elements: list[bytes], most_bytes: int) -> tuple[bytes | None, int]:
-    """``add``, and how many of the elements have changed it."""
+    """``add``, and how many of the elements changed it."""
     raising = Raising(data, most_bytes) if is_sparse(data) else None
     count = 0
     for element in elements:
@@ -326,7 +326,7 @@ def _dense_register(data: bytes, register: int) -> int:
 
 
 def merge(target: bytes, others: Iterable[bytes], most_bytes: int) -> bytes:
-    """The HyperLogLog with all elements of others; dense if one of them is. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    """The union of HyperLogLogs; dense if one of them is. Raises NotHyperLogLog, CorruptHyperLogLog."""
     raising, registers = Raising(target, most_bytes), registers_of(target)
     all_sparse = True
     for other in others:
@@ -342,7 +342,7 @@ def merge(target: bytes, others: Iterable[bytes], most_bytes: int) -> bytes:
 
 
 def with_estimate(data: bytes, number: int) -> bytes:
-    """The header of a HyperLogLog that keeps an estimate."""
+    """The header of a HyperLogLog with a cached estimate."""
     return data[:8] + number.to_bytes(8, "little")
 
 
@@ -350,7 +350,7 @@ def with_estimate(data: bytes, number: int) -> bytes:
 
 
 def estimate(registers: Registers) -> int:
-    """How many different elements were added, about."""
+    """Roughly how many different elements were added."""
     histogram = np.bincount(registers, minlength=_RANKS + 2).tolist()
     total = REGISTERS * _tau((REGISTERS - histogram[_RANKS + 1]) / REGISTERS)
     for rank in range(_RANKS, 0, -1):
@@ -384,12 +384,12 @@ def _tau(share: float) -> float:
 
 
 def stored_estimate(data: bytes) -> int | None:
-    """The estimate that a HyperLogLog keeps; None if it is stale."""
+    """The cached estimate of a HyperLogLog; None if it is stale."""
     return None if data[HEADER - 1] & 0x80 else int.from_bytes(data[8:HEADER], "little")
 
 
 def count_of(data: bytes) -> int:
-    """The estimate of one HyperLogLog: the stored one if it is not stale. Raises NotHyperLogLog, CorruptHyperLogLog."""
+    """The estimate of one HyperLogLog: the cached one unless it is stale. Raises NotHyperLogLog, CorruptHyperLogLog."""
     is_sparse(data)
     stored = stored_estimate(data)
     return estimate(registers_of(data)) if stored is None else stored

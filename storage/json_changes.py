@@ -1,4 +1,4 @@
-"""What JSON commands change inside the value of a key: parts are replaced, arrays are extended in place."""
+"""Changes of JSON commands inside the value of a key: parts are replaced, arrays are extended in place."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .values import compact, element_from_json, from_json, kind_of, name_to_json
 
 
 def replace_parts(keyspace: Keyspace, key: bytes, old: Any, old_json: Any, new_json: Any) -> None:
-    """Set a key to its value with parts replaced, given in the JSON form of before and of afterwards.
+    """Set a key to its value with parts replaced, given its JSON form before and after.
 
-    Elements that are the same object in both stay as they were held.
+    Elements that are the same object in both keep their stored form.
     """
     keyspace.replace(key, _merged(old, old_json, new_json), "set")
 
@@ -38,13 +38,13 @@ def _merged(old: Any, old_json: Any, new_json: Any) -> object:
 
 
 def _still_timed(old: TimedHash, fields: dict[bytes, Any]) -> TimedHash:
-    """Changed fields of a hash with deadlines: those that hold what they held keep theirs, as with HSET."""
+    """Changed fields of a hash with field TTLs: fields whose value stays the same keep theirs; others lose it, as with HSET."""
     deadlines = {f: time for f, time in old.deadlines.items() if f in fields and fields[f] is old[f]}
     return TimedHash(fields, deadlines)
 
 
 def append_items(keyspace: Keyspace, key: bytes, value: Any, member: bytes | None, items: list[Any]) -> None:
-    """Add JSON items to the end of the array that is the value of a key, or that is a member of the object there.
+    """Add JSON items to the end of the array that is the value of a key, or a member of the object there.
 
     Raises NoArray.
     """

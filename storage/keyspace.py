@@ -2,11 +2,11 @@
 
     access     when each key was last read or written
     data       key -> bare value (see values.py); no wrapper object per key
-    deadlines  key -> ms since the epoch after which the key is gone; most keys have none
+    deadlines  key -> expiry time, ms since the epoch; most keys have none
     times      timetable of these deadlines, drives active expiry; None as long as no key has had one
-    field_due  timetable of the hashes with fields that expire, by the first of them; None as long as there was none
-    agenda     timetable of the store's keyspaces: when there is something to look at in each
-    marks      key -> what is to be known of its value and does not show in it; None as long as there is nothing
+    field_due  timetable of the hashes with fields that expire, by the first of them; None until there is one
+    agenda     timetable of the store's keyspaces: when each next has something due
+    marks      key -> a property of its value that the value itself does not show; None until there is one
 
 Writes go through ``put``, ``replace``, ``delete``, ``expire_at`` ..., which report to the change
 feed. A command that changes a collection in place calls ``changed`` itself, once.
@@ -31,18 +31,18 @@ from .timetable import NEVER, Timetable
 from .values import compact, copied, is_series
 from .walking import key_at
 
-_KEY_STEP_MS = 100  # keys that expire are looked for by tenths of seconds
+_KEY_STEP_MS = 100  # expiring keys are filed by tenths of seconds
 _FIELD_STEP_MS = 1
-_MOST_DRAWN = 100  # keys that have expired, before those that have not are looked for
-_MOST_TRIES = 200  # places of the table that are empty, before a key is walked to
-_ENTRY_BYTES = 24  # what a dict takes for a key, at least
+_MOST_DRAWN = 100  # expired keys drawn before live ones are searched for
+_MOST_TRIES = 200  # empty entries drawn before the table is walked to a key
+_ENTRY_BYTES = 24  # least size of a dict's entry
 
 
 class Keyspace:
     """One map of keys. Not thread-safe: the event loop's thread owns it.
 
     ``index`` is the database number, or -1 for a session. ``hits`` and ``misses`` count look-ups by
-    reading commands; ``expired`` counts keys that were removed because their time had come.
+    reading commands; ``expired`` counts keys that were removed because they had expired.
     """
 
     __slots__ = (
@@ -79,13 +79,13 @@ class Keyspace:
         self.misses: int = 0
         self.expired: int = 0
         self.series_count: int = 0
-        self.labels: LabelIndex = LabelIndex()  # of the series
+        self.labels: LabelIndex = LabelIndex()  # of the keyspace's series
         self.scans: Scans | None = None
 
     # ------------------------------------------------------------ looking up
 
     def get(self, key: bytes) -> object:
-        """The value of a key for a command that will write or only looks at metadata; None if absent."""
+        """The value of a key for a command that will write or only needs metadata; None if absent."""
         if self.deadlines and self.drop_if_due(key):
             return None
         return self.data.get(key)
@@ -103,7 +103,7 @@ class Keyspace:
         return value
 
     def look(self, key: bytes) -> object:
-        """The value of a key for a command that looks at what it is and does not use it: as ``read``, but no access."""
+        """The value of a key for a command that examines it without using it: as ``read``, but not an access."""
         frozen = self.access.frozen
         self.access.frozen = True
         value = self.read(key)
@@ -116,7 +116,7 @@ class Keyspace:
         return self.access.seconds_since(key, self.clock.now_ms)
 
     def drop_if_due(self, key: bytes) -> bool:
-        """Remove the key if its deadline has passed; whether it has. A key lives through its deadline's own ms."""
+        """Remove the key if it has expired; return whether it had. A key still exists during the millisecond of its deadline."""
         deadline = self.deadlines.get(key)
         if deadline is None or deadline >= self.clock.now_ms:
             return False
@@ -128,7 +128,7 @@ class Keyspace:
         return self.get(key) is not None
 
     def __len__(self) -> int:
-        """Number of keys, series included; keys past their deadline count until they are removed."""
+        """Number of keys, series included; expired keys count until they are removed."""
         return len(self.data)
 
     def live_keys(self) -> Iterator[bytes]:
@@ -151,11 +151,11 @@ class Keyspace:
                 yield key, value
 
     def deadline_of(self, key: bytes) -> int | None:
-        """When the (live) key expires, in ms since the epoch; None if never."""
+        """When the live key expires, in ms since the epoch; None if never."""
         return self.deadlines.get(key)
 
     def random_key(self) -> bytes | None:
-        """A live key, each as likely as any other; None if there is none. O(1) unless most keys have expired or gone."""
+        """A live key, each as likely as any other; None if there is none. O(1) unless most keys have expired or been removed."""
         for _ in range(_MOST_DRAWN):
             if not self.data:
                 return None
@@ -166,7 +166,7 @@ class Keyspace:
         return random.choice(live) if live else None
 
     def scan(self, cursor: int, count: int, keys: Collection[bytes]) -> tuple[int, list[bytes]]:
-        """One step of a scan over the keys, or over a collection that one of them holds; see ``Scans.step``."""
+        """One step of a scan over the keys, or over the collection of one key; see ``Scans.step``."""
         if self.scans is None:
             self.scans = Scans()
         none_before = not self.scans.open
@@ -178,7 +178,7 @@ class Keyspace:
     # ------------------------------------------------------------ writing
 
     def changed(self, event: str, key: bytes, detail: tuple[object, ...] = ()) -> None:
-        """Report one change that has been made to a key."""
+        """Report a change made to a key."""
         feed = self.feed
         feed.changes += 1
         self.access.note(key, self.clock.now_ms)
@@ -194,7 +194,7 @@ class Keyspace:
         self.store(key, value, event)
 
     def end_deadline(self, key: bytes, deadline: int) -> None:
-        """Prepare a key with a deadline for being overwritten: one that have expired expires before."""
+        """Prepare a key with a deadline for being overwritten: if it has expired, it is removed as such first."""
         if deadline < self.clock.now_ms:
             self.expire_now(key)
         else:
@@ -202,7 +202,7 @@ class Keyspace:
             self.unfile(key, deadline)
 
     def put_many(self, values: dict[bytes, object]) -> None:
-        """Set many keys; they no longer expire. One step where nobody has to be told of each."""
+        """Set many keys; they no longer expire. One dict update if no listener needs each change."""
         watched = self.feed.listeners or self.field_due is not None or self.marks is not None
         if watched or self.deadlines or self.series_count:
             for key, value in values.items():
@@ -232,7 +232,7 @@ class Keyspace:
             feed.reclaimer.take(old)
 
     def store_watched(self, key: bytes, value: object, event: str, detail: tuple[object, ...]) -> None:
-        """``store`` where somebody listens to the feed, series have to be counted, fields expire or values have marks."""
+        """``store`` for when the feed has listeners, series have to be counted, fields expire or values have marks."""
         data, feed = self.data, self.feed
         if self.marks is not None:
             self.mark(key, 0)
@@ -263,7 +263,7 @@ class Keyspace:
         return True
 
     def emptied(self, key: bytes) -> None:
-        """Remove a key with the last element, whose removal has been counted, and report it."""
+        """Remove a key whose last element has gone, which has been counted, and report it."""
         self.delete(key)
         self.feed.extra -= 1
 
@@ -274,7 +274,7 @@ class Keyspace:
             self.feed.reclaimer.take(value)
 
     def detach(self, key: bytes) -> object:
-        """Remove an existing key and what refers to it, without a report; its value, which goes elsewhere."""
+        """Remove an existing key and what refers to it, without a report; return its value, which the caller moves."""
         series_count = self.series_count
         value = self.withdraw(key)
         if series_count and is_series(value):
@@ -282,7 +282,7 @@ class Keyspace:
         return value
 
     def withdraw(self, key: bytes) -> object:
-        """Take an existing key and its deadline out of the maps, without a report; give its value."""
+        """Take an existing key and its deadline out of the maps, without a report; return its value."""
         value = self.data.pop(key)
         if self.deadlines:
             deadline = self.deadlines.pop(key, None)
@@ -298,9 +298,9 @@ class Keyspace:
         return value
 
     def mark(self, key: bytes, mark: int) -> None:
-        """Note what is to be known of the value of a key and does not show in it, 0: nothing. It goes with the value.
+        """Mark the value of a key with a property that it does not show itself, 0: none. The mark goes with the value.
 
-        Collections that change in place keep their mark; a value that takes the place of another one begins without.
+        Collections that change in place keep their mark; a value that replaces another starts without one.
         """
         marks = self.marks
         if mark:
@@ -310,14 +310,14 @@ class Keyspace:
         elif marks is not None:
             marks.pop(key, None)
             if not marks:
-                self.marks = None  # so that writes need not ask it
+                self.marks = None  # so that writes skip it
 
     def mark_of(self, key: bytes) -> int:
         """The mark of the value of a key, 0 if it has none."""
         return 0 if self.marks is None else self.marks.get(key, 0)
 
     def rename(self, source: bytes, target: bytes) -> None:
-        """Move a value with its deadline to another name, over whatever that held.
+        """Move a value with its deadline to another name, overwriting that key.
 
         Raises NoSuchKey. A key renamed to itself is left as it is.
         """
@@ -339,9 +339,9 @@ class Keyspace:
         self.feed.extra -= 1
 
     def copy_to(self, source: bytes, target: Keyspace, key: bytes, replace: bool) -> bool:
-        """Copy a value with its deadline to another key, perhaps of another keyspace.
+        """Copy a value with its deadline to another key, possibly of another keyspace.
 
-        False if there is no value, or if the other key has one that may not be replaced.
+        False if there is no value, or if the other key has one and it may not be replaced.
         """
         value = self.read(source)
         if value is None:
@@ -383,7 +383,7 @@ class Keyspace:
             self.feed.publish(self, "new", key, ())
 
     def note_fields(self, key: bytes, value: object) -> None:
-        """See to it that fields of a hash expire that was put under a key as it is."""
+        """Schedule the expiry of fields of a hash that was stored under a key as it is."""
         soonest = getattr(value, "soonest", 0)
         if soonest:
             self.file_fields(key, soonest)
@@ -399,10 +399,10 @@ class Keyspace:
         elif due is not None:
             due.remove(key)
             if not due.deadlines:
-                self.field_due = None  # so that writes need not ask it
+                self.field_due = None  # so that writes skip it
 
     def expire_fields(self, most: int) -> bool:
-        """Remove expired fields, of up to ``most`` hashes; whether some may be left."""
+        """Remove expired fields, of up to ``most`` hashes; return whether some may be left."""
         due = self.field_due
         if due is None:
             return False
@@ -418,10 +418,10 @@ class Keyspace:
         self.changed(event, key)
 
     def clear(self, event: str = "flushdb") -> int:
-        """Remove everything, series too; give the number of keys there were."""
+        """Remove everything, series too; return the number of keys removed."""
         old = self.data
         count = len(old)
-        # New maps: whoever holds the old ones is not surprised, and they can be freed later.
+        # New maps: users of the old ones are not disturbed, and those can be freed later.
         if count > MANY or any(map(is_big, old.values())):
             self.feed.reclaimer.take([old, self.deadlines, self.times, self.field_due, self.labels])
         self.data = {}
@@ -456,7 +456,7 @@ class Keyspace:
     # ------------------------------------------------------------ deadlines
 
     def expire_at(self, key: bytes, deadline: int, event: str = "expire") -> None:
-        """Let an existing key expire after ``deadline`` (ms since the epoch). Past ones remove it at once."""
+        """Let an existing key expire after ``deadline`` (ms since the epoch), immediately if that has passed."""
         if deadline <= self.clock.now_ms:
             self.forget(key)
             self.changed("del", key)
@@ -465,7 +465,7 @@ class Keyspace:
         self.changed(event, key, (deadline,))
 
     def put_until(self, key: bytes, value: object, deadline: int) -> None:
-        """Set a key to a value that expires after ``deadline``, which may have passed already."""
+        """Set a key to a value that expires after ``deadline``, which may already have passed."""
         if self.deadlines:
             self.drop_if_due(key)
         self.store(key, value, "set")
@@ -491,12 +491,12 @@ class Keyspace:
             self.wake()
 
     def unfile(self, key: bytes, deadline: int) -> None:
-        """Take the key out of the timetable, which it is in with a deadline that it no longer has."""
+        """Take the key out of the timetable, where it is filed under its former deadline."""
         assert self.times is not None
         self.times.unfile(key, deadline)
 
     def wake(self) -> None:
-        """Have the store look at this keyspace when the first of its times is over."""
+        """Have the store process this keyspace when its first deadline passes."""
         first_ms = NEVER if self.times is None else self.times.next_ms()
         if self.field_due is not None:
             first_ms = _earlier(first_ms, self.field_due.next_ms())
@@ -508,7 +508,7 @@ class Keyspace:
             self.agenda.file(self, first_ms)
 
     def run_cron(self, most: int) -> bool:
-        """Do some of what is due, for up to ``most`` keys and as many hashes; whether there is more to do."""
+        """Do some of what is due, for up to ``most`` keys and as many hashes; return whether more is due."""
         more = self.expire_fields(most)
         if self.expire_some(most):
             more = True
@@ -517,14 +517,14 @@ class Keyspace:
         return more
 
     def expire_now(self, key: bytes) -> None:
-        """Remove a key whose deadline has passed."""
+        """Remove an expired key."""
         self.forget(key)
         self.expired += 1
         self.changed("expired", key)
         self.feed.extra -= 1
 
     def expire_some(self, most: int) -> bool:
-        """Remove up to ``most`` expired keys; whether some are still to be looked at."""
+        """Remove up to ``most`` expired keys; return whether some are still to be examined."""
         times = self.times
         if times is None:
             return False
@@ -551,7 +551,7 @@ class Keyspace:
         assert all(type(key) is bytes and value is not None for key, value in islice(self.data.items(), 10_000))
 
     def check_agenda(self) -> None:
-        """Assert that the store will look at the keyspace in time."""
+        """Assert that the store will process the keyspace in time."""
         held = [each.next_ms() for each in (self.times, self.field_due) if each is not None]
         if self.scans is not None and self.scans.open:
             held.append(self.scans.idle_ms())
@@ -560,8 +560,8 @@ class Keyspace:
 
 
 def _random_key(table: dict[bytes, object]) -> bytes:
-    """One key of a dict that is not empty, each as likely as any other. O(1) on average, O(N) where most have been removed."""
-    places = sys.getsizeof(table) // _ENTRY_BYTES  # there are no more
+    """One key of a non-empty dict, each as likely as any other. O(1) on average, O(N) where most have been removed."""
+    places = sys.getsizeof(table) // _ENTRY_BYTES  # at most that many
     for _ in range(_MOST_TRIES):
         key = key_at(table, random.randrange(places))
         if key is not None:
@@ -570,7 +570,7 @@ def _random_key(table: dict[bytes, object]) -> bytes:
 
 
 def _earlier(first_ms: int, second_ms: int) -> int:
-    """The earlier of two times, of which each may be NEVER."""
+    """The earlier of two times, either of which may be NEVER."""
     if first_ms == NEVER or second_ms == NEVER:
         return max(first_ms, second_ms)
     return min(first_ms, second_ms)

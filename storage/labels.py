@@ -1,4 +1,4 @@
-"""Which series of a keyspace carry which labels, and the filters that choose series by them."""
+"""Which series of a keyspace carry which labels, and the filters that select series by them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def labels_of(series: object) -> Labels:
 
 
 class Names:
-    """Names, each with the number of series that have it. In order as soon as somebody has asked for that."""
+    """Names, each with the number of series that have it. Sorted when first asked for."""
 
     __slots__ = ("_in_order", "counts")
 
@@ -53,14 +53,14 @@ class Names:
             del self._in_order[bisect_left(self._in_order, name)]
 
     def in_order(self) -> list[bytes]:
-        """The names, ascending; not to be changed, and only good until a series is made or removed."""
+        """The names, ascending; not to be changed, and only valid until a series is created or removed."""
         if self._in_order is None:
             self._in_order = sorted(self.counts)
         return self._in_order
 
 
 def label_values(labels: Labels, names: Sequence[bytes]) -> tuple[bytes, ...] | None:
-    """The values of some labels, which series are grouped by; None where one of them is not there."""
+    """The values of the labels that series are grouped by; None if one is missing."""
     found = [labels.get(name) for name in names]
     return None if None in found else tuple(found)  # type: ignore[arg-type]
 
@@ -76,7 +76,7 @@ class Catalogue:
         self.tags: dict[bytes | None, dict[bytes, Names]] = {}
 
     def add(self, labels: Labels) -> None:
-        """There is one more series with these labels."""
+        """Note a new series with these labels."""
         metric = labels.get(NAME_LABEL)
         if metric is None:
             return
@@ -92,7 +92,7 @@ class Catalogue:
                 values.add(value)
 
     def discard(self, labels: Labels) -> None:
-        """A series with these labels is gone."""
+        """Note that a series with these labels is gone."""
         metric = labels.get(NAME_LABEL)
         if metric is None:
             return
@@ -108,7 +108,7 @@ class Catalogue:
             del self.tags[metric]
 
     def tags_of(self, metric: bytes | None) -> Mapping[bytes, Names]:
-        """The tag keys of a metric, or of all (None), with their values."""
+        """The tag keys of a metric, or of all metrics (None), with their values."""
         return self.tags.get(metric, {})
 
 
@@ -118,24 +118,24 @@ def tags_of(labels: Labels) -> Iterator[tuple[bytes, bytes]]:
 
 
 class LabelIndex:
-    """For each label and value the keys of the series that have it. Its keyspace keeps it in step."""
+    """For each label and value the keys of the series that have it. Its keyspace keeps it up to date."""
 
     __slots__ = ("by_label", "catalogue", "keys")
 
     def __init__(self) -> None:
-        self.keys: dict[bytes, None] = {}  # all labelled or not, in order of creation
+        self.keys: dict[bytes, None] = {}  # all series, labelled or not, in order of creation
         self.by_label: dict[bytes, dict[bytes, dict[bytes, None]]] = {}
         self.catalogue = Catalogue()
 
     def add(self, key: bytes, labels: Labels) -> None:
-        """A series has got these labels."""
+        """Note that a series has got these labels."""
         self.keys[key] = None
         for name, value in labels.items():
             self.by_label.setdefault(name, {}).setdefault(value, {})[key] = None
         self.catalogue.add(labels)
 
     def discard(self, key: bytes, labels: Labels) -> None:
-        """A series has lost these labels, or is gone."""
+        """Note that a series has lost these labels, or is gone."""
         self.keys.pop(key, None)
         self.catalogue.discard(labels)
         for name, value in labels.items():
@@ -168,7 +168,7 @@ class LabelIndex:
         """Keys whose label has one of the wanted values."""
         values = self.by_label.get(wanted.label, {})
         passing = wanted.values if wanted.matches is None else list(filter(wanted.matches, values))
-        if len(passing) == 1:  # as it is: an intersection with a small set is soon made
+        if len(passing) == 1:  # not copied: an intersection with a small set is cheap
             return values.get(passing[0], {}).keys()
         found: set[bytes] = set()
         for value in passing:
@@ -176,7 +176,7 @@ class LabelIndex:
         return found
 
     def _refused(self, wanted: Filter) -> set[bytes]:
-        """Keys that a filter without a needed label refuses: label=, label!=value, label!=(...), label!~regex."""
+        """Keys rejected by a filter that does not need its label: label=, label!=value, label!=(...), label!~regex."""
         values = self.by_label.get(wanted.label, {})
         refused: set[bytes] = set()
         unwanted = (
@@ -205,8 +205,8 @@ class LabelIndex:
 class Filter:
     """One condition on a label.
 
-    With ``needs_label`` the label must be there, with one of ``values``, or one that ``matches``. Without,
-    it must not have one of them; ``any_value`` refuses every value (``label=``).
+    With ``needs_label`` the label must exist, with one of ``values``, or one that ``matches``. Without,
+    it must not have one of them; ``any_value`` rejects every value (``label=``).
     """
 
     __slots__ = ("any_value", "label", "matches", "needs_label", "values")

@@ -1,4 +1,4 @@
-"""Modules that are loaded when they are first used: numpy takes a tenth of a second and 20 MB, and most servers never need it."""
+"""Modules loaded on first use: numpy takes a tenth of a second and 20 MB, and most servers never need it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import ModuleType
 
 
 def lazily(name: str) -> ModuleType:
-    """The module of a name, which loads itself when one of its attributes is first read.
+    """A module that loads itself when one of its attributes is first read.
 
-    From then on it is an ordinary module, so a use costs what it costs after ``import``. Two threads must not be the
-    first at the same time: numpy is used by the one that owns the data.
+    From then on it is an ordinary module, and costs no more than after ``import``. Two threads must not make the first
+    use at the same time: only the thread that owns the data uses numpy.
     """
     if name in sys.modules:
         return sys.modules[name]

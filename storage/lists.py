@@ -1,6 +1,6 @@
-"""Lists: plain Python lists of elements, shared with JSON arrays, and how their changes are redone.
+"""Lists: plain Python lists of elements, shared with JSON arrays, and the replay of their changes.
 
-A list that grows longer than LONG becomes a ``LongList``, which is packed but for its ends; it stays one.
+A list that grows longer than LONG becomes a ``LongList``, which is packed except for its ends, and stays one.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ def as_list(value: object) -> Items | None:
 
 
 def is_long(items: object) -> TypeGuard[LongList]:
-    """Whether a list has a form that gives its elements in pieces, without an object for each."""
+    """Whether a list has the form that gives its elements in pieces, without an object for each."""
     return type(items) is LongList
 
 
 def is_list(value: object) -> bool:
-    """Whether a value is a list, in whichever form."""
+    """Whether a value is a list, in either form."""
     return type(value) is list or type(value) is LongList
 
 
 def same_form(old: Items, items: list[Any]) -> Items:
-    """Elements as a list of the same form as another one."""
+    """Elements as a list in the same form as another."""
     return items if type(old) is list else LongList(items)
 
 
@@ -55,9 +55,9 @@ def bounds(size: int, start: int, stop: int) -> tuple[int, int]:
 
 
 def positions(items: Items, wanted: bytes, rank: int, count: int, most: int) -> list[int]:
-    """Indexes of equal elements: from the rank-th match on (from the tail if negative), up to count (0: all).
+    """Indexes of matching elements: from the rank-th match on (from the tail if negative), up to count (0: all).
 
-    ``most`` is how many elements are compared at most (0: all).
+    At most ``most`` elements are compared (0: all).
     """
     size = len(items)
     looked_at = min(most, size) if most else size
@@ -95,7 +95,7 @@ def add(items: Items, at_head: bool, new: list[Any]) -> None:
 
 
 def framed_texts(piece: Piece, mark: bytes, end: bytes, backwards: bool = False) -> bytes:
-    """The elements of a piece as text, each with its length and these marks around, as protocols send them."""
+    """The elements of a piece as text, each framed by its length and these marks, as protocols send them."""
     framed = framed_piece(piece, mark, end, backwards)
     if framed is None:  # some are not byte strings
         texts = texts_of(piece[0][piece[1] : piece[2]])
@@ -119,7 +119,7 @@ def take(items: Items, at_head: bool, count: int) -> list[Any]:
 
 
 def keep(items: Items, first: int, end: int) -> None:
-    """Remove all elements but those from one index up to another, without that."""
+    """Keep only the elements from one index to another, end exclusive."""
     if isinstance(items, LongList):
         items.keep(first, end)
     else:
@@ -139,24 +139,24 @@ def remove_at(items: Items, indexes: list[int]) -> None:
 
 
 def grown(keyspace: Keyspace, key: bytes, items: Items) -> None:
-    """Give a list that has become long the form for that."""
+    """Convert a list that has become long."""
     if isinstance(items, list) and len(items) > LONG:
         keyspace.data[key] = LongList(items)
 
 
 def new_list(items: list[Any]) -> Items:
-    """A list with these elements, in the form for that many; it may be the same object."""
+    """A list of these elements, in the form for their number; may be the same object."""
     return LongList(items) if len(items) > LONG else items
 
 
 def put_list(keyspace: Keyspace, key: bytes, items: list[Any], event: str) -> None:
-    """Set a key to a list, whatever it held; each element counts as a change."""
+    """Set a key to a list, replacing any value; each element counts as a change."""
     keyspace.feed.extra += len(items) - 1
     keyspace.put(key, new_list(items), event)
 
 
 def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new: list[Any]) -> int:
-    """Push to the list of a key, which is created if it is None; give its new length."""
+    """Push to the list of a key, which is created if it is None; return its new length."""
     keyspace.feed.extra += len(new) - 1
     if items is None:
         items = new[::-1] if at_head else list(new)
@@ -178,7 +178,7 @@ def push(keyspace: Keyspace, key: bytes, items: Items | None, at_head: bool, new
 
 
 def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int) -> list[Any]:
-    """Pop up to ``count`` elements from a key's list. Removes the key with the last one."""
+    """Pop up to ``count`` elements from a key's list; the last one removes the key."""
     taken = take(items, at_head, count)
     keyspace.feed.extra += len(taken) - 1
     keyspace.changed("lpop" if at_head else "rpop", key, ("list.pop", at_head, len(taken)))
@@ -188,9 +188,9 @@ def pop(keyspace: Keyspace, key: bytes, items: Items, at_head: bool, count: int)
 
 
 def pop_pieces(keyspace: Keyspace, key: bytes, items: LongList, at_head: bool, count: int) -> list[Piece]:
-    """Pop so many elements, which are there, from a long list of a key, which goes with its last one; as pieces, in their order.
+    """Pop ``count`` existing elements, as pieces, in order, from a key's long list; the last one removes the key.
 
-    O(blocks), and nothing for each element.
+    O(blocks), no cost per element.
     """
     size = len(items)
     taken = items.pieces(0, count) if at_head else items.pieces(size - count, size)
@@ -206,7 +206,7 @@ def pop_pieces(keyspace: Keyspace, key: bytes, items: LongList, at_head: bool, c
 def remove_equal(keyspace: Keyspace, key: bytes, items: Items, count: int, wanted: bytes) -> int:
     """Remove equal elements: the first ``count``, the last ones if negative, all if 0. Returns how many.
 
-    The key goes with its last one.
+    Removing the last one removes the key.
     """
     found = positions(items, wanted, -1 if count < 0 else 1, abs(count), 0)
     if found:
@@ -221,7 +221,7 @@ def remove_equal(keyspace: Keyspace, key: bytes, items: Items, count: int, wante
 
 
 def pop_one(keyspace: Keyspace, key: bytes, items: Items, at_head: bool) -> Any:
-    """Pop one element from the list of a key, which is not empty and goes with its last one."""
+    """Pop one element from a key's list; the last one removes the key."""
     if isinstance(items, LongList):
         in_blocks = items
         item = in_blocks.pop(at_head)
@@ -243,35 +243,35 @@ def set_item(keyspace: Keyspace, key: bytes, items: Items, index: int, item: Any
 
 
 def insert_item(keyspace: Keyspace, key: bytes, items: Items, index: int, item: Any) -> None:
-    """Insert an element before the one at an index, or behind the last one."""
+    """Insert an element before the one at an index, or at the end."""
     items.insert(index, item)
     keyspace.changed("linsert", key, ("list.insert", index, item))
 
 
 def keep_range(keyspace: Keyspace, key: bytes, items: Items, first: int, end: int) -> None:
-    """Remove all elements but those from one index up to another, without that; the key goes if none is left."""
+    """Keep only the elements from one index to another, end exclusive; the key is removed if none is left."""
     size = len(items)
     if first < end:
         keep(items, first, end)
     keyspace.feed.extra += size - max(end - first, 0) - 1
     keyspace.changed("ltrim", key, ("list.keep", first, end))
-    if first >= end:  # the elements go with the key
+    if first >= end:  # the elements are removed with the key
         keyspace.emptied(key)
 
 
 def move_item(keyspace: Keyspace, source: bytes, target: bytes, from_head: bool, to_head: bool) -> Any:
-    """Move an element from one end of a list to one end of another or the same; None if there is none. Raises WrongType."""
+    """Move an element from an end of one list to an end of another or the same; None if there is none. Raises WrongType."""
     items = as_list(keyspace.get(source))
     if not items:
         return None
     target_items = as_list(keyspace.get(target))
     item = items[0 if from_head else -1]
-    # Pushed first, so that a list of one element that is turned is never empty in between.
+    # Pushed first, so that a rotated list of one element is never empty in between.
     push(keyspace, target, target_items, to_head, [item])
-    if source == target:  # it may have grown into another form
+    if source == target:  # the push may have converted it
         items = _held(keyspace, source)
     pop(keyspace, source, items, from_head, 1)
-    keyspace.feed.extra -= 1  # both together are one
+    keyspace.feed.extra -= 1  # both together count as one
     return item
 
 

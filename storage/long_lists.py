@@ -1,12 +1,12 @@
 """Long lists: both ends open, the middle packed.
 
-    head     the first elements, the very first one last, so that pushing and popping is the work of a moment
+    head     the first elements in reverse, so that pushing and popping are O(1)
     blocks   the elements in the middle: rows of byte strings (packed_texts.py), or lists of elements that are not strings
     tail     the last elements
 
-An end that has grown to ``most`` gives its inner half to the blocks; one that is empty takes the block next to it, or
-half of the other end. ``most`` grows with the list, up to 2 * BLOCK: small lists are packed but for a quarter at each
-end, in big ones the first and last thousand or so elements are at hand.
+An end that has grown to ``most`` moves its inner half to the blocks; an empty one takes the block next to it, or half of
+the other end. ``most`` grows with the list, up to 2 * BLOCK: small lists are packed except for a quarter at each end,
+big ones except for about a thousand elements at each end.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .places import Places
 from .values import element_to_json, text_of
 
 Block = Texts | list[Any]
-# A block, and in it the first index and the end.
+# A block, and the first index and the end in it.
 Piece = tuple[Block, int, int]
 
 BLOCK: Final = 1024
 LEAST_OPEN: Final = 8
-SMALL_BLOCK: Final = 64  # blocks grow to this size before there are more of them
+SMALL_BLOCK: Final = 64  # blocks grow to this size before another is added
 
 
 class LongList:
-    """A list of elements for those that have many. Reads like a list; slices are lists."""
+    """A list of many elements. Reads like a list; slices are lists."""
 
     kind: ClassVar[str] = "list"
     __slots__ = ("blocks", "head", "most", "places", "tail")
@@ -64,7 +64,7 @@ class LongList:
             self._close(at_head)
 
     def _close(self, at_head: bool) -> None:
-        """Give the inner part of an end that has grown to the blocks."""
+        """Move the inner part of an end that has grown to the blocks."""
         self.most = max(LEAST_OPEN, min(len(self) // 4, 2 * BLOCK))
         end = self.head if at_head else self.tail
         count = len(end) - self.most // 2
@@ -86,7 +86,7 @@ class LongList:
             self.places.changed(len(blocks) - len(new), count)
 
     def _merge(self, at_head: bool, new: Block) -> bool:
-        """Add a small block to the one at an end, if that is small too; whether it was."""
+        """Add a small block to the one at an end, if that is small too; return whether it was."""
         at = 0 if at_head else len(self.blocks) - 1
         near = self.blocks[at]
         if not isinstance(near, Texts) or not isinstance(new, Texts) or len(near) + len(new) > SMALL_BLOCK:
@@ -99,7 +99,7 @@ class LongList:
         return True
 
     def _reopen(self, at_head: bool) -> bool:
-        """Fill an empty end from what is next to it; whether there was anything."""
+        """Fill an empty end from its neighbour; return whether there was anything."""
         end, other = (self.head, self.tail) if at_head else (self.tail, self.head)
         blocks = self.blocks
         if blocks:
@@ -131,14 +131,14 @@ class LongList:
         return taken
 
     def pop(self, at_head: bool) -> Any:
-        """Remove the first or the last element and give it. Raises IndexError if there is none."""
+        """Remove and return the first or the last element. Raises IndexError if there is none."""
         end = self.head if at_head else self.tail
         if not end:
             self._reopen(at_head)
         return end.pop()
 
     def keep(self, first: int, end: int) -> None:
-        """Remove all elements but those from one index up to another, without that. O(M) with M elements removed."""
+        """Keep only the elements from one index to another, end exclusive. O(M) with M elements removed."""
         self._drop(False, len(self) - end)
         self._drop(True, first)
 
@@ -167,14 +167,14 @@ class LongList:
     def __getitem__(self, index: slice) -> list[Any]: ...
 
     def __getitem__(self, index: int | slice) -> Any:
-        """One element, or a list of those from one index up to another. O(log N + M)."""
+        """One element, or a list of those in a slice. O(log N + M)."""
         if isinstance(index, slice):
             start, stop, _ = index.indices(len(self))
             return self.part(start, stop)
         return self.item(index + len(self) if index < 0 else index)
 
     def item(self, index: int) -> Any:
-        """The element at an index that is not negative."""
+        """The element at a non-negative index."""
         head = self.head
         if index < len(head):
             return head[len(head) - 1 - index]
@@ -185,14 +185,14 @@ class LongList:
         return self.blocks[at][index - before]
 
     def part(self, start: int, stop: int) -> list[Any]:
-        """The elements from one index up to another, without that."""
+        """The elements from one index to another, end exclusive."""
         found: list[Any] = []
         for block, first, end in self._pieces(start, stop):
             found += block[first:end]
         return found
 
     def framed(self, start: int, stop: int, mark: bytes, end: bytes) -> bytes | None:
-        """What ``part`` gives in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
+        """``part`` as one string, see ``packed_texts.framed``; None if some are not byte strings."""
         found: list[bytes] = []
         for piece in self._pieces(start, stop):
             some = framed_piece(piece, mark, end)
@@ -202,14 +202,14 @@ class LongList:
         return found[0] if len(found) == 1 else b"".join(found)
 
     def pieces(self, start: int, stop: int) -> list[Piece]:
-        """The elements from one index up to another as they are now, to be looked at later. O(blocks)."""
+        """A snapshot of the elements from one index to another, to be read later. O(blocks)."""
         return [
             piece if isinstance(piece[0], Texts) else (piece[0][piece[1] : piece[2]], 0, piece[2] - piece[1])
             for piece in self._pieces(start, stop)
         ]
 
     def places_of(self, wanted: bytes, start: int, stop: int, backwards: bool) -> Iterator[int]:
-        """Indexes of the elements that commands see as a byte string, from one index up to another, or from its end on."""
+        """Indexes of the elements that commands see as a given byte string, in a range of indexes, forwards or backwards."""
         pieces = self._pieces(start, stop)
         before = stop if backwards else start
         for block, first, end in reversed(pieces) if backwards else pieces:
@@ -225,7 +225,7 @@ class LongList:
                 before += end - first
 
     def _pieces(self, start: int, stop: int) -> list[Piece]:
-        """Where the elements from one index up to another stand: blocks, with the first index and the end in each."""
+        """Where the elements from one index to another are: blocks, with the first index and the end in each."""
         found: list[Piece] = []
         if start >= stop:
             return found
@@ -273,7 +273,7 @@ class LongList:
             self.blocks[at] = row
 
     def insert(self, index: int, item: Any) -> None:
-        """Put an element before another one, or behind the last."""
+        """Insert an element before another one, or at the end."""
         size = len(self.head)
         if index < size:
             self.head.insert(size - index, item)
@@ -327,7 +327,7 @@ class LongList:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the list takes, nearly."""
+        """Roughly the memory that the list takes."""
         size = sum(map(sys.getsizeof, (self, self.head, self.tail, self.blocks))) + 100
         for block in (self.head, self.tail, *self.blocks):
             if isinstance(block, list):
@@ -351,19 +351,19 @@ class LongList:
 
     @classmethod
     def from_state(cls, state: tuple[list[Any]]) -> LongList:
-        """The list of a state."""
+        """The list from its state."""
         return cls(state[0])
 
     def check(self) -> None:
         """Assert what the class promises; for tests."""
         assert self.places.blocks is self.blocks
         assert all(len(block) <= BLOCK for block in self.blocks)
-        assert max(len(self.head), len(self.tail)) <= max(self.most, BLOCK)  # a block that was opened is an end whole
+        assert max(len(self.head), len(self.tail)) <= max(self.most, BLOCK)  # an opened block becomes a whole end
         self.places.check()
 
 
 def framed_piece(piece: Piece, mark: bytes, end: bytes, backwards: bool = False) -> bytes | None:
-    """The elements of a piece in one string, see ``packed_texts.framed``; None if there is more than byte strings."""
+    """The elements of a piece as one string, see ``packed_texts.framed``; None if some are not byte strings."""
     block, first, behind = piece
     if isinstance(block, Texts):
         return block.framed(first, behind, mark, end, backwards)
@@ -372,7 +372,7 @@ def framed_piece(piece: Piece, mark: bytes, end: bytes, backwards: bool = False)
 
 
 def _without(items: list[Any], gone: list[int], before: int) -> list[Any]:
-    """Elements without those at some indexes, ascending, which count from ``before`` on."""
+    """Elements without those at some ascending indexes, which count from ``before`` on."""
     if len(gone) * 16 < len(items):
         for index in reversed(gone):
             del items[index - before]
@@ -382,7 +382,7 @@ def _without(items: list[Any], gone: list[int], before: int) -> list[Any]:
 
 
 def _in_blocks(items: list[Any]) -> list[Block]:
-    """Elements in blocks, packed where they are byte strings."""
+    """Elements in blocks, packed if they are byte strings."""
     rows: list[Block] = []
     for at in range(0, len(items), BLOCK):
         some = items if len(items) <= BLOCK else items[at : at + BLOCK]

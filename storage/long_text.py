@@ -1,7 +1,7 @@
-"""The bytes of a long string: changed in place, given away whole. Compiled (``long_text.pyx``) neither copies the string.
+"""The bytes of a long string: changed in place, handed out whole. Compiled (``long_text.pyx``), neither copies the string.
 
-Compiled, the bytes are an ordinary ``bytes`` object that is changed only while nobody else has it: who gets the
-text keeps it as it was, and the next change makes a copy then. This plain module copies each time.
+Compiled, the bytes are an ordinary ``bytes`` object that is changed only while nothing else refers to it: once it has
+been handed out, the next change makes a copy. This pure-Python module copies each time.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ class LongString:
     def __getitem__(self, index: slice) -> bytes: ...
 
     def __getitem__(self, index: int | slice) -> int | bytes:
-        """One byte, or those from one offset up to another, without that."""
+        """One byte, or those of a slice."""
         return bytes(self.data[index]) if isinstance(index, slice) else self.data[index]
 
     def write(self, offset: int, part: bytes) -> None:
-        """Put bytes at an offset, with zeros before them where the string is shorter. O(M), and what it grows by."""
+        """Write bytes at an offset, padding a shorter string with zeros. O(M), and what it grows by."""
         if offset > len(self.data):
             self.data.extend(bytes(offset - len(self.data)))
         self.data[offset : offset + len(part)] = part
 
     def text(self) -> bytes:
-        """The whole string, which later changes leave alone. O(1) where compiled."""
+        """The whole string, unaffected by later changes. O(1) where compiled."""
         return bytes(self.data)
 
     def view(self) -> memoryview:
-        """The bytes where they are, to be read at once and let go: the string cannot be changed meanwhile."""
+        """A view of the bytes, to be read and released right away: the string cannot be changed meanwhile."""
         return memoryview(self.data)
 
     @property

@@ -1,10 +1,10 @@
 # cython: boundscheck=False, wraparound=False
-"""The bytes of a long string, compiled; ``long_text.py`` says what is what.
+"""The bytes of a long string, compiled; described in ``long_text.py``.
 
-    held    a bytes object; its first ``size`` bytes are the string, the rest is room to grow
-    views   how many look at the bytes where they are: they stay there meanwhile
+    held    a bytes object; its first ``size`` bytes are the string, the rest is spare room
+    views   how many views of the bytes exist: they do not move meanwhile
 
-An object that others have too has no room: who wants the text gets an object of the right size.
+An object that others refer to has no spare room: callers that want the text get an object of exactly its size.
 """
 
 import sys
@@ -16,8 +16,8 @@ from libc.string cimport memcpy, memset
 
 cdef extern from *:
     """
-    /* A bytes object of another size in the same memory, where that can be had; NULL, and the object is as it was,
-       where there is no memory. Nobody else may have the object. */
+    /* A bytes object resized in place if possible; NULL, with the object unchanged, if memory is short. Nothing else
+       may refer to the object. */
     static PyObject *resized_bytes(PyObject *text, Py_ssize_t size) {
         PyObject *moved = (PyObject *)PyObject_Realloc(text, offsetof(PyBytesObject, ob_sval) + size + 1);
         if (moved != NULL) {
@@ -27,7 +27,7 @@ cdef extern from *:
         return moved;
     }
 
-    /* The hash that the object may have kept is that of another text from now on. */
+    /* The object's cached hash no longer belongs to its text. */
     static void forget_hash(PyObject *text) {
     #if defined(__GNUC__)
     #pragma GCC diagnostic push
@@ -49,7 +49,7 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *thing)
 
 cdef enum:
-    SHARED = 64  # so short may be an object that the interpreter shares
+    SHARED = 64  # longest bytes object that the interpreter may share
 
 
 cdef inline char *_start(PyObject *text) noexcept:
@@ -94,11 +94,11 @@ cdef class LongString:
         return 0
 
     cdef int _own(self, Py_ssize_t room) except -1:
-        """Be the only one to have the bytes, and have room for so many."""
+        """Have the only reference to the bytes, and room for ``room`` of them."""
         cdef PyObject *text
         cdef Py_ssize_t had = PyBytes_GET_SIZE(<object>self.held)
         if self.views:
-            raise BufferError("somebody looks at the string")
+            raise BufferError("the string is being viewed")
         if Py_REFCNT(self.held) == 1 and had > SHARED and room - self.size <= self.size:
             if room > had:
                 try:

@@ -1,6 +1,6 @@
 """Functions of the values of a bucket, as Timely and OpenTSDB name them.
 
-Timely's own are first. NaN is a value like others, which makes a sum, an extreme or a deviation NaN.
+Timely's own come first. NaN is an ordinary value: it makes a sum, an extreme or a deviation NaN.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 else:
     np = lazily("numpy")
 
-_ROWS: Final = 1 << 14  # that are made in one go
-_VALUES: Final = 1 << 14  # that are sorted in one go
-_UNITS: Final = 1 << 17  # of what a tally does in one go
+_ROWS: Final = 1 << 14  # made in one step
+_VALUES: Final = 1 << 14  # sorted in one step
+_UNITS: Final = 1 << 17  # that a tally processes in one step
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a function needs of a tally, and what it makes of some of its rows: a generator where that takes long.
+    """What a function needs of a tally, and how it computes some rows: a generator if that takes long.
 
-    ``on_line``: as an outer aggregator it takes a series where it has no value of its own from the line between those
-    before and behind.
+    ``on_line``: as an outer aggregator it interpolates the missing values of a series between their neighbours.
     """
 
     needs: int
@@ -44,7 +43,7 @@ def _average(tally: Tally, start: int, stop: int) -> Values:
 
 
 def _deviation(tally: Tally, start: int, stop: int) -> Values:
-    """Timely's: the mean is not taken off."""
+    """Timely's: the mean is not subtracted."""
     counts = tally.counts(start, stop)
     spread = np.sqrt(tally.column(SQUARES, start, stop) / np.maximum(counts - 1, 1))
     return np.where(counts > 1, spread, np.abs(tally.column(SUMS, start, stop)))
@@ -101,7 +100,7 @@ FUNCTIONS: Final[dict[str, Function]] = {**TIMELY, **OPENTSDB}
 
 
 def rows_of(tally: Tally, function: Function) -> Generator[None, None, tuple[Times, Values]]:
-    """When the buckets of a tally begin, and what a function makes of each, in steps; it is used up."""
+    """The begins of a tally's buckets and a function's result for each, in steps; the tally is used up."""
     while tally.settle(_UNITS):
         yield
     rows = len(tally)

@@ -1,9 +1,9 @@
-"""Names of metrics, and keys and values of their tags, each list ascending and without what is not seen any more.
+"""Names of metrics, and keys and values of their tags, each list ascending and without what is no longer visible.
 
-A label ``viz`` is not a tag. What of a metric can be seen does not depend on who asks: names are not secret. Without an age-off
-all is known from the catalogue of the labels. With one, a name is there as long as one of its series has a sample that is
-seen, or none at all; the first series that is looked at mostly does. The steps are for those who must give way; functions
-of the same name without ``_steps`` do it in one go.
+A label ``viz`` is not a tag. The lists do not depend on the caller's authorizations: names are not secret. Without an
+age-off everything comes from the catalogue of labels. With one, a name is listed as long as one of its series has a
+visible sample, or no samples at all; usually the first series examined does. Generators (``_steps``) are for callers
+that must give way; functions of the same name without ``_steps`` run to the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 Pair = tuple[bytes, bytes]
 
-_NAMES = 10_000  # that are looked at in one go
+_NAMES = 10_000  # examined in one step
 _SERIES = 500
 
 
@@ -76,7 +76,7 @@ def tag_values_steps(
 
 
 def tag_pairs_steps(keyspace: Keyspace, metric: bytes, *, age_off: AgeOff | None = None) -> Steps[list[Pair]]:
-    """All pairs of a tag's key and a value that a metric has, by key, then by value."""
+    """All pairs of a tag key and a value of a metric, by key, then by value."""
     found: list[Pair] = []
     for key in sorted(keyspace.labels.catalogue.tags_of(metric)):
         values = yield from tag_values_steps(keyspace, metric, key, age_off=age_off)
@@ -88,7 +88,7 @@ def tag_pairs_steps(keyspace: Keyspace, metric: bytes, *, age_off: AgeOff | None
 def all_metrics_steps(
     keyspace: Keyspace, most_values: int, *, age_off: AgeOff | None = None
 ) -> Steps[list[tuple[bytes, list[Pair]]]]:
-    """All metrics with the pairs of their tags, of each key the first ``most_values`` values."""
+    """All metrics with their tag pairs, for each key the first ``most_values`` values."""
     found = []
     names = yield from metric_names_steps(keyspace, age_off=age_off)
     for name in names:
@@ -133,14 +133,14 @@ def all_metrics(
 
 
 def _is_seen(keyspace: Keyspace, age_off: AgeOff | None, metric: bytes | None, pair: Pair | None) -> bool:
-    """Whether a metric, or any (None), has a series that is seen, with a tag if one is given."""
+    """Whether a metric, or any (None), has a visible series, with a tag if one is given."""
     if age_off is None:
         return True
     index, now_ms = keyspace.labels, keyspace.clock.now_ms
     owners = [] if metric is None else [index.keys_with(NAME_LABEL, metric)]
     if pair is not None:
         owners.append(index.keys_with(*pair))
-    # Of two sets of keys the smaller one is gone through.
+    # The smaller one of two sets of keys is iterated over.
     for key in min(owners, key=len):
         series = keyspace.data.get(key)
         if type(series) is SampleSeries and _is_of(series, metric, pair) and not age_off.is_gone(series, now_ms):

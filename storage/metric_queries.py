@@ -1,11 +1,11 @@
-"""Queries over metrics, as Timely answers them: choose series by tags, merge them in buckets, aggregate the groups.
+"""Queries over metrics, as in Timely: choose series by tags, merge them in buckets, aggregate the groups.
 
     choose by metric, tags and visibility -> group by tags -> rates of each series -> one value for each bucket of a
     group -> fill empty buckets -> aggregate groups
 
-Times are in ms, and ranges include both ends. The merging of a group goes by all samples in a bucket, of whichever
-series: an average is that of the samples, not of averages. All is done in steps of a millisecond or two; a series is
-seen as it is when its turn comes.
+Times are in ms, and ranges include both ends. A group is merged from all samples in a bucket, of all its
+series: an average is that of the samples, not of averages. Queries run in steps of a millisecond or two; a series is
+read as it is when its turn comes.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ AGGREGATORS: Final = (*TIMELY, "none", *OPENTSDB)
 NONE: Final = "none"
 
 MOST_FILTERS: Final = 1000
-# So many values may be kept for quantiles, or taken from the lines of groups: 12 and 16 bytes each.
+# Most values kept for quantiles, or interpolated for groups: 12 and 16 bytes each.
 MOST_KEPT: Final = 1 << 24
 
-# What is done in one go, in units of about 5 ns: what adding a sample takes.
+# The work of one step, in units of about 5 ns, the cost of adding a sample.
 _UNITS: Final = 200_000
 _SERIES_UNITS: Final = 800
 _MATCH_UNITS: Final = 200
 _GROUP_UNITS: Final = 4000
 _COLUMN: Final = 1 << 13  # rows of a group
 
-_GROUPS: Final = 1000  # that are freed in one go
+_GROUPS: Final = 1000  # freed in one step
 _MOST_SORTED: Final = 5000  # groups, or series of a group: it takes 2 ms
 
-# OpenTSDB's aggregators of these names take values from lines, Timely's do not.
+# OpenTSDB's aggregators of these names interpolate, Timely's do not.
 _ON_LINES: Final = ("sum", "avg", "min", "max", "dev")
 
-_WITHOUT_BUCKETS: Final = "avg"  # of points of one ms, where there is no downsampling
+_WITHOUT_BUCKETS: Final = "avg"  # of points of one ms, without downsampling
 
 Steps = Generator[None, None, None]
 
@@ -72,8 +72,8 @@ Steps = Generator[None, None, None]
 class TagFilter:
     """A condition on a tag: it has one of the ``values``, or one that ``matches``; with neither, any value.
 
-    ``negated``: it has another one; with neither values nor ``matches`` it is not there. ``grouped``: series are grouped
-    by the values of the tag.
+    ``negated``: it has another value; with neither values nor ``matches`` the tag is missing. ``grouped``: series are
+    grouped by the values of the tag.
     """
 
     key: bytes
@@ -88,7 +88,7 @@ class TagFilter:
         return bool(self.values) and not self.negated and self.matches is None
 
     def passes(self, value: bytes | None) -> bool:
-        """Whether a value of the tag passes, None where there is none."""
+        """Whether a value of the tag passes; None stands for a missing tag."""
         if value is None or (not self.values and self.matches is None):
             return (value is None) == self.negated
         return bool(value in self.values if self.matches is None else self.matches(value)) != self.negated
@@ -96,7 +96,7 @@ class TagFilter:
 
 @dataclass(frozen=True, slots=True)
 class Downsample:
-    """One value for each ``interval_ms``. ``fill``: of empty ones none, or nan, null (NaN here too) or zero."""
+    """One value for each ``interval_ms``. ``fill``: empty buckets are left out, or nan, null (NaN here too) or zero."""
 
     interval_ms: int
     function: str
@@ -105,10 +105,10 @@ class Downsample:
 
 @dataclass(frozen=True, slots=True)
 class MetricQuery:
-    """What is asked of a metric. ``explicit_tags``: of series that have no other tags than the filters name.
+    """A query over a metric. ``explicit_tags``: only series without tags other than those that the filters name.
 
-    The aggregator takes the groups together; with ``by_group``, as OpenTSDB has it, the series of each group, which are
-    downsampled one by one then and have values between their own.
+    The aggregator combines the groups; with ``by_group``, as in OpenTSDB, the series of each group, which are then
+    downsampled one by one and interpolated.
     """
 
     metric: bytes
@@ -124,7 +124,7 @@ class MetricQuery:
 
 @dataclass(slots=True)
 class MetricGroup:
-    """The buckets of some series. ``tags``: values of the tags that they are grouped by, none with an aggregator of groups.
+    """The buckets of some series. ``tags``: values of the tags that they are grouped by, empty with an aggregator of groups.
 
     ``aggregated_tags``: other tags that all of them have, with different values.
     """
@@ -136,7 +136,7 @@ class MetricGroup:
 
 
 class _Tags:
-    """The tags that all of some series have: with None where the values differ."""
+    """The tags that all of some series have; None if their values differ."""
 
     __slots__ = ("_tags",)
 
@@ -144,7 +144,7 @@ class _Tags:
         self._tags: dict[bytes, bytes | None] | None = None
 
     def add(self, labels: Labels) -> None:
-        """One more series has these labels."""
+        """Add a series with these labels."""
         if self._tags is None:
             self._tags = dict(tags_of(labels))
             return
@@ -169,7 +169,7 @@ class _Members:
 
 
 class _Pace:
-    """Counts what is done, to say when it is time for others."""
+    """Counts work done, to tell when to give way to other tasks."""
 
     __slots__ = ("left",)
 
@@ -187,7 +187,7 @@ class _Pace:
 
 @dataclass(slots=True)
 class _Plan:
-    """A query, checked, with its times as they are used."""
+    """A checked query, with its effective times."""
 
     query: MetricQuery
     bucket: int
@@ -202,7 +202,7 @@ class _Plan:
 
     @property
     def collapses(self) -> bool:
-        """Whether the groups become one."""
+        """Whether the groups are combined into one."""
         return self.outer is not None and not self.query.by_group
 
     def take_rows(self, count: int) -> None:
@@ -212,7 +212,7 @@ class _Plan:
             raise TooManyBuckets(count)
 
     def keep_rows(self, count: int) -> None:
-        """Count rows that wait to be aggregated, or wait no longer (less than 0). Raises TooManyValues."""
+        """Count rows that wait to be aggregated, or no longer do (negative). Raises TooManyValues."""
         self.kept_left -= count
         if self.kept_left < 0:
             raise TooManyValues(count)
@@ -227,9 +227,9 @@ def query_steps(
 ) -> Generator[None, None, list[MetricGroup]]:
     """The groups of a query, in the order of their tags' values (very many: in any order); in steps of a millisecond or two.
 
-    ``may_see`` tells of a visibility, b"" for none, whether the series that have it are seen; it is asked once for each.
+    ``may_see`` tells whether series with a visibility (b"" for none) may be seen; it is called once for each.
     Raises NoMatchingTags, UnknownFunction, TooManyFilters, TooManyBuckets and TooManyValues; the first three, and
-    TooManyBuckets where empty buckets are filled, before samples are looked at.
+    TooManyBuckets if empty buckets are filled, before samples are read.
     """
     plan = _plan(query)
     if plan is None:
@@ -238,7 +238,7 @@ def query_steps(
     grouped_keys = _grouped_keys(query)
     groups: dict[tuple[bytes, ...], _Members] = {}
     every = _Tags()
-    # Long lists are taken apart on the way: freed in one go at the end they would take longer than a step.
+    # Long lists are consumed on the way: freeing them at the end would take longer than a step.
     chosen.reverse()
     while chosen:
         key, series = chosen.pop()
@@ -257,7 +257,7 @@ def query_steps(
     found = []
     for values in sorted(groups) if len(groups) <= _MOST_SORTED else list(groups):
         members = groups.pop(values)
-        if len(members.series) <= _MOST_SORTED:  # so that sums have the same last digit whichever way they were found
+        if len(members.series) <= _MOST_SORTED:  # so that sums are the same to the last digit
             members.series.sort(key=itemgetter(0))
         times, column = yield from _reduced(keyspace, plan, members.series, age_off)
         if len(times):
@@ -279,7 +279,7 @@ def query_steps(
 
 
 def _plan(query: MetricQuery) -> _Plan | None:
-    """What is to be done; None where the time range is empty."""
+    """The checked query; None if the time range is empty."""
     if len(query.filters) > MOST_FILTERS:
         raise TooManyFilters(len(query.filters))
     bucket, name, fill = 1, _WITHOUT_BUCKETS, None
@@ -292,7 +292,7 @@ def _plan(query: MetricQuery) -> _Plan | None:
     if first >= query.end_ms or first > MOST_TIME:
         return None
     first, last = max(0, first), min(max(-1, query.end_ms), MOST_TIME)
-    # An aggregator that does not exist is none, as in Timely.
+    # An unknown aggregator counts as none, as in Timely.
     outer = FUNCTIONS.get(query.aggregator)
     if outer is not None and query.by_group and query.aggregator in _ON_LINES:
         outer = replace(outer, on_line=True)
@@ -313,7 +313,7 @@ def choose_steps(
 ) -> Generator[None, None, list[bytes]]:
     """The keys of a metric's series that pass filters and may be seen, in steps of a millisecond or two.
 
-    Raises NoMatchingTags, where a query of these filters does, and TooManyFilters.
+    Raises NoMatchingTags, if a query with these filters does, and TooManyFilters.
     """
     plan = _plan(MetricQuery(metric, 0, MOST_TIME, filters))
     assert plan is not None
@@ -359,10 +359,10 @@ def _chosen(keyspace: Keyspace, plan: _Plan, may_see: Callable[[bytes], bool]) -
 def _accepted(
     plan: _Plan, tags: Mapping[bytes, Names]
 ) -> Generator[None, None, dict[bytes, Mapping[bytes, object]] | None]:
-    """For each tag that is asked for the values that pass; None where nothing can.
+    """For each tag with filters the values that pass; None if nothing can.
 
-    The filter that is looked at first must let something pass: the one with literals whose tag has the fewest values,
-    one that matches only where there is no other. Raises NoMatchingTags.
+    The filter checked first must let something pass: the one with literals whose tag has the fewest values, or one that
+    matches if there is no other. Raises NoMatchingTags.
     """
     filters = plan.query.filters
     ranked = sorted(
@@ -390,7 +390,7 @@ def _accepted(
 
 
 def _matching(plan: _Plan, wanted: TagFilter, stored: Sequence[bytes]) -> Generator[None, None, dict[bytes, None]]:
-    """The values that pass a filter, each looked at once."""
+    """The values that pass a filter, each checked once."""
     passing: dict[bytes, None] = {}
     literals = frozenset(wanted.values)
     for value in stored:
@@ -406,7 +406,7 @@ def _matching(plan: _Plan, wanted: TagFilter, stored: Sequence[bytes]) -> Genera
 
 
 def _candidates(keyspace: Keyspace, metric: bytes, accepted: Mapping[bytes, Mapping[bytes, object]]) -> Iterator[bytes]:
-    """Keys of series, all that pass among them: those of the metric or of the values of one tag, what is fewer."""
+    """Candidate keys of series: those of the metric or of the values of one tag, whichever are fewer."""
     index = keyspace.labels
     best: list[Mapping[bytes, None]] = [index.keys_with(NAME_LABEL, metric)]
     fewest = len(best[0])
@@ -425,7 +425,7 @@ def _candidates(keyspace: Keyspace, metric: bytes, accepted: Mapping[bytes, Mapp
 def _reduced(
     keyspace: Keyspace, plan: _Plan, members: Chosen, age_off: AgeOff | None
 ) -> Generator[None, None, tuple[Times, Values]]:
-    """One value for each bucket of a group: of all samples, or with ``by_group`` of those that its series have.
+    """One value for each bucket of a group: of all samples, or with ``by_group`` of the values of its series.
 
     ``members`` is used up.
     """
@@ -518,7 +518,7 @@ def _tallied(plan: _Plan, function: Function, groups: list[MetricGroup]) -> Gene
 
 
 def _put_on_lines(plan: _Plan, groups: list[MetricGroup]) -> Steps:
-    """Give groups values for the buckets of others, from the lines between their own; not beyond their ends."""
+    """Interpolate values of groups for the buckets of others; not beyond their ends."""
     times, _ = yield from _tallied(plan, FUNCTIONS["count"], groups)
     kept = 0
     for group in groups:
@@ -541,7 +541,7 @@ def _put_on_lines(plan: _Plan, groups: list[MetricGroup]) -> Steps:
 
 
 def _on_line(times: Times, values: Values, wanted: Times) -> Values:
-    """The values of a line at some times, which lie between its ends."""
+    """The interpolated values at some times, which lie between the ends of a line."""
     after = np.searchsorted(times, wanted, "left")
     before = np.maximum(after - 1, 0)
     with np.errstate(all="ignore"):
@@ -554,7 +554,7 @@ def _on_line(times: Times, values: Values, wanted: Times) -> Values:
 
 
 def _check_filling(plan: _Plan, groups: int) -> None:
-    """Refuse to fill more buckets than a result may have."""
+    """Reject filling more buckets than a result may have."""
     if plan.fill is None or not groups:
         return
     count = plan.last // plan.bucket - plan.first // plan.bucket + 1

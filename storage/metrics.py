@@ -17,10 +17,10 @@ from .samples import SampleSeries
 
 __all__ = ["NAME_LABEL", "NEW_POLICY", "VISIBILITY_LABEL", "read_series_key", "series_for", "series_key"]
 
-# How a series behaves that a point creates: the last value of a time counts.
+# The policy of a series created by a point: the last value for a time counts.
 NEW_POLICY: Final = "last"
 
-# What separates the parts of a key; in names and values a backslash stands before them.
+# The separators of a key's parts; in names and values they are escaped by a backslash.
 _SPECIAL = re.compile(rb"[\\{},=]")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _PART = re.compile(rb"((?:[^\\{},=]|\\.)*)(?:[{},=]|\Z)", re.DOTALL)
@@ -29,7 +29,7 @@ _PART = re.compile(rb"((?:[^\\{},=]|\\.)*)(?:[{},=]|\Z)", re.DOTALL)
 def series_key(metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b"") -> bytes:
     """The key of a metric's series: ``disk.used{host=db7,mnt=data}``, tags in order of their names.
 
-    The visibility is a last part, ``viz``; no two series have one key.
+    The visibility is a last part, ``viz``; different series have different keys.
     """
     parts = [b"%b=%b" % (_escaped(name), _escaped(tags[name])) for name in sorted(tags)]
     if visibility:
@@ -52,7 +52,7 @@ def _escaped(text: bytes) -> bytes:
 def series_for(
     keyspace: Keyspace, metric: bytes, tags: Mapping[bytes, bytes], visibility: bytes = b"", *, retention_ms: int = 0
 ) -> tuple[bytes, SampleSeries]:
-    """The key and the series of a metric's points, created with a retention where there is none. ``tags`` has no ``viz``.
+    """The key and the series of a metric's points, created with a retention if there is none. ``tags`` has no ``viz``.
 
     Raises WrongType where the key holds something that is not a series of samples.
     """

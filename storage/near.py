@@ -1,4 +1,4 @@
-"""Which of some places lie inside a shape. The compiled implementation (``near.pyx``) computes in C what ``geohash.py`` says."""
+"""Which of some members lie inside a shape. The compiled implementation (``near.pyx``) does the arithmetic of ``geohash.py`` in C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def inside(
 ) -> Near:
     """The members that are inside a shape, in their order; at most ``most`` (0: all).
 
-    ``place_of`` gives the place that a score means.
+    ``place_of`` gives the position of a score.
     """
     found: Near = ([], [], [])
     for member, score in zip(members, scores, strict=True):

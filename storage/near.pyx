@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""Which of some places lie inside a shape, compiled; ``near.py`` and ``geohash.py`` say what is what.
+"""Which of some members lie inside a shape, compiled; described in ``near.py`` and ``geohash.py``.
 
 The operations and their order are those of ``geohash.py``, so the distances are equal to the last bit.
 """
@@ -14,7 +14,7 @@ cdef double MOST_LATITUDE = 85.05112878
 cdef double MOST_LONGITUDE = 180.0
 cdef double EARTH_RADIUS_M = 6372797.560856
 cdef double DEGREE = 3.141592653589793 / 180.0
-cdef double NUMBERS = <double>(<uint64_t>1 << (2 * STEPS))  # scores from here on are not numbers of places
+cdef double NUMBERS = <double>(<uint64_t>1 << (2 * STEPS))  # scores from here on are not positions
 
 
 cdef inline uint64_t _gather(uint64_t number) noexcept:
@@ -35,7 +35,7 @@ cdef inline double _middle(uint64_t place, double most) noexcept:
 
 
 cdef inline double _metres(double longitude, double latitude, double longitude2, double latitude2) noexcept:
-    """Metres between two places in radians."""
+    """Metres between two positions in radians."""
     cdef double u, v = sin((longitude2 - longitude) / 2), share
     if v == 0.0:
         return EARTH_RADIUS_M * fabs(latitude2 - latitude)

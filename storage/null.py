@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Null:
-    """The class of ``NULL``, its only instance; None would mean that there is nothing."""
+    """The class of ``NULL``, its only instance; None means that a value is absent."""
 
     __slots__ = ()
 

@@ -20,7 +20,7 @@ _FRACTION_DIGITS = 17
 # Redis reads numbers in a buffer of 5 KiB.
 MOST_CHARACTERS = 5 * 1024 - 1
 
-# A double overflows from 309 digits, the smallest extended format that numpy has: no shorter text can.
+# Shorter texts cannot overflow even a double, numpy's smallest extended format, which does from 309 digits.
 _NO_OVERFLOW = 300
 _FAR_FROM_OVERFLOW = 1e300
 
@@ -37,7 +37,7 @@ def lost_in_reading(text: bytes, *, infinite: bool, zero: bool) -> bool:
 
 
 def parse_long_double(text: bytes) -> np.longdouble:
-    """A number as C's strtold reads it; NaN, blanks around it, and what is too big or too small are refused.
+    """A number as C's strtold reads it; NaN, surrounding blanks, and numbers too big or too small are rejected.
 
     Raises NotAFloat.
     """
@@ -46,7 +46,7 @@ def parse_long_double(text: bytes) -> np.longdouble:
     try:
         if len(text) < _NO_OVERFLOW and text.translate(None, b"0123456789.-") == b"":
             return np.longdouble(text.decode("ascii"))
-        with warnings.catch_warnings():  # numpy warns of overflow, which is dealt with below; 2.5 us
+        with warnings.catch_warnings():  # numpy warns of overflow, which is handled below; 2.5 us
             warnings.simplefilter("ignore", RuntimeWarning)
             value = np.longdouble(text.decode("ascii"))
     except ValueError:
@@ -65,7 +65,8 @@ def long_double_text(value: np.longdouble) -> bytes:
 def as_number(text: bytes) -> int | float | bytes:
     """The JSON number that is spelled like a sum of ``add_as_text``; the text itself where there is none.
 
-    There is none for what JSON writes with an exponent, has more digits than a double, or is an integer beyond 64 bits.
+    There is none for sums that JSON writes with an exponent, that have more digits than a double, or that are integers
+    beyond 64 bits.
     """
     if b"." not in text:
         return int(text) if -(1 << 63) <= int(text) < 1 << 64 else text

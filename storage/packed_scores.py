@@ -16,7 +16,7 @@ from typing import Final
 
 Pair = tuple[bytes, float]
 
-# More or longer members than these are kept in other ways. Redis-server's limits.
+# Sets with more or longer members than these are not packed. Redis-server's limits.
 MOST_MEMBERS: Final = 128
 LONGEST: Final = 64
 

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-"""Small sorted sets in one string, compiled; ``packed_scores.py`` says what is what."""
+"""Small sorted sets in one string, compiled; described in ``packed_scores.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcmp, memcpy
@@ -25,7 +25,7 @@ cdef inline const unsigned char *_start(bytes text) noexcept:
 
 
 cdef inline int _before(double score, const char *name, Py_ssize_t length, double other, const char *second, Py_ssize_t size) noexcept:
-    """Whether a member stands before another one."""
+    """Whether a member comes before another one."""
     cdef int order
     if score != other:
         return score < other
@@ -34,7 +34,7 @@ cdef inline int _before(double score, const char *name, Py_ssize_t length, doubl
 
 
 cdef const unsigned char *_find(bytes text, bytes member) noexcept:
-    """Where a member's entry begins; NULL if it is not there."""
+    """Where a member's entry begins; NULL if it is missing."""
     cdef const unsigned char *at = _start(text)
     cdef Py_ssize_t left = at[0], length = PyBytes_GET_SIZE(member)
     cdef const char *name = PyBytes_AS_STRING(member)
@@ -48,7 +48,7 @@ cdef const unsigned char *_find(bytes text, bytes member) noexcept:
 
 
 cdef const unsigned char *_skip(const unsigned char *at, Py_ssize_t count) noexcept:
-    """Where the entry begins that stands so many behind another."""
+    """Where the entry begins that comes ``count`` entries after another."""
     while count > 0:
         at += HEAD + at[0]
         count -= 1
@@ -56,7 +56,7 @@ cdef const unsigned char *_skip(const unsigned char *at, Py_ssize_t count) noexc
 
 
 cdef const unsigned char *_place(bytes text, double score, bytes member, Py_ssize_t *rank) noexcept:
-    """Where a member's entry would begin, and how many stand before it."""
+    """Where a member's entry would begin, and how many come before it."""
     cdef const unsigned char *at = _start(text)
     cdef Py_ssize_t count = at[0], length = PyBytes_GET_SIZE(member)
     cdef const char *name = PyBytes_AS_STRING(member)
@@ -162,7 +162,7 @@ cpdef with_score(bytes text, bytes member, double score):
 
 
 cdef _without(bytes text, const unsigned char *first, const unsigned char *behind, Py_ssize_t count):
-    """A string without the entries, so many, from one place up to another."""
+    """A string without ``count`` entries, which lie between two pointers."""
     cdef const unsigned char *start = _start(text)
     cdef const unsigned char *end = start + PyBytes_GET_SIZE(text)
     cdef char *to
@@ -188,7 +188,7 @@ cpdef Py_ssize_t rank_in(bytes text, double score, bytes member) except -1:
 
 
 cdef inline Py_ssize_t _within(bytes text, Py_ssize_t rank) noexcept:
-    """A rank that is not negative, or the number of members if that is less."""
+    """A non-negative rank, or the number of members if that is less."""
     cdef Py_ssize_t count = _start(text)[0]
     return rank if rank < count else count
 

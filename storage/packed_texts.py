@@ -1,6 +1,6 @@
-"""A row of byte strings in one: what the middle of a long list needs, without an object for each element.
+"""A row of byte strings in one: the middle of a long list, without an object for each element.
 
-``texts`` are the strings joined, ``ends`` where each of them ends. The compiled implementation (``packed_texts.pyx``) does the same.
+``texts`` is the strings joined, ``ends`` where each of them ends. The compiled implementation (``packed_texts.pyx``) does the same.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from itertools import accumulate, chain
 from typing import Any, Final, overload
 
-# More bytes than these together are not worth it, and slow to move.
+# More bytes together than these are not worth packing, and slow to move.
 MOST_BYTES: Final = 1 << 18
 
 
 class Texts:
-    """Byte strings in a row that cannot be changed. Reads like a list; slices are lists."""
+    """An immutable row of byte strings. Reads like a list; slices are lists."""
 
     __slots__ = ("ends", "texts")
 
@@ -33,7 +33,7 @@ class Texts:
     def __getitem__(self, index: slice) -> list[bytes]: ...
 
     def __getitem__(self, index: int | slice) -> Any:
-        """One string, by an index that is not negative, or a list of those from one index up to another."""
+        """One string, by a non-negative index, or a list of those of a slice."""
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self.ends))
             return self.part(start, stop) if step == 1 else [self[at] for at in range(start, stop, step)]
@@ -55,11 +55,11 @@ class Texts:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the row takes, nearly."""
+        """Roughly the memory that the row takes."""
         return 65 + self.ends.itemsize * len(self.ends) + len(self.texts)
 
     def framed(self, start: int, stop: int, mark: bytes, end: bytes, backwards: bool = False) -> bytes:
-        """The strings from one index up to another, as ``framed`` gives them; the last one first if backwards."""
+        """The strings from one index to another, as ``framed`` gives them; the last one first if backwards."""
         some = self[start:stop]
         return framed(some[::-1] if backwards else some, mark, end) or b""
 

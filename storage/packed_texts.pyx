@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""A row of byte strings in one, compiled; ``packed_texts.py`` says what is what.
+"""A row of byte strings in one, compiled; described in ``packed_texts.py``.
 
     end of each string (2 bytes, or 4 where they are wide), the strings joined
 """
@@ -14,7 +14,7 @@ from januskv.digits cimport MOST_DIGITS, digits_before
 
 cdef enum:
     MOST = 1 << 18
-    WIDE = 1 << 16  # ends of so many bytes and more need four
+    WIDE = 1 << 16  # ends from here on need four bytes
 
 MOST_BYTES = MOST
 
@@ -62,7 +62,7 @@ cdef class Texts:
         return PyBytes_FromStringAndSize(self.texts() + start, self.end(index) - start)
 
     cpdef list part(self, Py_ssize_t start, Py_ssize_t stop):
-        """The strings from one index up to another, both within the row."""
+        """The strings from one index to another, both within the row."""
         cdef Py_ssize_t at, begin, end, count = max(stop - start, 0)
         cdef const char *texts = self.texts()
         found = PyList_New(count)
@@ -83,7 +83,7 @@ cdef class Texts:
 
     @property
     def size_bytes(self):
-        """Memory that the row takes, nearly."""
+        """Roughly the memory that the row takes."""
         return 65 + PyBytes_GET_SIZE(self.held)
 
     cpdef bytes framed(self, Py_ssize_t start, Py_ssize_t stop, bytes mark, bytes end, bint backwards=False):
@@ -166,7 +166,7 @@ cdef inline Py_ssize_t _frame_size(Py_ssize_t length, bytes mark, bytes end) noe
 
 
 cdef inline char *_copy(char *to, const char *text, Py_ssize_t size) noexcept:
-    """memcpy for what is mostly short."""
+    """memcpy for mostly short strings."""
     if size > 16:
         memcpy(to, text, size)
         return to + size
@@ -213,7 +213,7 @@ cpdef bytes framed(list items, bytes mark, bytes end):
 
 
 cdef Texts _row(Py_ssize_t count, Py_ssize_t size):
-    """A row for so many strings with so many bytes together; what it holds is not written yet."""
+    """A row for ``count`` strings with ``size`` bytes together, not yet written."""
     cdef Texts row = Texts.__new__(Texts)
     row.count = count
     row.wide = size >= WIDE

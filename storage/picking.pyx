@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""Random members of sets and fields of hashes by looking into places of their tables. Same contract as ``picking.py``."""
+"""Random members of sets and fields of hashes by probing their tables. Same contract as ``picking.py``."""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
@@ -18,9 +18,9 @@ cdef extern from "Python.h":
     bint PyDict_Next(object fields, Py_ssize_t *place, PyObject **key, PyObject **value)
 
 cdef enum:
-    MOST_PLACES = 32  # a table with so many places a member, and more, is made again
-    ENTRY = 24  # bytes that a field takes in a hash's table
-    MOST_LOOKS = 64  # places of a hash that are looked into; then nearly all of its fields were removed
+    MOST_PLACES = 32  # a table with more slots per member than this is rebuilt
+    ENTRY = 24  # bytes of a field's entry in a hash's table
+    MOST_LOOKS = 64  # probes of a hash; if all fail, nearly all of its fields were removed
 
 
 cdef inline uint64_t _mixed(uint64_t number) noexcept:
@@ -37,20 +37,20 @@ def random_member(set members not None):
     cdef setentry *entry
     if not table.used:
         raise IndexError("an empty set")
-    if table.mask > 1024 and table.mask // MOST_PLACES > table.used:  # it was far bigger once
+    if table.mask > 1024 and table.mask // MOST_PLACES > table.used:  # it was once far bigger
         kept = list(members)
         members.clear()
         members.update(kept)
     while True:
         state += <uint64_t>0x9E3779B97F4A7C15
         entry = table.table + (_mixed(state) & <uint64_t>table.mask)
-        if entry.key != NULL and entry.hash != -1:  # -1 marks the place of a member that was removed
+        if entry.key != NULL and entry.hash != -1:  # -1 marks the slot of a removed member
             return <object>entry.key
 
 
 def random_field(fields not None):
     """See ``picking.py``."""
-    cdef Py_ssize_t places = dict.__sizeof__(fields) // ENTRY, place, wanted  # somewhat more than there are
+    cdef Py_ssize_t places = dict.__sizeof__(fields) // ENTRY, place, wanted  # somewhat more than it has
     cdef uint64_t state = getrandbits(64)
     cdef PyObject *key
     cdef PyObject *value
@@ -58,7 +58,7 @@ def random_field(fields not None):
     for look in range(MOST_LOOKS):
         state += <uint64_t>0x9E3779B97F4A7C15
         wanted = place = <Py_ssize_t>(_mixed(state) % <uint64_t>places)
-        # It goes on to the next field where the place is free: that one is not taken, or it came too often.
+        # At a free entry the next field is found instead; it is not taken, or it would come up too often.
         if PyDict_Next(fields, &place, &key, &value) and place == wanted + 1:
             return <object>key
     return list(fields)[randrange(len(fields))]

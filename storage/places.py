@@ -1,6 +1,6 @@
-"""Ranks in a row of blocks: which block holds the n-th element, and how many stand before a block.
+"""Ranks in a row of blocks: which block has the n-th element, and how many elements come before a block.
 
-What stands before a block is counted up to the block that is asked for, and known until a block before it changes.
+Elements are counted up to the block that is asked for; a count stays valid until an earlier block changes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Places:
     def __init__(self, blocks: list[Any]) -> None:
         self.blocks: list[Any] = blocks
         self.size: int = sum(map(len, blocks))
-        # How many stand before each block, as far as it is known; None until somebody asks.
+        # How many come before each block, as far as is known; None until first asked for.
         self.befores: list[int] | None = None
 
     def changed(self, at: int, by: int) -> None:
-        """A block has so many elements more, or less if negative; or it has been split or taken out."""
+        """Note that a block has ``more`` elements more, or fewer if negative; or that it has been split or taken out."""
         self.size += by
         befores = self.befores
         if befores is not None and len(befores) > at + 1:
@@ -33,7 +33,7 @@ class Places:
         return self.befores
 
     def before(self, at: int) -> int:
-        """How many elements stand before a block."""
+        """How many elements come before a block."""
         befores, blocks = self._known(), self.blocks
         known = len(befores)
         while known <= at:
@@ -42,7 +42,7 @@ class Places:
         return befores[at]
 
     def locate(self, rank: int) -> tuple[int, int]:
-        """The block of a rank that is taken, and how many stand before that block; looked for from the nearer end."""
+        """The block of an existing rank, and how many elements come before it; searched from the nearer end."""
         befores, blocks = self._known(), self.blocks
         if rank < befores[-1]:
             at = bisect_right(befores, rank) - 1

@@ -1,6 +1,6 @@
-"""Quantiles of values in groups of neighbours, as OpenTSDB estimates them.
+"""Quantiles of values in consecutive groups, as OpenTSDB estimates them.
 
-All of them look at one place among the sorted values, counted from 1, and take from both neighbours what lies between.
+Each estimates one position among the sorted values, counted from 1, and interpolates between its two neighbours.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Counts = npt.NDArray[np.int64]
-    # Gives for each group the place of a quantile from its share and the number of values.
+    # Gives for each group the position of a quantile from its share and the number of values.
     Place = Callable[[float, Counts], Any]
 else:
     np = lazily("numpy")
     Counts = Place = Any
 
-_RUN: Final = 1 << 15  # values that are sorted in one go
+_RUN: Final = 1 << 15  # values sorted in one step
 _HIGHEST_BIT: Final = 1 << 63
 
 
 def legacy(share: float, counts: Counts) -> Any:
-    """The place in the middle between those of n and n + 1 values: type 6."""
+    """Type 6: equal steps among n + 1 intervals."""
     return share * (counts + 1)
 
 
 def nearest(share: float, counts: Counts) -> Any:
-    """The nearest value, of two the even one: type 3."""
+    """Type 3: the nearest value, of two the even one."""
     return np.rint(share * counts)
 
 
 def between(share: float, counts: Counts) -> Any:
-    """From the first value to the last one in equal steps: type 7."""
+    """Type 7: equal steps from the first value to the last."""
     return 1 + share * (counts - 1)
 
 
 def of_groups(values: Values, counts: Counts, share: float, place: Place) -> Values:
-    """The quantile of each group; ``values`` has those of one after the other."""
+    """The quantile of each group; ``values`` has the groups one after another."""
     width = int(counts[0])
     if (counts == width).all():
         ordered = np.sort(values.reshape(len(counts), width), axis=1).ravel()
@@ -56,8 +56,8 @@ def of_groups(values: Values, counts: Counts, share: float, place: Place) -> Val
 def of_one(values: Values, share: float, place: Place) -> Generator[None, None, float]:
     """The quantile of one group of many values, in steps; they are used up.
 
-    They are sorted in runs, where they are. How many values are not greater than a number is known of each run at once, and so a number
-    is found bit by bit.
+    They are sorted in runs, in place. Each run quickly tells how many of its values are not greater than a number, so the
+    quantile is found bit by bit.
     """
     runs = []
     for start in range(0, len(values), _RUN):
@@ -83,7 +83,7 @@ def of_one(values: Values, share: float, place: Place) -> Generator[None, None, 
 
 
 def _neighbours(counts: Counts, share: float, place: Place) -> tuple[Counts, Counts, Values]:
-    """Which of the sorted values of each group are taken, from 0 on, and how much of the second."""
+    """Which sorted values of each group are taken, from 0 on, and the weight of the second."""
     at = np.clip(place(share, counts), 1, counts)
     lower = np.floor(at)
     below = lower.astype(np.int64) - 1
@@ -96,7 +96,7 @@ def _mixed(lower: Values, upper: Values, part: Values) -> Values:
 
 
 def _keys(values: Values) -> npt.NDArray[np.uint64]:
-    """Integers that are in the order of the values, NaN last."""
+    """Integers in the order of the values, NaN last."""
     octets = np.where(np.isnan(values), np.nan, values).view(np.uint64)
     negative = octets >> np.uint64(63) == 1
     return np.where(negative, ~octets, octets | np.uint64(_HIGHEST_BIT))

@@ -1,11 +1,11 @@
 """Values that no key holds any more and that are too big to be freed in one step: taken apart in slices.
 
-Freeing a set of a million members takes some 100 ms, for which nobody else would be served. So whatever leaves a
-keyspace, in whichever way, comes here if it is big, and goes a few milliseconds at a time. A value that somebody
-still reads (a reply that is sent in slices) waits until nobody does.
+Freeing a set of a million members takes some 100 ms, during which no other client would be served. So every big value
+that leaves a keyspace comes here and is freed a few milliseconds at a time. A value that is still being read (a reply
+sent in slices) waits until it no longer is.
 
 Compiled (``reclaiming.pyx``) it also gives the memory of long strings and of big tables back to the system in
-slices, which takes 0.1 ms for each MB. A string may belong to several keys, or to a reply: who lets go of it last
+slices, which takes 0.1 ms for each MB. A string may belong to several keys, or to a reply: the last to release it
 hands it over.
 """
 
@@ -23,17 +23,17 @@ from .null import NULL
 
 MANY: Final = 4096  # members: freeing them takes less than a millisecond
 BIG_BYTES: Final = 8 << 20
-# So much may wait; what comes then is freed at once, or memory would grow without limit.
+# How much may wait; anything beyond is freed immediately, or memory would grow without limit.
 MOST_WAITING: Final = 10_000
 
-_BATCH: Final = 128  # members between two looks at the clock
+_BATCH: Final = 128  # members between two readings of the clock
 _SAMPLE: Final = 4
 # References that getrefcount counts besides those of others: its own argument and the variable here.
 _OURS: Final = 2
 
 
 def is_big(value: object) -> bool:
-    """Whether freeing a value may take longer than everybody should have to wait. O(1)."""
+    """Whether freeing a value may take longer than clients should have to wait. O(1)."""
     kind = type(value)
     if kind is bytes or kind is LongString:
         return len(value) > BIG_BYTES  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def is_big(value: object) -> bool:
 
 
 class Reclaimer:
-    """What is to be freed. ``freed`` counts the values that were handed over and are gone, or nearly."""
+    """Values to be freed. ``freed`` counts those that were handed over and are gone, or nearly."""
 
     def __init__(self) -> None:
         self.waiting: deque[object] = deque()
@@ -66,12 +66,12 @@ class Reclaimer:
         return len(self.waiting) + bool(self.loose)
 
     def take(self, value: object) -> None:
-        """Free a value that no key holds any more, later; at once if too many wait."""
+        """Free a value that no key holds any more, later; immediately if too many wait."""
         if len(self.waiting) < MOST_WAITING:
             self.waiting.append(value)
 
     def go_on(self, budget_s: float) -> bool:
-        """Free for about so long; whether there is more to do."""
+        """Free values for about this long; return whether there is more to do."""
         deadline = perf_counter() + budget_s
         while self.loose or self._begin():
             self._step()
@@ -80,7 +80,7 @@ class Reclaimer:
         return False
 
     def _begin(self) -> bool:
-        """Begin with the first value that nobody else has; whether there was one."""
+        """Begin with the first value that nothing else refers to; return whether there was one."""
         for _ in range(len(self.waiting)):
             value = self.waiting.popleft()
             if sys.getrefcount(value) > _OURS:
@@ -93,7 +93,7 @@ class Reclaimer:
         return False
 
     def _step(self) -> None:
-        """Take some members out of what is next, or itself if it is empty."""
+        """Free some members of the next value, or the value itself if it is empty."""
         top = self.loose[-1]
         if isinstance(top, dict | set | list) and top:
             for _ in range(min(_BATCH, len(top))):
@@ -109,7 +109,7 @@ class Reclaimer:
             self._drop(parts)
 
     def _drop(self, things: list[Any]) -> None:
-        """Let things go; those with parts are taken apart next, if nobody else has them."""
+        """Release objects; those with parts are taken apart next, if nothing else refers to them."""
         while things:
             thing = things.pop()
             if isinstance(thing, type):
@@ -121,6 +121,6 @@ class Reclaimer:
                 self.loose.append(thing)
 
     def _share(self, thing: object) -> None:
-        """Let something that others have too wait until they let it go; once, or it would wait for itself."""
+        """Have a shared object wait until the others release it; only once, or it would wait for itself."""
         if not any(each is thing for each in self.waiting):
             self.take(thing)

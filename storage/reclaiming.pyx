@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False
-"""Taking big values apart, compiled; ``reclaiming.py`` says what is what.
+"""Taking big values apart, compiled; described in ``reclaiming.py``.
 
-Memory that malloc has from the system is given back a part at a time, before the object goes: what then is freed are
-addresses only. The first page, with the object's header, stays.
+Memory that malloc has from the system is given back in parts before the object is freed, which then only releases
+addresses. The first page, with the object's header, stays.
 """
 
 import gc
@@ -52,7 +52,7 @@ cdef enum:
     PAGE = 4096
     SLICE = 8 << 20  # bytes that are given back at a time
     TABLE = 1 << 20  # tables from this size on are given back in slices
-    HEADER = 64  # bytes at the beginning of an object or table that freeing it looks at, at most
+    HEADER = 64  # bytes at the beginning of an object or table that freeing it may read
 
 MANY = MEMBERS
 BIG_BYTES = BYTES
@@ -60,9 +60,9 @@ MOST_WAITING = WAITING
 
 
 cdef bint give_back(const char *start, Py_ssize_t size, Py_ssize_t *given) noexcept:
-    """Give some more of an object's memory back to the system, if it has whole pages; whether all has been.
+    """Give more of an object's memory back to the system, if it has whole pages; return whether all has been given.
 
-    Its beginning stays: freeing it looks at that. ``given`` is how much of it was, 0 at first.
+    Its beginning stays: freeing reads that. ``given`` is how much has been given back, 0 at first.
     """
     cdef uintptr_t first = (<uintptr_t>start + HEADER + PAGE - 1) // PAGE * PAGE
     cdef uintptr_t end = (<uintptr_t>start + size) // PAGE * PAGE
@@ -108,7 +108,7 @@ cpdef bint is_big(object value) except -1:
 
 
 cdef class Reclaimer:
-    """See ``reclaiming.py``. ``_given``: bytes of what is next that have been given back to the system."""
+    """See ``reclaiming.py``. ``_given``: bytes of the next value given back to the system."""
 
     def __init__(self):
         self.waiting = deque()
@@ -187,7 +187,7 @@ cdef class Reclaimer:
             text = (<LongString>top).text()
             self.loose.pop()
             top = None
-            self._drop(text)  # which a reply or another key may have
+            self._drop(text)  # which a reply or another key may refer to
             return 0
         else:
             parts = gc.get_referents(top)
@@ -200,7 +200,7 @@ cdef class Reclaimer:
         return 0
 
     cdef int _drop(self, object thing) except -1:
-        """See ``reclaiming.py``. The caller has the only reference to what nobody else has."""
+        """See ``reclaiming.py``. For objects that nothing else refers to, the caller has the only reference."""
         if Py_REFCNT(thing) > 1:
             if PyObject_IS_GC(thing) and not PyType_Check(thing) and hasattr(thing, "__len__") and len(thing) > MEMBERS:
                 self._share(thing)

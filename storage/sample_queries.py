@@ -24,9 +24,9 @@ else:
 
 @dataclass(slots=True)
 class Aggregation:
-    """Functions and buckets of a query. ``stamp``: what is added to when a bucket begins, 0, 0.5 or 1 of its length.
+    """Functions and buckets of a query. ``stamp``: the share of its length added to a bucket's begin, 0, 0.5 or 1.
 
-    ``room``, which is there when empty buckets are asked for, is what all series of the query share.
+    ``room``, set when empty buckets are asked for, is shared by all series of the query.
     """
 
     functions: list[str]
@@ -38,9 +38,9 @@ class Aggregation:
 
 @dataclass(slots=True)
 class Selection:
-    """Which samples of a series a query is about, and what it makes of them. Times are in ms, ends are included.
+    """Which samples of a series a query selects, and how it combines them. Times are in ms, ends are included.
 
-    ``latest``: with the bucket that is not over, where a rule writes the series.
+    ``latest``: include the open bucket of the rule that writes the series, if there is one.
     """
 
     low: int
@@ -55,7 +55,7 @@ class Selection:
 
 @dataclass(slots=True)
 class Rows:
-    """Times with one value a column."""
+    """Times with one value per column."""
 
     times: Times
     columns: list[Values]
@@ -64,7 +64,7 @@ class Rows:
         return len(self.times)
 
     def cut(self, *, reverse: bool, count: int | None) -> Rows:
-        """The rows from the other end if wanted, and the first of them."""
+        """The rows, reversed if wanted, up to the count."""
         if not reverse and count is None:
             return self
         step = slice(None, None, -1) if reverse else slice(None)
@@ -76,7 +76,7 @@ class Rows:
 
 
 def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None) -> Rows:
-    """The rows of one series. ``newest`` is the value of a bucket that is not over and not in the series yet.
+    """The rows of one series. ``newest`` is the value of an open bucket, which is not in the series yet.
 
     O(log n + m) with m samples in the time range. Raises TooManyBuckets.
     """
@@ -101,9 +101,9 @@ def select(series: SampleSeries, wanted: Selection, newest: Sample | None = None
 
 
 def first_samples(series: SampleSeries, low: int, high: int, most: int) -> tuple[list[int], list[float]]:
-    """The first samples, up to ``most``, from one time to another, both included, that are not older than the retention.
+    """The first ``most`` samples from one time to another, both included, within the retention.
 
-    O(log n + m), and a chunk more than asked for.
+    O(log n + m), plus up to a chunk.
     """
     low = max(low, series.oldest_time)
     times: list[int] = []
@@ -127,9 +127,9 @@ def first_samples(series: SampleSeries, low: int, high: int, most: int) -> tuple
 
 
 def check_room(chosen: Iterable[SampleSeries], wanted: Selection) -> None:
-    """Refuse a query before any work where empty buckets make more rows than a reply may have. Raises TooManyBuckets.
+    """Reject a query before any work if empty buckets make more rows than a reply may have. Raises TooManyBuckets.
 
-    What filters leave of a series is not known before; its rows are counted when they are made.
+    What filters leave of a series is not known in advance; its rows are counted when they are made.
     """
     aggregation = wanted.aggregation
     if aggregation is None or aggregation.room is None or wanted.by_times is not None or wanted.by_value is not None:
@@ -146,7 +146,7 @@ def _rows_at_most(
     aggregation: Aggregation,
     ends: Callable[[list[Chunk], int, int], tuple[int, int] | None],
 ) -> int:
-    """How many rows the series have, empty ones too, as far as their ``ends`` in the time range tell."""
+    """How many rows the series have, empty ones included, judging by their ``ends`` in the time range."""
     bucket, align, rows = aggregation.bucket, aggregation.align, 0
     for series in chosen:
         low = max(wanted.low, series.oldest_time)
@@ -159,19 +159,19 @@ def _rows_at_most(
 
 
 def _chunk_ends(chunks: list[Chunk], low: int, high: int) -> tuple[int, int] | None:
-    """Between which times the samples of a time range lie, as far as their chunks tell."""
+    """The times between which the samples of a time range lie, judging by their chunks."""
     return (max(low, chunks[0].first), min(high, chunks[-1].last)) if chunks else None
 
 
 def _sample_ends(chunks: list[Chunk], low: int, high: int) -> tuple[int, int] | None:
-    """The first and the last time of the samples of a time range; None where there are none."""
+    """The first and the last time of the samples in a time range; None if there are none."""
     outer = np.concatenate([chunk.columns()[0] for chunk in (*chunks[:2], *chunks[2:][-2:])] or [np.empty(0, np.int64)])
     found = outer[(outer >= low) & (outer <= high)]
     return (int(found[0]), int(found[-1])) if len(found) else None
 
 
 def _straight(series: SampleSeries, wanted: Selection, aggregation: Aggregation) -> Rows | None:
-    """Buckets made from the chunks without columns of all their samples; None where that is not possible."""
+    """Buckets computed from the chunks without decoding all their samples to columns; None if that is not possible."""
     low = max(wanted.low, series.oldest_time)
     chunks = series.chunks_between(low, wanted.high)
     made = aggregate(
@@ -187,7 +187,7 @@ def _with_empty(
     aggregation: Aggregation,
     line: tuple[Times, Values] | None,
 ) -> Rows:
-    """The rows of buckets, empty ones too where they are asked for, with the times that stand for the buckets."""
+    """The rows of buckets, empty ones too if asked for, under the buckets' time stamps."""
     if aggregation.room is not None:
         filling = Filling(
             aggregation.room, wanted.count, wanted.reverse, aggregation.align, line, wanted.low, wanted.high
@@ -206,7 +206,7 @@ def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: V
     assert aggregation is not None
     around, line = Surroundings(low=max(wanted.low, 0), high=wanted.high), None
     if not NEIGHBOURS.isdisjoint(aggregation.functions):
-        # The line through the samples is that of the whole series, whatever is filtered out of the query.
+        # The line goes through all samples of the series, including those that the query filters out.
         if len(times):
             around.before = series.last_before(int(times[0]))
             around.after = series.first_after(int(times[-1]))
@@ -225,7 +225,7 @@ def _aggregated(series: SampleSeries, wanted: Selection, times: Times, values: V
 
 
 def _line(series: SampleSeries, low: int, high: int) -> tuple[Times, Values]:
-    """The samples of a time range that have a value, with the one before it and the one behind it."""
+    """The samples of a time range that have a value, with the one before and the one after it."""
     times, values = series.between(low, high)
     before, after = series.last_before(low), series.first_after(high)
     if before is not None:

@@ -1,14 +1,14 @@
-"""Series of samples: int64 times in ms and float64 values, in time order, one sample a time.
+"""Series of samples: int64 times in ms and float64 values, in time order, one sample per time.
 
     chunks    in time order; each holds up to ``capacity`` samples and is never empty
     starts    the first time of each chunk, for bisection
 
 A chunk is *open* (two ``array``s, cheap to append to and to insert into) or *sealed* (bytes, packed where the
-series is compressed; see chunks.py). Only the last one is open, with few samples: when it is full, the sealed one before
-it takes them in as long as it has room. Another one is opened again for a late sample, and sealed when the next begins.
+series is compressed; see chunks.py). Only the last one is open, and small: when it is full, the sealed one before it takes its
+samples while it has room. An older chunk is reopened for a late sample, and sealed again when the next one begins.
 
-Rules write the buckets of a series, as they close, to other series of the keyspace. Samples that an open bucket
-needs stay stored when they are older than the retention; nothing shows them any more.
+Rules write the buckets of a series, as they close, to other series of the keyspace. Samples that an open bucket needs
+stay stored past the retention, but are no longer visible.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 else:
     np = lazily("numpy")
 
-MOST_SAMPLES: Final = 4096  # a chunk
+MOST_SAMPLES: Final = 4096  # of a chunk
 SERIES_BYTES: Final = 700  # without samples and labels: the object, its lists and dictionaries
 RULE_BYTES: Final = 250
 DEFAULT_CHUNK_BYTES: Final = 4096
 
-# Samples of an open chunk take 16 bytes each and room for some more; the chunk before it takes that many in at a time.
+# Samples of an open chunk take 16 bytes each plus spare room; the chunk before it takes this many at a time.
 _MOST_OPEN = 256
 
-# A change of a bucket that is over, by which no client is told of an event.
+# A change of a closed bucket, of which clients are not notified.
 CORRECTED: Final = "ts.corrected"
 
-# Functions that look at the samples next to a bucket.
+# Functions that use the samples next to a bucket.
 NEIGHBOURS: Final = frozenset({"twa", "rate", "increase"})
 
 Policy = Callable[[float, float], float]
-# Duplicate policy -> the value for the time of an old sample. "block" refuses.
+# Duplicate policy -> the value for a time that already has a sample. "block" raises.
 POLICIES: Final[dict[str, Policy | None]] = {
     "block": None,
     "first": lambda old, new: old,
@@ -60,11 +60,11 @@ POLICIES: Final[dict[str, Policy | None]] = {
 
 
 class Rule:
-    """What a series writes to another one: one value a bucket, when the bucket is over.
+    """A compaction rule: a series writes one value per bucket to another one when the bucket closes.
 
-    ``begin`` is when the bucket began that is not over; None before the first sample that the rule sees. Of that
-    bucket the rule sees what is newer than ``since``: than the last sample before the rule was made, and than the
-    retention when the bucket was last computed again. None: all of it.
+    ``begin`` is the begin of the open bucket; None before the first sample that the rule sees. Of that bucket the rule
+    sees samples newer than ``since``: the last sample before the rule was made, or the limit of the retention when the
+    bucket was last recomputed. None: all of it.
     """
 
     __slots__ = ("align", "begin", "bucket", "function", "since")
@@ -77,7 +77,7 @@ class Rule:
         self.begin = begin
 
     def start_of(self, time: int) -> int:
-        """When the bucket of a time begins; it may be below 0."""
+        """The begin of a time's bucket; may be below 0."""
         return time - (time - self.align) % self.bucket
 
     def end_of(self, begin: int) -> int:
@@ -85,7 +85,7 @@ class Rule:
         return min(begin + self.bucket - 1, MOST_TIME)
 
     def open(self, begin: int, since: int | None) -> None:
-        """Go on with the bucket that begins there."""
+        """Continue with the bucket that begins there."""
         self.begin, self.since = begin, since
 
 
@@ -134,14 +134,14 @@ class SampleSeries:
         self.labels: dict[bytes, bytes] = {} if labels is None else labels
         self.chunks: list[Chunk] = []
         self.starts: list[int] = []
-        self.reopened: list[Chunk] = []  # older ones that were opened for late samples
+        self.reopened: list[Chunk] = []  # older ones reopened for late samples
         self.count = 0
         self.last_time = -1
         self.last_value = math.nan
         self.rules: dict[bytes, Rule] = {}  # by the key of the series that they write to
         self.source: bytes | None = None  # the key of the series whose rule writes here
         self.chunk_bytes = chunk_bytes
-        # As RedisTimeSeries, which tells of a bucket that was corrected behind the last one when the next one is there.
+        # As in RedisTimeSeries, which reports a corrected bucket past the last one when the next one comes.
         self.told_last: Sample | None = None
         self.capacity = self.room = 0
         self.set_chunk_bytes(chunk_bytes)
@@ -150,7 +150,7 @@ class SampleSeries:
         return self.count
 
     def set_chunk_bytes(self, size: int) -> None:
-        """Let chunks that begin from now on take about so many bytes: 2 a sample packed, 16 as they are."""
+        """Let new chunks take about this many bytes: 2 per sample packed, 16 unpacked."""
         self.chunk_bytes = size
         self.capacity = min(MOST_SAMPLES, max(8, size // (2 if self.compressed else 16)))
         self.room = min(_MOST_OPEN, self.capacity)
@@ -163,19 +163,19 @@ class SampleSeries:
         return max(0, self.last_time - self.retention_ms) if self.retention_ms else 0
 
     def last(self) -> Sample | None:
-        """The last sample as TS.GET tells it, None if there is none."""
+        """The last sample as TS.GET returns it, None if there is none."""
         return self.told_last or ((self.last_time, self.last_value) if self.chunks else None)
 
     def ends(self) -> tuple[int | None, int | None]:
-        """The first and the last time; None and None for a series without samples."""
+        """The first and the last time; None for both if there are no samples."""
         return (self.chunks[0].first, self.last_time) if self.chunks else (None, None)
 
     def between(self, low: int, high: int) -> tuple[Times, Values]:
-        """The samples from one time to another, both included, that are not older than the retention. O(log n + m)."""
+        """The samples from one time to another, both included, within the retention. O(log n + m)."""
         return self._stored(max(low, self.oldest_time), high)
 
     def _stored(self, low: int, high: int) -> tuple[Times, Values]:
-        """The samples from one time to another, both included, those that are older than the retention too."""
+        """The samples from one time to another, both included, even if older than the retention."""
         chunks = self.chunks_between(low, high)
         if not chunks:
             return np.empty(0, np.int64), np.empty(0, np.float64)
@@ -190,7 +190,7 @@ class SampleSeries:
         return self.chunks[max(0, bisect_right(self.starts, low) - 1) : bisect_right(self.starts, high)]
 
     def shown(self) -> tuple[int, int]:
-        """How many samples are not older than the retention, and the time of the first of them; 0 where there is none."""
+        """How many samples are within the retention, and the time of the first of them; 0 if there is none."""
         oldest = self.oldest_time
         hidden = 0
         for chunk in self.chunks:
@@ -204,7 +204,7 @@ class SampleSeries:
         return 0, 0
 
     def last_before(self, time: int) -> Sample | None:
-        """The last sample before a time that is not older than the retention, None if there is none."""
+        """The last sample before a time within the retention, None if there is none."""
         sample = self._stored_before(time)
         return None if sample is None or sample[0] < self.oldest_time else sample
 
@@ -218,7 +218,7 @@ class SampleSeries:
         return int(times[found]), float(values[found])
 
     def first_after(self, time: int) -> Sample | None:
-        """The first sample after a time that is not older than the retention, None if there is none."""
+        """The first sample after a time within the retention, None if there is none."""
         time = max(time, self.oldest_time - 1)
         at = max(0, bisect_right(self.starts, time) - 1)
         for chunk in self.chunks[at : at + 2]:
@@ -246,9 +246,9 @@ class SampleSeries:
         self.last_time, self.last_value = time, value
 
     def insert(self, time: int, value: float, policy: str) -> float:
-        """Put a sample in its place, which is not behind the last one; give the value that is there now.
+        """Insert a sample that is not behind the last one; return the value now stored for its time.
 
-        Raises DuplicateSample where there is one at this time and the policy is "block".
+        Raises DuplicateSample if there is one at this time and the policy is "block".
         """
         at = max(0, bisect_right(self.starts, time) - 1)
         chunk = self.chunks[at]
@@ -274,7 +274,7 @@ class SampleSeries:
         return value
 
     def extend(self, times: Sequence[int], values: Sequence[float]) -> None:
-        """Add samples whose times ascend strictly and lie behind the last one, by columns."""
+        """Append columns of samples whose times ascend strictly."""
         done = 0
         while done < len(times):
             chunk = self.chunks[-1] if self.chunks else None
@@ -300,9 +300,9 @@ class SampleSeries:
             self.last_time, self.last_value = int(times[-1]), float(values[-1])
 
     def cut(self, low: int, high: int) -> int:
-        """Remove the samples from one time to another, both included; give how many there were.
+        """Remove the samples from one time to another, both included; return how many.
 
-        Those that are older than the retention but still stored count, and come back when it is the newest that go.
+        Samples past the retention that are still stored count, and become visible again when the newest are removed.
         """
         if low > high:
             return 0
@@ -333,10 +333,10 @@ class SampleSeries:
         return removed
 
     def drop_old(self) -> None:
-        """Give up chunks whose samples are all older than the retention, and not needed for a bucket that is open.
+        """Drop chunks whose samples are all older than the retention, and not needed for an open bucket.
 
-        This is done when a chunk begins, as RedisTimeSeries does: until then TS.DEL of the newest samples brings older
-        ones back.
+        This is done when a new chunk begins, as in RedisTimeSeries: until then TS.DEL of the newest samples makes older
+        ones visible again.
         """
         if self.retention_ms and self.chunks and self.chunks[0].last < self.oldest_time:
             oldest, gone = self._needed_from(), 0
@@ -373,7 +373,7 @@ class SampleSeries:
         self.reopened.append(upper)
 
     def _begin(self, times: array[int], values: array[float]) -> None:
-        """Begin a chunk behind the others, and seal what need not be open any more."""
+        """Begin a chunk behind the others, and seal those that no longer need to be open."""
         self.drop_old()
         chunks = self.chunks
         for chunk in self.reopened:
@@ -401,9 +401,9 @@ class SampleSeries:
         policy: str | None = None,
         event: str = "ts.add",
     ) -> int:
-        """Add one sample and what follows from it for the rules; give its time, or the last one if it is ignored.
+        """Add one sample and update the rules; return its time, or the last one's if it is ignored.
 
-        Raises SampleTooOld, and DuplicateSample where the policy is "block".
+        Raises SampleTooOld, and DuplicateSample if the policy is "block".
         """
         if time > self.last_time or not self.chunks:
             if self._ignores(time, value, policy):
@@ -426,14 +426,14 @@ class SampleSeries:
         return time
 
     def increment(self, keyspace: Keyspace, key: bytes, time: int, step: float, event: str) -> int:
-        """Add a sample that is the last one's value, 0 without one, plus a step; what ``add`` gives. Raises BehindLastSample."""
+        """Add a sample whose value is the last one's (or 0) plus a step; returns as ``add``. Raises BehindLastSample."""
         if self.chunks and time < self.last_time:
             raise BehindLastSample
         value = self.last_value if self.chunks else 0.0
         return self.add(keyspace, key, time, value + step, "last", event)
 
     def correct(self, keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
-        """Put the value of a bucket of a rule in its place. What follows for the rules of this series does."""
+        """Store the value of a rule's bucket, and update the rules of this series."""
         told = self.told_last or (self.last_time, self.last_value)
         behind = bool(self.chunks) and time > told[0]
         if self.add(keyspace, key, time, value, "last", CORRECTED) == time and behind:
@@ -452,7 +452,7 @@ class SampleSeries:
         )
 
     def add_many(self, keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[float]) -> None:
-        """Add samples of any order, the last one of equal times counting; by columns where they are all newer."""
+        """Add samples in any order, the last of equal times counting; by columns if they are all newer."""
         if not len(times):
             return
         if any(a >= b for a, b in pairwise(times)):
@@ -474,9 +474,9 @@ class SampleSeries:
         keyspace.changed("ts.add", key, ("samples.put", tuple(times), tuple(values)))
 
     def add_run(self, keyspace: Keyspace, key: bytes, times: tuple[int, ...], values: tuple[float, ...]) -> int:
-        """Add samples one after the other, as ``add`` does with the policy "last"; by columns where each is the newest.
+        """Add samples one after the other, as ``add`` does with the policy "last"; by columns if each is the newest.
 
-        Gives how many are left out, since they are older than the retention.
+        Returns how many are left out because they are older than the retention.
         """
         if times and not self.ignore_ms and not self.ignore_value and self._all_newer(times):
             self._add_behind(keyspace, key, times, values)
@@ -490,7 +490,7 @@ class SampleSeries:
         return too_old
 
     def _all_newer(self, times: tuple[int, ...]) -> bool:
-        """Whether each time is behind the one before, and the first one behind the last sample."""
+        """Whether the times ascend strictly, and the first one is after the last sample."""
         last = self.last_time  # -1 if there is none
         for time in times:
             if time <= last:
@@ -499,7 +499,7 @@ class SampleSeries:
         return True
 
     def _add_behind(self, keyspace: Keyspace, key: bytes, times: tuple[int, ...], values: tuple[float, ...]) -> None:
-        """Add samples whose times ascend strictly and lie behind the last one."""
+        """Append samples whose times ascend strictly."""
         chunk = self.chunks[-1] if self.chunks else None
         if chunk is not None and chunk.open_times is not None and chunk.count + len(times) <= self.room:
             append_run(chunk, times, values)
@@ -513,9 +513,9 @@ class SampleSeries:
         keyspace.changed("ts.add", key, ("samples.put", times, values))
 
     def remove(self, keyspace: Keyspace, key: bytes, low: int, high: int, event: str = "ts.del") -> int:
-        """Remove the samples from one time to another, both included; give how many there were.
+        """Remove the samples from one time to another, both included; return how many.
 
-        The buckets of rules that lose samples are computed again, or removed.
+        Buckets of rules that lose samples are recomputed, or removed.
         """
         last = self.last_time
         removed = self.cut(low, high)
@@ -547,7 +547,7 @@ class SampleSeries:
     # ------------------------------------------------------------ rules
 
     def add_rule(self, keyspace: Keyspace, key: bytes, target: bytes, function: str, bucket: int, align: int) -> None:
-        """Let this series write to another one from now on: what comes to be its buckets, without what is there already."""
+        """Let this series write its buckets to another one from now on; existing samples are not included."""
         rule = Rule(function, bucket, align, self.last_time if self.chunks else None)
         series = keyspace.data[target]
         assert isinstance(series, SampleSeries)
@@ -557,7 +557,7 @@ class SampleSeries:
         keyspace.changed("ts.createrule:dest", target, ("samples.source", key))
 
     def end_rule(self, keyspace: Keyspace, key: bytes, target: bytes) -> None:
-        """Write to another series no longer."""
+        """Stop writing to another series."""
         series = keyspace.data[target]
         assert isinstance(series, SampleSeries)
         del self.rules[target]
@@ -566,16 +566,16 @@ class SampleSeries:
         keyspace.changed("ts.deleterule:dest", target, ("samples.source", None))
 
     def _targets(self, keyspace: Keyspace, key: bytes) -> Iterator[tuple[bytes, Rule, SampleSeries]]:
-        """The rules whose series is there; a save of one series alone may have brought back others."""
+        """The rules whose target exists; restoring this series alone may have brought back others."""
         for target, rule in list(self.rules.items()):
             series = keyspace.get(target)
             if isinstance(series, SampleSeries) and series.source == key:
                 yield target, rule, series
 
     def _follow(self, keyspace: Keyspace, key: bytes, times: Sequence[int], *, writing: bool) -> None:
-        """Let the rules go on, now that samples with ``times``, ascending, are there behind all others.
+        """Update the rules after samples with ascending ``times`` were appended.
 
-        ``writing``: write the buckets that are over. The log has that as changes of the other series.
+        ``writing``: write the closed buckets. The log has these as changes of the other series.
         """
         if not self.rules or not len(times):
             return
@@ -587,7 +587,7 @@ class SampleSeries:
                 if rule.begin is None:
                     rule.begin = begin
                     if rule.since is not None and rule.since < begin and rule.function not in NEIGHBOURS:
-                        rule.since = None  # it hides nothing of this bucket, and no line leads into it
+                        rule.since = None  # it hides no sample of this bucket, and no line leads into it
                 elif begin > rule.begin:
                     if writing:
                         sample = self._bucket(rule, rule.begin, rule.since, hidden=True)
@@ -596,7 +596,7 @@ class SampleSeries:
                     rule.open(begin, None)
 
     def _correct(self, keyspace: Keyspace, key: bytes, times: Sequence[int], last: int, *, writing: bool) -> None:
-        """Let the rules go on, now that samples with ``times``, ascending, are there that are not behind the last one."""
+        """Update the rules after samples with ascending ``times`` were inserted before the last one."""
         if not self.rules or not len(times):
             return
         for target, rule, series in self._targets(keyspace, key):
@@ -608,14 +608,14 @@ class SampleSeries:
                     self._write(keyspace, target, series, self._bucket(rule, begin, None))
 
     def _hidden_of(self, begin: int) -> int | None:
-        """The last time of a bucket that is older than the retention; None where none of it is."""
+        """The last time of a bucket's part that is older than the retention; None if none of it is."""
         oldest = self.oldest_time
         return oldest - 1 if oldest > max(begin, 0) else None
 
     def _bucket(self, rule: Rule, begin: int, since: int | None, *, hidden: bool = False) -> Sample | None:
-        """The value of one bucket of a rule; None where it has no samples.
+        """The value of one bucket of a rule; None if it has no samples.
 
-        It sees what is newer than ``since``, and with ``hidden`` what is older than the retention.
+        It is computed from samples newer than ``since``, with ``hidden`` also from those older than the retention.
         """
         high = rule.end_of(begin)
         low = max(begin, 0) if since is None else max(begin, since + 1, 0)
@@ -631,12 +631,12 @@ class SampleSeries:
         return max(0, begin), float(column[0])
 
     def _write(self, keyspace: Keyspace, target: bytes, series: SampleSeries, sample: Sample | None) -> None:
-        """Correct a bucket in another series. Where that keeps less than this one there is nothing to correct."""
+        """Correct a bucket in another series. If that has a shorter retention, there may be nothing to correct."""
         if sample is not None and sample[0] >= series.oldest_time:
             series.correct(keyspace, target, *sample)
 
     def _cut_buckets(self, keyspace: Keyspace, key: bytes, low: int, high: int, last: int, *, writing: bool) -> None:
-        """Let the rules go on, now that the samples of a range are removed; ``last`` was the last time before."""
+        """Update the rules after the samples of a range were removed; ``last`` was the last time before."""
         for target, rule, series in self._targets(keyspace, key):
             newest = rule.start_of(last)
             if writing and low < max(newest, 0):
@@ -650,7 +650,7 @@ class SampleSeries:
                 if sample is not None:
                     self._write(keyspace, target, series, sample)
                 if sample is not None or high >= max(newest, 0):
-                    # What begins before 0 is stored there.
+                    # A bucket that begins before 0 is stored at 0.
                     gone_to = max(end - rule.bucket, 0) if end > first else -1
                 series.remove(keyspace, target, gone_from, gone_to, CORRECTED)
             if rule.begin is None or high < max(newest, 0):
@@ -660,13 +660,13 @@ class SampleSeries:
                 rule.begin = rule.since = None
             elif begin == rule.begin:
                 rule.since = self._hidden_of(begin)
-            elif begin < rule.begin:  # all of the open bucket is gone: the one before it is open again
+            elif begin < rule.begin:  # the whole open bucket is gone: the one before it is open again
                 rule.open(begin, self._hidden_of(begin))
                 if writing:
                     series.remove(keyspace, target, max(begin, 0), max(begin, 0), CORRECTED)
 
     def newest_bucket(self, keyspace: Keyspace, key: bytes) -> Sample | None:
-        """For a series that a rule writes to: the value so far of the bucket that is not over."""
+        """For a series that a rule writes to: the value so far of the open bucket."""
         source = None if self.source is None else keyspace.get(self.source)
         if not isinstance(source, SampleSeries) or key not in source.rules:
             return None
@@ -674,7 +674,7 @@ class SampleSeries:
         return None if rule.begin is None else source._bucket(rule, rule.begin, rule.since, hidden=True)
 
     def renamed(self, keyspace: Keyspace, old: bytes, new: bytes) -> None:
-        """Tell the series at the other ends of rules that this one has another name."""
+        """Tell the series at the other ends of rules this one's new name."""
         for target in self.rules:
             series = keyspace.get(target)
             if isinstance(series, SampleSeries) and series.source == old:
@@ -684,7 +684,7 @@ class SampleSeries:
             source.rules = {new if target == old else target: rule for target, rule in source.rules.items()}
 
     def unlink(self, keyspace: Keyspace, key: bytes, successor: SampleSeries | None = None) -> None:
-        """End the rules from and to this series, which is no longer under its key, but those that its successor has too."""
+        """End the rules from and to this series, which is no longer under its key, except those that its successor has too."""
         for target in self.rules:
             series = keyspace.data.get(target)
             if isinstance(series, SampleSeries) and series.source == key:
@@ -703,12 +703,12 @@ class SampleSeries:
         return {"t": times.tolist(), "v": values.tolist()}
 
     def encoding(self, config: object) -> str:
-        """What OBJECT ENCODING says of a module's type."""
+        """OBJECT ENCODING, as for a module's type."""
         return "raw"
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the series takes: its chunks, with the room that they have for further samples, labels and rules."""
+        """Memory that the series takes: chunks with their spare room, labels and rules."""
         labels = sum(map(sys.getsizeof, (*self.labels, *self.labels.values())))
         return (
             SERIES_BYTES
@@ -724,7 +724,7 @@ class SampleSeries:
         return SampleSeries.from_state((*state[:9], {}, None))
 
     def to_state(self) -> tuple[Any, ...]:
-        """Settings, columns as bytes, rules and source: all that makes the series."""
+        """Settings, columns as bytes, rules and source: everything that makes up the series."""
         times, values = self._stored(-MOST_TIME, MOST_TIME)
         rules = {
             target: (rule.function, rule.bucket, rule.align, rule.since, rule.begin)
@@ -736,7 +736,7 @@ class SampleSeries:
 
     @classmethod
     def from_state(cls, state: tuple[Any, ...]) -> SampleSeries:
-        """The series of a state."""
+        """The series from its state."""
         retention_ms, chunk_bytes, compressed, policy, ignore_ms, ignore_value, labels, times, values, rules, source = (
             state[:11]
         )
@@ -772,7 +772,7 @@ class SampleSeries:
             assert self.last_time == -1
 
 
-# ---------------------------------------------------------------- effects
+# ---------------------------------------------------------------- replay
 
 
 def _series(keyspace: Keyspace, key: bytes) -> SampleSeries:
@@ -829,7 +829,7 @@ def _told(keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
     _series(keyspace, key).told_last = time, value
 
 
-# How a log does a reported change again. What rules wrote is reported as changes of its own.
+# How the log replays a reported change. Writes of rules are reported as changes of their own.
 EFFECTS: dict[str, Callable[..., object]] = {
     "samples.put": _put,
     "samples.cut": _cut,

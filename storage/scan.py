@@ -1,20 +1,20 @@
-"""SCAN's cursors over a collection that changes between the calls. Nothing is copied but what is returned next.
+"""SCAN's cursors over a collection that changes between calls. Only what is returned next is copied.
 
-Keys that are there from a scan's first call to its last one are returned, those that come or go meanwhile may be.
+Keys that exist from a scan's first call to its last are returned; those that come or go meanwhile may be.
 
-A *dict* is walked over in the order of its entries. New ones come behind all others, so a scan ends after as many as there
-were at its beginning. When the entries close up (see ``walking.py``), those still to come have moved towards the beginning: each
-scan marks some keys that it has returned, by identity, finds the last of them again and goes on behind it. Where none is left, it
-starts from the beginning. A key that is removed and set again is another object, so it cannot be taken for a mark.
+A *dict* is walked in the order of its entries. New ones come behind all others, so a scan ends after as many as there
+were at its beginning. When the table is compacted (see ``walking.py``), the remaining entries move towards the beginning.
+So each scan marks some keys that it has returned, by identity, finds the last of them again and continues behind it. If
+none is left, it starts from the beginning. A key removed and set again is another object, so it is not taken for a mark.
 
-A *set* has no order that lasts. It is walked over by the hashes of its members: the range of all hashes is divided into windows,
-so that one holds about WINDOW members, and those of one window are taken out at a time.
+A *set* has no stable order. It is walked by the hashes of its members: the range of hashes is divided into windows of
+about WINDOW members each, and the members of one window are collected at a time.
 
-So a key may come twice where a scan had to go back. Each time it does its calls return twice as many keys, so it comes to its end
-however quickly the collection changes. A small collection of another type is returned at once.
+A key may come twice if a scan had to go back. Each time it does, its calls return twice as many keys, so it ends however
+fast the collection changes. A small collection of another type is returned in one call.
 
-At most MOST_WINDOWS lists of members are held. Where another one is wanted, that which has not been used for the longest time
-goes; while all are in use, the call answers no keys and the same cursor, so its client asks again.
+At most MOST_WINDOWS lists of members are held. When another is needed, the least recently used one is dropped; while all
+are in use, the call returns no keys and the same cursor, so its client asks again.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from .walking import WINDOW, key_at, last_of, walk, with_hashes
 MOST_WINDOWS: Final = 16
 MOST_OPEN: Final = 1024
 IDLE_MS: Final = 10 * 60 * 1000
-IN_USE_MS: Final = 1000  # a scan that was continued so recently is in use
+IN_USE_MS: Final = 1000  # a scan continued this recently is in use
 
 # A cursor is ``number << 40 | position``; clients may take it for a signed 64-bit integer.
 _POSITION_BITS: Final = 40
 _MOST_POSITION: Final = (1 << _POSITION_BITS) - 1
 _NUMBERS: Final = (1 << 23) - 1
-# The position in a set is ``window << 28 | place in it``, that in a dict the number of the call.
+# The position in a set is ``window << 28 | index in it``, that in a dict the number of the call.
 _PLACE_BITS: Final = 28
 _MOST_PARTS: Final = 1 << (_POSITION_BITS - _PLACE_BITS)
 
 _LEAST_HASH: Final = -(1 << 63)
 _MOST_FIRST: Final = 1000
 
-# Python has one object for each string of a byte: set again, it is the same object.
+# Python has one object for each string of one byte: such a key set again is the same object.
 _OWN_BYTES: Final = 2
 _MOST_MARKS: Final = 32
 _NEW_MARKS: Final = 8
@@ -50,17 +50,17 @@ _LONG_KEY: Final = 512  # kept for the last mark only
 
 
 class Mark(NamedTuple):
-    """How far a call has come: the last key that it returned, the one that comes next, and their places."""
+    """How far a call has come: the last key that it returned, the next one, and their places."""
 
     call: int
     place: int  # behind the last key
     key: bytes
-    left: int  # keys that may be to come
+    left: int  # keys that may remain
     next_place: int
     next_key: bytes | None
 
     def holds(self, table: dict[bytes, Any]) -> bool:
-        """Whether what was to come still is behind the place, and nothing else."""
+        """Whether exactly the remaining keys are still behind the place."""
         there = key_at(table, self.place - 1) is self.key
         if there and len(self.key) >= _OWN_BYTES:
             return True
@@ -94,7 +94,7 @@ class DictScan:
         return call, found
 
     def add(self, mark: Mark) -> None:
-        """Add a mark; of the older ones every second goes where there are too many."""
+        """Add a mark; if there are too many, every second of the older ones is dropped."""
         marks = self.marks
         if marks and len(marks[-1].key) > _LONG_KEY:
             del marks[-1]
@@ -105,9 +105,9 @@ class DictScan:
         marks.append(mark)
 
     def resume(self, call: int, table: dict[bytes, Any]) -> tuple[int, int]:
-        """Where a call's successor begins, and how many keys may be to come."""
+        """Where a call's successor begins, and how many keys may remain."""
         marks = self.marks
-        while marks and marks[-1].call > call:  # a client asks for what it has got already
+        while marks and marks[-1].call > call:  # a client repeats an earlier call
             del marks[-1]
         for at in range(len(marks) - 1, -1, -1):
             if marks[at].holds(table):
@@ -121,7 +121,7 @@ class DictScan:
         return 0, len(table)
 
     def go_back(self, at: int, place: int, call: int) -> tuple[int, int]:
-        """Go on behind a mark, which is at this place now."""
+        """Continue behind a mark, which is now at this place."""
         mark = self.marks[at]
         if mark.call != call:
             self.pace *= 2
@@ -132,7 +132,7 @@ class DictScan:
 
 
 class SetScan:
-    """A scan of a set. ``members`` are those of the window that it is in, but for the ``first`` ones, which were returned before."""
+    """A scan of a set. ``members`` are those of its current window, without the ``first`` ones, which have been returned."""
 
     __slots__ = ("first", "members", "pace", "parts", "used_ms", "window")
 
@@ -145,7 +145,7 @@ class SetScan:
         self.members: list[bytes] | None = None
 
     def begin(self, count: int, members: set[bytes]) -> tuple[int, list[bytes]]:
-        """Some members and the first position; looks at no others if only a few are wanted."""
+        """Some members and the first position; reads no others if only a few are wanted."""
         if count > _MOST_FIRST:
             return self.go_on(0, count, members)
         found = list(islice(members, count))
@@ -158,7 +158,7 @@ class SetScan:
         if window >= self.parts:
             return -1, []
         if self.members is None or self.window != window:
-            if place:  # what was returned of this window is not known any more
+            if place:  # what was returned of this window is no longer known
                 self.pace *= 2
                 place = 0
             low = _LEAST_HASH + (window << 64) // self.parts
@@ -180,18 +180,18 @@ _S = TypeVar("_S", DictScan, SetScan)
 
 
 class Scans:
-    """The scans of the collections of a keyspace, and of the keyspace itself, that have not ended."""
+    """The unfinished scans of a keyspace and of its collections."""
 
     __slots__ = ("last", "open")
 
     def __init__(self) -> None:
-        self.open: dict[int, DictScan | SetScan] = {}  # the one used last at the end
-        self.last = random.randrange(_NUMBERS)  # so that a cursor of before a restart is not taken for one of ours
+        self.open: dict[int, DictScan | SetScan] = {}  # the most recently used one last
+        self.last = random.randrange(_NUMBERS)  # so that a cursor from before a restart is not taken for a current one
 
     def step(self, cursor: int, count: int, keys: Collection[bytes], now_ms: int) -> tuple[int, list[bytes]]:
-        """Give the next cursor (0 at the end) and about ``count`` next keys, of which some may be gone.
+        """Return the next cursor (0 at the end) and about ``count`` next keys, some of which may be gone.
 
-        ``keys`` is the collection as it is now. A cursor that is not known begins a new scan.
+        ``keys`` is the collection as it is now. An unknown cursor begins a new scan.
         """
         number, position = cursor >> _POSITION_BITS, cursor & _MOST_POSITION
         scan = self.open.get(number) if cursor else None
@@ -232,7 +232,7 @@ class Scans:
         return self.last, scan
 
     def _has_room(self, now_ms: int) -> bool:
-        """Whether one more window may be held; drops one that is not in use where there are too many."""
+        """Whether one more window may be held; drops one that is not in use if there are too many."""
         holding = [scan for scan in self.open.values() if isinstance(scan, SetScan) and scan.members is not None]
         if len(holding) < MOST_WINDOWS:
             return True
@@ -242,7 +242,7 @@ class Scans:
         return True
 
     def idle_ms(self) -> int:
-        """When the scan that was used first will have been idle for long; there is one."""
+        """When the least recently used scan, which exists, will count as idle."""
         return next(iter(self.open.values())).used_ms + IDLE_MS
 
     def drop_idle(self, now_ms: int) -> None:

@@ -16,7 +16,7 @@ else:
 
 
 def read_columns(chunks: Sequence[Chunk]) -> tuple[Times, Values]:
-    """Times and values of some chunks, as arrays that are not changed by later writes."""
+    """Times and values of some chunks, as arrays that later writes do not change."""
     columns = [chunk.columns() for chunk in chunks]
     if len(columns) == 1:
         return columns[0]
@@ -24,12 +24,12 @@ def read_columns(chunks: Sequence[Chunk]) -> tuple[Times, Values]:
 
 
 def seal(chunk: Chunk, compressed: bool) -> None:
-    """Give the samples of a chunk the form that takes less memory and cannot be written to."""
+    """Seal a chunk: give its samples the form that takes less memory and cannot be written to."""
     _pack(chunk, *chunk.columns(), compressed)
 
 
 def absorb(chunk: Chunk, younger: Chunk, compressed: bool) -> None:
-    """Let a chunk take in the samples of the one behind it, and seal both."""
+    """Move samples into a chunk from the one behind it, and seal both."""
     times, values = read_columns((chunk, younger))
     chunk.count += younger.count
     chunk.last = younger.last
@@ -37,7 +37,7 @@ def absorb(chunk: Chunk, younger: Chunk, compressed: bool) -> None:
 
 
 def append_run(chunk: Chunk, times: tuple[int, ...], values: tuple[float, ...]) -> None:
-    """Put samples, at least one, behind those of an open chunk."""
+    """Append samples, at least one, to an open chunk."""
     open_times, open_values = chunk.open()
     open_times.extend(times)
     open_values.extend(values)
@@ -45,7 +45,7 @@ def append_run(chunk: Chunk, times: tuple[int, ...], values: tuple[float, ...]) 
 
 
 def memory_bytes(chunks: Sequence[Chunk]) -> int:
-    """Memory that chunks take, each as ``Chunk.memory_bytes`` says."""
+    """Memory that chunks take: the sum of ``Chunk.memory_bytes``."""
     return sum(chunk.memory_bytes for chunk in chunks)
 
 
@@ -74,7 +74,7 @@ def _narrow(numbers: Any) -> tuple[int, bytes]:
 
 
 def _pack_values(values: Values) -> tuple[int, bytes, float]:
-    """Values as narrow integers with their scale, or less the least, or as they are: width in bytes, the bytes, scale."""
+    """Values as narrow integers with their scale, or minus the least, or as they are: width in bytes, the bytes, scale."""
     if np.isfinite(values).all() and np.abs(values).max() < 2**31 - 1:
         for scale in SCALES:
             scaled = np.rint(values * scale)
@@ -95,16 +95,16 @@ def _pack_values(values: Values) -> tuple[int, bytes, float]:
 def aggregate(
     chunks: Sequence[Chunk], low: int, high: int, functions: Sequence[str], bucket: int, align: int, reverse: bool
 ) -> tuple[Times, list[Values]] | None:
-    """What ``downsample`` gives for the samples from one time to another, both included.
+    """The result of ``downsample`` for the samples from one time to another, both included.
 
-    None where it takes their columns to find out: here always, in the compiled implementation for functions that look at
-    more than sums, extremes, ends and squares.
+    None if that needs their columns: always here, in the compiled implementation for functions of more than sums, extremes,
+    ends and squares.
     """
     return None
 
 
 def split(times: Times, bucket: int, align: int) -> tuple[npt.NDArray[np.intp], Times]:
-    """Where among ascending times, at least one, those of another bucket begin, and when their buckets begin."""
+    """The indexes among ascending times, at least one, at which a new bucket begins, and the begins of these buckets."""
     of_sample = times - (times - align) % bucket
     found = np.flatnonzero(np.concatenate(([True], of_sample[1:] != of_sample[:-1])))
     return found, of_sample[found]
@@ -122,10 +122,10 @@ def time_weighted(
     high: int,
     reverse: bool,
 ) -> Values:
-    """The mean over time of the line through the samples, within each bucket and between two times.
+    """The time-weighted mean of the line through the samples, within each bucket and between two times.
 
     Bucket g begins at ``begins[g]`` and has the samples from ``starts[g]`` on. The line reaches to the neighbours
-    in other buckets, ``before`` and ``after`` for the outer ones; where there is none it ends at the sample.
+    in other buckets, ``before`` and ``after`` for the outer ones; without a neighbour it ends at the sample.
     ``reverse``: the areas below the line are added from the newest on.
     """
     count = len(starts)
@@ -134,7 +134,7 @@ def time_weighted(
     first_time, first_value, last_time, last_value = times[starts], values[starts], times[ends - 1], values[ends - 1]
     begin = np.maximum(begins, low)
     end = np.minimum(np.minimum(begins, np.iinfo(np.int64).max - bucket) + bucket, high)
-    # The samples next to each group; where there is none the group itself is, and its edge is the sample.
+    # The samples next to each group; without one the group's own sample stands in, and is its edge.
     near_times, near_values = np.roll(last_time, 1), np.roll(last_value, 1)
     near_times[0], near_values[0] = (first_time[0], first_value[0]) if before is None else before
     if before is None:
@@ -152,7 +152,7 @@ def time_weighted(
     parts = [(every, heads), (owners, areas), (every, tails)]
     if reverse:
         parts = [(every, tails), (owners[::-1], areas[::-1]), (every, heads)]
-    # bincount adds in the order of what it is given.
+    # bincount adds in the order of its input.
     area = np.bincount(np.concatenate([g for g, _ in parts]), np.concatenate([a for _, a in parts]), count)
     length = np.abs((end - begin).astype(np.float64))
     means: Values = np.divide(area, length, out=(first_value if reverse else last_value).copy(), where=length > 0)

@@ -34,8 +34,8 @@ cdef enum:
     MOST = 4096  # samples of a chunk
     EVEN = 0
     WHOLE = 16
-    NARROWEST = 5  # of the forms with one number taken off all values
-    QUEUE = 8192  # values that wait to be added up: as many as stay near the processor
+    NARROWEST = 5  # of the forms with one number subtracted from all values
+    QUEUE = 8192  # values that wait to be summed: as many as stay in the cache
     GROUPS = 64  # whose values wait
 
 cdef Py_ssize_t _chunk_bytes = CHUNK_BYTES
@@ -82,11 +82,11 @@ cdef void _add_up(const difference *steps, Py_ssize_t count, int64_t time, int64
 
 
 cdef void _unscale(const small *numbers, Py_ssize_t count, double scale, double *out) noexcept:
-    """Divide by a power of ten, rounded as a division is but in less time.
+    """Divide by a power of ten, rounded like a division but faster.
 
-    ``high`` has so few digits that its product with 32 bits is exact; with ``low`` the inverse of the scale has 75 of
-    them. A quotient that lies that near to the middle of two doubles does not exist: of a power of ten up to the sixth
-    the nearest is further away than 2 ** -68 of it.
+    ``high`` has so few binary digits that its product with 32 bits is exact; with ``low`` the inverse of the scale has 75.
+    No quotient lies close enough to the middle of two doubles to be misrounded: for powers of ten up to the sixth the
+    nearest one is further away than 2 ** -68 of it.
     """
     cdef double high = 1 / scale, low, number
     cdef uint64_t octets
@@ -101,11 +101,11 @@ cdef void _unscale(const small *numbers, Py_ssize_t count, double scale, double 
 
 
 cdef void _add_base(const unsigned char *raw, Py_ssize_t count, int width, uint64_t *out) noexcept:
-    """Numbers of some bytes each, behind which is what has been taken off them."""
+    """Numbers of some bytes each, followed by the number that was subtracted from them."""
     cdef uint64_t mask = (<uint64_t>1 << 8 * width) - 1, base, number
     cdef Py_ssize_t i
     memcpy(&base, raw + width * count, 8)
-    if width == 7:  # the compiler makes more of a constant
+    if width == 7:  # the compiler optimizes constants better
         mask = (<uint64_t>1 << 56) - 1
         for i in range(count):
             memcpy(&number, raw + 7 * i, 8)
@@ -178,7 +178,7 @@ def read_columns(chunks):
 
 
 cdef int _width_of(int64_t least, int64_t greatest) noexcept:
-    """How many bytes hold the integers between two."""
+    """How many bytes hold all integers between two."""
     if INT8_MIN <= least and greatest <= INT8_MAX:
         return 1
     if INT16_MIN <= least and greatest <= INT16_MAX:
@@ -187,7 +187,7 @@ cdef int _width_of(int64_t least, int64_t greatest) noexcept:
 
 
 cdef bytes _steps(const int64_t *times, Py_ssize_t count, int width):
-    """The differences of times in so many bytes each."""
+    """The differences of times in ``width`` bytes each."""
     cdef bytes packed = PyBytes_FromStringAndSize(NULL, (count - 1) * width)
     cdef char *out = PyBytes_AS_STRING(packed)
     cdef int64_t step
@@ -222,12 +222,12 @@ cdef int _pack_times(Chunk chunk, const int64_t *times, Py_ssize_t count) except
 
 
 cdef inline int64_t _rounded(double number) noexcept:
-    """The integer next to a number below 2 ** 31: the sum has no room for what is behind the point."""
+    """The integer nearest to a number below 2 ** 31: the sum has no digits left for the fraction."""
     return <int64_t>((number + 6755399441055744.0) - 6755399441055744.0)  # 1.5 * 2 ** 52
 
 
 cdef bint _fits(const double *values, Py_ssize_t count, double scale, int64_t *least, int64_t *greatest) noexcept:
-    """Whether the values are exactly integers of 32 bits divided by a power of ten; between which they are."""
+    """Whether the values are exactly 32-bit integers divided by a power of ten; and their least and greatest."""
     cdef double number, again
     cdef int64_t integer
     cdef Py_ssize_t i
@@ -239,7 +239,7 @@ cdef bint _fits(const double *values, Py_ssize_t count, double scale, int64_t *l
             return False
         integer = _rounded(number)
         again = integer / scale
-        if memcmp(&again, &values[i], 8):  # tells -0 from 0
+        if memcmp(&again, &values[i], 8):  # distinguishes -0 from 0
             return False
         least[0] = integer if integer < least[0] else least[0]
         greatest[0] = integer if integer > greatest[0] else greatest[0]
@@ -287,13 +287,13 @@ cdef int _pack_values(Chunk chunk, const double *values, Py_ssize_t count) excep
     out = PyBytes_AS_STRING(chunk.packed_values)
     for i in range(count):
         number = numbers[i] - lowest
-        memcpy(out + i * width, &number, 8)  # what is too much is written over by the next
+        memcpy(out + i * width, &number, 8)  # the excess is overwritten by the next
     memcpy(out + count * width, &lowest, 8)
     return 0
 
 
 cdef int _pack(Chunk chunk, const int64_t *times, const double *values, bint compressed) except -1:
-    """Give a chunk its samples in the form that takes the least memory."""
+    """Store samples in a chunk in the form that takes the least memory."""
     cdef Py_ssize_t count = chunk.count
     chunk.times_form = WHOLE
     chunk.values_form = 8
@@ -357,7 +357,7 @@ cpdef Py_ssize_t memory_bytes(list chunks):
 
 
 cdef inline int64_t _begin_of(int64_t time, int64_t bucket, int64_t align) noexcept:
-    """When the bucket of a time begins."""
+    """The begin of a time's bucket."""
     cdef int64_t past = (time - align) % bucket
     return time - (past + bucket if past < 0 else past)
 
@@ -427,19 +427,19 @@ cdef struct Group:
     int64_t end
     Py_ssize_t count  # of values
     Py_ssize_t empty  # NaN
-    Py_ssize_t at  # where its values begin that wait to be added up
+    Py_ssize_t at  # where its values that wait to be summed begin
     Py_ssize_t stop
     double total
     double squares  # sum of the squared values
-    double average  # instead of the total where that is too big for a double
+    double average  # instead of the total if that is too big for a double
     bint overflown
     double least
     double greatest
-    double first  # as the samples are read
+    double first  # in reading order
     double last
 
 
-cdef struct Again:  # a row whose variance takes the values again; the count is 0 where it does not
+cdef struct Again:  # a row whose variance needs a second pass over the values; the count is 0 if not
     Py_ssize_t count
     double mean
     double spread  # squared distances from the mean
@@ -456,7 +456,7 @@ cdef void _open(Group *group, int64_t begin, int64_t bucket) noexcept:
 
 
 cdef void _take_average(Group *group, Py_ssize_t taken, double total) noexcept:
-    """Go on with the average of values whose sum is too big for a double, in steps that are not."""
+    """Update the running mean of values whose sum is too big for a double."""
     cdef Py_ssize_t i
     cdef double value
     cdef long double average
@@ -475,9 +475,9 @@ cdef void _take_average(Group *group, Py_ssize_t taken, double total) noexcept:
 
 
 cdef void _add_side_by_side(Group *groups, Py_ssize_t count, bint squares) noexcept:
-    """Add the values of some groups that wait, or their squares, one by one: the rounding of a sum depends on the order.
+    """Add the waiting values of some groups, or their squares, one by one: the rounding of a sum depends on the order.
 
-    An addition waits for the one before it, and the processor has time for others meanwhile: those of other groups.
+    An addition waits for the one before it; meanwhile the processor can do those of other groups.
     """
     cdef Group *lanes[4]
     cdef const double *values[4]
@@ -540,7 +540,7 @@ cdef inline void _keep_sum(Group *group, double total, bint squares) noexcept:
 
 
 cdef void _take_extremes(Group *group, const double *values, Py_ssize_t count) noexcept:
-    """Look for extremes in a run of values; four side by side are what the processor is fast at."""
+    """Find the extremes of a run of values, four side by side, for which the processor is fast."""
     cdef Py_ssize_t i, whole = count - count % 4
     cdef double[4] least
     cdef double[4] greatest
@@ -564,7 +564,7 @@ cdef void _take_extremes(Group *group, const double *values, Py_ssize_t count) n
 
 
 cdef void _take_ends(Group *group, double oldest, double newest, Py_ssize_t count, bint reverse) noexcept:
-    """Note the ends of a run that has been taken."""
+    """Note the first and the last value of a run."""
     if not group.count:
         group.first = newest if reverse else oldest
     group.last = oldest if reverse else newest
@@ -574,7 +574,7 @@ cdef void _take_ends(Group *group, double oldest, double newest, Py_ssize_t coun
 cdef void _take_packed(
     Group *group, const small *numbers, Py_ssize_t count, double scale, bint sums, bint extremes, bint reverse
 ) noexcept:
-    """Let a group have a run of packed values. Their sum, which is made in integers, is right where the scale is 1."""
+    """Add a run of packed values to a group. Their integer sum is exact if the scale is 1."""
     cdef Py_ssize_t i
     cdef int64_t total = 0
     cdef small least, greatest
@@ -595,7 +595,7 @@ cdef void _take_packed(
 
 
 cdef bint _all_real(Chunk chunk) noexcept:
-    """Whether the form of a chunk tells that none of its values is NaN, which has all bits of the exponent."""
+    """Whether the form of a chunk rules out NaN, which has all exponent bits set."""
     cdef uint64_t base
     if chunk.open_values is not None or chunk.values_form == 8:
         return False
@@ -615,7 +615,7 @@ cdef Py_ssize_t _count_empty(const double *values, Py_ssize_t count) noexcept:
 cdef void _take(
     Group *group, const double *values, Py_ssize_t count, bint all_real, bint extremes, bint reverse
 ) noexcept:
-    """Let a group have a run of values of which no sums are needed."""
+    """Add a run of values to a group that needs no sums."""
     cdef Py_ssize_t i, at
     if not all_real and _count_empty(values, count):
         for i in range(count):
@@ -631,7 +631,7 @@ cdef void _take(
 
 
 cdef double _variance(const Group *group, bint *doubtful) noexcept:
-    """The variance from the sums, as ``downsampling.variances`` makes it; ``doubtful`` where it takes the values again."""
+    """The variance from the sums, as ``downsampling.variances`` makes it; ``doubtful`` if it needs a second pass over the values."""
     cdef double count = <double>group.count, mean = group.total / count
     cdef double variance = (group.squares - 2 * group.total * group.total / count + mean * mean * count) / count
     if variance > 1e-9 * (group.squares / count):
@@ -642,14 +642,14 @@ cdef double _variance(const Group *group, bint *doubtful) noexcept:
 
 
 cdef inline double _spread(double variance, double count, int code) noexcept:
-    """What a function makes of the variance of some values."""
+    """The result of a function of a variance."""
     if code == VAR_S or code == STD_S:
         variance = variance * count / (count - 1) if count > 1 else 0
     return variance if code == VAR_P or code == VAR_S else sqrt(variance)
 
 
 cdef double _result(const Group *group, int code, bint *doubtful) noexcept:
-    """What a function makes of a group, as in ``downsampling``; NaN or 0 for one without values."""
+    """The result of a function for a group, as in ``downsampling``; NaN or 0 without values."""
     if code == COUNT:
         return group.count
     if code == COUNT_NAN:
@@ -676,19 +676,19 @@ cdef double _result(const Group *group, int code, bint *doubtful) noexcept:
 
 
 cdef class Buckets:
-    """Takes runs of samples in the order in which they are read and keeps a row of results for each bucket that is over.
+    """Takes runs of samples in reading order and keeps a row of results for each closed bucket.
 
-    Values of which sums are needed wait in a queue until those of several buckets can be added up side by side.
+    Values whose sums are needed wait in a queue until those of several buckets can be summed side by side.
     """
 
-    cdef Group[GROUPS] groups  # the last one is of the bucket that is open
+    cdef Group[GROUPS] groups  # the last one is that of the open bucket
     cdef Py_ssize_t open
     cdef bint started, sums, extremes, squares, reverse
-    cdef bint doubtful  # there is a row whose variance takes the values again
-    cdef Again *again  # of each row, where there are variances
-    cdef bint all_real  # the values that are read
+    cdef bint doubtful  # a row's variance needs a second pass over the values
+    cdef Again *again  # of each row, if there are variances
+    cdef bint all_real  # no value being read is NaN
     cdef int64_t bucket, align
-    cdef int64_t step  # between times of the chunk that is read; 0 where they are in _times
+    cdef int64_t step  # between times of the current chunk; 0 if they are in _times
     cdef int columns
     cdef int[32] codes
     cdef int64_t *begins
@@ -719,7 +719,7 @@ cdef class Buckets:
             self.extremes = self.extremes or self.squares or code in (LEAST, GREATEST, RANGE)
 
     cdef int close(self, const Group *group) except -1:
-        """Keep the results of a bucket that is over."""
+        """Store the results of a closed bucket."""
         cdef bint doubtful = False
         cdef void *grown
         cdef int i
@@ -750,7 +750,7 @@ cdef class Buckets:
         return 0
 
     cdef int settle(self) except -1:
-        """Add up what waits, and keep the results of the buckets that are over."""
+        """Sum the waiting values, and store the results of the closed buckets."""
         cdef Py_ssize_t i, count = self.open + 1
         if not self.started:
             return 0
@@ -765,14 +765,14 @@ cdef class Buckets:
         return 0
 
     cdef int finish(self) except -1:
-        """Keep the results of the last bucket too."""
+        """Store the results of the last bucket too."""
         self.settle()
         if self.started:
             self.close(&self.groups[0])
         return 0
 
     cdef int look_again(self, chunks, int64_t low, int64_t high) except -1:
-        """Make the variances that the sums left little of from the distances from the mean, added one by one."""
+        """Recompute the variances that lost too many digits, from the distances from the mean, added one by one."""
         cdef Chunk chunk
         cdef Py_ssize_t i, at, row = 0
         cdef double distance
@@ -803,7 +803,7 @@ cdef class Buckets:
         return 0
 
     cdef int turn(self, int64_t time) except -1:
-        """Open the bucket of a time that is not in the one that is open."""
+        """Open the bucket of a time that is not in the open one."""
         if self.open == GROUPS - 1:
             self.settle()
         cdef int64_t begin
@@ -852,7 +852,7 @@ cdef class Buckets:
             and chunk.last <= self.groups[self.open].end
         )
         self.step = 0
-        if not inside:  # otherwise all are in the open bucket: their times do not matter
+        if not inside:  # otherwise all are in the open bucket, whatever their times
             if chunk.open_times is None and chunk.times_form == EVEN:
                 self.step = (<const int64_t *>PyBytes_AS_STRING(chunk.packed_times))[0]
             else:
@@ -883,7 +883,7 @@ cdef class Buckets:
         return 0
 
     cdef bint is_counted(self, Chunk chunk) except -1:
-        """Whether packed integers give all results as they are: their sum too, which then takes no rounding."""
+        """Whether packed integers give all results directly: even their sum, which then needs no rounding."""
         cdef Group *group = &self.groups[self.open]
         if chunk.open_values is not None or chunk.values_form > 4:
             return False
@@ -897,7 +897,7 @@ cdef class Buckets:
         return not self.started or (fabs(group.total) < 4503599627370496.0 and <int64_t>group.total == group.total)
 
     cdef const double *read(self, Chunk chunk) except NULL:
-        """The values of a chunk; at the end of the queue, in the order in which they are read, where sums are needed."""
+        """The values of a chunk; at the end of the queue, in reading order, if sums are needed."""
         cdef Py_ssize_t i, last = chunk.count - 1
         cdef double *values = _values
         cdef double kept
@@ -921,7 +921,7 @@ cdef class Buckets:
         return values
 
     cdef int take_run(self, Chunk chunk, const double *values, Py_ssize_t at, Py_ssize_t count) except -1:
-        """Let the open bucket have the samples of a chunk that belong to it."""
+        """Add the samples of a chunk that belong to the open bucket."""
         cdef Group *group = &self.groups[self.open]
         cdef const char *raw
         if values != NULL:
@@ -946,7 +946,7 @@ cdef class Buckets:
         return 0
 
     cdef int enqueue(self, Py_ssize_t at, Py_ssize_t count) except -1:
-        """Let the open bucket have values in the queue, which are added up later."""
+        """Add values in the queue, summed later, to the open bucket."""
         cdef Group *group = &self.groups[self.open]
         cdef Py_ssize_t i, kept = 0, empty = 0 if self.all_real else _count_empty(_queue + at, count)
         if empty:
@@ -1055,7 +1055,7 @@ def time_weighted(
             tail = (at_edge + values[stop - 1]) * <double>(end - times[stop - 1]) / 2
         else:
             end = times[stop - 1]
-        # The areas are added in the order in which the samples are read.
+        # The areas are added in reading order.
         if reverse:
             area = tail
             for i in range(stop - 2, first - 1, -1):

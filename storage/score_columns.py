@@ -1,6 +1,6 @@
 """Scores in ascending order, side by side in memory: an array of doubles, so that finding one touches few cache lines.
 
-The compiled implementation (``score_columns.pyx``) reads the numbers as they lie there.
+The compiled implementation (``score_columns.pyx``) reads the array directly.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 
 def column(scores: Sequence[float]) -> array[float]:
-    """A column of scores that ascend already."""
+    """A column of scores that are already sorted."""
     return array("d", scores)
 
 
@@ -26,10 +26,10 @@ def first_behind(scores: array[float], score: float, start: int) -> int:
 
 
 def put_in(scores: array[float], place: int, score: float) -> None:
-    """Put a score in its place."""
+    """Insert a score at an index."""
     scores.insert(place, score)
 
 
 def cut_from(scores: array[float], place: int, count: int) -> None:
-    """Take some neighbours out."""
+    """Remove ``count`` scores from an index on."""
     del scores[place : place + count]

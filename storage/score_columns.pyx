@@ -29,7 +29,7 @@ cpdef Py_ssize_t first_behind(array.array scores, double score, Py_ssize_t start
     """See ``score_columns.py``."""
     cdef const double *numbers = scores.data.as_doubles
     cdef Py_ssize_t low = start, high = len(scores), middle
-    if low < high and numbers[low] > score:  # as it is where no other member has the score
+    if low < high and numbers[low] > score:  # usual case: no other member has the score
         return low
     while low < high:
         middle = (low + high) >> 1

@@ -1,6 +1,6 @@
-"""Queries over the series of a keyspace, whichever face asks: choose series by labels, select rows, group and reduce them.
+"""Queries over the series of a keyspace, for all protocols: choose series by labels, select rows, group and reduce them.
 
-What is made of one series says ``sample_queries``.
+``sample_queries`` does the part for one series.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Chosen = list[tuple[bytes, SampleSeries]]
 
 @dataclass(slots=True)
 class Group:
-    """The series that have one value of a label, and one row for each time of any of them."""
+    """The series that have one value of a label, and one row for each time that any of them has."""
 
     value: bytes
     names: list[bytes]
@@ -41,7 +41,7 @@ def choose_series(keyspace: Keyspace, filters: Sequence[Filter]) -> Chosen:
 
 
 def latest_sample(keyspace: Keyspace, name: bytes, series: SampleSeries) -> Sample | None:
-    """The bucket that is not over, if a rule that writes the series has one, otherwise the last sample; None if it is empty."""
+    """The open bucket, if a rule that writes the series has one, otherwise the last sample; None for an empty series."""
     return series.newest_bucket(keyspace, name) or series.last()
 
 
@@ -59,7 +59,7 @@ def query_each(keyspace: Keyspace, chosen: Chosen, wanted: Selection) -> list[Ro
 def query_groups(keyspace: Keyspace, chosen: Chosen, wanted: Selection, label: bytes, reducer: str) -> list[Group]:
     """A group for each value of a label, values ascending; series without the label are in none.
 
-    Samples of one time are reduced to one before order and count apply. Raises TooManyBuckets.
+    Samples of the same time are reduced to one before order and count apply. Raises TooManyBuckets.
     """
     members = grouped(chosen, (label,))
     whole = replace(wanted, count=None, reverse=False)
@@ -83,13 +83,13 @@ def grouped(chosen: Chosen, names: Sequence[bytes]) -> dict[tuple[bytes, ...], C
 
 
 def combine(parts: Sequence[Rows], reducer: str) -> Rows:
-    """One row for each time of any of the parts: what the reducer makes of their values. O(n log n)."""
+    """One row for each time that any of the parts has: the reduced value. O(n log n)."""
     times = np.concatenate([part.times for part in parts]) if parts else np.empty(0, np.int64)
     values = np.concatenate([part.columns[0] for part in parts]) if parts else np.empty(0)
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     starts, (column,) = downsample(times, values, [reducer], 1)
     empty = np.isnan(values)
-    if reducer not in COUNTS and empty.any():  # where no part has a value there is none, not even a sum of nothing
+    if reducer not in COUNTS and empty.any():  # without a value in any part there is none, not even an empty sum
         column[~np.isin(starts, times[~empty])] = np.nan
     return Rows(starts, [column])

@@ -14,18 +14,18 @@ from .feed import Feed
 from .keyspace import Keyspace
 from .timetable import LAST_MS, Timetable
 
-# A token has so many bits unless 'token-bits' says otherwise: JavaScript, and whatever else reads the numbers of JSON as
-# doubles, keeps them exactly. The highest bit is set in the token of a shared session, which follows from its name; a
-# private one is random without it. Sessions that were opened with other tokens keep them.
+# The bits of a token unless 'token-bits' says otherwise: clients that read JSON numbers as doubles, such as JavaScript,
+# keep them exactly. The highest bit is set in the token of a shared session, which is derived from its name; a private
+# token is random without it. Sessions opened with other tokens keep them.
 TOKEN_BITS: Final = 53
 # Both are far above any database number, so SELECT cannot mistake one for the other.
 LEAST_TOKEN: Final = 1 << 32
-# Some clients keep 32 bits of a database number, with a sign. What they make of a token is never as near to zero as this.
+# Some clients truncate a database number to a signed 32-bit integer. A truncated token is never as close to zero as this.
 LEAST_CUT: Final = 1 << 20
 
 
 def shared_token(name: str, bits: int = TOKEN_BITS, attempt: int = 0) -> int:
-    """The token of the shared session of a name: always the same. Another one for each attempt, should one be unfit."""
+    """The token of the shared session of a name: always the same. Each attempt gives another one, should one be unfit."""
     digest = hashlib.blake2b(
         name.encode(), digest_size=8, salt=attempt.to_bytes(8, "big"), person=b"januskv-sh"
     ).digest()
@@ -34,19 +34,19 @@ def shared_token(name: str, bits: int = TOKEN_BITS, attempt: int = 0) -> int:
 
 
 def is_cut_token(number: int) -> bool:
-    """Whether a number below all tokens may be what a client with 32 bits has made of one, and is not a database's."""
+    """Whether a number below all tokens may be a token that a client has truncated to 32 bits, and is not a database number."""
     return abs(number) >= LEAST_CUT
 
 
 def _is_fit(token: int) -> bool:
-    """Whether no client that keeps 32 bits of a token takes it for the number of a database."""
+    """Whether a token truncated to 32 bits cannot be taken for a database number."""
     return token >= LEAST_TOKEN and LEAST_CUT <= token & 0xFFFFFFFF <= (1 << 32) - LEAST_CUT
 
 
 class Session:
     """A keyspace with a token. ``duration_s`` 0 means that it never expires.
 
-    ``renewed`` is where a session adds itself when its time starts again, once; see ``Sessions.take_renewed``.
+    ``renewed`` is where a session adds itself, once, when its time restarts; see ``Sessions.take_renewed``.
     """
 
     __slots__ = (
@@ -86,7 +86,7 @@ class Session:
         self.unnoted = False  # in ``renewed``
 
     def renew(self, now_ms: int) -> None:
-        """Count the session's time from now on."""
+        """Restart the session's time."""
         self.deadline_ms = now_ms + self.duration_s * 1000
         if not self.unnoted:
             self.unnoted = True
@@ -96,9 +96,9 @@ class Session:
 class Sessions:
     """All open sessions by token.
 
-    ``times`` has the sessions that expire, each by the deadline that it had when it was last looked at: one that is used
-    restarts its time again and again, and is filed again only when that deadline has passed.
-    ``renewed`` has the sessions whose time was restarted and which the log has not noted yet.
+    ``times`` has the sessions that expire, each by the deadline that it had when it was last examined: a session in use
+    restarts its time often, and is filed again only when that deadline has passed.
+    ``renewed`` has the sessions whose time was restarted and that the log has not noted yet.
     ``on_end`` is called with the sessions that have ended, so that connections inside them can be told.
     """
 
@@ -111,7 +111,7 @@ class Sessions:
         self.shared: dict[str, Session] = {}  # the shared ones by their names
         self.times = Timetable(1, {})
         self.renewed: dict[Session, None] = {}
-        self.to_note: list[Session] = []  # that were renewed and are to be noted now
+        self.to_note: list[Session] = []  # renewed sessions that are to be noted now
         self.on_end: Callable[[Collection[Session]], None] = lambda sessions: None
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ class Sessions:
     def put(
         self, token: int, name: str, shared: bool, duration_s: int, delete_on_expiry: bool, deadline_ms: int
     ) -> Session:
-        """Have a session as it is described, without a report of the change; one that is there keeps its keys."""
+        """Create or update a session as described, without a report of the change; an existing one keeps its keys."""
         session = self.by_token.get(token)
         if session is None:
             keyspace = Keyspace(-1, self.clock, self.feed, self.agenda)
@@ -173,7 +173,7 @@ class Sessions:
         return self.shared.get(name)
 
     def missing(self, token: int) -> Session:
-        """A session that is not open, for a connection that asked for it: it has ended, so nothing can be done in it."""
+        """A placeholder for a session that is not open, for a connection that asked for it: every command in it fails."""
         session = Session(token, "", False, Keyspace(-1, self.clock, self.feed, self.agenda), 0, False, self.renewed)
         session.ended = session.missing = True
         return session
@@ -197,7 +197,7 @@ class Sessions:
         self.end_some([token])
 
     def end_some(self, tokens: Iterable[int]) -> int:
-        """End those of the sessions that are open; give how many were."""
+        """End those of the sessions that are open; return how many were."""
         ended = [self.forget(token) for token in tokens if token in self.by_token]
         for session in ended:
             session.keyspace.clear()
@@ -219,13 +219,13 @@ class Sessions:
         return session
 
     def end_all(self) -> int:
-        """End every session; give how many there were."""
+        """End every session; return how many there were."""
         return self.end_some(list(self.by_token))
 
     def sweep(self, most: int) -> bool:
-        """Deal with up to ``most`` sessions whose time may be up; whether there are more to be looked at.
+        """Process up to ``most`` sessions that may have expired; return whether there are more to examine.
 
-        One whose time is up is ended, or emptied and its time starts again; one that was renewed meanwhile is left alone.
+        An expired session is ended, or emptied and its time restarted; one that was renewed meanwhile is left alone.
         """
         now_ms = self.clock.now_ms
         over: list[int] = []
@@ -241,12 +241,12 @@ class Sessions:
         return bool(self.times.overdue)
 
     def note_renewed(self) -> None:
-        """Have those taken next whose time was restarted so far; those that were to be taken before still are."""
+        """Queue the sessions renewed so far for noting, behind those already queued."""
         self.to_note += self.renewed
         self.renewed.clear()
 
     def take_renewed(self, most: int) -> list[Session]:
-        """Up to ``most`` of the sessions whose time was restarted, and which are open; none where there are no more."""
+        """Up to ``most`` of the queued sessions that are still open; empty if there are no more."""
         while self.to_note:
             taken = self.to_note[-most:]
             del self.to_note[-most:]

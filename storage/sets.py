@@ -1,4 +1,4 @@
-"""Sets: plain Python sets of bytes, and how their changes are redone. To JSON a set is an array."""
+"""Sets: plain Python sets of bytes, and the replay of their changes. In JSON a set is an array."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .picking import random_member, sampled
 
 Members = set[bytes]
 
-# Where more than this share of a set is wanted, all members are drawn from; else one after the other is looked for.
+# If more than this share of a set is wanted, a list of all members is sampled; otherwise members are drawn one by one.
 _DRAWN_SHARE = 4
-# Fewer members are removed one by one.
+# Up to this many members are removed one by one.
 _MANY = 1000
 
 
@@ -25,7 +25,7 @@ def as_set(value: object) -> Members | None:
 
 
 def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int:
-    """Add members to a set, which is created if the key does not exist; give how many are new. Raises WrongType."""
+    """Add members to a set, which is created if the key does not exist; return how many are new. Raises WrongType."""
     held = as_set(keyspace.get(key))
     if held is None:
         fresh = set(members)
@@ -45,7 +45,7 @@ def add_members(keyspace: Keyspace, key: bytes, members: Sequence[bytes]) -> int
 
 
 def remove_members(keyspace: Keyspace, key: bytes, members: Iterable[bytes], event: str = "srem") -> int:
-    """Remove members of a set, and the key with the last one; give how many there were. Raises WrongType."""
+    """Remove members of a set, and the key with the last one; return how many were removed. Raises WrongType."""
     held = as_set(keyspace.get(key))
     if held is None:
         return 0
@@ -60,7 +60,7 @@ def remove_members(keyspace: Keyspace, key: bytes, members: Iterable[bytes], eve
 
 
 def random_members(held: Members, count: int) -> list[bytes]:
-    """So many different members of a set, at random; all of them if there are not more. O(count)."""
+    """``count`` different members of a set, at random, or all if there are not more. O(count)."""
     if count >= len(held):
         return list(held)
     if count * _DRAWN_SHARE > len(held):
@@ -74,7 +74,7 @@ def random_members(held: Members, count: int) -> list[bytes]:
 def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> list[bytes]:
     """Remove ``count`` random members of a set, all if there are fewer, and return them. O(count).
 
-    The key holds another set afterwards where most of many have been removed.
+    If most of many members go, the key holds another set object afterwards.
     """
     if count == 1:
         member = random_member(held)
@@ -88,7 +88,7 @@ def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> li
         keyspace.changed("spop", key, ("set.remove", ()))
         keyspace.emptied(key)
         return list(held)
-    if count > _MANY and count > len(held) - count:  # more go than stay: those that stay become the set
+    if count > _MANY and count > len(held) - count:  # more go than stay: those that stay become a new set
         kept = set(random_members(held, len(held) - count))
         mark = keyspace.mark_of(key)
         keyspace.feed.extra += count - 1
@@ -100,5 +100,5 @@ def pop_members(keyspace: Keyspace, key: bytes, held: Members, count: int) -> li
     return taken
 
 
-# How a log does a reported change again.
+# How the log replays a reported change.
 EFFECTS: Final[dict[str, Callable[..., object]]] = {"set.add": add_members, "set.remove": remove_members}

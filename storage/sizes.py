@@ -1,4 +1,4 @@
-"""How much memory a key takes. A matter of the forms that values are held in: a table of those, and no visitor of kinds."""
+"""How much memory a key takes. It depends on the stored forms of values: hence a table of these, not a visitor of kinds."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def _deep(value: Any, samples: int) -> int:
 
 
 def _flat(value: Any, samples: int) -> int:
-    """What is in one piece."""
+    """A value in one piece."""
     return sys.getsizeof(value)
 
 
 def _told(value: Any, samples: int) -> int:
-    """What knows its size."""
+    """A value that knows its size."""
     return int(value.size_bytes)
 
 
 def _of_members(value: Collection[Any], looked_at: list[Any], parts: list[Any], samples: int) -> int:
-    """What has members: those that are looked at, with their parts, stand for all."""
+    """A value with members: the sampled ones, with their parts, are extrapolated to all."""
     size = sys.getsizeof(value)
     if not looked_at:
         return size
@@ -54,7 +54,7 @@ def _fields(value: dict[Any, Any], samples: int) -> int:
     return _of_members(value, looked_at, list(chain.from_iterable(looked_at)), samples)
 
 
-# Type of a value, or of an element -> its bytes; with more members than samples (0: all of them) extrapolated from that many.
+# Type of a value, or of an element -> its bytes; with more members than samples (0: all) extrapolated from the samples.
 SIZES: Final[dict[type, Callable[[Any, int], int]]] = {
     bytes: _flat,
     LongString: _told,
@@ -70,7 +70,7 @@ SIZES: Final[dict[type, Callable[[Any, int], int]]] = {
     LongList: _told,
     set: _items,
     SortedSet: _told,
-    Stream: lambda stream, samples: stream.size_bytes(samples),  # it looks at some of its blocks itself
+    Stream: lambda stream, samples: stream.size_bytes(samples),  # it samples its blocks itself
     SampleSeries: _told,
     EventSeries: _told,
 }

@@ -2,10 +2,10 @@
 
 The compiled implementation (``small_hashes.pyx``) keeps each in one string, without an object for each field and value:
 
-    count (2 bytes), then for each field, in the order of a dict: its length (1 byte), what its value is (1 byte), its
+    count (2 bytes), then for each field, in the order of a dict: its length (1 byte), the type of its value (1 byte), its
     name, the value
 
-    up to LONGEST    bytes, so many
+    up to LONGEST    bytes, this many
     255, 254         an integer, a float, in 8 bytes
     253, 252, 251    true, false, the JSON null
 
@@ -22,14 +22,14 @@ from typing import Any, ClassVar, Final
 
 from .null import NULL
 
-# Hashes with more fields, or with longer names or values, are dicts. So are those with arrays or objects in them.
-# Redis-server's limit.
+# Hashes with more fields, or with longer names or values, are dicts. So are those that contain arrays or
+# objects. Redis-server's limit.
 MOST_FIELDS: Final = 512
 LONGEST: Final = 64
 
 
 class SmallHash:
-    """Elements under fields. Reads like a dict, but for ``keys``, ``values`` and ``items``, which are lists."""
+    """Elements under fields. Reads like a dict, except that ``keys``, ``values`` and ``items`` return lists."""
 
     kind: ClassVar[str] = "hash"
     __slots__ = ("fields",)

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-"""Small hashes in one string, compiled; ``small_hashes.py`` says what is what."""
+"""Small hashes in one string, compiled; described in ``small_hashes.py``."""
 
 import sys
 
@@ -22,12 +22,12 @@ cdef enum:
     NO = 252
     NOTHING = 251
     UNFIT = -1
-    FEW = 4  # more fields than these are not put in one after the other
+    FEW = 4  # more fields than these are not inserted one by one
 
 MOST_FIELDS = MOST
 LONGEST = LONG
 
-cdef object _null = _nulls.NULL  # the name alone is C's
+cdef object _null = _nulls.NULL  # ``NULL`` itself is a name of C
 
 
 cdef inline Py_ssize_t _count(const unsigned char *text) noexcept:
@@ -51,7 +51,7 @@ cdef inline const unsigned char *_behind(const unsigned char *at) noexcept:
 
 
 cdef inline int _tag_of(object value) except -2:
-    """What stands for a value; UNFIT if it cannot be held."""
+    """The type byte of a value; UNFIT if it cannot be stored."""
     cdef int overflow = 0
     cdef Py_ssize_t size
     if PyBytes_CheckExact(value):
@@ -85,7 +85,7 @@ cdef inline char *_write_value(char *to, int tag, object value) except NULL:
 
 
 cdef inline object _value_at(const unsigned char *at):
-    """The value of the entry that begins somewhere."""
+    """The value of the entry that begins at a pointer."""
     cdef int tag = at[1]
     cdef const char *value = <const char *>at + 2 + at[0]
     cdef long long number
@@ -106,7 +106,7 @@ cdef inline bytes _name_at(const unsigned char *at):
 
 
 cdef const unsigned char *_find(bytes text, bytes field) noexcept:
-    """Where a field's entry begins; NULL if it is not there."""
+    """Where a field's entry begins; NULL if it is missing."""
     cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(text)
     cdef Py_ssize_t left = _count(at), length = PyBytes_GET_SIZE(field)
     cdef const char *name = PyBytes_AS_STRING(field)
@@ -120,7 +120,7 @@ cdef const unsigned char *_find(bytes text, bytes field) noexcept:
 
 
 cdef bytes _with(bytes text, bytes field, object value, Py_ssize_t *added):
-    """A string with a field set, new or not; None where it does not fit. ``added`` grows by 1 if it is new."""
+    """A string with a field set, new or not; None if it does not fit. ``added`` grows by 1 if it is new."""
     cdef const unsigned char *start = <const unsigned char *>PyBytes_AS_STRING(text)
     cdef const unsigned char *end = start + PyBytes_GET_SIZE(text)
     cdef const unsigned char *old = _find(text, field)

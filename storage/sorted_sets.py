@@ -2,10 +2,10 @@
 
     packed    a small set, compiled as one string, see packed_scores.py; None where the set is big, or has long members
     by_name   member -> score, of a big set
-    order     the members of a big set in order, in blocks; None until somebody asks, or there are more than ORDERED
+    order     the members of a big set in order, in blocks; None until first needed, or until there are more than ORDERED
 
-A big set keeps its members in blocks of up to BLOCK, found by bisection; the heads say for each block from which
-score and member on: its first one, or one before that which has been removed. One that shrinks to half of SMALL members is packed again.
+A big set keeps its members in blocks of up to BLOCK, found by bisection over the heads. The head of a block is its first
+score and member, or an earlier one that has been removed. A set that shrinks to half of SMALL members is packed again.
 """
 
 from __future__ import annotations
@@ -47,26 +47,26 @@ else:
 
 BLOCK: Final = 1024
 SMALL: Final = MOST_MEMBERS
-# Bringing a big set into order takes 0.2 us a member. A set of more members than this is always kept in order, so
-# that nobody waits for that; below it a set that is only written to is spared the 2 us for each write.
+# Sorting a big set takes 0.2 us a member. A set of more members than this is always kept in order, so that no command
+# waits for that; below, a set that is only written to is spared the 2 us for each write.
 ORDERED: Final = 65_536
-# Up to this many members, a range of names over different scores is found by a walk.
+# Up to this many members, a range of names is found by a walk when scores differ.
 _WALKED = 128
-# Changes of more than this share of a set's members are made to the whole order at once.
+# Changes of more than this share of a set's members rebuild the whole order.
 _WHOLE_SHARE = 16
 
 Pair = tuple[bytes, float]
 
 
 def _walked(begin: list[bool], inside: list[bool]) -> tuple[int, int]:
-    """From the first place where a range begins up to the first one behind it that is not inside."""
+    """From the first index in a range up to the first one behind it that is outside."""
     start = begin.index(True)
     stop = inside.index(False, start) if False in inside[start:] else len(inside)
     return start, stop
 
 
 class Order:
-    """Members in order, a block in two parallel columns: their scores and themselves."""
+    """Members in order, in blocks of two parallel columns: scores and members."""
 
     __slots__ = ("head_members", "head_scores", "members", "places", "scores")
 
@@ -79,7 +79,7 @@ class Order:
         self.places: Places = Places(self.members)
 
     def add(self, score: float, member: bytes) -> None:
-        """Put a new member in its place. O(log n)."""
+        """Insert a new member. O(log n)."""
         if not self.members:
             self.members.append([member])
             self.scores.append(column((score,)))
@@ -105,12 +105,12 @@ class Order:
         self.places.changed(at, 1)
 
     def remove(self, score: float, member: bytes) -> None:
-        """Take a member out that is there. O(log n)."""
+        """Remove an existing member. O(log n)."""
         at = self._block(score, member)
         self._cut(at, self._place(at, score, member), 1)
 
     def _cut(self, at: int, place: int, count: int) -> None:
-        """Take some neighbours out of one block."""
+        """Remove some consecutive members of one block."""
         members, scores = self.members[at], self.scores[at]
         del members[place : place + count]
         cut_from(scores, place, count)
@@ -119,32 +119,32 @@ class Order:
         self.places.changed(at, -count)
 
     def _drop_blocks(self, low: int, high: int) -> None:
-        """Take out whole blocks, from one up to another, without that."""
+        """Remove whole blocks, from one to another, end exclusive."""
         del self.members[low:high], self.scores[low:high], self.head_members[low:high]
         cut_from(self.head_scores, low, high - low)
 
     def _block(self, score: float, member: bytes) -> int:
-        """The block that a member is in, or belongs in; -1 if it belongs before all."""
+        """The block that a member is or belongs in; -1 if it belongs before all."""
         low = first_from(self.head_scores, score)
         high = first_behind(self.head_scores, score, low)
         return (high if low == high else bisect_right(self.head_members, member, low, high)) - 1
 
     def _place(self, at: int, score: float, member: bytes) -> int:
-        """Where in a block a member stands, or would stand."""
+        """The index in a block at which a member is, or would be."""
         scores = self.scores[at]
         low = first_from(scores, score)
         high = first_behind(scores, score, low)
         return low if low == high else bisect_left(self.members[at], member, low, high)
 
     def rank(self, score: float, member: bytes) -> int:
-        """How many members stand before a place, which need not be taken."""
+        """How many members come before a score and name, which need not exist."""
         if not self.members:
             return 0
         at = max(self._block(score, member), 0)
         return self.places.before(at) + self._place(at, score, member)
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """Where the ranks up to another, without it, are: blocks, and in each the first place and the end. O(log n + m)."""
+        """Where the ranks from one to another, end exclusive, are: blocks, with the first index and the end in each. O(log n + m)."""
         found: list[tuple[int, int, int]] = []
         if start >= stop or start >= self.places.size:
             return found
@@ -160,28 +160,28 @@ class Order:
         return found
 
     def slice(self, start: int, stop: int) -> list[Pair]:
-        """Pairs from one rank up to another, without it. O(log n + m)."""
+        """Pairs from one rank to another, end exclusive. O(log n + m)."""
         found: list[Pair] = []
         for at, first, end in self._spans(start, stop):
             found += zip(self.members[at][first:end], self.scores[at][first:end], strict=True)
         return found
 
     def names(self, start: int, stop: int) -> list[bytes]:
-        """Members from one rank up to another, without it. O(log n + m)."""
+        """Members from one rank to another, end exclusive. O(log n + m)."""
         found: list[bytes] = []
         for at, first, end in self._spans(start, stop):
             found += self.members[at][first:end]
         return found
 
     def values(self, start: int, stop: int) -> list[float]:
-        """Scores from one rank up to another, without it. O(log n + m)."""
+        """Scores from one rank to another, end exclusive. O(log n + m)."""
         found: list[float] = []
         for at, first, end in self._spans(start, stop):
             found += self.scores[at][first:end].tolist()
         return found
 
     def cut(self, start: int, stop: int) -> None:
-        """Take the members from one rank up to another out, without that. O(log n + m)."""
+        """Remove the members from one rank to another, end exclusive. O(log n + m)."""
         spans = self._spans(start, stop)
         if len(spans) > 2:  # those in between are whole blocks
             low, high = spans[1][0], spans[-1][0]
@@ -193,7 +193,7 @@ class Order:
             self._cut(at, first, end - first)
 
     def without(self, by_name: dict[bytes, float]) -> Order:
-        """The order of those members that are left. O(n)."""
+        """The order of the remaining members. O(n)."""
         names = [name for block in self.members for name in block if name in by_name]
         return Order(names, [by_name[name] for name in names])
 
@@ -207,7 +207,7 @@ class Order:
         return copy
 
     def pop(self, at_low: bool) -> Pair:
-        """Take the first or the last member out, and give it with its score."""
+        """Remove the first or the last member; return it with its score."""
         at = 0 if at_low else len(self.members) - 1
         members, scores = self.members[at], self.scores[at]
         pair = (members.pop(0), scores.pop(0)) if at_low else (members.pop(), scores.pop())
@@ -268,7 +268,7 @@ class SortedSet:
         return self.by_name
 
     def ordered(self) -> Order:
-        """The members of a big set in order; made where it is not kept. A small set has no such order to keep in step."""
+        """The members of a big set in order, sorted first if necessary. A small set has no such order to maintain."""
         if self.order is None:
             assert self.by_name is not None
             self.order = Order(*columns_in_order(self.scores))
@@ -277,7 +277,7 @@ class SortedSet:
     # ------------------------------------------------------------ without a report
 
     def set(self, member: bytes, score: float) -> None:
-        """Give a member its score, whether it is there or not. O(log n)."""
+        """Set the score of a member, new or not. O(log n)."""
         text = self.packed
         if text is not None:
             text = with_score(text, member, score)
@@ -298,7 +298,7 @@ class SortedSet:
             self.ordered()
 
     def update(self, new: dict[bytes, float]) -> None:
-        """Give members their scores. O(log n) each; O(n log n) for many."""
+        """Set the scores of members. O(log n) each; O(n log n) for many."""
         scores = self.by_name
         if scores is None or len(new) * _WHOLE_SHARE < len(scores) or len(new) <= SMALL:
             for member, score in new.items():
@@ -310,7 +310,7 @@ class SortedSet:
             self.ordered()
 
     def discard(self, members: Sequence[bytes]) -> list[bytes]:
-        """Remove members; those that were there. O(log n) each."""
+        """Remove members; return those that existed. O(log n) each."""
         found = []
         self.most = max(self.most, len(self))
         order = self.order
@@ -326,7 +326,7 @@ class SortedSet:
         return found
 
     def _discard(self, member: bytes) -> bool:
-        """Remove a member; whether it was there."""
+        """Remove a member; return whether it existed."""
         if self.packed is not None:
             text = without(self.packed, member)
             if text is None:
@@ -345,9 +345,9 @@ class SortedSet:
         return True
 
     def cut(self, start: int, stop: int) -> tuple[object, ...]:
-        """Remove the members from one rank up to another, without that. O(log n + m).
+        """Remove the members from one rank to another, end exclusive. O(log n + m).
 
-        Where more members go than stay, those that stay move: what is left behind comes back, to be freed.
+        If more members go than stay, those that stay are moved, and the remainder is returned, to be freed.
         """
         self.most = max(self.most, len(self))
         if self.packed is not None:
@@ -359,7 +359,7 @@ class SortedSet:
         assert scores is not None
         size = len(scores)
         left_behind: tuple[object, ...] = ()
-        if self.most <= ORDERED:  # for OBJECT ENCODING, whose thresholds nobody sets higher
+        if self.most <= ORDERED:  # for OBJECT ENCODING, whose thresholds are never set higher
             self.longest = max(self.longest, max(map(len, order.names(start, stop)), default=0))
         if stop - start > size // 2:
             names = order.names(0, start) + order.names(stop, size)
@@ -379,7 +379,7 @@ class SortedSet:
 
     @property
     def scores(self) -> dict[bytes, float]:
-        """Members with their scores, in no order; not to be changed."""
+        """Members with their scores, unordered; not to be changed."""
         if self.packed is not None:
             return dict(pairs_in(self.packed, 0, SMALL))
         assert self.by_name is not None
@@ -392,24 +392,24 @@ class SortedSet:
         return self.by_name.get(member)  # type: ignore[union-attr]
 
     def place(self, score: float, member: bytes) -> int:
-        """How many members stand before a place, which need not be taken."""
+        """How many members come before a score and name, which need not exist."""
         return self.ordered().rank(score, member) if self.packed is None else rank_in(self.packed, score, member)
 
     def rank(self, member: bytes) -> int | None:
-        """How many members stand before one; None if it is missing."""
+        """The rank of a member; None if it is missing."""
         score = self.score(member)
         return None if score is None else self.place(score, member)
 
     def names(self, start: int, stop: int) -> list[bytes]:
-        """Members from one rank up to another, without it, in order."""
+        """Members from one rank to another, end exclusive, in order."""
         return self.ordered().names(start, stop) if self.packed is None else names_in(self.packed, start, stop)
 
     def slice(self, start: int, stop: int) -> list[Pair]:
-        """Pairs from one rank up to another, without it, in order."""
+        """Pairs from one rank to another, end exclusive, in order."""
         return self.ordered().slice(start, stop) if self.packed is None else pairs_in(self.packed, start, stop)
 
     def values(self, start: int, stop: int) -> list[float]:
-        """Scores from one rank up to another, without it, in order."""
+        """Scores from one rank to another, end exclusive, in order."""
         if self.packed is None:
             return self.ordered().values(start, stop)
         return [score for _, score in pairs_in(self.packed, start, stop)]
@@ -428,10 +428,10 @@ class SortedSet:
         return start, max(start, stop)
 
     def ranks_by_name(self, low: bytes | None, high: bytes | None, *, backwards: bool = False) -> tuple[int, int]:
-        """First rank and end (exclusive) of the members from one name up to another, without that.
+        """First rank and end (exclusive) of the members from one name to another, end exclusive.
 
-        None is open-ended. Where the scores differ, a small set is walked from its beginning or its end as in
-        Redis: up to the first member outside. For a big one the answer is arbitrary then.
+        None is open-ended. If scores differ, a small set is walked from its beginning or its end as in Redis: up to
+        the first member outside. For a big one the result is arbitrary then.
         """
         score, size = self.slice(0, 1)[0][1], len(self)
         if size <= _WALKED and self.slice(size - 1, size)[0][1] != score:
@@ -451,7 +451,7 @@ class SortedSet:
     # ------------------------------------------------------------ reported
 
     def remove(self, keyspace: Keyspace, key: bytes, members: Sequence[bytes], event: str = "zrem") -> int:
-        """Remove members, and the key with the last one; give how many there were."""
+        """Remove members, and the key with the last one; return how many were removed."""
         found = self.discard(members)
         if found:
             keyspace.feed.extra += len(found) - 1
@@ -461,7 +461,7 @@ class SortedSet:
         return len(found)
 
     def remove_ranks(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> int:
-        """Remove the members from one rank up to another, without that, and the key with the last one; give how many."""
+        """Remove the members from one rank to another, end exclusive, and the key with the last one; return how many."""
         count = stop - start
         if count <= 0:
             return 0
@@ -472,18 +472,18 @@ class SortedSet:
                 keyspace.feed.reclaimer.take(left_behind)
         keyspace.feed.extra += count - 1
         keyspace.changed(event, key, ("zset.cut", start, stop))
-        if is_all:  # it goes with the key as it is
+        if is_all:  # it is removed with the key, unchanged
             keyspace.emptied(key)
         return count
 
     def take(self, keyspace: Keyspace, key: bytes, start: int, stop: int, event: str) -> list[Pair]:
-        """Remove the members from one rank up to another, without that, and the key with the last one; give them."""
+        """Remove the members from one rank to another, end exclusive, and the key with the last one; return them."""
         taken = self.slice(start, stop)
         self.remove_ranks(keyspace, key, start, stop, event)
         return taken
 
     def pop(self, keyspace: Keyspace, key: bytes, at_low: bool, event: str) -> Pair:
-        """Remove the first or the last member of a set that has any, and the key with the last one; give it."""
+        """Remove and return the first or the last member of a non-empty set; the last one removes the key."""
         size = len(self)
         scores = self.by_name
         if scores is None or size - 1 == SMALL // 2:
@@ -506,14 +506,14 @@ class SortedSet:
         return {name_to_json(m): score if abs(score) != inf else str(score) for m, score in self.slice(0, len(self))}
 
     def encoding(self, config: Any) -> str:
-        """What OBJECT ENCODING says, by Redis' thresholds; one that has shrunk is what it was."""
+        """OBJECT ENCODING, by Redis' thresholds; a set that has shrunk keeps its encoding."""
         small = max(self.most, len(self)) <= config.zset_max_listpack_entries
         longest = max(self.longest, *map(len, self.scores)) if small else 0
         return "listpack" if small and longest <= config.zset_max_listpack_value else "skiplist"
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the set takes, nearly."""
+        """Roughly the memory that the set takes."""
         size = sys.getsizeof(self)
         if self.packed is not None:
             return size + sys.getsizeof(self.packed)
@@ -537,7 +537,7 @@ class SortedSet:
 
     @classmethod
     def from_state(cls, state: tuple[dict[bytes, float]]) -> SortedSet:
-        """The sorted set of a state."""
+        """The sorted set from its state."""
         return cls(state[0])
 
     def check(self) -> None:
@@ -553,7 +553,7 @@ class SortedSet:
             assert len(self) <= ORDERED
 
 
-# Fewer members are sorted sooner without numpy.
+# Fewer members are sorted faster without numpy.
 _FEW = 512
 
 
@@ -569,13 +569,13 @@ def in_order_of(names: list[bytes], values: list[float]) -> tuple[list[bytes], l
     names = [names[place] for place in places]
     values = [values[place] for place in places]
     size, at = len(names), 0
-    while at < size:  # those of equal scores by name
+    while at < size:  # equal scores are sorted by name
         end = at + 1
         score = values[at]
         while end < size and values[end] == score:
             end += 1
         if end - at > 1:
-            pairs = sorted(zip(names[at:end], values[at:end], strict=True))  # 0 and -0 are equal, not the same
+            pairs = sorted(zip(names[at:end], values[at:end], strict=True))  # 0 and -0 are equal but not identical
             names[at:end] = [name for name, _ in pairs]
             values[at:end] = [value for _, value in pairs]
         at = end
@@ -583,7 +583,7 @@ def in_order_of(names: list[bytes], values: list[float]) -> tuple[list[bytes], l
 
 
 def places_in_order(values: list[float], *, descending: bool = False) -> list[int]:
-    """Where the numbers stand, from the least one on, or from the greatest; equal ones in their order. O(n log n)."""
+    """The indexes that sort numbers, ascending or descending; equal ones keep their order. O(n log n)."""
     if len(values) <= _FEW:
         return sorted(range(len(values)), key=values.__getitem__, reverse=descending)
     return _places([-value for value in values] if descending else values, "stable")
@@ -607,7 +607,7 @@ def as_sorted_set(value: object) -> SortedSet | None:
 
 
 def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: dict[bytes, float], event: str) -> None:
-    """Give members their scores, in a sorted set that is created if there is none."""
+    """Set the scores of members, in a sorted set that is created if there is none."""
     keyspace.feed.extra += len(scores) - 1
     if held is None:
         keyspace.put(key, SortedSet(scores), event)
@@ -621,7 +621,7 @@ def put_scores(keyspace: Keyspace, key: bytes, held: SortedSet | None, scores: d
 
 
 def put_result(keyspace: Keyspace, key: bytes, scores: dict[bytes, float], event: str, elements: int = 1) -> int:
-    """Set a key to a sorted set of what was found, which counts as so many changes; no members: the key is removed. How many members there are."""
+    """Store a result as a sorted set, each member counting as a change; an empty one removes the key. Returns its size."""
     if scores:
         keyspace.feed.extra += elements - 1
         keyspace.put(key, SortedSet(scores), event)
@@ -630,7 +630,7 @@ def put_result(keyspace: Keyspace, key: bytes, scores: dict[bytes, float], event
     return len(scores)
 
 
-# ---------------------------------------------------------------- effects
+# ---------------------------------------------------------------- replay
 
 
 def _put(keyspace: Keyspace, key: bytes, scores: dict[bytes, float]) -> None:
@@ -649,5 +649,5 @@ def _cut(keyspace: Keyspace, key: bytes, start: int, stop: int) -> None:
         held.remove_ranks(keyspace, key, start, stop, "zrem")
 
 
-# How a log does a reported change again.
+# How the log replays a reported change.
 EFFECTS: Final[dict[str, Callable[..., object]]] = {"zset.put": _put, "zset.remove": _remove, "zset.cut": _cut}

@@ -1,4 +1,4 @@
-"""Integers in their only spelling, compiled; ``spelling.py`` says what is what."""
+"""Integers in canonical form, compiled; described in ``spelling.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 

@@ -12,30 +12,30 @@ from .keyspace import Keyspace
 from .sessions import Sessions
 from .timetable import Timetable
 
-# Sessions are looked at this often, so one may outlive its deadline by as much (as NemesisDB).
+# Sessions are examined this often, so one may outlive its deadline by as much (as in NemesisDB).
 SWEEP_MS = 5_000
 _SLICE = 64
-# Freeing goes on this long at a time for each value that waits, within what others may have to wait.
+# Freeing takes this long at a time for each waiting value, up to what clients may have to wait.
 _FREEING_S = 0.002
 _MOST_FREEING_S = 0.008
 
 
 class Store:
-    """Everything that is stored. The thread of the event loop owns it."""
+    """All stored data. The thread of the event loop owns it."""
 
     def __init__(self, databases: int = 16, clock: Clock | None = None) -> None:
         self.clock = Clock() if clock is None else clock
         self.feed = Feed()
-        self.agenda = Timetable(1, {})  # when there is something to do in which keyspace
+        self.agenda = Timetable(1, {})  # when each keyspace next has something due
         self.databases = [Keyspace(index, self.clock, self.feed, self.agenda) for index in range(databases)]
         self.sessions = Sessions(self.clock, self.feed, self.agenda)
         self.max_string_bytes = 512 << 20
-        self.active_expiry = True  # False: keys expire only when they are looked at
+        self.active_expiry = True  # False: keys expire only on access
         self._swept_ms = self.clock.now_ms
         self._sweeping = False
-        self.expiry_s = 0.0  # spent on what is due in keyspaces
-        self.expiry_cuts = 0  # how often the time for that was over before the work was
-        self._busy: deque[Keyspace] = deque()  # keyspaces with something to do right now
+        self.expiry_s = 0.0  # spent on active expiry
+        self.expiry_cuts = 0  # how often its time ran out before the work was done
+        self._busy: deque[Keyspace] = deque()  # keyspaces with something due now
 
     def keyspaces(self) -> Iterator[Keyspace]:
         """All databases, then the keyspaces of all sessions."""
@@ -54,9 +54,9 @@ class Store:
         return reclaimer.go_on(min(_FREEING_S * reclaimer.pending, _MOST_FREEING_S))
 
     def run_cron(self, budget_s: float = 0.001) -> bool:
-        """Do a slice of the work that is due: big values to free, expired keys and sessions. True if some is left.
+        """Do a slice of the work that is due: freeing big values, expiring keys and sessions. True if some is left.
 
-        Call it ten times a second, or again soon while it gives True. What it costs follows from what is due.
+        Call it ten times a second, or sooner while it returns True. It costs nothing unless something is due.
         """
         now_ms = self.clock.tick()
         stop = time.perf_counter() + budget_s
@@ -72,7 +72,7 @@ class Store:
         return more or self._sweeping or freeing
 
     def _cron_keyspaces(self, stop: float) -> bool:
-        """Look after the keyspaces in turn, some keys of each at a time, until then; whether there is more to do."""
+        """Expire keys of the keyspaces in turn, some of each at a time, until a time; return whether there is more to do."""
         agenda, busy = self.agenda, self._busy
         began = time.perf_counter()
         due = agenda.look(_SLICE, self.clock.now_ms)

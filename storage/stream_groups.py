@@ -1,9 +1,9 @@
-"""Consumer groups of streams: who has been given which entry and has not acknowledged it yet.
+"""Consumer groups of streams: which consumer was delivered which entry and has not acknowledged it yet.
 
 Group.pending      entry id -> Delivery, in the order of ids
 Consumer.pending   entry id -> the same Delivery, for those of this consumer
 
-Nothing here refers back to what it is part of, so that all goes with the stream.
+Nothing here refers back to its owner, so that everything is freed with the stream.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 
 class Delivery:
-    """An entry that was delivered and is not acknowledged: to whom (the consumer's name), when last (ms), how often."""
+    """An entry that was delivered and is not acknowledged: to which consumer (its name), when last (ms), how often."""
 
     __slots__ = ("consumer", "count", "time_ms")
 
@@ -24,7 +24,7 @@ class Delivery:
         self.count: int = count
 
 
-# So many ids may stand in the order, and so many for each entry that is pending.
+# Ids that the order may hold at least, and for each pending entry.
 _LEAST_GONE: Final = 64
 _MOST_GONE: Final = 4
 
@@ -32,8 +32,8 @@ _MOST_GONE: Final = 4
 class Pending:
     """Deliveries by the id of their entry, in the order of ids.
 
-    ``order`` holds the ids ascending, also some of those that are gone: it is cleared of them from time to time.
-    Entries come mostly with ids that are greater than all before, and go in any order: both are O(1).
+    ``order`` holds the ids ascending, including some that are gone: these are cleared from time to time.
+    Entries usually come with ids greater than all before, and go in any order: both are O(1).
     """
 
     __slots__ = ("deliveries", "first", "order")
@@ -41,7 +41,7 @@ class Pending:
     def __init__(self) -> None:
         self.deliveries: dict[int, Delivery] = {}
         self.order: list[int] = []
-        self.first: int = 0  # all ids in the order before this place are gone
+        self.first: int = 0  # all ids before this index of the order are gone
 
     def __len__(self) -> int:
         return len(self.deliveries)
@@ -57,33 +57,33 @@ class Pending:
         return self.deliveries.get(entry_id)
 
     def put(self, entry_id: int, delivery: Delivery) -> None:
-        """Have an entry pending."""
+        """Add a pending entry."""
         deliveries, order = self.deliveries, self.order
         if entry_id not in deliveries:
             if not order or order[-1] < entry_id:
                 order.append(entry_id)
             else:
                 place = bisect_left(order, entry_id)
-                if order[place] != entry_id:  # otherwise it has been there before
+                if order[place] != entry_id:  # otherwise it was there before
                     insort(order, entry_id)
                 self.first = min(self.first, place)
         deliveries[entry_id] = delivery
 
     def extend(self, fresh: dict[int, Delivery]) -> None:
-        """Have entries pending whose ids ascend and are greater than all that ever were."""
+        """Add pending entries whose ids ascend and are greater than all before."""
         self.deliveries.update(fresh)
         self.order += fresh
 
     @property
     def last(self) -> int:
-        """An id that no entry that is pending, or lately was, has a greater one of; -1 if there is none."""
+        """An upper bound of the ids of pending entries; -1 if there are none."""
         return self.order[-1] if self.order else -1
 
     def pop(self, entry_id: int) -> Delivery | None:
-        """Have an entry pending no longer; None if it is not."""
+        """Remove a pending entry; None if it is not pending."""
         delivery = self.deliveries.pop(entry_id, None)
         if delivery is not None:
-            if self.order[self.first] == entry_id:  # as it mostly is
+            if self.order[self.first] == entry_id:  # the usual case
                 self._skip_gone()
             if len(self.order) > _MOST_GONE * len(self.deliveries) + _LEAST_GONE:
                 self.order = [each for each in self.order if each in self.deliveries]
@@ -91,7 +91,7 @@ class Pending:
         return delivery
 
     def _skip_gone(self) -> None:
-        """Let ``first`` be the first place of an entry that is pending; what is before it goes, where it is worth it."""
+        """Move ``first`` to the first pending entry; the ids before it are dropped if worthwhile."""
         deliveries, order = self.deliveries, self.order
         first, size = self.first, len(order)
         while first < size and order[first] not in deliveries:
@@ -102,7 +102,7 @@ class Pending:
         self.first = first
 
     def ids(self, start: int = 0, end: int | None = None, most: int = -1) -> list[int]:
-        """The ids of entries that are pending, from one up to another one, both included, at most ``most`` (-1: all)."""
+        """The ids of pending entries, from one to another, both included, at most ``most`` (-1: all)."""
         deliveries, order = self.deliveries, self.order
         size = len(order)
         low = max(self.first, bisect_left(order, start))
@@ -117,7 +117,7 @@ class Pending:
         return found
 
     def ends(self) -> tuple[int, int]:
-        """The first and the last id of what is pending, which is something."""
+        """The first and the last pending id; something must be pending."""
         order = self.order
         while order[-1] not in self.deliveries:
             del order[-1]
@@ -137,7 +137,7 @@ class Pending:
 
 
 class Consumer:
-    """A reader of a group. ``seen_ms``: its last command; ``active_ms``: its last one that got entries, -1: none."""
+    """A reader of a group. ``seen_ms``: its last command; ``active_ms``: its last one that got entries, -1 if none did."""
 
     __slots__ = ("__weakref__", "active_ms", "name", "pending", "seen_ms")
 
@@ -160,7 +160,7 @@ class Group:
         self.consumers: dict[bytes, Consumer] = {}
 
     def consumer(self, name: bytes, now_ms: int) -> Consumer:
-        """The consumer of this name, which is made if there is none; it is seen now."""
+        """The consumer of this name, created if there is none; it counts as seen now."""
         found = self.consumers.get(name)
         if found is None:
             found = self.consumers[name] = Consumer(name, now_ms)
@@ -172,7 +172,7 @@ class Group:
         return [self.consumers[name] for name in sorted(self.consumers)]
 
     def drop_consumer(self, name: bytes) -> int:
-        """Remove an existing consumer with what it has pending; how much that was."""
+        """Remove an existing consumer with its pending entries; return how many there were."""
         gone = self.consumers.pop(name)
         for entry_id in gone.pending:
             self.pending.pop(entry_id)
@@ -206,7 +206,7 @@ class Group:
             self.deliver(entry_id, consumer, time_ms, 1)
 
     def acknowledge(self, entry_id: int) -> bool:
-        """Forget that an entry is pending; False if it is not."""
+        """Remove a pending entry; False if it is not pending."""
         held = self.pending.pop(entry_id)
         if held is None:
             return False
@@ -218,11 +218,11 @@ class Group:
         return Group.from_state(self.to_state())
 
     def size_bytes(self) -> int:
-        """About how much memory it takes."""
+        """Roughly the memory that it takes."""
         return 800 + 700 * len(self.consumers) + 340 * len(self.pending)
 
     def to_state(self) -> tuple[Any, ...]:
-        """Everything as plain data; an entry's id is in two parts of 64 bits, as one text of 16 bytes."""
+        """Everything as plain data; an entry's id is two parts of 64 bits, as one text of 16 bytes."""
         consumers = [
             (
                 each.name,
@@ -236,7 +236,7 @@ class Group:
 
     @classmethod
     def from_state(cls, state: Any) -> Group:
-        """The group of a state that ``to_state`` gave."""
+        """The group from the state that ``to_state`` gave."""
         last_id, entries_read, consumers = state
         group = cls(int.from_bytes(last_id, "big"), entries_read)
         for name, seen_ms, active_ms, pending in consumers:

@@ -1,4 +1,4 @@
-"""Ids of stream entries, and what entries take in Redis' listpacks. ``stream_ids.pyx`` is the compiled implementation.
+"""Ids of stream entries, and the sizes of entries in Redis' listpacks. ``stream_ids.pyx`` is the compiled implementation.
 
 An id is one integer, ``ms << 64 | seq``, so ids compare as Redis' pairs do. C takes a third of the time for the text of an id and the
 bytes of an element, which every entry needs that is added or read.
@@ -24,7 +24,7 @@ def parts_of(ids: list[int], base: int) -> tuple[list[int], list[int]]:
 
 
 def ids_of(ms: list[int], seqs: list[int], base: int) -> list[int]:
-    """The ids of which ``parts_of`` gave the parts."""
+    """The ids from the parts that ``parts_of`` gave."""
     base_ms = base >> _SEQ_BITS
     return [(base_ms + part) << _SEQ_BITS | seq for part, seq in zip(ms, seqs, strict=True)]
 
@@ -43,7 +43,7 @@ def integer_bytes(value: int) -> int:
 
 
 def element_bytes(text: bytes) -> int:
-    """Bytes of a text element with its back length; texts that are integers are kept as those."""
+    """Bytes of a text element with its back length; texts that are integers are stored as such."""
     size = len(text)
     value = int64_of(text) if 0 < size <= 20 and text[0] <= 57 else None
     if value is not None:
@@ -57,7 +57,7 @@ def element_bytes(text: bytes) -> int:
 
 
 def texts_bytes(texts: tuple[bytes, ...], first: int, step: int) -> int:
-    """Bytes of text elements: of every so many-th from the first one on."""
+    """Bytes of text elements: of every ``step``-th from the first one on."""
     return sum([element_bytes(text) for text in texts[first::step]])
 
 

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-"""Ids of stream entries, compiled; ``stream_ids.py`` says what is what."""
+"""Ids of stream entries, compiled; described in ``stream_ids.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
@@ -80,7 +80,7 @@ cpdef Py_ssize_t texts_bytes(tuple texts, Py_ssize_t first, Py_ssize_t step) exc
 cpdef Py_ssize_t distance_bytes(object entry_id, object base) except -1:
     """See ``stream_ids.py``."""
     cdef uint64_t ms = high_half(entry_id) - high_half(base), seq = low_half(entry_id), base_seq = low_half(base)
-    cdef uint64_t far = <uint64_t>1 << 31  # integers beyond take the most bytes there are
+    cdef uint64_t far = <uint64_t>1 << 31  # greater integers take the maximum number of bytes
     cdef Py_ssize_t size = integer_bytes(<long long>(ms if ms < far else far))
     if seq >= base_seq:
         seq -= base_seq

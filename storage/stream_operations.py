@@ -1,6 +1,6 @@
-"""What commands do to the entries of streams: each operation changes one, reports it, and is done again from the log here.
+"""What commands do to the entries of streams: each operation changes one and reports it; replay from the log is here too.
 
-What they do to groups is in group_operations.py.
+Operations on groups are in group_operations.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def append(
     most_bytes: int,
     most_entries: int,
 ) -> bytes:
-    """Add an entry to the stream of a key; its id as text. Limits and errors are those of ``Stream.add``."""
+    """Add an entry to the stream of a key; return its id as text. Limits and errors are those of ``Stream.add``."""
     stream.add(entry_id, fields, most_bytes, most_entries)
     text = id_text(entry_id)
     keyspace.changed("xadd", key, ("stream.add", text, *fields))
@@ -40,14 +40,14 @@ def begin(keyspace: Keyspace, key: bytes, entry_id: int, fields: Fields, most_by
 def trim_length(
     keyspace: Keyspace, key: bytes, stream: Stream, most: int, approximate: bool, limit: int, counts: bool = True
 ) -> int:
-    """``Stream.trim_length`` of the stream of a key. ``counts``: whether each entry that goes is a change of its own."""
+    """``Stream.trim_length`` of the stream of a key. ``counts``: each removed entry counts as a change."""
     return _trimmed(keyspace, key, stream, stream.trim_length(most, approximate, limit), counts)
 
 
 def trim_before(
     keyspace: Keyspace, key: bytes, stream: Stream, least_id: int, approximate: bool, limit: int, counts: bool = True
 ) -> int:
-    """``Stream.trim_before`` of the stream of a key. ``counts``: whether each entry that goes is a change of its own."""
+    """``Stream.trim_before`` of the stream of a key. ``counts``: each removed entry counts as a change."""
     return _trimmed(keyspace, key, stream, stream.trim_before(least_id, approximate, limit), counts)
 
 
@@ -59,7 +59,7 @@ def _trimmed(keyspace: Keyspace, key: bytes, stream: Stream, removed: int, count
 
 
 def delete(keyspace: Keyspace, key: bytes, stream: Stream, ids: Iterable[int]) -> int:
-    """Remove entries of the stream of a key, which stays even when it is empty; how many there were."""
+    """Remove entries of the stream of a key, which stays even when empty; return how many were removed."""
     removed = [id_text(entry_id) for entry_id in ids if stream.delete(entry_id)]
     if removed:
         keyspace.feed.extra += len(removed) - 1
@@ -70,7 +70,7 @@ def delete(keyspace: Keyspace, key: bytes, stream: Stream, ids: Iterable[int]) -
 def set_last_id(
     keyspace: Keyspace, key: bytes, stream: Stream, last_id: int, added: int | None, max_deleted: int
 ) -> None:
-    """Set the last id of the stream of a key; ``added`` None and ``max_deleted`` 0 leave what there is.
+    """Set the last id of the stream of a key; ``added`` None and ``max_deleted`` 0 keep the present values.
 
     Raises LastIdBehindDeleted, LastIdBehindEntries, FewerAddedThanHeld.
     """
@@ -94,7 +94,7 @@ def set_last_id(
 
 
 def stream_at(keyspace: Keyspace, key: bytes) -> Stream:
-    """The stream of a key that has to hold one."""
+    """The stream of a key that must hold one."""
     value = keyspace.get(key)
     assert isinstance(value, Stream)
     return value
@@ -119,7 +119,7 @@ def _set_id(keyspace: Keyspace, key: bytes, last_id: bytes, added: int, max_dele
     stream.last_id, stream.added, stream.max_deleted = id_of_text(last_id), added, id_of_text(max_deleted)
 
 
-# Ids are their text.
+# Ids are text.
 EFFECTS: dict[str, Callable[..., None]] = {
     "stream.add": _add,
     "stream.trim": _trim,

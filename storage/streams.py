@@ -5,9 +5,8 @@ flat tuple ``(name, value, name, value ...)``.
 
 Blocks hold as many entries as Redis' nodes do (``stream-node-max-entries`` and ``-bytes``, counted in the
 bytes of Redis' listpacks), because approximate trimming removes whole nodes and that is visible. The last
-RUN entries and up to as many more stand in two lists; those before them are packed into byte strings (runs), where
-an entry takes its values and some 30 bytes. At most one block besides the last one, the one last looked into, is unpacked
-at a time.
+RUN entries and up to as many more are in two lists; those before them are packed into byte strings (runs), where an
+entry takes its values and some 30 bytes. Besides the last block, at most one is unpacked at a time: the one last read.
 
     blocks   [Block, Block, ...]       bases   [first id of each block]   -> bisect finds an id's block
 """
@@ -27,7 +26,7 @@ from .values import name_to_json, text_from_bytes
 SEQ_BITS = 64
 MAX_PART = (1 << 64) - 1
 MAX_ID = (1 << 128) - 1
-MOST_READ = (1 << 63) - 1  # as many entries as a group may count as read
+MOST_READ = (1 << 63) - 1  # most entries that a group may count as read
 
 Fields = tuple[bytes, ...]
 Entry = tuple[int, Fields]
@@ -36,7 +35,7 @@ Entry = tuple[int, Fields]
 MOST_BYTES = 1 << 30
 MOST_ENTRIES = 10_000
 
-# So many entries at the end of a stream are never packed; when there are twice as many, the older half is.
+# This many entries at the end of a stream are never packed; when there are twice as many, the older half is.
 RUN: Final = 16
 
 _EMPTY_LISTPACK = 7
@@ -49,7 +48,7 @@ def make_id(ms: int, seq: int) -> int:
 
 
 def id_of_text(text: bytes) -> int:
-    """The id of a text that ``id_text`` made."""
+    """The id from a text that ``id_text`` made."""
     ms, _, seq = text.partition(b"-")
     return int(ms) << SEQ_BITS | int(seq)
 
@@ -60,10 +59,10 @@ def id_of_text(text: bytes) -> int:
 class Block:
     """Some consecutive entries: packed in runs, as lists of ids and fields, or both.
 
-    The first ``run_count`` entries are in the runs. The lists, where there are any, hold those from number ``start``
-    on: all (0), or only those that are in no run (``run_count``).
-    ``base`` and ``top`` are the first and last id that were ever in it; ``deleted`` counts those gone, and
-    ``size`` is what Redis' node would take without its two counters: both decide when it is full.
+    The first ``run_count`` entries are in the runs. The lists, if any, hold those from number ``start`` on: all (0), or
+    only those that are not in a run (``run_count``).
+    ``base`` and ``top`` are the first and last id that were ever in it; ``deleted`` counts removed entries, and ``size``
+    is the size of Redis' node without its two counters: both decide when the block is full.
     """
 
     __slots__ = ("base", "count", "deleted", "ids", "names", "rows", "run_count", "runs", "size", "start", "top")
@@ -82,12 +81,12 @@ class Block:
         self.size: int = _EMPTY_LISTPACK + integer_bytes(len(names)) + texts_bytes(names, 0, 1) + integer_bytes(0)
 
     def full(self, entry_bytes: int, most_bytes: int, most_entries: int) -> bool:
-        """Whether an entry whose texts have so many bytes belongs into a new block."""
+        """Whether an entry whose texts have this many bytes needs a new block."""
         size = self.size + integer_bytes(self.count) + integer_bytes(self.deleted)
         return size + entry_bytes >= most_bytes or self.count + self.deleted >= most_entries
 
     def append(self, entry_id: int, fields: Fields) -> None:
-        """Take an entry behind the last one. The block has lists."""
+        """Append an entry. The block must have lists."""
         names = self.names
         width = len(names)
         if len(fields) == 2 * width and (fields[0] == names[0] if width == 1 else fields[::2] == names):
@@ -112,7 +111,7 @@ class Block:
             self.pack(RUN)
 
     def pack(self, left: int) -> None:
-        """Pack the entries of the lists but for the last ones, so many, and take them out of the lists."""
+        """Pack the entries of the lists except for the last ones, and remove them from the lists."""
         ids, rows = self.ids, self.rows
         assert ids is not None
         assert rows is not None
@@ -125,17 +124,17 @@ class Block:
         self.start = self.run_count
 
     def seal(self) -> None:
-        """Pack the entries that are not, and drop the lists."""
+        """Pack the remaining entries, and drop the lists."""
         self.pack(0)
         self.ids = self.rows = None
 
     def resume(self) -> None:
-        """Have lists for new entries."""
+        """Create lists for new entries."""
         self.ids, self.rows = [], []
         self.start = self.run_count
 
     def open(self) -> None:
-        """Have all entries in the lists."""
+        """Unpack all entries into the lists."""
         ids: list[int] = []
         rows: list[Fields] = []
         for run in self.runs:
@@ -163,7 +162,7 @@ class Block:
         return other
 
     def size_bytes(self) -> int:
-        """About how much memory it takes."""
+        """Roughly the memory that it takes."""
         size = 200 + sum([41 + len(run) for run in self.runs])
         if self.rows is not None:
             size += sum([_ENTRY_SIZES + 56 + sum([33 + len(text) for text in row[1::2]]) for row in self.rows])
@@ -176,7 +175,7 @@ class Block:
 class Stream:
     """Entries in the order of their ids, and consumer groups by name.
 
-    ``added`` counts all entries that ever were; ``max_deleted`` is the greatest id that XDEL removed.
+    ``added`` counts all entries ever added; ``max_deleted`` is the greatest id that XDEL removed.
     Adding is O(1), finding an entry O(log n), a range of m entries O(log n + m).
     """
 
@@ -200,7 +199,7 @@ class Stream:
     # ------------------------------------------------------------ adding
 
     def next_id(self, now_ms: int) -> int:
-        """The id of an entry that is added now. Raises IdsExhausted."""
+        """The id for an entry added now. Raises IdsExhausted."""
         fresh = now_ms << SEQ_BITS
         if fresh > self.last_id:
             return fresh
@@ -218,11 +217,11 @@ class Stream:
         return last + 1
 
     def no_greater_id(self) -> StorageError:
-        """Why an id is refused that is not greater than the last one."""
+        """The error for an id that is not greater than the last one."""
         return IdsExhausted() if self.last_id == MAX_ID else IdTooSmall()
 
     def add(self, entry_id: int, fields: Fields, most_bytes: int = 4096, most_entries: int = 100) -> None:
-        """Append an entry. The limits are those of a block; 0 is the greatest possible. Raises IdTooSmall, IdsExhausted."""
+        """Append an entry. The limits are those of a block; 0 means the maximum. Raises IdTooSmall, IdsExhausted."""
         if entry_id <= self.last_id:
             raise self.no_greater_id()
         block = self.block_for(fields, most_bytes or MOST_BYTES, most_entries or MOST_ENTRIES)
@@ -312,9 +311,9 @@ class Stream:
         return found
 
     def part(self, start: int, end: int, reverse: bool) -> tuple[int, Iterator[list[Entry]]]:
-        """How many entries there are with start <= id <= end, and what they are now, in batches. O(blocks).
+        """The number of entries with start <= id <= end, and a snapshot of them in batches. O(blocks).
 
-        The oldest come first, or the newest.
+        The oldest or the newest come first.
         """
         low = max(bisect_right(self.bases, start) - 1, 0)
         blocks = [block.copy() for block in self.blocks[low : bisect_right(self.bases, end)]]
@@ -334,7 +333,7 @@ class Stream:
         return count, entries()
 
     def get(self, entry_id: int) -> Fields | None:
-        """The fields of one entry; None if there is none of this id. O(log n)."""
+        """The fields of one entry; None if the id does not exist. O(log n)."""
         index = bisect_right(self.bases, entry_id) - 1
         if index < 0 or self.blocks[index].top < entry_id:
             return None
@@ -367,7 +366,7 @@ class Stream:
     # ------------------------------------------------------------ removing
 
     def delete(self, entry_id: int) -> bool:
-        """Remove one entry as XDEL does; False if there is none of this id. O(log n)."""
+        """Remove one entry as XDEL does; False if the id does not exist. O(log n)."""
         index = bisect_right(self.bases, entry_id) - 1
         if index < 0 or self.blocks[index].top < entry_id:
             return False
@@ -387,7 +386,7 @@ class Stream:
         return True
 
     def cut(self, block: Block, low: int, high: int) -> None:
-        """Take entries out of a block that has all in its lists, of which some are left."""
+        """Remove some, not all, entries of a block that has all in its lists."""
         assert block.ids is not None
         assert block.rows is not None
         del block.ids[low:high]
@@ -397,14 +396,14 @@ class Stream:
         block.deleted += high - low
 
     def drop_blocks(self, low: int, high: int) -> None:
-        """Take whole blocks out."""
+        """Remove whole blocks."""
         if self.warm is not None and self.warm in self.blocks[low:high]:
             self.warm = None
         del self.blocks[low:high]
         del self.bases[low:high]
 
     def trim_length(self, most: int, approximate: bool = False, limit: int = 0) -> int:
-        """Remove the oldest entries until ``most`` are left; give how many went.
+        """Remove the oldest entries until ``most`` are left; return how many were removed.
 
         Approximate: whole blocks only, and none that would bring the number removed above ``limit`` (0: no limit).
         """
@@ -425,7 +424,7 @@ class Stream:
         return removed
 
     def trim_before(self, least_id: int, approximate: bool = False, limit: int = 0) -> int:
-        """Remove the entries with smaller ids; give how many went. ``approximate`` as in ``trim_length``."""
+        """Remove the entries with smaller ids; return how many were removed. ``approximate`` as in ``trim_length``."""
         removed, gone = 0, 0
         for block in self.blocks:
             if (limit and removed + block.count > limit) or block.top >= least_id:
@@ -437,7 +436,7 @@ class Stream:
             block = self.opened(self.blocks[0])
             assert block.ids is not None
             low = bisect_left(block.ids, least_id)
-            if low == block.count:  # all that are left of it: the greater ones have been deleted
+            if low == block.count:  # all remaining entries: the greater ones have been deleted
                 self.drop_blocks(0, 1)
             elif low:
                 self.cut(block, 0, low)
@@ -448,13 +447,13 @@ class Stream:
     # ------------------------------------------------------------ progress of groups
 
     def deleted_from(self, start: int) -> bool:
-        """Whether XDEL removed an entry from this id on, behind the first one that is left, as far as is known."""
+        """Whether XDEL may have removed an entry from this id on, after the first remaining one."""
         if not self.length or self.max_deleted == 0 or start > self.max_deleted:
             return False
         return self.first_id() <= self.max_deleted
 
     def entries_up_to(self, entry_id: int) -> int | None:
-        """How many entries were ever added up to an id; None if that cannot be told without counting."""
+        """How many entries were ever added up to an id; None if only counting would tell."""
         if not self.added:
             return 0
         if not self.length and entry_id <= self.last_id:
@@ -472,7 +471,7 @@ class Stream:
         return None
 
     def lag(self, group: Group) -> int | None:
-        """How many entries the group has still to read; None if that is not known."""
+        """How many entries the group still has to read; None if unknown."""
         if not self.added:
             return 0
         if group.entries_read is not None and not self.deleted_from(group.last_id):
@@ -481,7 +480,7 @@ class Stream:
         return None if read is None else self.added - read
 
     def advance(self, group: Group, entry_id: int) -> None:
-        """Note that a group has read an entry, if it is the newest one that it has."""
+        """Note that a group has read an entry, if it is newer than all that it has read."""
         if entry_id <= group.last_id:
             return
         if group.entries_read is not None and not self.deleted_from(entry_id):
@@ -497,7 +496,7 @@ class Stream:
         return [[id_text(entry_id).decode(), _fields_to_json(fields)] for entry_id, fields in self.range(0, MAX_ID)]
 
     def encoding(self, config: object) -> str:
-        """OBJECT ENCODING: there is one."""
+        """OBJECT ENCODING, the only one of streams."""
         return "stream"
 
     def copy(self) -> Stream:
@@ -517,7 +516,7 @@ class Stream:
         return self.copy()
 
     def size_bytes(self, samples: int) -> int:
-        """About how much memory it takes; ``samples`` blocks are looked at (0: all)."""
+        """Roughly the memory that it takes; ``samples`` blocks are examined (0: all)."""
         looked_at = self.blocks if samples == 0 else self.blocks[:samples]
         size = 200 + sum(group.size_bytes() for group in self.groups.values())
         if looked_at:
@@ -525,7 +524,7 @@ class Stream:
         return size
 
     def to_state(self) -> tuple[Any, ...]:
-        """Everything as plain data: counters, blocks with their entries, groups. Ids are their text."""
+        """Everything as plain data: counters, blocks with their entries, groups. Ids are text."""
         blocks = []
         for block in self.blocks:
             block = self.opened(block)
@@ -538,7 +537,7 @@ class Stream:
 
     @classmethod
     def from_state(cls, state: Any) -> Stream:
-        """The stream of a state that ``to_state`` gave."""
+        """The stream from the state that ``to_state`` gave."""
         stream = cls()
         last_id, stream.added, max_deleted, blocks, groups = state
         stream.last_id, stream.max_deleted = id_of_text(last_id), id_of_text(max_deleted)
@@ -577,7 +576,7 @@ class Stream:
 
 
 def _inside(block: Block, start: int, end: int) -> list[Entry]:
-    """The entries of a block that nobody else has with start <= id <= end."""
+    """The entries with start <= id <= end of a block of which this is the only user."""
     if block.ids is None or block.start:
         block.open()
     assert block.ids is not None
@@ -589,7 +588,7 @@ def _inside(block: Block, start: int, end: int) -> list[Entry]:
 
 
 def _fields_to_json(fields: Fields) -> dict[str, Any] | list[Any]:
-    """Fields as an object; as a flat array where a name comes twice."""
+    """Fields as an object; as a flat array if a name occurs twice."""
     names = fields[::2]
     if len(set(names)) < len(names):
         return [text_from_bytes(text) for text in fields]

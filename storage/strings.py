@@ -1,8 +1,8 @@
-"""Strings: what commands read of them and do to them, in whichever form a string is kept.
+"""Strings: what commands read and change, whatever the stored form.
 
-A string that is changed in its middle or at its end is kept so that a change costs its own length, not the string's: one
-of more than ``LEAST`` bytes that APPEND, SETRANGE, SETBIT, BITFIELD or PFADD has changed is a ``LongString``; all others are
-bytes, or what JSON has. The log gets the parts that have changed.
+Changing part of a long string costs the length of the change, not of the string: a string of more than ``LEAST`` bytes
+that APPEND, SETRANGE, SETBIT, BITFIELD or PFADD has changed is a ``LongString``; all others are bytes, or JSON scalars.
+The log gets the parts that have changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def string_text(value: object) -> bytes:
 
 
 def data_of(value: object) -> Bits:
-    """A string value as something to be read at once: ``len``, slices. Raises WrongType for other kinds."""
+    """A string value to be read right away: ``len``, slices. Raises WrongType for other kinds."""
     return value if type(value) is LongString else string_text(value)
 
 
@@ -48,9 +48,9 @@ def size_of(value: object) -> int:
 
 
 def opened(keyspace: Keyspace, key: bytes, text: bytes) -> LongString:
-    """What the string of a key that is not a LongString is changed in, and then given to ``edited``.
+    """A buffer in which a key's string that is not a LongString is changed, and which is then passed to ``edited``.
 
-    A long text moves there at once, so that nobody else has it and it need not be copied.
+    A long text is moved into it, so that nothing else refers to it and it need not be copied.
     """
     value = LongString(text)
     if len(text) > LEAST and type(keyspace.data.get(key)) is bytes:
@@ -59,9 +59,9 @@ def opened(keyspace: Keyspace, key: bytes, text: bytes) -> LongString:
 
 
 def editable(keyspace: Keyspace, key: bytes) -> LongString:
-    """The bytes of a key, to be changed and given to ``edited``; none if it is absent. Raises WrongType.
+    """The bytes of a key, to be changed and passed to ``edited``; empty if it is absent. Raises WrongType.
 
-    A long string that the caller has a reference to is copied by the first change.
+    The first change copies a long string to which the caller has a reference.
     """
     value = keyspace.get(key)
     if type(value) is LongString:
@@ -72,14 +72,14 @@ def editable(keyspace: Keyspace, key: bytes) -> LongString:
 def edited(
     keyspace: Keyspace, key: bytes, data: LongString, parts: Iterable[tuple[int, int]], event: str, elements: int = 1
 ) -> None:
-    """Store what a key's string has become, and report the parts (first byte, end) that differ. It counts as so many changes."""
+    """Store a key's changed string, and report the parts (first byte, end) that differ, each counting as a change."""
     keyspace.feed.extra += elements - 1
     if len(data) <= LEAST:
         keyspace.replace(key, data.text(), event)
         return
     value = keyspace.data.get(key)
     if value is not None and type(value) is not bytes and type(value) is not LongString:
-        keyspace.replace(key, data, event)  # a number has no parts that could be written again
+        keyspace.replace(key, data, event)  # a number has no parts that could be rewritten
         return
     operands: list[int | bytes] = []
     for first, end in parts:
@@ -88,7 +88,7 @@ def edited(
 
 
 def append(keyspace: Keyspace, key: bytes, part: bytes, most_bytes: int) -> int:
-    """Add bytes to the end of a key's string, which may be absent; its length. Raises WrongType, StringTooLong."""
+    """Append bytes to a key's string, which may be absent; return its length. Raises WrongType, StringTooLong."""
     value = keyspace.get(key)
     start = size_of(value)
     end = start + len(part)
@@ -97,7 +97,7 @@ def append(keyspace: Keyspace, key: bytes, part: bytes, most_bytes: int) -> int:
     if end <= LEAST:
         keyspace.replace(key, part if value is None else string_text(value) + part, "append")
         return end
-    value = None  # nobody but the keyspace may have a string that is changed in place
+    value = None  # only the keyspace may refer to a string that is changed in place
     data = editable(keyspace, key)
     data.write(start, part)
     edited(keyspace, key, data, ((start, end),), "append")
@@ -107,7 +107,7 @@ def append(keyspace: Keyspace, key: bytes, part: bytes, most_bytes: int) -> int:
 def overwrite(
     keyspace: Keyspace, key: bytes, offset: int, part: bytes, most_bytes: int, event: str = "setrange"
 ) -> int:
-    """Put bytes at an offset of a key's string, behind zeros where it is shorter; its length. Raises WrongType, StringTooLong."""
+    """Write bytes at an offset of a key's string, padded with zeros if shorter; return its length. Raises WrongType, StringTooLong."""
     data = editable(keyspace, key)
     end = offset + len(part)
     if end > most_bytes:
@@ -118,7 +118,7 @@ def overwrite(
 
 
 def set_bit(keyspace: Keyspace, key: bytes, offset: int, bit: bool) -> bool:
-    """Set or clear a bit of a key's string, behind zeros where it is shorter; whether it was set. Raises WrongType."""
+    """Set or clear a bit of a key's string, padded with zeros if shorter; return whether it was set. Raises WrongType."""
     data = editable(keyspace, key)
     byte, mask = offset >> 3, 0x80 >> (offset & 7)
     grows = byte >= len(data)
@@ -131,7 +131,7 @@ def set_bit(keyspace: Keyspace, key: bytes, offset: int, bit: bool) -> bool:
 
 
 def put_text(keyspace: Keyspace, key: bytes, old: bytes, new: bytes, event: str, elements: int) -> None:
-    """Put a text in the place of an older one; where only a few bytes differ, only those are reported."""
+    """Replace a text by another; if only a few bytes differ, only those are reported."""
     value = keyspace.get(key)
     parts = differences(old, new) if len(old) == len(new) and value is not None else None
     if parts is None:
@@ -162,7 +162,7 @@ def add_integer(keyspace: Keyspace, key: bytes, increment: int) -> int:
 
 
 def add_decimal(keyspace: Keyspace, key: bytes, increment: bytes) -> bytes:
-    """Add to a decimal number, which begins at 0; the sum as text. A JSON number stays one where JSON spells the sum so.
+    """Add to a decimal number, which begins at 0; the sum as text. A JSON number stays one if JSON spells the sum the same way.
 
     Raises WrongType, NotAFloat, IncrementNotFinite.
     """
@@ -172,7 +172,7 @@ def add_decimal(keyspace: Keyspace, key: bytes, increment: bytes) -> bytes:
     return total
 
 
-# ---------------------------------------------------------------- effects
+# ---------------------------------------------------------------- replay
 
 
 def _write_again(keyspace: Keyspace, key: bytes, *operands: int | bytes) -> None:

@@ -1,6 +1,6 @@
-"""Tallies: what is known of each bucket of some series while their samples come, whichever series they are of.
+"""Tallies: running aggregates of the buckets of several series together, updated as samples come.
 
-A bucket has a row as soon as it has a sample. A row has the number of its values and what is asked for:
+A bucket gets a row with its first sample. A row has the number of its values and the aggregates asked for:
 
 | asked for | is                                                                               |
 |-----------|----------------------------------------------------------------------------------|
@@ -8,10 +8,10 @@ A bucket has a row as soon as it has a sample. A row has the number of its value
 | SQUARES   | the same of their squares                                                        |
 | LEAST, GREATEST | NaN where a value is NaN                                                   |
 | PRODUCT   | of the values                                                                    |
-| FIRSTS, LASTS | the value of the oldest and the newest sample; of two at one time the first, the last that came |
+| FIRSTS, LASTS | the value of the oldest and the newest sample; of equal times the first and the last to come |
 | VALUES    | the values themselves, in the order in which they came                           |
 
-A rate stands in place of each sample but the first one of its series, if it is asked for.
+If rates are asked for, each sample but the first one of its series is replaced by its rate.
 
 The compiled implementation (``tallies.pyx``) goes over packed chunks in C; this one uses numpy.
 """
@@ -44,18 +44,18 @@ VALUES: Final = 128
 
 _COLUMNS: Final = (SUMS, SQUARES, LEAST, GREATEST, PRODUCT, FIRSTS, LASTS)
 
-# So many samples may wait before they are added to the rows, or as many as there are rows.
+# Samples that may wait before they are added to the rows, or as many as there are rows if more.
 _MOST_WAITING = 20_000
-_UNITS = 20  # that a sample takes here
+_UNITS = 20  # per sample here
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How fast the values of a series change: by how much in each ``interval_ms``, from each sample to the next.
 
-    The value of a ``counter`` that has become less has begun again at 0 after ``counter_max``; where that is not known
-    (0), it has grown by what it is. Rates above ``reset_value``, if there is one, are 0. With ``drop_resets`` a counter
-    has no rate where its value has become less.
+    A ``counter`` whose value has become less has wrapped around to 0 after ``counter_max``; if that is unknown (0), it has
+    restarted at 0. Rates above ``reset_value``, if there is one, are 0. With ``drop_resets`` a counter has no rate where
+    its value has become less.
     """
 
     interval_ms: int
@@ -68,7 +68,7 @@ class Rate:
 class Tally:
     """Rows of buckets of ``bucket`` ms. Raises TooManyBuckets for more than ``most`` rows.
 
-    ``most_values``: how many values may be there, where they are asked for; TooManyValues is raised for more.
+    ``most_values``: how many values may be stored if they are asked for; more raise TooManyValues.
     """
 
     __slots__ = (
@@ -104,21 +104,21 @@ class Tally:
         self._waiting: list[tuple[Times, Values]] = []
         self._waits = 0
         self._units = 0
-        self._taken: list[tuple[Times, Values]] = []  # begins and values, where values are asked for
+        self._taken: list[tuple[Times, Values]] = []  # begins and values, if values are asked for
         self._values: Values = np.empty(0)
         self._starts: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
     def expect(self, first: int, last: int, samples: int, *, series: int) -> None:
-        """Say before the first sample between which times how many will come, at most about, and of how many series."""
+        """Announce, before the first sample, the time range of the samples, about how many come at most, and from how many series."""
 
     def begin_series(self) -> None:
-        """The samples that come now are of another series."""
+        """Begin another series."""
         self._before = None
 
     def take(self, chunks: Sequence[Chunk], low: int, high: int, most_units: int) -> int:
         """Take the samples of some chunks of one series, from one time to another, both included, oldest first.
 
-        It ends behind the chunk with which ``most_units`` are spent, a unit being what a sample takes at least, or later;
+        It ends after the chunk with which ``most_units`` are spent, or later; a unit is the least cost of a sample. Returns
         how many chunks were taken.
         """
         taken = samples = 0
@@ -198,12 +198,12 @@ class Tally:
         for need, places in ((FIRSTS, starts), (LASTS, ends)):
             if self._needs & need:
                 all_times = np.concatenate((self._times.get(need, times[:0]), times))
-                found = np.lexsort((all_times, row))[places]  # which leaves those of one time as they came
+                found = np.lexsort((all_times, row))[places]  # stable: equal times stay in order of arrival
                 self._times[need] = all_times[found]
                 self._columns[need] = np.concatenate((columns[need], values))[found]
 
     def settle(self, units: int) -> bool:
-        """After the last sample: put the rows in order, as many steps at a time; whether there is more to do."""
+        """After the last sample: sort the rows, in steps; return whether there is more to do."""
         self._add_waiting()
         if self._needs & VALUES and self._taken:
             begins = np.concatenate([begins for begins, _ in self._taken])
@@ -214,7 +214,7 @@ class Tally:
         return False
 
     def release(self) -> bool:
-        """Give back some of the memory, after which nothing can be asked any more; whether there is more to do."""
+        """Give back some of the memory; return whether there is more to do. The rows can no longer be read then."""
         return False
 
     def __len__(self) -> int:
@@ -222,7 +222,7 @@ class Tally:
         return len(self._begins)
 
     def begins(self, start: int, stop: int) -> Times:
-        """When the buckets of some rows begin, ascending."""
+        """The begins of some rows' buckets, ascending."""
         return self._begins[start:stop]
 
     def counts(self, start: int, stop: int) -> npt.NDArray[np.int64]:
@@ -230,7 +230,7 @@ class Tally:
         return self._counts[start:stop]
 
     def column(self, need: int, start: int, stop: int) -> Values:
-        """What was asked for, of some rows; not for VALUES."""
+        """An aggregate of some rows; not VALUES."""
         return self._columns[need][start:stop]
 
     def values(self, start: int, stop: int) -> Values:

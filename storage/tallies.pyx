@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Tallies of the buckets of many series, over packed chunks and in C. Same contract as ``tallies.py``.
 
-Rows are in one of two orders. *Even*: where the buckets of a span are not much more than the samples, each has a row of
-its number, empty ones too. Otherwise rows are in the order in which their first sample came; samples of further series are
-mostly in the row behind the last one, else looked up in a table of hashes.
+Rows are in one of two orders. **Even*: if a span does not have many more buckets than samples, each bucket has the row of
+its number, empty ones too. Otherwise rows are in the order in which their first sample came; samples of further series usually
+belong to the row after the last one; otherwise it is looked up in a hash table.
 """
 
 from cpython cimport array
@@ -17,7 +17,7 @@ from januskv.storage.scans cimport read_times, read_values
 
 cdef extern from *:
     """
-    /* Big tables of zeros come from the system: the allocator would write them where it has used the memory before. */
+    /* Big tables of zeros come from the system: the allocator would have to clear memory that it used before. */
     #include <stdlib.h>
     #ifdef __linux__
     #include <sys/mman.h>
@@ -68,11 +68,11 @@ cdef enum:
     NOWHERE = -2
     MOST = 4096  # samples of a chunk
     EVEN = 0
-    SMALL = 4096  # rows that are made whether there are samples for them or not
+    SMALL = 4096  # rows that are made even without samples for them
     MOST_EVEN = 1 << 20
     LEAST_SLOTS = 1 << 10
-    NEW_ROW = 30  # units: what a row takes that is not where it is looked for first
-    MOVE = 16  # units: what it takes to move something to another place of a big table
+    NEW_ROW = 30  # units: the cost of a row that is not at the first place looked up
+    MOVE = 16  # units: the cost of moving an item within a big table
     BIG = 1 << 20  # bytes that are given back in steps
     BITS = 11  # of a digit, when rows are sorted
     DIGITS = 1 << BITS
@@ -97,9 +97,9 @@ class Rate:
 cdef enum Stage:
     TAKING
     LISTING  # the rows that have samples
-    COUNTING  # by digits
-    MOVING  # to the places that their digits say
-    PLACING  # where the values of each row begin
+    COUNTING  # by digit
+    MOVING  # to the places given by their digits
+    PLACING  # find where the values of each row begin
     SORTING  # values by rows
     SETTLED
 
@@ -119,14 +119,14 @@ cdef class Tally:
     cdef bint even, hashed, ascending, began
     cdef Py_ssize_t most, most_values
     cdef Py_ssize_t rows, room  # empty ones too
-    cdef Py_ssize_t units  # of work since somebody has asked
+    cdef Py_ssize_t units  # of work since last asked for
     cdef Py_ssize_t last  # the row of the sample before; -1 at the beginning of a series
     cdef int64_t *begins_of
     cdef int64_t *counts_of
     cdef double *columns_of[COLUMNS]
     cdef int64_t *first_times
     cdef int64_t *last_times
-    # The table of hashes: the number of a row and one, 0 where there is none.
+    # The hash table: the number of a row plus one, 0 for free slots.
     cdef int32_t *slots
     cdef Py_ssize_t slot_count
     cdef int slot_shift
@@ -141,14 +141,14 @@ cdef class Tally:
     cdef bint rated, counter, drop_resets, has_before
     cdef double interval, counter_max, reset_value, value_before
     cdef int64_t time_before
-    # The order of the rows, and what it is made with.
+    # The order of the rows, and the state of sorting them.
     cdef Stage stage
     cdef int32_t *order
     cdef int32_t *other_order
     cdef uint64_t most_key
     cdef int shift
     cdef Py_ssize_t place, filled
-    # How far the memory is given back.
+    # How far the memory has been given back.
     cdef int released
     cdef Py_ssize_t given
     cdef Py_ssize_t[DIGITS] digits
@@ -198,7 +198,7 @@ cdef class Tally:
         cdef Py_ssize_t slots = LEAST_SLOTS
         if self.began or last < first:
             return
-        if self.needs & _VALUES:  # memory that is not used is not taken
+        if self.needs & _VALUES:  # unused memory is not really allocated
             self.keep_room(min(samples, self.most_values))
         if span <= SMALL or (span <= MOST_EVEN and span <= 2 * samples):
             self.base = base
@@ -222,7 +222,7 @@ cdef class Tally:
     # ------------------------------------------------------------ rows
 
     cdef int grow(self, Py_ssize_t room) except -1:
-        """Have room for so many rows, all of them empty that are new."""
+        """Make room for ``rows`` rows; new ones are empty."""
         cdef int i
         cdef int64_t *counts
         if not self.even:
@@ -248,7 +248,7 @@ cdef class Tally:
         return <Py_ssize_t>((<uint64_t>begin // <uint64_t>self.bucket * <uint64_t>0x9E3779B97F4A7C15) >> self.slot_shift)
 
     cdef int make_slots(self, Py_ssize_t count) except -1:
-        """Make the table of hashes, with the rows that there are."""
+        """Make the hash table, with the present rows."""
         cdef Py_ssize_t row
         while count < 2 * self.rows:
             count *= 2
@@ -291,7 +291,7 @@ cdef class Tally:
         return self.rows - 1
 
     cdef Py_ssize_t row_of(self, int64_t begin) except -1:
-        """The row of a bucket, which is made if there is none; NOWHERE for one outside what was expected."""
+        """The row of a bucket, created if there is none; NOWHERE for one outside the announced range."""
         cdef Py_ssize_t slot
         if self.even:
             if begin < self.base or (begin - self.base) // self.bucket >= self.rows:
@@ -316,7 +316,7 @@ cdef class Tally:
 
     cdef int add(self, Py_ssize_t row, const int64_t *times, int64_t oldest, int64_t step, const double *values,
                  Py_ssize_t count) except -1:
-        """Add a run of samples to a row. ``times`` is NULL where they are ``step`` apart, from ``oldest`` on."""
+        """Add a run of samples to a row. ``times`` is NULL if they are ``step`` apart, from ``oldest`` on."""
         cdef Py_ssize_t i
         cdef double total, value
         cdef int64_t newest
@@ -390,7 +390,7 @@ cdef class Tally:
 
     cdef Py_ssize_t make_rates(self, const int64_t *times, const double *values, Py_ssize_t count,
                                int64_t *to_times, double *to_values) noexcept:
-        """Rates of samples, in the same place or another one; how many there are."""
+        """Write the rates of samples, in place or elsewhere; return how many there are."""
         cdef Py_ssize_t i, made = 0
         cdef double older, newer, value, rate
         cdef int64_t time
@@ -414,7 +414,7 @@ cdef class Tally:
         return made
 
     cdef int add_columns(self, const int64_t *times, const double *values, Py_ssize_t count) except -1:
-        """Add samples that have their times beside them."""
+        """Add samples with explicit times."""
         cdef Py_ssize_t at = 0, behind
         cdef int64_t begin, end
         while at < count:
@@ -516,7 +516,7 @@ cdef class Tally:
             self.add_columns(_times, _values, part)
             at += MOST
 
-    # ------------------------------------------------------------ putting in order
+    # ------------------------------------------------------------ sorting
 
     def settle(self, Py_ssize_t units):
         """See ``tallies.py``."""
@@ -548,7 +548,7 @@ cdef class Tally:
         return self.stage != SETTLED
 
     cdef int list_rows(self, Py_ssize_t stop) except -1:
-        """List the rows that have samples, and find out how big their numbers are when they are to be sorted."""
+        """List the rows that have samples, and how big their numbers are if they are to be sorted."""
         cdef Py_ssize_t row
         cdef uint64_t key
         for row in range(self.place, stop):
@@ -634,7 +634,7 @@ cdef class Tally:
         return 0
 
     cdef int sort_values(self, Py_ssize_t stop) except -1:
-        """Put values where they belong; ``starts`` moves on to where the next one of a row goes."""
+        """Move values to their places; ``starts`` advances to where the next one of a row goes."""
         cdef Py_ssize_t i
         cdef int32_t row
         for i in range(self.place, stop):
@@ -678,7 +678,7 @@ cdef class Tally:
             return True
         return False
 
-    # ------------------------------------------------------------ rows in order
+    # ------------------------------------------------------------ sorted rows
 
     def __len__(self):
         return self.filled
@@ -726,6 +726,6 @@ cdef class Tally:
         stop = min(stop, self.filled)
         if start >= stop:
             return np.empty(0)
-        # Where the values of a row begin has moved to where they end.
+        # The begin of a row's values has moved to their end.
         first = self.starts[self.order[start]] - self.counts_of[self.order[start]]
         return self.sorted[first : self.starts[self.order[stop - 1]]]

@@ -1,4 +1,4 @@
-"""Hashes some of whose fields have deadlines."""
+"""Hashes with field TTLs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Fields = dict[bytes, Any]
 
 
 class TimedHash(dict[bytes, Any]):
-    """A hash some of whose fields have deadlines, in ms since the epoch. ``soonest`` is the first of them, or 0."""
+    """A hash with deadlines of fields, in ms since the epoch. ``soonest`` is the first of them, or 0."""
 
     kind: ClassVar[str] = "hash"
     __slots__ = ("deadlines", "soonest")
@@ -26,7 +26,7 @@ class TimedHash(dict[bytes, Any]):
         self.soonest = min(deadlines.values(), default=0)
 
     def set_deadlines(self, deadlines: Mapping[bytes, int | None]) -> None:
-        """Let fields expire, or no longer (None). O(fields given), and those with deadlines if one was the soonest."""
+        """Set when fields expire; None: never. O(fields given), plus all with deadlines if one was the soonest."""
         held, soonest, lost = self.deadlines, self.soonest, False
         for field, deadline in deadlines.items():
             lost = lost or held.get(field) == soonest
@@ -39,7 +39,7 @@ class TimedHash(dict[bytes, Any]):
         self.soonest = min(held.values(), default=0) if lost else soonest
 
     def expire_fields(self, keyspace: Keyspace, key: bytes) -> None:
-        """Remove the fields whose time is over, and the key with the last one. O(1) where there are none."""
+        """Remove the expired fields, and the key with the last one. O(1) if there are none."""
         now_ms = keyspace.clock.now_ms
         if not self.soonest or self.soonest >= now_ms:
             return
@@ -55,7 +55,7 @@ class TimedHash(dict[bytes, Any]):
             keyspace.file_fields(key, self.soonest)
 
     def unexpired(self, now_ms: int) -> TimedHash:
-        """The hash without the fields whose time is over; a copy where there are such."""
+        """The hash without expired fields; a copy if there are any."""
         if not self.soonest or self.soonest >= now_ms:
             return self
         deadlines = {field: deadline for field, deadline in self.deadlines.items() if deadline >= now_ms}
@@ -68,7 +68,7 @@ class TimedHash(dict[bytes, Any]):
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the hash takes, nearly."""
+        """Roughly the memory that the hash takes."""
         some = list(self.items())[:5]
         each = sum(sys.getsizeof(name) + sys.getsizeof(item) for name, item in some) // max(len(some), 1)
         return sys.getsizeof(self) + sys.getsizeof(self.deadlines) + each * len(self)
@@ -83,7 +83,7 @@ class TimedHash(dict[bytes, Any]):
 
     @classmethod
     def from_state(cls, state: tuple[Fields, dict[bytes, int]]) -> TimedHash:
-        """The hash of a state."""
+        """The hash from its state."""
         return cls(*state)
 
     def check(self) -> None:

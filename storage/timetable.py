@@ -1,12 +1,12 @@
-"""What is due when: keys that expire, hashes with fields that do, sessions, and keyspaces that hold such things.
+"""What is due when: expiring keys, hashes with expiring fields, sessions, and keyspaces that contain such items.
 
     deadlines  item -> ms since the epoch
-    due        slot -> the item whose time lies in it, or the set of them; a slot is ``step_ms`` long
-    slots      heap of the slots in ``due``, and of a few that no longer are
-    overdue    items, and sets of items, of slots that are over; they are still to be looked at
+    due        slot -> the item whose deadline lies in it, or the set of them; a slot is ``step_ms`` long
+    slots      heap of the slots in ``due``, and of a few stale ones
+    overdue    items, and sets of items, of past slots; they are still to be examined
 
-An item is in ``due`` or in ``overdue``, once; ``overdue`` may also hold items that were moved or removed since. So moving an
-item takes no memory, removing it leaves nothing behind, and looking for what is due costs nothing while there is nothing.
+An item is in ``due`` or in ``overdue``, once; ``overdue`` may also hold items that were moved or removed since. So moving
+an item takes no memory, removing it leaves nothing behind, and checking for due items costs nothing while there are none.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Final
 
 NEVER: Final = -1
 LAST_MS: Final = (1 << 63) - 1
-_SPARE_SLOTS: Final = 16  # this many more stale slots than good ones do not matter
+_SPARE_SLOTS: Final = 16  # this many more stale slots than live ones do not matter
 
 
 class Timetable:
-    """Items, which are hashable and no sets, with times in ms. ``deadlines`` may be read by everybody."""
+    """Hashable items, but not sets, with times in ms. ``deadlines`` is public for reading."""
 
     __slots__ = ("deadlines", "due", "overdue", "slots", "step_ms")
 
@@ -35,7 +35,7 @@ class Timetable:
         return len(self.deadlines)
 
     def file(self, item: Any, deadline: int) -> bool:
-        """Give an item a time, instead of the one it had; True if its slot is now the first of all."""
+        """Set the time of an item, replacing any former one; True if its slot is now the first of all."""
         slot = deadline // self.step_ms
         old = self.deadlines.get(item)
         if old is not None:
@@ -69,7 +69,7 @@ class Timetable:
             self.unfile(item, deadline)
 
     def unfile(self, item: Any, deadline: int) -> None:
-        """Take an item out of the slot of a time that it no longer has."""
+        """Take an item out of the slot of its former time."""
         slot = deadline // self.step_ms
         held = self.due.get(slot)
         if held is None:
@@ -87,7 +87,7 @@ class Timetable:
             heapify(self.slots)
 
     def next_ms(self) -> int:
-        """The time after which there will be something to look at, NEVER if nothing is filed."""
+        """The time after which something will be due, NEVER if nothing is filed."""
         if self.overdue:
             return 0
         slots = self.slots
@@ -98,7 +98,7 @@ class Timetable:
         return NEVER
 
     def look(self, most: int, now_ms: int) -> list[Any]:
-        """The items whose time is over, of up to ``most`` overdue ones. The caller removes them or files them again."""
+        """The expired items among up to ``most`` overdue ones. The caller removes them or files them again."""
         if not self.overdue:
             self.collect(now_ms)
         overdue, deadlines = self.overdue, self.deadlines
@@ -107,7 +107,7 @@ class Timetable:
             if not overdue:
                 break
             item = overdue[-1]
-            if type(item) is set:  # taken apart one by one: a copy of a big one would hold everybody up
+            if type(item) is set:  # emptied one by one: copying a big one would hold up all clients
                 bucket = item
                 item = bucket.pop()
                 if not bucket:
@@ -125,7 +125,7 @@ class Timetable:
         return found
 
     def collect(self, now_ms: int) -> None:
-        """Move the items of all slots that are over to ``overdue``, which is empty: so nothing is in it twice."""
+        """Move the items of all past slots to ``overdue``, which is empty, so no item is in it twice."""
         slot, slots, due = now_ms // self.step_ms, self.slots, self.due
         while slots and slots[0] < slot:
             held = due.pop(heappop(slots), None)

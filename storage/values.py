@@ -1,9 +1,9 @@
-"""The values of a keyspace, one set for all faces, and their two outer forms: JSON and Redis text.
+"""The values of a keyspace, the same for all protocols, and their two outer forms: JSON and Redis text.
 
 | held as                       | kind   | meaning                                                      |
 |-------------------------------|--------|--------------------------------------------------------------|
 | bytes                         | string | byte string; also a JSON string, as its UTF-8                |
-| int, float, True/False, NULL  | string | JSON number, boolean, null (``NULL``: None would mean absent)|
+| int, float, True/False, NULL  | string | JSON number, boolean, null (``NULL``, as None means absent)  |
 | dict: bytes -> element        | hash   | hash and JSON object; a small one is a ``SmallHash``         |
 | list of elements              | list   | list and JSON array                                          |
 | set of bytes                  | set    | set; to JSON an array, in no order                           |
@@ -29,7 +29,7 @@ from .null import NULL, Null
 from .small_hashes import SmallHash, small
 from .spelling import int64_of
 
-# So deep may JSON values be nested. orjson, which writes the replies, takes 254.
+# Greatest nesting depth of JSON values. orjson, which writes the replies, allows 254.
 MOST_DEPTH: Final = 128
 
 _INT64_MIN: Final = -(1 << 63)
@@ -50,13 +50,13 @@ KINDS: dict[type, str] = {
 
 
 def kind_of(value: object) -> str:
-    """Name the kind as Redis' TYPE does: string, hash, list, set, zset, stream, TSDB-TYPE, ts-events."""
+    """The kind, named as by Redis' TYPE: string, hash, list, set, zset, stream, TSDB-TYPE, ts-events."""
     kind = KINDS.get(type(value))
     return type(value).kind if kind is None else kind  # type: ignore[attr-defined]
 
 
 def is_series(value: object) -> bool:
-    """Tell whether the value is a series, which key-value commands pass over."""
+    """Whether the value is a series, which key-value commands skip."""
     return getattr(type(value), "is_series", False)
 
 
@@ -64,7 +64,7 @@ def is_series(value: object) -> bool:
 
 
 def compact(value: Any) -> object:
-    """A value of a key in the form that takes the least memory. O(members) of what may be small."""
+    """The value of a key in the form that takes the least memory. O(members) for values that may be small."""
     if type(value) is dict:
         held = small(value)
         return value if held is None else held
@@ -79,11 +79,11 @@ def bytes_from_json(value: dict[str, Any]) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
-        return None  # somebody's own object
+        return None  # an ordinary object of a client
 
 
 def element_from_json(value: Any) -> object:
-    """Take one parsed JSON value as a hash field's or list's element."""
+    """Convert a parsed JSON value to an element of a hash or list."""
     kind = type(value)
     if kind is str:
         text = value
@@ -95,9 +95,9 @@ def element_from_json(value: Any) -> object:
 
 
 def from_json(value: Any) -> object:
-    """Take a parsed JSON value as the value of a key. O(members of the outer level).
+    """Convert a parsed JSON value to the value of a key. O(members of the outer level).
 
-    ``{"$base64": text}``, also as a member or an item, is the byte string that ``to_json`` gives so; deeper it stays an object.
+    ``{"$base64": text}``, also as a member or an item, is a byte string, as ``to_json`` writes it; deeper it stays an object.
     """
     kind = type(value)
     if kind is str:
@@ -116,7 +116,7 @@ def from_json(value: Any) -> object:
 
 
 def text_from_bytes(value: bytes) -> Any:
-    """Give a byte string as JSON text; what is not UTF-8 as ``{"$base64": ...}``."""
+    """A byte string as JSON text, or as ``{"$base64": ...}`` if it is not UTF-8."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -124,21 +124,21 @@ def text_from_bytes(value: bytes) -> Any:
 
 
 def element_to_json(value: Any) -> Any:
-    """Give an element as JSON; bytes that are not UTF-8 become ``{"$base64": ...}``."""
+    """An element as JSON; bytes that are not UTF-8 become ``{"$base64": ...}``."""
     if type(value) is bytes:
         return text_from_bytes(value)
     return None if value is NULL else value
 
 
 def name_to_json(name: bytes) -> str:
-    """Give a key's or field's name as JSON text; what is not UTF-8 is shown as U+FFFD."""
+    """A key's or field's name as JSON text; bytes that are not UTF-8 become U+FFFD."""
     return name.decode(errors="replace")
 
 
 def to_json(value: Any) -> Any:
-    """Give a key's value as JSON; the inverse of ``from_json``. O(members of the outer level).
+    """A key's value as JSON; the inverse of ``from_json``. O(members of the outer level).
 
-    A chain, which begins with what is asked for most, and no visitor of ``visiting.py``: see there.
+    A chain of tests, the most frequent kind first, instead of a visitor; ``visiting.py`` says why.
     """
     kind = type(value)
     if kind is bytes:
@@ -161,7 +161,7 @@ def to_json(value: Any) -> Any:
 
 
 def is_json(value: object) -> bool:
-    """Whether a key's value is what JSON commands make too: a scalar, an object or an array, in whichever form."""
+    """Whether a key's value is one that JSON commands can make: a scalar, an object or an array, in any form."""
     return kind_of(value) in ("string", "hash", "list")
 
 
@@ -180,7 +180,7 @@ def copied(value: Any) -> object:
 
 
 def copied_fields(fields: dict[bytes, Any]) -> dict[bytes, Any]:
-    """An independent copy of the fields of a hash. O(fields), and what arrays and objects among them take."""
+    """An independent copy of the fields of a hash. O(fields), plus the size of arrays and objects among them."""
     found = dict(fields)
     for name, item in fields.items():
         kind = type(item)
@@ -205,7 +205,7 @@ def deeper_than(value: Any, limit: int) -> bool:
 
 
 def text_of(value: Any) -> bytes:
-    """Give a scalar or an element as the bytes that a Redis command sees: 26, 0.5, true, null, JSON text."""
+    """A scalar or an element as the bytes that a Redis command sees: 26, 0.5, true, null, JSON text."""
     kind = type(value)
     if kind is bytes:
         return value  # type: ignore[no-any-return]
@@ -219,7 +219,7 @@ def text_of(value: Any) -> bytes:
 
 
 def plus(value: Any, increment: int) -> int:
-    """The integer that a scalar or an element is, or is the text of, plus another. Raises NotAnInteger, IncrementOverflow."""
+    """The sum of an integer and a scalar or element, which may be an integer or its text. Raises NotAnInteger, IncrementOverflow."""
     number = value if type(value) is int else int64_of(text_of(value))
     if number is None or number > _INT64_MAX:
         raise NotAnInteger

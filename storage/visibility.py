@@ -1,10 +1,10 @@
-"""Visibility expressions: who may see the points of a series.
+"""Visibility expressions: which users may see the points of a series.
 
     expression = term, or terms joined by "&", or terms joined by "|"; both need parentheses: a&(b|c)
     term       = label, "quoted label", (expression)
     label      = letters, digits and _ - : . /
 
-The empty text is seen by everybody. In a quoted label a backslash stands before a quote or a backslash.
+The empty expression allows everybody. In a quoted label quotes and backslashes are escaped by a backslash.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Expression:
         self.parts = tuple(parts)
 
     def allows(self, authorizations: frozenset[bytes]) -> bool:
-        """Whether somebody with these authorizations may see it."""
+        """Whether a user with these authorizations may see it."""
         if self.label:
             return self.label in authorizations
         if self.joined_by == _AND:
@@ -49,7 +49,7 @@ _kept: dict[bytes, Expression] = {}
 
 
 def parse(text: bytes) -> Expression:
-    """The expression of a text. Raises BadVisibility with what is wrong, and where."""
+    """The expression of a text. Raises BadVisibility with the error and its position."""
     found = _kept.get(text)
     if found is None:
         found = _Parser(text).whole()

@@ -1,8 +1,8 @@
-"""One walk over values: a visitor has a method for each kind, and need not know in which form a value is held.
+"""One walk over values: a visitor has a method for each kind, and need not know a value's stored form.
 
-Three other things are made of values in tables and chains of their own, which know the forms; tests compare them with
-``WALKS``. Records of log and snapshots (``durability/codec.py``) and JSON (``values.to_json``): showing a small string
-to a visitor takes 100 ns, packing it 300 and making JSON of it 50. Sizes (``sizes.py``): they are those of the forms.
+Three conversions do without visitors and know the stored forms; tests compare them with ``WALKS``. Records of log and
+snapshots (``durability/codec.py``) and JSON (``values.to_json``): passing a small string to a visitor takes 100 ns,
+packing it 300 and making JSON of it 50. Sizes (``sizes.py``): they depend on the stored form.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 class Visitor(ABC, Generic[Result]):
-    """What is made of values, kind by kind. Elements are those of values.py: bytes, scalars, nested JSON arrays and objects."""
+    """A conversion of values, kind by kind. Elements are those of values.py: bytes, scalars, nested JSON arrays and objects."""
 
     @abstractmethod
     def text(self, text: bytes) -> Result:
@@ -38,7 +38,7 @@ class Visitor(ABC, Generic[Result]):
 
     @abstractmethod
     def fields(self, fields: Iterable[tuple[bytes, Any]], deadlines: Mapping[bytes, int]) -> Result:
-        """A hash: its fields with their elements, and when those of them expire that do, in ms since the epoch."""
+        """A hash: its fields with their elements, and when the expiring ones expire, in ms since the epoch."""
 
     @abstractmethod
     def elements(self, elements: Iterable[Any]) -> Result:
@@ -67,7 +67,7 @@ class Visitor(ABC, Generic[Result]):
 
 _NONE: Final[Mapping[bytes, int]] = MappingProxyType({})
 
-# Type of a value -> how it is shown to a visitor.
+# Type of a value -> how it is passed to a visitor.
 WALKS: Final[dict[type, Callable[[Visitor[Any], Any], Any]]] = {
     bytes: lambda visitor, value: visitor.text(value),
     LongString: lambda visitor, value: visitor.text(value.text()),
@@ -89,6 +89,6 @@ WALKS: Final[dict[type, Callable[[Visitor[Any], Any], Any]]] = {
 
 
 def visit(value: object, visitor: Visitor[Result]) -> Result:
-    """What a visitor makes of the value of a key."""
+    """The result of a visitor for the value of a key."""
     result: Result = WALKS[type(value)](visitor, value)
     return result

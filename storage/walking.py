@@ -1,7 +1,7 @@
-"""Looks into the tables of CPython's dicts and sets, from any place in them.
+"""Reads the tables of CPython's dicts and sets from any index on.
 
-A dict keeps its entries in the order in which they were set; a place is a number of that row. Removing an entry leaves its place
-empty. Setting one takes a new place at the end, unless none is left: then all entries close up, in their order.
+A dict keeps its entries in the order in which they were set; a place is an index in that table. Removing an entry leaves
+its place empty. A new entry takes a new place at the end, unless none is left: then the table is compacted, in order.
 
 The compiled implementation (``walking.pyx``) calls C; this one calls the same function through ctypes, at 1 us a key.
 """
@@ -12,8 +12,8 @@ import ctypes
 import sys
 from typing import Any, Final
 
-# So many members of a set are wanted at a time by who walks over it. Finding some costs a look at all of them, which is
-# quick in C (20 ms for five million); here it would take longer than taking all.
+# Members of a set to collect at a time when walking it. Collecting any means reading all of them, which is fast in C
+# (20 ms for five million); here it would take longer than taking all.
 WINDOW: Final = sys.maxsize
 
 _next = ctypes.pythonapi.PyDict_Next
@@ -22,7 +22,7 @@ _next.argtypes = [ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_v
 
 
 def walk(table: dict[bytes, Any], position: int, count: int) -> tuple[list[bytes], int]:
-    """The next ``count`` keys of a dict from a place on, and the place behind them; -1 where there are no more."""
+    """The next ``count`` keys of a dict from a place on, and the place behind them; -1 if there are no more."""
     at, key = ctypes.c_ssize_t(position), ctypes.c_void_p()
     found: list[bytes] = []
     while len(found) < count:

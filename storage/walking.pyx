@@ -1,4 +1,4 @@
-"""Looks into the tables of CPython's dicts and sets, from any place in them. Same contract as ``walking.py``."""
+"""Reads the tables of CPython's dicts and sets from any index on. Same contract as ``walking.py``."""
 
 from cpython.object cimport PyObject
 
@@ -60,7 +60,7 @@ def with_hashes(set members not None, Py_hash_t low, Py_hash_t high):
     cdef setentry *end = entry + (<PySetObject *>members).mask + 1
     cdef list found = []
     while entry < end:
-        # A free place has no key and the hash 0, that of a member that was removed the hash -1, which no member has.
+        # A free slot has no key and the hash 0, that of a removed member the hash -1, which no member has.
         if low <= entry.hash <= high and entry.hash != -1 and entry.key != NULL:
             found.append(<object>entry.key)
         entry += 1
