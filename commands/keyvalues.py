@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from januskv.storage.errors import HeldBySeries, NoArray
+from januskv.storage.errors import KeyHoldsSeries, NoArray
 from januskv.storage.hashes import without_expired
 from januskv.storage.json_changes import append_items, replace_parts
 from januskv.storage.keyspace import Keyspace
@@ -56,7 +56,7 @@ def value_of(keyspace: Keyspace, name: str) -> object:
 
 
 def store(keyspace: Keyspace, keys: Body) -> None:
-    """Set keys to JSON values. Raises HeldBySeries before anything is changed."""
+    """Set keys to JSON values. Raises KeyHoldsSeries before anything is changed."""
     values = {}
     for name, value in keys.items():
         values[name.encode()] = from_json(value)
@@ -64,11 +64,11 @@ def store(keyspace: Keyspace, keys: Body) -> None:
 
 
 def put_values(keyspace: Keyspace, values: dict[bytes, object]) -> None:
-    """Set keys to values. Raises HeldBySeries before anything is changed."""
+    """Set keys to values. Raises KeyHoldsSeries before anything is changed."""
     if keyspace.series_count:
         for key in values:
             if is_series(keyspace.get(key)):
-                raise HeldBySeries(key)
+                raise KeyHoldsSeries(key)
     keyspace.put_many(values)
 
 
@@ -227,7 +227,7 @@ def kv_clear_set(ctx: Context, body: Body) -> Body | Work:
     if keyspace.series_count:
         for name in body["keys"]:
             if is_series(keyspace.get(name.encode())):
-                raise HeldBySeries(name.encode())
+                raise KeyHoldsSeries(name.encode())
 
     def steps() -> Steps:
         removed = yield from clear(engine, keyspace)

@@ -297,7 +297,7 @@ class CommandTable:
         command = self.find(words)
         return None if len(words) > 1 and command is self.commands.get(words[0]) else command
 
-    def hot(self) -> dict[bytes, Command]:
+    def fast(self) -> dict[bytes, Command]:
         """Names in upper and lower case of the commands that the read loop may call directly."""
         plain = {name: command for name, command in self.commands.items() if command.subcommands is None}
         return plain | {name.lower(): command for name, command in plain.items()}

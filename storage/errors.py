@@ -49,7 +49,7 @@ class SessionExists(StorageError):
         self.token = token
 
 
-class HeldBySeries(StorageError):
+class KeyHoldsSeries(StorageError):
     """A key-value pair was to be written under the name of a series."""
 
     def __init__(self, key: bytes) -> None:

@@ -186,7 +186,7 @@ class Keyspace:
             feed.publish(self, event, key, detail)
 
     def put(self, key: bytes, value: object, event: str = "set") -> None:
-        """Set a key to a value, whatever it held; it no longer expires."""
+        """Set a key to a value, replacing any other; it no longer expires."""
         if self.deadlines:
             deadline = self.deadlines.get(key)
             if deadline is not None:
@@ -263,7 +263,7 @@ class Keyspace:
         return True
 
     def emptied(self, key: bytes) -> None:
-        """Remove a key whose last element has gone, which has been counted, and report it."""
+        """Remove a key after its last element, whose removal has been counted, and report it."""
         self.delete(key)
         self.feed.extra -= 1
 

@@ -57,7 +57,7 @@ def parse_long_double(text: bytes) -> np.longdouble:
 
 
 def long_double_text(value: np.longdouble) -> bytes:
-    """A number without exponent, with at most 17 digits behind the point and no trailing zeros."""
+    """A number without exponent, with at most 17 digits after the point and no trailing zeros."""
     text = np.format_float_positional(value, precision=_FRACTION_DIGITS, unique=False, trim="-")
     return b"0" if text == "-0" else text.encode()
 

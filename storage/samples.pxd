@@ -5,7 +5,7 @@ from januskv.storage.scans cimport absorb, append_run, memory_bytes, seal
 cimport cython
 
 cdef class SampleSeries:
-    cdef public object policy, labels, source, told_last
+    cdef public object policy, labels, source, reported_last
     cdef public list chunks, starts, reopened
     cdef public dict rules
     cdef public bint compressed

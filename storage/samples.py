@@ -107,12 +107,12 @@ class SampleSeries:
         "last_value",
         "policy",
         "reopened",
+        "reported_last",
         "retention_ms",
         "room",
         "rules",
         "source",
         "starts",
-        "told_last",
     )
 
     def __init__(
@@ -142,7 +142,7 @@ class SampleSeries:
         self.source: bytes | None = None  # the key of the series whose rule writes here
         self.chunk_bytes = chunk_bytes
         # As in RedisTimeSeries, which reports a corrected bucket past the last one when the next one comes.
-        self.told_last: Sample | None = None
+        self.reported_last: Sample | None = None
         self.capacity = self.room = 0
         self.set_chunk_bytes(chunk_bytes)
 
@@ -164,7 +164,7 @@ class SampleSeries:
 
     def last(self) -> Sample | None:
         """The last sample as TS.GET returns it, None if there is none."""
-        return self.told_last or ((self.last_time, self.last_value) if self.chunks else None)
+        return self.reported_last or ((self.last_time, self.last_value) if self.chunks else None)
 
     def ends(self) -> tuple[int | None, int | None]:
         """The first and the last time; None for both if there are no samples."""
@@ -231,7 +231,7 @@ class SampleSeries:
     # ------------------------------------------------------------ samples, without a report
 
     def append(self, time: int, value: float) -> None:
-        """Add a sample behind the last one."""
+        """Append a sample."""
         chunks = self.chunks
         chunk = chunks[-1] if chunks else None
         if chunk is None or chunk.open_times is None or chunk.count >= self.room:
@@ -306,8 +306,8 @@ class SampleSeries:
         """
         if low > high:
             return 0
-        if self.told_last is not None and low <= self.told_last[0] <= high:
-            self.told_last = None
+        if self.reported_last is not None and low <= self.reported_last[0] <= high:
+            self.reported_last = None
         first = max(0, bisect_right(self.starts, low) - 1)
         last = bisect_right(self.starts, high)
         kept: list[Chunk] = []
@@ -373,7 +373,7 @@ class SampleSeries:
         self.reopened.append(upper)
 
     def _begin(self, times: array[int], values: array[float]) -> None:
-        """Begin a chunk behind the others, and seal those that no longer need to be open."""
+        """Begin a new last chunk, and seal those that no longer need to be open."""
         self.drop_old()
         chunks = self.chunks
         for chunk in self.reopened:
@@ -411,15 +411,15 @@ class SampleSeries:
             self.append(time, value)
             if self.rules:
                 self._follow(keyspace, key, (time,), writing=True)
-            self.told_last = None
+            self.reported_last = None
         else:
             if time < self.oldest_time:
                 raise SampleTooOld
             if self._ignores(time, value, policy):
                 return self.last_time
             value = self.insert(time, value, policy or self.policy or "block")
-            if self.told_last is not None and self.told_last[0] == time:
-                self.told_last = time, value
+            if self.reported_last is not None and self.reported_last[0] == time:
+                self.reported_last = time, value
             if self.rules:
                 self._correct(keyspace, key, (time,), self.last_time, writing=True)
         keyspace.changed(event, key, ("samples.put", (time,), (value,)))
@@ -434,10 +434,10 @@ class SampleSeries:
 
     def correct(self, keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
         """Store the value of a rule's bucket, and update the rules of this series."""
-        told = self.told_last or (self.last_time, self.last_value)
+        told = self.reported_last or (self.last_time, self.last_value)
         behind = bool(self.chunks) and time > told[0]
         if self.add(keyspace, key, time, value, "last", CORRECTED) == time and behind:
-            self.told_last = told
+            self.reported_last = told
             keyspace.changed(CORRECTED, key, ("samples.told", *told))
 
     def _ignores(self, time: int, value: float, policy: str | None) -> bool:
@@ -470,7 +470,7 @@ class SampleSeries:
         late = bisect_right(times, last)
         self._correct(keyspace, key, times[:late], last, writing=True)
         self._follow(keyspace, key, times[late:], writing=True)
-        self.told_last = None
+        self.reported_last = None
         keyspace.changed("ts.add", key, ("samples.put", tuple(times), tuple(values)))
 
     def add_run(self, keyspace: Keyspace, key: bytes, times: tuple[int, ...], values: tuple[float, ...]) -> int:
@@ -509,7 +509,7 @@ class SampleSeries:
             self.extend(times, values)
         if self.rules:
             self._follow(keyspace, key, times, writing=True)
-        self.told_last = None
+        self.reported_last = None
         keyspace.changed("ts.add", key, ("samples.put", times, values))
 
     def remove(self, keyspace: Keyspace, key: bytes, low: int, high: int, event: str = "ts.del") -> int:
@@ -732,7 +732,7 @@ class SampleSeries:
         }
         settings = (self.retention_ms, self.chunk_bytes, self.compressed, self.policy, self.ignore_ms)
         state = (*settings, self.ignore_value, dict(self.labels), times.tobytes(), values.tobytes(), rules, self.source)
-        return state if self.told_last is None else (*state, self.told_last)
+        return state if self.reported_last is None else (*state, self.reported_last)
 
     @classmethod
     def from_state(cls, state: tuple[Any, ...]) -> SampleSeries:
@@ -752,7 +752,7 @@ class SampleSeries:
         series.retention_ms = retention_ms
         series.rules = {target: Rule(*each) for target, each in rules.items()}
         series.source = source
-        series.told_last = tuple(state[11]) if len(state) > 11 else None
+        series.reported_last = tuple(state[11]) if len(state) > 11 else None
         return series
 
     def check(self) -> None:
@@ -786,17 +786,17 @@ def _put(keyspace: Keyspace, key: bytes, times: Sequence[int], values: Sequence[
     if times[0] > series.last_time or not series.chunks:
         series.extend(times, values)
         series._follow(keyspace, key, times, writing=False)
-        series.told_last = None
+        series.reported_last = None
     else:
         for time, value in zip(times, values, strict=True):
             if time > series.last_time:
                 series.append(time, value)
                 series._follow(keyspace, key, (time,), writing=False)
-                series.told_last = None
+                series.reported_last = None
             else:
                 series.insert(time, value, "last")
-                if series.told_last is not None and series.told_last[0] == time:
-                    series.told_last = time, value
+                if series.reported_last is not None and series.reported_last[0] == time:
+                    series.reported_last = time, value
                 series._correct(keyspace, key, (time,), series.last_time, writing=False)
 
 
@@ -826,7 +826,7 @@ def _source(keyspace: Keyspace, key: bytes, source: bytes | None) -> None:
 
 
 def _told(keyspace: Keyspace, key: bytes, time: int, value: float) -> None:
-    _series(keyspace, key).told_last = time, value
+    _series(keyspace, key).reported_last = time, value
 
 
 # How the log replays a reported change. Writes of rules are reported as changes of their own.

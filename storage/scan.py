@@ -80,7 +80,7 @@ class DictScan:
         self.marks: list[Mark] = []
 
     def go_on(self, call: int, count: int, table: dict[bytes, Any]) -> tuple[int, list[bytes]]:
-        """The next keys behind those of a call, and the number of this one; -1 at the end."""
+        """The next keys after those of a call, and the number of this one; -1 at the end."""
         place, left = self.resume(call, table) if call else (0, len(table))
         found, behind = walk(table, place, min(count * self.pace, left))
         left -= len(found)
@@ -246,5 +246,5 @@ class Scans:
         return next(iter(self.open.values())).used_ms + IDLE_MS
 
     def drop_idle(self, now_ms: int) -> None:
-        """Forget scans that nobody has continued for a while."""
+        """Forget scans that have not been continued for a while."""
         self.open = {n: scan for n, scan in self.open.items() if now_ms - scan.used_ms < IDLE_MS}

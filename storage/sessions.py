@@ -241,7 +241,7 @@ class Sessions:
         return bool(self.times.overdue)
 
     def note_renewed(self) -> None:
-        """Queue the sessions renewed so far for noting, behind those already queued."""
+        """Queue the sessions renewed so far for noting, after those already queued."""
         self.to_note += self.renewed
         self.renewed.clear()
 

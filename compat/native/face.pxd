@@ -12,7 +12,7 @@ cimport cython
 cdef class NativeFace(NativeRequests):
     cdef public object config, server
     cdef public Accounts accounts
-    cdef public dict native, hot, done, openings
+    cdef public dict native, fast, done, openings
     cdef public ServerContext scoped
     cpdef bytes answer_line(self, ClientContext context, bytes text)
     @cython.locals(command=Command, members=dict, name=str, started=longlong, spent_ns=longlong)

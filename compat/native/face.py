@@ -63,7 +63,7 @@ class NativeFace(NativeRequests):
         self.accounts: Accounts = server.accounts
         self.native: dict[str, Command] = server.table.native
         # Empty while requests need further checks: MONITOR, loading.
-        self.hot: dict[bytes, Command] = server.state.hot
+        self.fast: dict[bytes, Command] = server.state.fast
         self.scoped: ServerContext = ServerContext(server)
         self.done: dict[str, bytes] = {name: dumps({f"{name}_RSP": DONE}) for name in self.native}
         self.openings: dict[str, bytes] = {name: b'{"%s_RSP":' % name.encode() for name in self.native}
@@ -171,7 +171,7 @@ class NativeFace(NativeRequests):
         if command is None:
             return self.refuse_name(name, body)
         client = context.client
-        if client is None or not client.authenticated or not self.hot:
+        if client is None or not client.authenticated or not self.fast:
             refused = self.closer_look(context, command, body)
             if refused is not None:
                 self.accounts.rejected(command)

@@ -22,7 +22,7 @@ from januskv.compat.server.context import ServerContext
 from januskv.compat.server.save_queue import Saving, folder_of
 from januskv.storage.durability import saves
 from januskv.storage.durability.saves import BadSave
-from januskv.storage.errors import HeldBySeries
+from januskv.storage.errors import KeyHoldsSeries
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.values import is_series
 
@@ -158,7 +158,7 @@ def _contents(server: Server, name: str, kind: int) -> Iterator[bytes]:
 
 
 def load_key_values(server: Server, keyspace: Keyspace, name: str) -> int:
-    """Put saved key-values into a keyspace, replacing equal keys. Returns how many. Raises BadSave, OSError, HeldBySeries."""
+    """Put saved key-values into a keyspace, replacing equal keys. Returns how many. Raises BadSave, OSError, KeyHoldsSeries."""
     loaded = [saves.read_key_values(content) for content in _contents(server, name, saves.KEY_VALUES)]
     for values in loaded:
         put_values(keyspace, values)
@@ -185,7 +185,7 @@ def load_sessions(server: Server, name: str) -> tuple[int, int]:
 
 
 def load_series(server: Server, keyspace: Keyspace, name: str) -> int:
-    """Put saved series into a keyspace, replacing equal ones. Returns how many. Raises BadSave, OSError, HeldBySeries."""
+    """Put saved series into a keyspace, replacing equal ones. Returns how many. Raises BadSave, OSError, KeyHoldsSeries."""
     loaded = [each for content in _contents(server, name, saves.SERIES) for each in saves.read_series(content)]
     for key, _ in loaded:
         value = keyspace.get(key)
@@ -202,7 +202,7 @@ def loaded(name: str, work: Callable[[], Body]) -> Body:
     """The reply to a command that loads."""
     try:
         return {"st": Status.LOAD_COMPLETE.value, "name": name, **work()}
-    except (BadSave, OSError, HeldBySeries) as error:
+    except (BadSave, OSError, KeyHoldsSeries) as error:
         log.warning("the save %r cannot be loaded: %s", name, error)
         return {"st": Status.LOAD_ERROR.value, "name": name}
 
@@ -256,7 +256,7 @@ def ts_load(ctx: ServerContext, body: Body) -> Body:
 
 
 def load_at_start(server: Server, name: str) -> str:
-    """Load the newest save of a name, of any kind. Returns a line for the log. Raises BadSave, OSError, HeldBySeries."""
+    """Load the newest save of a name, of any kind. Returns a line for the log. Raises BadSave, OSError, KeyHoldsSeries."""
     _, kind = saves.newest(folder_of(server.config), name)
     database = server.store.databases[0]
     if kind == saves.SESSIONS:

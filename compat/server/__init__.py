@@ -1,1 +1,1 @@
-"""What serves connections, whatever they speak: channels, dispatch, waiting, Pub/Sub, tracking, durability, configuration."""
+"""Serving connections of all protocols: channels, dispatch, waiting, Pub/Sub, tracking, durability, configuration."""

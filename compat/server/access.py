@@ -1,4 +1,4 @@
-"""Who may do what, and where: passwords and tokens of sessions. One place for AUTH, HELLO, SV_AUTH and HTTP headers."""
+"""Authentication: passwords and session tokens. The single place for AUTH, HELLO, SV_AUTH and HTTP headers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from .server import Server
 
 DEFAULT_USER = "default"
-# Who logs in as this user, with a token as password, enters the session of the token.
+# A client that logs in as this user, with a token as password, enters the session of the token.
 SESSION_USER = "session"
 
 _TOKEN = re.compile(rb"[1-9][0-9]{0,19}")
 
 
 def password_fits(server: Server, user: str, password: str) -> bool:
-    """Whether a user of this name has this password. Takes as long for a wrong one as for a right one."""
+    """Whether a user of this name has this password. Takes the same time for right and wrong ones."""
     # Passwords are bytes to Redis clients: what is not UTF-8 is carried through str by surrogateescape.
     return _is_password(server, password.encode(errors="surrogateescape")) and user == DEFAULT_USER
 
 
 def may_log_in(server: Server, user: str, password: str, names: Collection[str]) -> bool:
-    """Whether somebody may log in to the web APIs as this user, who is the default one or among ``names``.
+    """Whether a log-in to the web APIs as this user is allowed, who must be the default one or among ``names``.
 
-    The password of the server is everybody's. Where none is set nobody logs in: a name alone proves nothing. Takes as long
-    for a wrong password as for a right one, and for a wrong name.
+    All users share the password of the server. If none is set, log-ins fail: a name alone proves nothing. Takes the same
+    time for right and wrong passwords and names.
     """
     fits = _is_password(server, password.encode(errors="surrogatepass"))
     return fits and bool(server.config.requirepass) and (user == DEFAULT_USER or user in names)
@@ -58,10 +58,10 @@ def authenticate(server: Server, client: Client, user: str, password: str) -> bo
 
 
 def _authenticate_in_session(server: Server, client: Client, password: str) -> bool:
-    """Log a client in to a session; False if it does not get there, and can then work nowhere until it enters another place.
+    """Log a client in to a session; if False, it can use no data until it selects a database or another session.
 
-    The token is not a password for the rest of the server: where that has one, it follows after a colon, unless the client has
-    logged in before.
+    The token is not a password for the rest of the server: if that has one, it must follow after a colon, unless the client
+    has logged in before.
     """
     token, _, rest = password.encode(errors="surrogateescape").partition(b":")
     authenticated = (client.authenticated and not rest) or _is_password(server, rest)
@@ -76,15 +76,15 @@ def _authenticate_in_session(server: Server, client: Client, password: str) -> b
 
 
 def token_in(text: bytes) -> int:
-    """The token that a text holds; 0, which no session has, if it is none."""
+    """The token in a text; 0, which no session has, if it is not a token."""
     return int(text) if _TOKEN.fullmatch(text) else 0
 
 
 def enter_session(server: Server, client: Client, token: int) -> None:
-    """Let a client work in the session of a token from now on.
+    """Select the session of a token for a client.
 
-    Raises NoSuchSession and StillLoading. The client can then do nothing with data until it has entered another place:
-    programs that overlook the error would go on in a database in which they never meant to work.
+    Raises NoSuchSession and StillLoading. The client can then use no data until it selects a database or another session:
+    programs that overlook the error would otherwise continue in a database that they never meant to use.
     """
     sessions = server.store.sessions
     try:
@@ -98,7 +98,7 @@ def enter_session(server: Server, client: Client, token: int) -> None:
 
 
 def leave_place(server: Server, client: Client, token: int) -> None:
-    """Let a client work nowhere, as it has asked for a session that is not open."""
+    """Deny a client all data, as it has asked for a session that is not open."""
     session = server.store.sessions.missing(token)
     client.select(session.keyspace, session)
 
@@ -118,7 +118,7 @@ def credentials(header: str) -> tuple[str, str] | None:
 
 
 def basic_or_bearer(server: Server, header: str | None) -> bool:
-    """Whether an HTTP request may go on: no password is set, or its Authorization header has it."""
+    """Whether an HTTP request is authorized: no password is set, or its Authorization header has it."""
     if not server.config.requirepass:
         return True
     given = None if header is None else credentials(header)

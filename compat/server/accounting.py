@@ -1,6 +1,6 @@
-"""How many calls there were, what they took and how they ended: one place for all ways on which commands run.
+"""Counts calls, their times and their outcome: a single place for all ways to run commands.
 
-A call is counted when it begins, and its time when it is answered: at once, or later where it waits or is done in steps. The
+A call is counted when it begins, its time when it is answered: immediately, or later if it waits or runs in steps. The
 commands of a transaction, and those that come as JSON, are counted like all others.
 """
 
@@ -27,7 +27,7 @@ log = logging.getLogger("januskv")
 class Accounts:
     """The counters of a server, its slow log and its latency events.
 
-    ``slow_ns`` is what a call has to take to be looked at as a slow one.
+    ``slow_ns`` is the time from which a call is treated as slow.
     """
 
     def __init__(self, store: Store, table: CommandTable, config: Config) -> None:
@@ -41,13 +41,13 @@ class Accounts:
         self.slow_ns: int = 0
 
     def config_changed(self) -> None:
-        """Take over thresholds, and whether times are kept by command."""
+        """Apply thresholds, and whether times are kept by command."""
         self.slow_ns = min(self.config.slow_threshold_us * 1000, sys.maxsize)
         for command in self.table.everything():
             command.tracks_times = self.config.latency_tracking
 
     def reset(self) -> None:
-        """Begin to count from nothing (CONFIG RESETSTAT)."""
+        """Reset all counters (CONFIG RESETSTAT)."""
         for command in self.table.everything():
             command.reset_counters()
         self.stats = Stats()
@@ -61,17 +61,17 @@ class Accounts:
     # ------------------------------------------------------------ calls
 
     def began(self, command: Command) -> None:
-        """A call has begun that is answered later; ``ended`` will tell what it took."""
+        """Count a call that is answered later; ``ended`` will give its time."""
         command.calls += 1
 
     def ended(self, command: Command, spent_ns: int, request: Any, client: Client | None) -> None:
-        """A call that had begun is answered. ``request`` is its command line, or the body of a native one."""
+        """Note that a call that had begun is answered. ``request`` is its command line, or the body of a native one."""
         command.took(spent_ns, 1)
         if spent_ns >= self.slow_ns:
             self.note_slow(command, spent_ns, request, client)
 
     def ran(self, command: Command, spent_ns: int, request: Any, client: Client | None) -> None:
-        """A call has begun and ended."""
+        """Count a call that has begun and ended."""
         command.calls += 1
         command.took(spent_ns, 1)
         if spent_ns >= self.slow_ns:
@@ -86,7 +86,7 @@ class Accounts:
         request: Any,
         client: Client | None,
     ) -> None:
-        """Quick commands have run: ``earlier`` ones, and ``count`` times the ``last`` one. They share the time."""
+        """Count quick commands: ``earlier`` ones, and ``count`` times the ``last`` one. They share the time."""
         if earlier is None:
             last.calls += count
             last.took(spent_ns, count)
@@ -94,17 +94,17 @@ class Accounts:
                 self.note_slow(last, spent_ns, request, client)
             return
         runs = [*earlier, (last, count)]
-        total = sum([count for _, count in runs])  # no generator: the method is compiled
+        total = sum([count for _, count in runs])  # not a generator: the method is compiled
         for command, count in runs:
             command.calls += count
             command.took(spent_ns * count // total, count)
 
     def rejected(self, command: Command) -> None:
-        """A call is refused before it has begun."""
+        """Count a call that was rejected before it began."""
         command.rejected += 1
 
     def failed(self, command: Command) -> None:
-        """A call has ended with an error."""
+        """Count a call that has ended with an error."""
         command.failed += 1
 
     # ------------------------------------------------------------ errors and slow calls
@@ -114,7 +114,7 @@ class Accounts:
         code = text.partition(" ")[0]
         stats = self.stats
         stats.total_error_replies += 1
-        if code in stats.errors or len(stats.errors) < 128:  # user scripts can make words up
+        if code in stats.errors or len(stats.errors) < 128:  # user scripts can invent codes
             stats.errors[code] = stats.errors.get(code, 0) + 1
 
     def unexpected(self, name: str, error: Exception) -> None:
@@ -123,7 +123,7 @@ class Accounts:
         self.stats.unexpected_error_replies += 1
 
     def failure(self, command: Command, error: Exception) -> ErrorReply:
-        """Word an error that a handler raised. An unexpected one is logged and answered without details."""
+        """The error reply for an exception of a handler. An unexpected one is logged and reported without details."""
         self.failed(command)
         text = self.error_text(command.name, error)
         self.error(text)
@@ -140,7 +140,7 @@ class Accounts:
         return INTERNAL.resp
 
     def note_slow(self, command: Command, spent_ns: int, request: Any, client: Client | None) -> None:
-        """Log a call that took long, by the thresholds that CONFIG sets."""
+        """Log a slow call, by the thresholds that CONFIG sets."""
         if Flag.SKIP_SLOWLOG in command.flags:
             return
         config, usec = self.config, spent_ns // 1000

@@ -1,11 +1,11 @@
-"""Commands that wait: a client is parked until a change of one of its keys gives it an answer, or its time is over.
+"""Blocking commands: a client is parked until a change of one of its keys gives it a reply, or its timeout passes.
 
     by_key   (keyspace, key) -> the clients that wait for it, in order of arrival
-    ready    places that have changed; the clients waiting for them are tried when the command that changed them has ended
-    covered  places that hold a string, or a result that was stored over another value: nobody is tried there until
+    ready    places that have changed; their waiting clients are tried when the command that changed them has ended
+    covered  places that hold a string, or a result that was stored over another value: no client is tried there until
              the key is gone
 
-A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the answer.
+A parked connection is halted, as in a pause: what its client sends meanwhile is kept and runs after the reply.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .tracking import Tracking
 
 
 class NotReady:
-    """What an attempt gives that found nothing; there is one instance, ``NOT_READY``."""
+    """The result of an attempt that found nothing; there is one instance, ``NOT_READY``."""
 
     __slots__ = ()
 
@@ -42,15 +42,15 @@ class NotReady:
 NOT_READY: Final[Any] = NotReady()
 
 Place = tuple[Keyspace, bytes]
-# Kinds of values that somebody may wait for.
+# Kinds of values that clients may wait for.
 _KINDS = ("list", "zset", "stream")
 _WHILE_PAUSED_S = 0.01
 
 
 class Wait:
-    """What a command gives that has no answer yet: what it waits for, and how it is tried again.
+    """The result of a command that has no reply yet: what it waits for, and how it is retried.
 
-    It is not a reply. Whoever runs commands parks the client, or takes the answer for who cannot wait.
+    It is not a reply. The caller parks the client, or uses ``instead`` for one that cannot wait.
     """
 
     __slots__ = ("attempt", "instead", "keys", "on_timeout", "parked", "timeout_ms")
@@ -68,29 +68,29 @@ class Wait:
         self.timeout_ms = timeout_ms
         self.attempt = attempt
         self.on_timeout = on_timeout
-        self.instead = on_timeout if instead is None else instead  # the answer for who cannot wait
-        self.parked = parked  # told of who waits
+        self.instead = on_timeout if instead is None else instead  # the reply if the client cannot wait
+        self.parked = parked  # called with the waiter
 
 
 class Waiter:
-    """A client that is parked, what it waits for, and how its command is tried again."""
+    """A parked client, what it waits for, and how its command is retried."""
 
     __slots__ = ("attempt", "client", "command", "on_timeout", "places", "request", "silent", "spent_ns", "timer")
 
     def __init__(self, client: Client, keyspace: Keyspace, command: Command, request: list[bytes], waits: Wait) -> None:
         self.client = client
         self.command = command
-        self.request = request  # for the slow log, which has the command when it is answered
+        self.request = request  # for the slow log, which gets the command when it is answered
         self.places: list[Place] = [(keyspace, name) for name in dict.fromkeys(waits.keys)]
         self.attempt = waits.attempt
         self.on_timeout = waits.on_timeout
         self.silent = client.reply_mode in ("off", "skipping")  # CLIENT REPLY when the command came
-        self.timer: Timer | None = None  # which ends the waiting
+        self.timer: Timer | None = None  # ends the waiting
         self.spent_ns = 0  # in attempts
 
 
 class Waiting:
-    """All parked clients of a server. Listens to the feed while there is any."""
+    """All parked clients of a server. Listens to the feed while there are any."""
 
     def __init__(self, core: Core, pause: Pause, tracking: Tracking) -> None:
         self.core, self.pause, self.tracking = core, pause, tracking
@@ -105,7 +105,7 @@ class Waiting:
     # ------------------------------------------------------------ parking
 
     def wait(self, context: ClientContext, command: Command, request: list[bytes], waits: Wait) -> Reply:
-        """Let the client that calls wait; where it cannot, the answer."""
+        """Park the calling client; the reply if it cannot wait."""
         client = context.client
         if client is None or context.in_transaction:
             return waits.instead()
@@ -116,7 +116,7 @@ class Waiting:
         return NO_REPLY
 
     def park(self, waiter: Waiter, timeout_ms: int | None) -> None:
-        """Let a client wait; None: for ever."""
+        """Park a client; a timeout of None means for ever."""
         client = waiter.client
         self.by_client[client] = waiter
         for place in waiter.places:
@@ -128,16 +128,16 @@ class Waiting:
             waiter.timer = self.core.later(timeout_ms / 1000, partial(self.time_out, waiter))
 
     def keys_of(self, name: str) -> int:
-        """How many keys somebody waits for with this command."""
+        """How many keys clients wait for with this command."""
         return sum(any(each.command.name == name for each in waiters) for waiters in self.by_key.values())
 
     def forget(self, client: Client) -> None:
-        """A client waits no longer; no error if it did not."""
+        """Stop a client's waiting; no error if it did not wait."""
         waiter = self.by_client.pop(client, None)
         if waiter is None:
             return
         if waiter.timer is not None:
-            waiter.timer.cancel()  # or it would keep the client, and all that it has asked, until its time
+            waiter.timer.cancel()  # or it would keep the client, and its request, until it fires
             waiter.timer = None
         self.for_log.pop(waiter, None)
         for place in waiter.places:
@@ -154,7 +154,7 @@ class Waiting:
     # ------------------------------------------------------------ waking
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Note that a key has changed which somebody waits for."""
+        """Note that a key that clients wait for has changed."""
         place = (keyspace, key)
         if event in OF_ALL_KEYS:
             places = [each for each in self.by_key if each[0] is keyspace]
@@ -167,7 +167,7 @@ class Waiting:
             self.call(0)
 
     def note(self, place: Place, event: str) -> None:
-        """Note a change of a key that somebody waits for."""
+        """Note a change of a key that clients wait for."""
         keyspace, key = place
         value = keyspace.data.get(key)
         serves = value is not None and kind_of(value) in _KINDS
@@ -176,7 +176,7 @@ class Waiting:
             self.ready[place] = True
         elif event == "new":
             self.covered.add(place)
-        elif event in RESULTS and value is not None:  # wakes nobody, as in Redis: a key has to be new for that
+        elif event in RESULTS and value is not None:  # wakes no client, as in Redis: only a new key does
             if not self.ready.get(place):
                 self.ready.pop(place, None)
                 self.covered.add(place)
@@ -185,19 +185,19 @@ class Waiting:
             self.ready.setdefault(place, False)
 
     def call(self, delay_s: float) -> None:
-        """Have the waiting clients tried soon, once: what changes keys may be no client's command."""
+        """Schedule one attempt for the waiting clients: keys may be changed by something other than a client's command."""
         if not self.called:
             self.called = True
             self.core.later(delay_s, self.serve_soon)
 
     def serve_soon(self) -> None:
-        """Try the clients that a command's end has not tried."""
+        """Try the clients that were not tried at the end of a command."""
         self.called = False
         if self.ready:
             self.serve()
 
     def serve(self) -> None:
-        """Try the clients whose keys have changed, those that came first first."""
+        """Try the clients whose keys have changed, in order of arrival."""
         self.core.outbox.wake = False
         self.tracking.send_flushed()
         if self.pause.until_ms:
@@ -213,7 +213,7 @@ class Waiting:
                     self.retry(waiter)
 
     def retry(self, waiter: Waiter) -> None:
-        """Try one client's command again, as its own command; errors become its reply. One that is closing gets nothing."""
+        """Retry one client's command; errors become its reply. A closing client gets nothing."""
         connection = waiter.client.connection
         if connection.closing:
             self.forget(waiter.client)
@@ -228,23 +228,23 @@ class Waiting:
             connection.write_behind()
 
     def tried(self, waiter: Waiter) -> Reply:
-        """What an attempt gives; an error is the reply."""
+        """The result of an attempt; an error becomes the reply."""
         try:
             return waiter.attempt()
         except Exception as error:
             return self.failure(waiter, error)
 
     def failure(self, waiter: Waiter, error: Exception) -> Reply:
-        """The reply to a command that has failed while it waited; it is counted."""
+        """The reply to a command that failed while waiting; it is counted."""
         return self.core.accounts.failure(waiter.command, error)
 
     def time_out(self, waiter: Waiter) -> None:
-        """The timer of a client that may still wait for the same."""
+        """The timeout of a client, which may still wait for the same."""
         if self.by_client.get(waiter.client) is waiter:
             self.answer(waiter, waiter.on_timeout())
 
     def unblock(self, client: Client, error: bool) -> bool:
-        """CLIENT UNBLOCK: end a client's waiting as if its time were over, or with an error; False if it does not wait."""
+        """CLIENT UNBLOCK: end a client's waiting as if it had timed out, or with an error; False if it does not wait."""
         waiter = self.by_client.get(client)
         if waiter is None:
             return False
@@ -261,7 +261,7 @@ class Waiting:
             self.answer(waiter, self.failure(waiter, RespError(text)))
 
     def answer(self, waiter: Waiter, reply: Reply, read: Sequence[bytes] = ()) -> None:
-        """Answer a client, from the keys that were read for it, and let it go on."""
+        """Reply to a client, from the keys that were read for it, and let it continue."""
         client = waiter.client
         self.forget(client)
         if client.tracking is not None:
@@ -273,12 +273,12 @@ class Waiting:
 
 
 def no_array() -> Reply:
-    """What most commands answer when the time is over."""
+    """The reply of most commands on timeout."""
     return NULL_ARRAY
 
 
 def no_value() -> Reply:
-    """What commands with a single value answer when the time is over."""
+    """The reply of commands with a single value on timeout."""
     return None
 
 
@@ -290,11 +290,10 @@ def block(
     instead: Callable[[], Reply] | None = None,
     parked: Callable[[Waiter], None] | None = None,
 ) -> Reply | Wait:
-    """Answer by ``attempt``, now or after a change of one of the keys, in the keyspace that is selected.
+    """Reply by ``attempt``, now or after a change of one of the keys, in the selected keyspace.
 
-    An attempt gives NOT_READY as long as there is nothing to answer; errors that it raises are the answer.
-    ``on_timeout`` gives the answer when the time is over, ``instead`` the one where waiting is not possible, if that is
-    another one.
+    An attempt returns NOT_READY as long as there is no reply; errors that it raises become the reply. ``on_timeout`` gives
+    the reply on timeout, ``instead`` a different one if waiting is not possible.
     """
     reply = attempt()
     if reply is not NOT_READY:

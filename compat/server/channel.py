@@ -1,9 +1,9 @@
-"""What every connection that carries commands is, whichever protocol it speaks: its life cycle and its output.
+"""The base of every connection that carries commands, in any protocol: its life cycle and its output.
 
 It has the methods of an asyncio protocol but imports no event loop, so tests drive it with a fake transport.
-``Connection`` (data port) and ``WebSocketChannel`` derive from it. They say how bytes become requests
+``Connection`` (data port) and ``WebSocketChannel`` derive from it. They define how bytes become requests
 (``feed``, ``run_batch``) and how a message becomes bytes (``encoded``); everything that the server does to a
-connection (pause, kill, time out, limit, write later) stands here, once.
+connection (pause, kill, time out, limit, write later) is here, once.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from .wire import Wire
 log = logging.getLogger("januskv")
 
 # A batch's replies are handed to the transport in pieces of about this size, so that the output
-# limits are looked at while a batch of big answers runs and not after it.
+# limits are checked while a batch of big replies runs and not after it.
 FLUSH_BYTES: Final = 1 << 20
 
-# A chunk of output that is bigger than this is checked against the output limits at once; smaller ones are
-# when the transport says that they pile up (asyncio's default high-water mark is the same number).
+# A chunk of output bigger than this is checked against the output limits immediately; smaller ones when the
+# transport reports that they pile up (asyncio's default high-water mark is the same number).
 _BIG_OUTPUT: Final = 1 << 16
 
-# Who sends so much at a time, which is nearly what one read takes (256,000 bytes), probably has sent more.
+# A client that sends this much at a time, nearly the size of one read (256,000 bytes), has probably sent more.
 _MUCH_INPUT: Final = 200_000
 
-# What a channel has in place of its client once the connection is gone.
+# Replaces a channel's client once the connection is gone.
 _NOBODY: Final = Client(0, 0, cast("Wire", None))
 
 
 class Channel:
     """Reads requests, runs them in order and writes the replies.
 
-    ``halted`` says that requests wait: for the end of a pause (``parked`` is the first one then), of a blocking
-    command or of a reply that is sent in pieces (``sending``). ``closing`` says that there will be no more requests.
+    ``halted``: requests wait for the end of a pause (``parked`` is the first one then), of a blocking command or of
+    a reply that is sent in pieces (``sending``). ``closing``: there will be no more requests.
     """
 
     def __init__(self, server: Server, native: NativeRequests) -> None:
@@ -63,52 +63,52 @@ class Channel:
         self.context: ServerContext = ServerContext(server, self.client)
         self.transport: Any = None
         self.running: bool = False  # in the middle of a batch of requests
-        self.retrying: bool = False  # in the middle of a command that has waited
-        self.behind: list[bytes] = []  # messages that a command has caused for its own client: they follow its reply
+        self.retrying: bool = False  # in the middle of retrying a blocked command
+        self.behind: list[bytes] = []  # messages of a command to its own client, sent after its reply
         self.closing: bool = False
-        self.ended: bool = False  # the client sends no more
+        self.ended: bool = False  # the client has finished sending
         self.lost: bool = False  # the connection is gone
         self.halted: bool = False
-        self.parked: Any = None  # a request that waits for the end of a pause
-        self.stopped_reading: bool = False  # nothing more is read as long as it waits
+        self.parked: Any = None  # a request waiting for the end of a pause
+        self.stopped_reading: bool = False  # nothing is read while it waits
         self.sending: bool = False  # in the middle of a reply that is sent later or in pieces
-        self.pieces: Iterator[bytes] | None = None  # what is left of a reply that is sent in pieces
+        self.pieces: Iterator[bytes] | None = None  # the rest of a reply that is sent in pieces
         self.piece_called: bool = False  # the loop will call for the next piece
-        self.unsent: list[bytes] = []  # messages that wait for the end of such a reply
+        self.unsent: list[bytes] = []  # messages waiting for the end of such a reply
         self.unsent_bytes: int = 0
         self.queued: bool = False  # in the outbox
-        self.write_paused: bool = False  # the transport has more than it wants
+        self.write_paused: bool = False  # the transport's buffer is above its high-water mark
         self.small_buffer: bool = False  # the transport's buffer is limited to that of an unauthenticated client
         self.session: Session | None = None  # the client's, if it has a deadline to renew
         self.active_ms: int = self.clock.now_ms
-        self.changes_before: int = 0  # how many changes of the data there were when the batch began
-        self.changed: int = 0  # the number of the last change that its requests have made
+        self.changes_before: int = 0  # the number of changes of the data when the batch began
+        self.changed: int = 0  # the number of the last change made by its requests
         self.bytes_in: int = 0
         self.bytes_out: int = 0
         self.most_written: int = 0  # most bytes of replies at a time
-        self.taken_before: int = 0  # ``taken_bytes`` when it was last looked at; see ``has_read``
+        self.taken_before: int = 0  # ``taken_bytes`` when last checked; see ``has_read``
         self.query_limit: int = 0
 
-    # ------------------------------------------------------------ what a protocol says
+    # ------------------------------------------------------------ defined by protocols
 
     def feed(self, data: bytes) -> None:
         """Take received bytes."""
         raise NotImplementedError
 
     def pending_input(self) -> int:
-        """Bytes received that are not a whole request yet."""
+        """Received bytes that are not a whole request yet."""
         raise NotImplementedError
 
     def spare_input(self) -> int:
-        """Bytes that the buffer for what is not a whole request yet has room for besides."""
+        """Spare bytes in the buffer for an incomplete request."""
         return 0
 
     def run_batch(self) -> None:
-        """Run requests until there is no whole one left, or the channel halts or closes. ``failed`` gets what it raises."""
+        """Run whole requests until none is left, or the channel halts or closes. Exceptions go to ``failed``."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Run what is a whole request only because nothing follows it."""
+        """Run a request that is complete only because the input ends."""
 
     def encoded(self, message: Any) -> bytes:
         """The bytes of a reply value that is sent out of turn."""
@@ -119,11 +119,11 @@ class Channel:
         raise NotImplementedError
 
     def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
-        """What is sent in place of encoded replies that confirm nothing, and whether it tells the client of everything."""
+        """Replacement for encoded replies that confirm nothing, and whether it tells the client of every failure."""
         raise NotImplementedError
 
     def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """A native reply in pieces, with what has to follow it."""
+        """A native reply in pieces, with its terminator."""
         return pieces
 
     def write_piece(self, piece: bytes) -> None:
@@ -131,16 +131,16 @@ class Channel:
         self.encoder.write_raw(piece)
 
     def end_pieces(self) -> None:
-        """Write what the end of a reply that was sent in pieces needs."""
+        """Write the end of a reply that was sent in pieces."""
 
     def refuse(self, text: str) -> None:
-        """Tell a new client why it is not served, and close."""
+        """Tell a new client why it is rejected, and close."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ transport events
 
     def connection_made(self, transport: Any) -> None:
-        """A client has connected."""
+        """Begin to serve a client that has connected."""
         self.transport = transport
         self.server.clients.accept(self.client)
         self.refresh()
@@ -161,17 +161,17 @@ class Channel:
             self.abort()
 
     def rest(self) -> None:
-        """Read no more before others have been served: the loop would go on with this client, up to 32 times."""
+        """Stop reading until others have been served: the loop would continue with this client, up to 32 times."""
         self.transport.pause_reading()
         self.server.later(0, self.read_on)
 
     def read_on(self) -> None:
-        """Read again after a rest, or when points need not wait any more."""
+        """Read again after a rest, or when points no longer have to wait."""
         if not self.closing and not self.stopped_reading and self.transport is not None:
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """The client sends no more: what has been answered is sent, a reply in pieces as a whole; then it is closed."""
+        """End of the client's input: replies so far are sent, one in pieces completely; then the connection is closed."""
         self.ended = True
         if not self.halted and not self.closing:
             self.finish()
@@ -182,7 +182,7 @@ class Channel:
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
+        """Clean up after a lost connection."""
         self.closing = True
         self.transport = None
         self.let_go()
@@ -193,21 +193,21 @@ class Channel:
             self.part()
 
     def part(self) -> None:
-        """Let go of the client, which knows the channel. What refers to itself in a circle is freed by the garbage
-        collector alone, and that no longer looks at what there was when it was told to freeze (see ``App.freeze``).
+        """Drop the reference to the client, which refers to the channel. Only the garbage collector frees reference
+        cycles, and it ignores frozen objects (see ``App.freeze``).
         """
         self.client = _NOBODY
         self.context.client = None
         self.context.caller = NOBODY
 
     def pause_writing(self) -> None:
-        """Replies pile up: see whether there are too many."""
+        """Check the output limits, as replies pile up."""
         self.write_paused = True
         self.taken_before = self.taken_bytes
         self.check_output()
 
     def resume_writing(self) -> None:
-        """The client has read most of its replies."""
+        """Continue, as the client has read most of its replies."""
         self.write_paused = False
         if self.pieces is not None:
             self.call_for_piece()
@@ -215,7 +215,7 @@ class Channel:
     # ------------------------------------------------------------ requests
 
     def refresh(self) -> None:
-        """Take over what depends on the state of the client and on the configuration, after either has changed."""
+        """Update everything derived from the client's state and the configuration, after either has changed."""
         self.session = self.client.session
         self.query_limit = self.server.config.input_limit(self.client)
         if self.small_buffer == self.client.authenticated and self.transport is not None:
@@ -223,11 +223,11 @@ class Channel:
             if self.small_buffer:
                 self.transport.set_write_buffer_limits(self.server.config.output_limit(self.client))
             else:
-                self.transport.set_write_buffer_limits()  # as it was
+                self.transport.set_write_buffer_limits()  # back to the default
 
     def process(self) -> None:
-        """Run all complete requests that have arrived, then write their replies at once."""
-        if self.running:  # a handler of ours made more input available; the outer loop goes on
+        """Run all complete requests that have arrived, then write their replies together."""
+        if self.running:  # a handler made more input available; the outer loop continues
             return
         self.running = True
         self.changes_before = self.change_feed.changes
@@ -243,28 +243,28 @@ class Channel:
             self.part()
 
     def note_changes(self) -> None:
-        """Note that the replies so far confirm what has changed since the batch began."""
+        """Note that the replies so far confirm the changes since the batch began."""
         if self.change_feed.changes != self.changes_before:
             self.changed = self.change_feed.changes
 
     def failed(self, error: Exception) -> None:
-        """Close after an unexpected error: which requests have been answered cannot be told any more."""
+        """Close after an unexpected error: it is no longer known which requests have been answered."""
         log.error("client %s closed: unexpected error", self.client.address, exc_info=error)
         self.abort()
 
     def hold(self, request: Any) -> None:
-        """Keep a request that cannot run before the end of a pause; it is the first one then."""
+        """Keep a request that cannot run before the end of a pause; it runs first then."""
         self.parked = request
         self.halted = True
 
     def hold_points(self, points: Any) -> None:
-        """``hold`` for points, whose sender goes on without an answer: it has to wait, too."""
+        """``hold`` for points, whose sender expects no reply: reading stops, too."""
         self.hold(points)
         self.stopped_reading = True
         self.transport.pause_reading()
 
     def resume(self) -> None:
-        """Go on with the requests that waited."""
+        """Continue with the requests that waited."""
         self.halted = False
         if self.closing:
             return
@@ -277,29 +277,29 @@ class Channel:
             if not self.sending:
                 self.close()
 
-    # ------------------------------------------------------------ replies that come later
+    # ------------------------------------------------------------ deferred replies
 
     def send_sliced(self) -> None:
-        """Send the reply of many items that the encoder has been given."""
+        """Send the reply of many items that the encoder has prepared."""
         reply = self.encoder.sliced
         assert reply is not None
         self.encoder.sliced = None
         self.send_pieces(reply.pieces(self.client.protocol))
 
     def send_pieces(self, pieces: Iterator[bytes]) -> None:
-        """Reply in pieces, each made when the transport takes it. Requests and messages wait for the end."""
+        """Reply in pieces, each encoded when the transport can take it. Requests and messages wait for the end."""
         self.halted = self.sending = True
         self.pieces = pieces
         self.call_for_piece()
 
     def call_for_piece(self) -> None:
-        """Have the next piece sent soon, with the loop free for other clients before."""
+        """Schedule the next piece, after other clients have been served."""
         if not self.piece_called:
             self.piece_called = True
             self.server.later(0, self.send_piece)
 
     def send_piece(self) -> None:
-        """Send the next piece, unless the transport has enough; ``resume_writing`` goes on then."""
+        """Send the next piece, unless the transport's buffer is full; ``resume_writing`` continues then."""
         self.piece_called = False
         if self.pieces is None or self.write_paused:
             return
@@ -320,7 +320,7 @@ class Channel:
             self.call_for_piece()
 
     def sent(self) -> None:
-        """A reply that was sent later or in pieces is whole: messages and requests that waited for it go on."""
+        """Finish a deferred reply: messages and requests that waited for it continue."""
         self.sending = False
         for message in self.unsent:
             self.encoder.write_raw(message)
@@ -331,7 +331,7 @@ class Channel:
     # ------------------------------------------------------------ output
 
     def push(self, message: Any) -> None:
-        """Send a reply value out of turn; behind the reply of the command that this connection is running."""
+        """Send a reply value out of turn; after the reply of the command that this connection is running."""
         self.push_bytes(self.encoded(message))
 
     def push_native(self, message: dict[str, Any]) -> None:
@@ -339,29 +339,29 @@ class Channel:
         self.push_bytes(self.encoded_native(dumps(message)))
 
     def push_bytes(self, message: bytes) -> None:
-        """Send a message out of turn, behind a reply that is on its way or still to come."""
+        """Send a message out of turn, after a reply that is in progress or pending."""
         if self.closing:
             return
         if self.running or self.retrying:
             self.behind.append(message)
-            self.outbox.wake = True  # whoever runs commands calls write_behind
+            self.outbox.wake = True  # code that runs commands calls write_behind
         else:
             self.write_message(message)
 
     def reply_late(self, reply: Any) -> None:
-        """Send the reply of a command that has waited."""
+        """Send the reply of a command that was blocked."""
         if not self.closing:
             self.write_message(self.encoded(reply))
 
     def write_behind(self) -> None:
-        """Send the messages that the last command has caused for its own client."""
+        """Send the messages of the last command to its own client."""
         messages = self.behind
         self.behind = []
         for message in messages:
             self.write_message(message)
 
     def write_message(self, message: bytes) -> None:
-        """Put a message behind the replies so far, or behind the one that is on its way."""
+        """Queue a message after the replies so far, or after the one in progress."""
         if self.sending:
             self.unsent.append(message)
             self.unsent_bytes += len(message)
@@ -372,10 +372,10 @@ class Channel:
             self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Write the replies once all connections that the loop has found readable have been served.
+        """Write the replies after all connections that the loop found readable have been served.
 
-        A write wakes a client that sleeps; waking it for the replies of a whole round instead of once a
-        connection is what an event loop in C does before it sleeps, and is worth a third of the throughput.
+        A write wakes a client that sleeps; writing for all connections at the end of a round
+        instead, as event loops in C do before they sleep, is worth a third of the throughput.
         """
         unflushed = self.outbox.waiting
         if self.outbox.soon is None:
@@ -411,7 +411,7 @@ class Channel:
             self.transport.close()
 
     def deny(self, data: bytes, text: str) -> None:
-        """Send errors in place of replies that confirm what the log does not have; close where they do not tell it all."""
+        """Send errors in place of replies that confirm changes missing in the log; close if they cannot cover all."""
         if self.sending:  # in the middle of a reply
             self.abort()
             return
@@ -422,18 +422,18 @@ class Channel:
 
     @property
     def unread_bytes(self) -> int:
-        """Bytes of replies and messages that the client has not read, as far as they are not in the system's hands."""
+        """Bytes of replies and messages that have not been passed to the kernel yet."""
         if self.transport is None:
             return 0
         return int(self.transport.get_write_buffer_size() + self.unsent_bytes + self.encoder.size)
 
     @property
     def taken_bytes(self) -> int:
-        """Bytes of replies and messages that the system has taken for the client."""
+        """Bytes of replies and messages that have been passed to the kernel."""
         return self.bytes_out - (0 if self.transport is None else int(self.transport.get_write_buffer_size()))
 
     def has_read(self, now_ms: int) -> bool:
-        """Whether the client is in the middle of reading and has gone on since this was asked last; that counts as activity."""
+        """Whether the client is reading pending output and has read some since the last call; that counts as activity."""
         if not self.write_paused or self.taken_bytes == self.taken_before:
             return False
         self.taken_before = self.taken_bytes
@@ -441,7 +441,7 @@ class Channel:
         return True
 
     def check_output(self, held_bytes: int = 0) -> None:
-        """Close a client that leaves more replies unread than its class is allowed, with what is held for it elsewhere."""
+        """Close a client with more unread replies than its class may have, including those pending elsewhere."""
         if self.transport is None:
             return
         limit = self.server.config.output_limit(self.client)
@@ -453,7 +453,7 @@ class Channel:
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Take no more requests; close when the replies so far have been sent, or the client does not read them."""
+        """Stop taking requests; close when the replies so far have been sent, or the client does not read them."""
         if not self.closing:
             self.closing = True
             self.let_go()
@@ -463,7 +463,7 @@ class Channel:
             self.flush_soon()
 
     def abort(self) -> None:
-        """Close without sending what is left. The transport calls ``connection_lost`` afterwards."""
+        """Close without sending pending output. The transport calls ``connection_lost`` afterwards."""
         transport = self.transport
         self.closing = True
         self.transport = None
@@ -472,12 +472,12 @@ class Channel:
             transport.abort()
 
     def kill(self) -> None:
-        """Close at once: nothing is sent any more, and the server forgets the client now."""
+        """Close immediately: nothing more is sent, and the server forgets the client now."""
         self.abort()
         self.connection_lost(None)
 
     def let_go(self) -> None:
-        """Free what waits to be run or sent."""
+        """Discard requests and output that wait."""
         if self.stopped_reading and self.parked is not None:
             self.server.limited_log.note("points", f"client {self.client.address} closed: points that waited are lost")
         self.parked = None

@@ -1,4 +1,4 @@
-"""What the server knows of one client connection, apart from its socket."""
+"""The server's state of a client connection, apart from its socket."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def format_address(address: Any) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a peer's address is one of this machine that no other machine can have."""
+    """Whether a peer's address belongs to this machine and cannot belong to another."""
     return host == "::1" or host.startswith(("127.", "::ffff:127."))
 
 
 class Client(Caller):
     """State of a connection that commands read and change.
 
-    A client is *plain* while its commands can go straight from the table to the handler; in every
-    other state (MULTI, not authenticated, replies off, ...) they take the long way through
-    ``dispatch``. Whoever changes such a state calls ``refresh``.
+    A client is *plain* while its commands can take the fast path from the table to the handler; in every
+    other state (MULTI, not authenticated, replies off, ...) they go through ``dispatch``. Code that changes such a
+    state calls ``refresh``.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Client(Caller):
         self.no_evict = False
         self.no_touch = False
         self.monitoring = False
-        self.over_soft_limit_ms: int | None = None  # since when it leaves more unread than the soft limit
+        self.over_soft_limit_ms: int | None = None  # since when its unread replies exceed the soft limit
         self.reply_mode = "on"  # on, off, skip (the next reply), skipping (this one)
         self.queue: list[tuple[Command, list[bytes]]] | None = None  # commands since MULTI
         self.queue_failed = False
@@ -92,16 +92,16 @@ class Client(Caller):
         self.watch_broken = False
         self.subscriptions: Subscriptions | None = None
         self.tracking: TrackingMode | None = None
-        self.streaming = False  # points of metrics come to it by themselves
+        self.streaming = False  # points of metrics are pushed to it
 
     @property
     def shown(self) -> str:
-        """Who it is, as the log tells it."""
+        """The client as the log names it."""
         return self.address
 
     @property
     def subscribing(self) -> bool:
-        """Whether the connection carries messages only, as RESP2 has it after SUBSCRIBE."""
+        """Whether the connection carries messages only, as in RESP2 after SUBSCRIBE."""
         return self.protocol == 2 and self.subscriptions is not None and not self.subscriptions.native
 
     @property
@@ -111,7 +111,7 @@ class Client(Caller):
 
     @property
     def last_command(self) -> str:
-        """The command that was run last, as CLIENT LIST shows it."""
+        """The last command, as CLIENT LIST shows it."""
         command = self.connection.context.command
         return "NULL" if command is None else command.text_name
 
@@ -131,14 +131,14 @@ class Client(Caller):
 
     @property
     def nowhere(self) -> str:
-        """Why no data command can run in the session that is selected; empty if they can."""
+        """Why data commands cannot run in the selected session; empty if they can."""
         session = self.session
         if session is None or not session.ended:
             return ""
         return SESSION_MISSING if session.missing else SESSION_ENDED
 
     def refresh(self) -> None:
-        """Let the connection choose its way again after a change of state."""
+        """Have the connection choose between fast path and dispatcher again after a change of state."""
         self.connection.refresh()
 
     def describe(self, transport: Any) -> None:
@@ -153,14 +153,14 @@ class Client(Caller):
 
     @property
     def is_local(self) -> bool:
-        """Whether the client runs on this machine, as far as its address tells."""
+        """Whether the client runs on this machine, judging by its address."""
         if self.unix_socket:
             return True
         return is_loopback(self.address.rpartition(":")[0].strip("[]"))
 
     @property
     def keyspace(self) -> Keyspace:
-        """The database or session that is selected."""
+        """The selected database or session."""
         return self.connection.context.keyspace
 
     def select(self, keyspace: Keyspace, session: Session | None = None) -> None:
@@ -174,9 +174,9 @@ class Client(Caller):
         self.connection.push(message)
 
     def close(self) -> None:
-        """Close the connection after what has been answered so far is sent."""
+        """Close the connection after sending the replies so far."""
         self.connection.close()
 
     def kill(self) -> None:
-        """Close the connection at once and forget the client; what it has not read is lost."""
+        """Close the connection immediately and forget the client; unread output is lost."""
         self.connection.kill()

@@ -1,4 +1,4 @@
-"""The call context of whoever runs commands for a client: the client, and how it is answered."""
+"""The call context of commands that run for a client: the client, and the form of its replies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NEEDS_CONNECTION = "This command needs a connection"
 
 
 class ClientContext(Context):
-    """A call context with the client that calls. ``client`` is None where no connection calls.
+    """A call context with the calling client. ``client`` is None if the caller is not a connection.
 
-    ``as_json`` says that the caller is told of what happens later as JSON: its command came as a JSON line or a message of
-    a WebSocket, and not as a RESP command. ``timed_ns`` is what the commands of a batch took that were timed one by one.
+    ``as_json``: later messages go to the caller as JSON, as its command came as a JSON line or a WebSocket message, not as
+    a RESP command. ``timed_ns`` is the time of those commands of a batch that were timed one by one.
     """
 
     __slots__ = ("as_json", "client", "timed_ns")
@@ -28,12 +28,12 @@ class ClientContext(Context):
 
     @property
     def connected(self) -> Client:
-        """The client that calls. Raises RespError where none does."""
+        """The calling client. Raises RespError if there is none."""
         if self.client is None:
             raise RespError("ERR " + NEEDS_CONNECTION)
         return self.client
 
     @property
     def nowhere(self) -> str:
-        """Why no data command can run in the session that is selected; empty if they can."""
+        """Why data commands cannot run in the selected session; empty if they can."""
         return "" if self.client is None else self.client.nowhere

@@ -1,4 +1,4 @@
-"""The connections of a server: who may come in, who is there, and what they have sent and received."""
+"""The connections of a server: which are accepted, which are open, and what they have sent and received."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .logs import LimitedLog
 from .process import Process
 from .state import State
 
-# Why a new connection is refused, on either port.
+# Why a new connection is rejected, on either port.
 FULL = "max number of clients reached"
 PROTECTED = (
     "JanusKV is running in protected mode because protected mode is enabled and no password is "
@@ -21,7 +21,7 @@ PROTECTED = (
 
 
 class Clients:
-    """The clients of a server, in the order in which they came."""
+    """The clients of a server, in the order in which they connected."""
 
     def __init__(
         self, config: Config, accounts: Accounts, process: Process, state: State, limited_log: LimitedLog
@@ -30,14 +30,14 @@ class Clients:
         self.state, self.limited_log = state, limited_log
         self.by_id: dict[int, Client] = {}
         self.peak = 0
-        self.http_connections = 0  # those of the HTTP port that are not clients: pages, and unfinished requests
+        self.http_connections = 0  # connections of the HTTP port that are not clients: pages, and unfinished requests
         self.last_id = 0
 
     def __len__(self) -> int:
         return len(self.by_id)
 
     def everyone(self) -> list[Client]:
-        """All clients, in the order in which they came."""
+        """All clients, in the order in which they connected."""
         return list(self.by_id.values())
 
     def new_id(self) -> int:
@@ -46,7 +46,7 @@ class Clients:
         return self.last_id
 
     def accept(self, client: Client) -> None:
-        """Take a new connection in, or refuse it: too many clients, or protected mode."""
+        """Accept a new connection, or reject it: too many clients, or protected mode."""
         connection = client.connection
         transport = connection.transport
         client.describe(transport)
@@ -75,12 +75,12 @@ class Clients:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many connections as may be, those that ask for pages included."""
+        """Whether there are as many connections as allowed, including those for pages."""
         return bool(len(self.by_id) + self.http_connections >= self.config.maxclients)
 
     @property
     def protected(self) -> bool:
-        """Whether only this machine is served: in protected mode, as long as there is no password."""
+        """Whether only this machine is served: in protected mode without a password."""
         return bool(self.config.protected_mode and not self.config.requirepass)
 
     def add(self, client: Client) -> None:
@@ -100,11 +100,11 @@ class Clients:
         self.http_connections += 1
 
     def http_closed(self) -> None:
-        """One of these has ended, or has become a client."""
+        """Note that one of these has ended, or has become a client."""
         self.http_connections -= 1
 
     def each(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
-        """Do something to clients. One for which that fails is closed, and the others are served all the same."""
+        """Do something to clients. One for which it fails is closed; the others are not affected."""
         for client in list(clients):
             try:
                 act(client)

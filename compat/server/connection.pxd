@@ -12,7 +12,7 @@ cimport cython
 cdef class Connection(Channel):
     cdef public Dispatcher dispatcher
     cdef public Parser parser
-    cdef public dict hot
+    cdef public dict fast
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
     @cython.locals(parser=Parser, encoder=Encoder, context=ServerContext, dispatcher=Dispatcher, native=NativeRequests, command=Command, last=Command, count=long, served=long, started=longlong, before=longlong, spent_ns=longlong)

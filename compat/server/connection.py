@@ -1,6 +1,6 @@
 """One connection of the data port: RESP arrays, inline commands, JSON lines and points in, replies out, one write per read.
 
-The module is compiled where possible; keep the loop in ``run_batch`` free of anything that plain commands do not need.
+The module is compiled where possible; keep anything that plain commands do not need out of the loop in ``run_batch``.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ _NO_COMMANDS: dict[bytes, Command] = {}
 class Connection(Channel):
     """Reads requests, runs them in order and writes the replies.
 
-    ``hot`` is the server's table of commands that may run straight away, or an empty one while the
-    client is in a special state; then every request goes through the dispatcher.
+    ``fast`` is the server's table of commands on the fast path, or an empty one while the client is in a special
+    state; then every request goes through the dispatcher.
     """
 
     def __init__(self, server: Server, dispatcher: Dispatcher, native: NativeRequests) -> None:
         super().__init__(server, native)
         self.dispatcher: Dispatcher = dispatcher
         self.parser: Parser = Parser()
-        self.hot: dict[bytes, Command] = _NO_COMMANDS
+        self.fast: dict[bytes, Command] = _NO_COMMANDS
         self.encoder.slices = True
         self.client.authenticated = not server.config.requirepass
 
     def refresh(self) -> None:
-        """Take the client's state and the limits over, and choose between the straight and the long way."""
+        """Apply the client's state and the limits, and choose between fast path and dispatcher."""
         super().refresh()
         client, config, parser = self.client, self.server.config, self.parser
-        self.hot = self.server.state.hot if client.plain else _NO_COMMANDS
+        self.fast = self.server.state.fast if client.plain else _NO_COMMANDS
         parser.max_bulk = config.proto_max_bulk_len
         parser.max_json = config.json_max_payload
         parser.authenticated = client.authenticated
         self.encoder.protocol = client.protocol
 
     def refuse(self, text: str) -> None:
-        """Tell a new client why it is not served, and close."""
+        """Tell a new client why it is rejected, and close."""
         self.push(ErrorReply(text))
         self.close()
 
@@ -64,16 +64,16 @@ class Connection(Channel):
         self.parser.feed(data)
 
     def finish(self) -> None:
-        """Answer a last line of JSON that has no line end."""
+        """Reply to a last line of JSON without a line end."""
         if self.parser.finish():
             self.process()
 
     def pending_input(self) -> int:
-        """Bytes received that are not a whole request yet."""
+        """Received bytes that are not a whole request yet."""
         return self.parser.pending
 
     def spare_input(self) -> int:
-        """Bytes that the buffer for what is not a whole request yet has room for besides."""
+        """Spare bytes in the buffer for an incomplete request."""
         return int(self.parser.spare)
 
     def encoded(self, message: Any) -> bytes:
@@ -85,7 +85,7 @@ class Connection(Channel):
         return text + b"\n"
 
     def denied(self, data: bytes, text: str) -> tuple[bytes, bool]:
-        """Replies with an error for each that was none, and whether the client is told of everything by them."""
+        """Replies with errors in place of successes, and whether these tell the client of every failure."""
         return denied(data, text, self.native)
 
     def native_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -94,10 +94,10 @@ class Connection(Channel):
         yield b"\n"
 
     def run_batch(self) -> None:
-        """Run requests until there is no whole one left. Raises ProtocolError.
+        """Run whole requests until none is left. Raises ProtocolError.
 
-        Commands that are not timed one by one share the time of the batch: ``last`` was called
-        ``count`` times in a row, ``earlier`` holds the runs before it.
+        Commands that are not timed individually share the time of the batch: ``last`` was called
+        ``count`` times in a row, ``earlier`` has the runs before it.
         """
         parser = self.parser
         encoder = self.encoder
@@ -135,7 +135,7 @@ class Connection(Channel):
                     else:
                         encoder.write_raw(native.answer_line(context, request))
                 else:
-                    command = self.hot.get(request[0])
+                    command = self.fast.get(request[0])
                     if command is None or not command.min_args <= len(request) <= command.max_args:
                         encoder.write(dispatcher.route(context, request))
                     elif command.timed:
@@ -173,7 +173,7 @@ class Connection(Channel):
                 dispatcher.accounts.batch(earlier, last, count, spent_ns, last_request, self.client)
 
     def take_points(self, points: TimelyLines | TimelyBuffer) -> None:
-        """Store points, whose time is not that of the batch's commands. Raises ProtocolError."""
+        """Store points, whose time is not part of the commands' batch time. Raises ProtocolError."""
         before = now_ns()
         try:
             self.encoder.write_raw(self.server.points.take(self.context, points))
@@ -182,14 +182,14 @@ class Connection(Channel):
             self.clock.tick()
 
     def failed(self, error: Exception) -> None:
-        """Answer input that is not a request, and close; an unexpected error closes at once."""
+        """Reply to input that is not a request, and close; an unexpected error closes immediately."""
         if isinstance(error, ProtocolError):
             self.refuse_input(error)
         else:
             Channel.failed(self, error)
 
     def refuse_input(self, error: ProtocolError) -> None:
-        """Answer input that is not a request, and close: what follows cannot be told apart any more."""
+        """Reply to input that is not a request, and close: where the next request begins is unknown."""
         self.server.accounts.stats.protocol_errors += 1
         error.__traceback__ = (
             None  # the parser keeps the error, and its frames would keep the parser and the connection

@@ -1,4 +1,4 @@
-"""The context of commands about the server and its connections: the server, and the client if one calls."""
+"""The context of commands about the server and its connections: the server, and the calling client if any."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .server import Server
 
 
 class ServerContext(ClientContext):
-    """A call context with the server behind it."""
+    """A call context with access to the server."""
 
     __slots__ = ("server",)
 

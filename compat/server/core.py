@@ -1,4 +1,4 @@
-"""What all parts of a server stand on. A part gets this and the parts below it; none knows the server as a whole."""
+"""The base of all parts of a server. A part gets this and the parts below it; none knows the whole server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Core:
-    """The data, the commands, the configuration, the clients, and what is counted of them."""
+    """The data, the commands, the configuration, the clients, and their statistics."""
 
     def __init__(self, store: Store, table: CommandTable, config: Config) -> None:
         self.store = store
@@ -41,13 +41,13 @@ class Core:
         self.points = PointReceiver(self.state)  # see serve_points
 
     def serve_native(self, native: NativeRequests) -> None:
-        """Take the native face, which stands above the server."""
+        """Set the native protocol, a layer above the server."""
         self.native = native
 
     def serve_points(self, points: PointReceiver) -> None:
-        """Take the face that stores points, which stands above the server."""
+        """Set the receiver that stores points, a layer above the server."""
         self.points = points
 
     def later(self, delay_s: float, call: Callable[[], None]) -> Timer:
-        """Have something called after some time."""
+        """Schedule a call."""
         return self.process.later(delay_s, call)

@@ -1,7 +1,7 @@
-"""The long way from a command line to its reply: all checks that plain commands can do without.
+"""From a command line to its reply, with all checks that the fast path skips.
 
-A connection's read loop calls handlers straight from ``State.hot``. What is not in there, or has a
-wrong number of arguments, or comes while the client or the server is in a special state, comes here.
+A connection's read loop calls the handlers in ``State.fast`` directly. Commands that are not in there, have a wrong
+number of arguments, or come while the client or the server is in a special state, come here.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from .watches import Watches
 
 log = logging.getLogger("januskv")
 
-# Commands that act in the selected keyspace have one of these flags; of the native ones not all do that
-# have it, and the native face looks for itself.
+# Commands that act in the selected keyspace have one of these flags; not all
+# native commands with one do, and the native protocol checks for itself.
 _DATA = Flag.WRITE | Flag.READONLY
 
 # SUBSCRIBE and its family.
 _LISTENS = Flag.PUBSUB | Flag.SUBSCRIBED
 
-# Behind a command that took so long the clock is read again, for the other commands of the batch.
+# After a command that took this long the clock is read again, for the other commands of the batch.
 _TIME_PASSES_NS: Final = 1_000_000
 
 _SHOWN_ARGS = 128  # bytes of the arguments that "unknown command" repeats
 
 
-# What a handler gives.
+# The result of a handler.
 Result = Reply | Wait | Outcomes
 
 
@@ -70,7 +70,7 @@ class Dispatcher:
     # ------------------------------------------------------------ one request
 
     def route(self, context: ClientContext, argv: list[bytes]) -> Reply:
-        """Check one request in the order in which Redis does, then run or queue it; gives the reply."""
+        """Check one request in the same order as Redis, then run or queue it; returns the reply."""
         client = context.client
         if client is None:
             return self.call(context, argv)
@@ -93,11 +93,11 @@ class Dispatcher:
         reply = self.execute(context, command, argv)
         if command.flags & _LISTENS == _LISTENS and type(reply) is not ErrorReply:
             self.muted(client, reply)
-            return reply  # messages: CLIENT REPLY does not hold them back
+            return reply  # messages: CLIENT REPLY does not suppress them
         return self.muted(client, reply)
 
     def call(self, context: ClientContext, argv: list[bytes]) -> Reply:
-        """Run one command for who is not a client: a script, a request over HTTP, the server itself; gives the reply."""
+        """Run one command for a caller other than a client: a script, an HTTP request, the server itself; returns the reply."""
         command = self.core.table.find(argv)
         refusal = self.refusal(None, command, argv)
         if refusal is not None:
@@ -106,7 +106,7 @@ class Dispatcher:
         return self.execute(context, command, argv)
 
     def must_wait(self, context: ClientContext, client: Client, command: Command, argv: list[bytes]) -> bool:
-        """Whether the request has to wait until a pause ends; of a native one in a document its command decides."""
+        """Whether the request has to wait until a pause ends; for a native document its command decides."""
         if command is self.core.table.document and client.queue is None:
             return bool(self.core.native.holds(context, argv[0]))
         return self.pause.holds(command, client)
@@ -144,7 +144,7 @@ class Dispatcher:
         return None
 
     def refusal_of_state(self, client: Client | None, runs: list[Command]) -> str | None:
-        """Why a command may not run while the server or the session is not whole; EXEC runs what is queued besides itself."""
+        """Why a command may not run while the server or the session is unavailable; EXEC also runs what is queued."""
         state, nowhere = self.state, "" if client is None else client.nowhere
         if state.loading and not all(Flag.LOADING in each.flags for each in runs):
             return LOADING
@@ -155,7 +155,7 @@ class Dispatcher:
         return None
 
     def refuse(self, client: Client | None, command: Command | None, text: str) -> ErrorReply:
-        """Count a refusal before the command ran; inside MULTI it fails the whole transaction."""
+        """Count a command rejected before it ran; inside MULTI it fails the whole transaction."""
         if command is not None:
             self.accounts.rejected(command)
         if client is not None and client.queue is not None:
@@ -169,7 +169,7 @@ class Dispatcher:
         return ErrorReply(text)
 
     def muted(self, client: Client, reply: Reply) -> Reply:
-        """Apply CLIENT REPLY: nothing is answered while it is off, and nothing to the command after SKIP."""
+        """Apply CLIENT REPLY: no replies while it is off, and none to the command after SKIP."""
         mode = client.reply_mode
         if mode == "on":
             return reply
@@ -212,7 +212,9 @@ class Dispatcher:
             answered = not context.in_transaction and client not in self.waiting.by_client
             self.tracking.ended(tracked, command, read, answered=answered)
         spent_ns = now_ns() - started
-        if not context.in_transaction:  # the time of its commands is part of the transaction's, and they see one time
+        if (
+            not context.in_transaction
+        ):  # its commands' time is part of the transaction's, and they share one clock reading
             context.timed_ns += spent_ns
             if spent_ns >= _TIME_PASSES_NS:
                 self.core.store.clock.tick()
@@ -229,7 +231,7 @@ class Dispatcher:
         return reply
 
     def execute_queued(self, context: ClientContext, command: Command, argv: list[bytes]) -> Reply:
-        """Run one command of a transaction, unless those before have led to where there is nothing."""
+        """Run one command of a transaction, unless earlier ones have selected a session that is not open."""
         client = context.client
         if context.nowhere:
             refusal = self.refusal_of_state(client, [command])
@@ -238,7 +240,7 @@ class Dispatcher:
         return self.execute(context, command, argv)
 
     def outcomes(self, command: Command, outcomes: Outcomes) -> Reply:
-        """The replies to the parts of a command, with the errors worded; it is counted as failed once if any part has."""
+        """The replies to the parts of a command, errors included; it counts as failed once if any part has."""
         replies: list[Reply] = []
         failed = False
         for each in outcomes.parts:
@@ -253,7 +255,7 @@ class Dispatcher:
         return replies
 
 
-# Commands of Redis that are not there yet; who sends one should not look for a misspelling.
+# Commands of Redis that are not built yet, so that users do not look for a misspelling.
 _NOT_BUILT = {
     "scripting is": "EVAL EVAL_RO EVALSHA EVALSHA_RO SCRIPT FCALL FCALL_RO FUNCTION",
     "ACL is": "ACL",
@@ -283,6 +285,6 @@ def unknown_subcommand(command: Command, word: bytes) -> str:
 
 
 def allows_protected(config: Config, client: Client | None, command: Command) -> bool:
-    """Whether DEBUG or MODULE may be used by this client, or by who is none."""
+    """Whether this client, or a caller other than a client, may use DEBUG or MODULE."""
     setting = getattr(config, f"enable_{command.text_name.partition('|')[0]}_command")
     return bool(setting == "yes" or (setting == "local" and client is not None and client.is_local))

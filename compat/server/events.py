@@ -1,4 +1,4 @@
-"""The setting of keyspace notifications: which classes of events are published. What is an event is in storage/event_table.py."""
+"""The setting of keyspace notifications: which classes of events (storage/event_table.py) are published."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SHOWN: Final = "g$lshzxetdn"
 
 
 def parse_events(text: str) -> str:
-    """The setting in Redis' order, A spelt out. Raises ValueError for a character that means nothing."""
+    """The setting in Redis' order, A spelt out. Raises ValueError for an unknown character."""
     chosen = set(text.replace("A", _ALL))
     if chosen - set("KEm" + _SHOWN):
         raise ValueError(text)

@@ -1,7 +1,7 @@
-"""What the engine's facts and the requests' faults are called on the wire.
+"""The texts and codes of errors on the wire.
 
-``FAULTS`` maps each error class to the native status, the RESP error and the HTTP status. A verb
-whose original words it differently raises ``RespError`` with its own text.
+``FAULTS`` maps each error class to the native status, the RESP error and the HTTP status. A
+command whose original has another text raises ``RespError`` with its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from januskv.commands.status import SeriesStatus, Status
 from januskv.storage import errors
 from januskv.storage.downsampling import MOST_VALUES
 
-# What Redis says while data is loaded; clients know it.
+# Redis' text while data is loaded; clients know it.
 LOADING = "LOADING Redis is loading the dataset in memory"
 
-# Why a client can do nothing where it is.
+# Why a client cannot use data in its selected session.
 SESSION_ENDED = "the selected session has ended, SELECT another one or a database"
 SESSION_MISSING = (
     "the session that was asked for does not exist, SELECT another one or a database (a client that keeps 32 bits of a"
@@ -25,9 +25,9 @@ SESSION_MISSING = (
 
 
 class Outcomes:
-    """What a command gives that does several things: for each its reply, or the exception with which it has failed.
+    """The result of a command with several parts: for each its reply, or the exception with which it failed.
 
-    It is not a reply. Whoever runs commands words the errors and counts them.
+    It is not a reply. The caller turns the exceptions into error replies and counts them.
     """
 
     __slots__ = ("parts",)
@@ -37,7 +37,7 @@ class Outcomes:
 
 
 class RespError(Exception):
-    """A refusal with its RESP error text, code word included: ``RespError("ERR syntax error")``."""
+    """An error with its RESP text, code word included: ``RespError("ERR syntax error")``."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -110,7 +110,7 @@ FAULTS: dict[type[Exception], Fault] = {
     errors.GroupExists: Fault(Status.VALUE_TYPE, "BUSYGROUP Consumer Group name already exists", 409),
     errors.NotHyperLogLog: Fault(Status.VALUE_TYPE, "WRONGTYPE Key is not a valid HyperLogLog string value.", 409),
     errors.CorruptHyperLogLog: Fault(Status.VALUE_TYPE, "INVALIDOBJ Corrupted HLL object detected", 409),
-    errors.HeldBySeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
+    errors.KeyHoldsSeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
 }
 
 INTERNAL = Fault(Status.UNKNOWN, "ERR internal error", 500)

@@ -1,8 +1,8 @@
-"""Which Host and Origin an HTTP request may have, so that no web page reaches a server that its visitor's browser can.
+"""Checks Host and Origin of HTTP requests, so that foreign web pages cannot reach the server through a visitor's browser.
 
-A page whose author controls a name may let this name point to the visitor's machine (DNS rebinding); to the browser the
-server is then the page's own. What gives such a request away is the name in its Host. Addresses cannot be redirected
-like that, and neither can the names that are never looked up.
+The author of a page may point its domain name to the visitor's machine (DNS rebinding); to the browser the server then
+belongs to the page. Such a request shows by the name in its Host. Addresses cannot be redirected like that, nor can names
+that are never looked up.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Authority:
 
 
 def origin_authority(origin: str) -> tuple[Authority, int] | None:
-    """The authority in an origin and the port that its scheme means; None if it is not an origin of a web page."""
+    """The authority in an origin and its scheme's default port; None if it is not the origin of a web page."""
     found = _ORIGIN.fullmatch(origin)
     authority = None if found is None else Authority.read(found[2])
     return None if found is None or authority is None else (authority, _DEFAULT_PORTS[found[1].lower()])
@@ -87,7 +87,7 @@ def own_names(bind: str) -> tuple[frozenset[str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request is refused: by which parameter, for what value, and in a word."""
+    """Why a request is rejected: the parameter, the value, and the reason."""
 
     parameter: str
     value: str
@@ -95,16 +95,16 @@ class Fault:
 
     @property
     def text(self) -> str:
-        """What the client is told."""
+        """The text for the client."""
         return f"{self.reason}; the parameter {self.parameter} lists those that are, besides the server's own"
 
 
 class WebAccess:
-    """The Hosts and Origins that may come in.
+    """The Hosts and Origins that are accepted.
 
     A Host is a name of this machine (``localhost``, what ``bind`` names, its host name unless only loopback addresses
     are bound), an address (a loopback one if only such are bound), or it is listed. Its port is not compared: it is the
-    one that the browser connected to, perhaps of a tunnel. An Origin is the Host itself, port included, or it is listed.
+    one that the browser connected to, possibly of a tunnel. An Origin is the Host itself, port included, or it is listed.
     """
 
     def __init__(self, bind: str, allowed_hosts: str, allowed_origins: str) -> None:
@@ -130,7 +130,7 @@ class WebAccess:
         return self.reachable or given.host.is_loopback
 
     def welcomes(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin may send requests for this Host, which is served."""
+        """Whether a page of this origin may send requests for this Host, which must be one that is served."""
         if self.any_origin or origin.lower() in self.origins:
             return True
         from_page, to = origin_authority(origin), Authority.read(host)
@@ -140,16 +140,16 @@ class WebAccess:
         return (page.host, page.port or default_port) == (to.host, to.port or default_port)
 
     def trusts(self, origin: str | None, host: str) -> bool:
-        """Whether a request comes from no page, from one of ours or from one that is listed by its name.
+        """Whether a request does not come from a page, or from one of ours, or from a listed origin.
 
-        Pages of any other origin, which ``*`` lets in, must not use what the browser keeps for its user: cookies.
+        Pages of other origins, which ``*`` lets in, must not use the cookies of the browser's user.
         """
         if origin is None or not self.any_origin:
             return True
         return WebAccess("", "", " ".join(self.origins - {ANY})).welcomes(origin, host)
 
     def fault(self, hosts: Sequence[str], origins: Sequence[str]) -> Fault | None:
-        """What is wrong with a request that has these Hosts (its header's and its target's) and Origins, if anything is."""
+        """The fault of a request with these Hosts (of header and target) and Origins; None if there is none."""
         for host in hosts or [""]:
             if not self.serves(host):
                 return Fault("http-allowed-hosts", f"Host {_shown(host)}", "this Host is not served")
@@ -160,5 +160,5 @@ class WebAccess:
 
 
 def _shown(value: str) -> str:
-    """A header's value for the log, where it cannot pretend to be anything else."""
+    """A header's value for the log, escaped so that it cannot forge log lines."""
     return ascii(value if len(value) <= 100 else f"{value[:100]}...")

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-# A float of this size may have been an integer that did not fit; none below can.
+# A float of at least this size may have been an integer that did not fit; smaller ones cannot.
 _SUSPICIOUS = float(1 << 63)
 
-# What count_members gives instead of a number.
-DOUBTFUL: Final = -1  # there is a number which may not be what the text said
+# Results of count_members other than a number.
+DOUBTFUL: Final = -1  # a number may differ from that in the text
 TOO_DEEP: Final = -2
 
 
 def written_members(text: bytes) -> int:
     """How many members the objects in a valid JSON text have as written: its colons outside strings.
 
-    Never less; this plain version may count more where a string holds a quote and a colon, or begins with a colon.
+    Never fewer; this pure-Python version may count more if a string contains a quote and a colon, or begins with a colon.
     """
     colons = text.count(b":")
     if colons == text.count(b'":'):

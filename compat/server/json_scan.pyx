@@ -1,4 +1,4 @@
-"""Cheap looks at a valid JSON text and at what a parser made of it. Same contract as ``json_scan.py``."""
+"""Cheap checks of a valid JSON text and its parsed value. Same contract as ``json_scan.py``."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
@@ -28,7 +28,7 @@ cpdef Py_ssize_t written_members(bytes text):
 
 
 cdef inline const char *_end_of_string(const char *start, const char *end) noexcept:
-    """Where the quote is that ends the string beginning at ``start``: the next one behind an even run of backslashes."""
+    """The quote that ends the string beginning at ``start``: the next one after an even run of backslashes."""
     cdef const char *at = start
     cdef const char *before
     while True:

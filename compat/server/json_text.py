@@ -1,13 +1,13 @@
-"""JSON text to values and back, with the rules of the native face (specs: nemesis.md 3.5, DESIGN 4).
+"""JSON text to values and back, with the rules of the native protocol (specs: nemesis.md 3.5, DESIGN 4).
 
-orjson parses; what it does otherwise than those rules is noticed afterwards by a cheap look at the
-result, and only then the text is parsed again, exactly and slowly:
+orjson parses; deviations from those rules are detected afterwards by a cheap check of the result, and only then the
+text is parsed again, exactly and slowly:
 
-- a name that stands twice in an object: the first one counts (orjson: the last)
-- integers beyond 64 bits are refused (orjson: turned into floats)
-- numbers too big for a double are refused, and told from what is not JSON (orjson: refused)
+- a duplicate name in an object: the first one counts (orjson: the last)
+- integers beyond 64 bits are rejected (orjson: turned into floats)
+- numbers too big for a double are rejected, and distinguished from invalid JSON (orjson: rejected)
 - nesting is limited to 128 (orjson: 1024, but it writes only 254)
-- a byte order mark at the beginning is ignored (orjson: refused)
+- a byte order mark at the beginning is ignored (orjson: rejected)
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LEAST_INT, _MOST_INT = -(1 << 63), (1 << 64) - 1
 
 
 class JsonError(Exception):
-    """The text is not JSON, or not JSON that the native face takes."""
+    """The text is not JSON, or not JSON that the native protocol accepts."""
 
 
 class BeyondLimits(JsonError):
-    """The text is JSON, but something in it is bigger than what the native face takes."""
+    """The text is JSON, but something in it is bigger than the native protocol accepts."""
 
 
 def loads(text: bytes) -> Any:
@@ -44,14 +44,14 @@ def loads(text: bytes) -> Any:
     members = count_members(value, MOST_DEPTH)
     if members == TOO_DEEP:
         raise BeyondLimits(_DEEP)
-    # A name that stands twice is written twice and counted once.
+    # A duplicate name occurs twice in the text and once in the value.
     if members != written_members(text):
         return _exact(text)
     return value
 
 
 def _second_look(text: bytes, error: orjson.JSONDecodeError) -> Any:
-    """What orjson refused: a byte order mark, or a number beyond doubles; else it is not JSON."""
+    """Handle a text that orjson rejected: a byte order mark, or a number beyond doubles; otherwise it is not JSON."""
     if text.startswith(codecs.BOM_UTF8):
         rest = text[len(codecs.BOM_UTF8) :]
         if rest.startswith(codecs.BOM_UTF8):
@@ -99,7 +99,7 @@ def _exact(text: bytes) -> Any:
             parse_float=_exact_float,
             parse_constant=_no_constant,
         )
-        # Nested too deep may be what orjson dropped, and the exact parser lets lone surrogates pass: both fail here.
+        # orjson may have dropped a member nested too deeply, and the exact parser accepts lone surrogates: both fail here.
         if count_members(value, MOST_DEPTH) == TOO_DEEP:
             raise BeyondLimits(_DEEP)
         orjson.dumps(value)
@@ -111,7 +111,7 @@ def _exact(text: bytes) -> Any:
 
 
 def fault_text(error: JsonError) -> str:
-    """What a refusal of text that came as NemesisDB takes it says: nothing for no JSON, as there."""
+    """The error text for a request in NemesisDB's form: empty for invalid JSON, as there."""
     return str(error) if isinstance(error, BeyondLimits) else ""
 
 

@@ -1,4 +1,4 @@
-"""The keys in a command line, whichever way the command stands in it: as words, as a name with a JSON body, as a JSON document.
+"""The keys in a command line, which may be words, a name with a JSON body, or a JSON document.
 
 COMMAND GETKEYS and client-side caches ask for them.
 """

@@ -1,4 +1,4 @@
-"""Parts of commands that run outside their connection's read loop: the retry of a client that waits, a slice of a long command."""
+"""Parts of commands that run outside their connection's read loop: the retry of a blocked client, a slice of a long command."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Result = TypeVar("Result")
 
 
 def run_part(feed: Feed, tracking: Tracking, client: Client, part: Callable[[], Result]) -> tuple[Result, int]:
-    """Run a part of a client's command; what it gives, and the ns that it took. ``part`` raises nothing.
+    """Run a part of a client's command; return its result, and the ns that it took. ``part`` must not raise.
 
-    Client-side caches learn whose changes these are, and the client's replies wait until the log has them.
+    Client-side caching attributes the changes to the client, whose replies wait until the log has them.
     """
     changes = feed.changes
     started = now_ns()

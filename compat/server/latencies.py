@@ -1,4 +1,4 @@
-"""What histograms of times say: percentiles, and how many calls took at most so long."""
+"""Summaries of time histograms: percentiles, and cumulative counts of calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIRST_NS = 1024
 
 
 def percentiles_us(times: Histogram, shares: list[float]) -> list[float]:
-    """For each share of the calls, in per cent, the microseconds that it took at most; for 0 what every call took."""
+    """The percentiles, in microseconds; the 0th is the shortest time."""
     wanted = [max(int(min(share, 100.0) / 100 * times.total + 0.5), 1) for share in shares]
     found = [0.0] * len(shares)
     counted, longest = 0, 0
@@ -25,7 +25,7 @@ def percentiles_us(times: Histogram, shares: list[float]) -> list[float]:
 
 
 def table_us(times: Histogram) -> Iterator[tuple[int, int]]:
-    """Steps of 1, 2, 4, 8, 16, 33 … microseconds, and how many calls took at most so long; only steps with calls."""
+    """Steps of 1, 2, 4, 8, 16, 33 … microseconds, and how many calls took at most that long; only steps with calls."""
     steps = iter(times.counted())
     step = next(steps, None)
     counted = 0

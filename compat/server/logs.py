@@ -1,4 +1,4 @@
-"""What the log has besides Python's levels: notices, and a limit for lines that clients cause."""
+"""Additions to Python's logging: notices, and a rate limit for lines that clients cause."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LOG_EVERY_S = 10.0
 
 
 class LimitedLog:
-    """Logs what clients cause, such as refusals: the first line of a kind, and later how many more there were meanwhile."""
+    """Logs events caused by clients, such as rejected connections: the first of a kind, and later how many more there were."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self.now_s = now_s
-        self._logged: dict[str, tuple[float, int]] = {}  # kind -> when it was logged, how many came since
+        self._logged: dict[str, tuple[float, int]] = {}  # kind -> when it was last logged, how many came since
 
     def note(self, kind: str, line: str, level: int = logging.WARNING) -> None:
-        """Log a line, unless one of its kind has been logged just now."""
+        """Log a line, unless one of its kind has been logged recently."""
         now_s = self.now_s()
         logged_s, more = self._logged.get(kind, (-_LOG_EVERY_S, 0))
         if now_s - logged_s < _LOG_EVERY_S:

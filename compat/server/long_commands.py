@@ -1,8 +1,8 @@
-"""Native commands that are done in steps (see ``commands.work``), a slice of a millisecond at a time.
+"""Native commands that run in steps (see ``commands.work``), a slice of a millisecond at a time.
 
-The client is halted meanwhile, so its requests keep their order; everybody else is served between the slices. All such
-commands together have one slice a round of the loop, in turn, and at most MOST_AT_ONCE of them have begun: the others
-wait, and hold nothing.
+The client is halted meanwhile, so its requests keep their order; others are served between the slices. All such commands
+together get one slice per round of the loop, in turn, and at most MOST_AT_ONCE of them run concurrently: the others
+wait, and hold no resources.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WHILE_PAUSED_S: Final = 0.01
 
 
 class LongCommand:
-    """One command that is done in steps, and who is to be answered."""
+    """A command that runs in steps, and the client that gets the reply."""
 
     __slots__ = ("body", "client", "command", "over_resp", "session", "silent", "spent_ns", "token", "work")
 
@@ -48,16 +48,16 @@ class LongCommand:
         self.work = work
         self.over_resp = over_resp
         self.silent = over_resp and client.reply_mode in ("off", "skipping")
-        self.session: Session | None = None  # the one that it acts in
+        self.session: Session | None = None  # the session that it acts in
         self.spent_ns = 0
 
 
 class LongCommands:
-    """The commands of a server that are done in steps."""
+    """The commands of a server that run in steps."""
 
     def __init__(self, core: Core, pause: Pause, tracking: Tracking) -> None:
         self.core, self.pause, self.tracking = core, pause, tracking
-        self.begun: dict[Client, LongCommand] = {}  # whose turn it is comes first
+        self.begun: dict[Client, LongCommand] = {}  # the next in turn comes first
         self.waiting: dict[Client, LongCommand] = {}
         self.called = False
 
@@ -68,7 +68,7 @@ class LongCommands:
     # ------------------------------------------------------------ beginning and end
 
     def take(self, context: ClientContext, command: Command, body: Any, token: int | None, work: Work) -> Body | None:
-        """Begin a command; its reply, or None where it is answered later. Raises what its steps raise."""
+        """Begin a command; return its reply, or None if that comes later. Raises what its steps raise."""
         client = context.client
         if client is None or context.in_transaction:
             return at_once(work.steps)
@@ -89,7 +89,7 @@ class LongCommands:
         return None
 
     def forget(self, client: Client) -> None:
-        """Free what a command of the client holds, if one is under way."""
+        """Free the resources of the client's command, if one is under way."""
         self.waiting.pop(client, None)
         if self.begun.pop(client, None) is not None and self.waiting:
             following = next(iter(self.waiting))
@@ -98,13 +98,13 @@ class LongCommands:
     # ------------------------------------------------------------ slices
 
     def call(self, delay_s: float) -> None:
-        """Have the next slice done soon, once."""
+        """Schedule the next slice, once."""
         if not self.called:
             self.called = True
             self.core.later(delay_s, self.go_on)
 
     def go_on(self) -> None:
-        """Do a slice of the command whose turn it is. A pause holds those that write."""
+        """Run a slice of the next command in turn. A pause holds those that write."""
         self.called = False
         now_ms = self.core.store.clock.tick()
         may_go_on = (
@@ -123,7 +123,7 @@ class LongCommands:
             self.call(0)
 
     def advance(self, long: LongCommand, now_ms: int) -> None:
-        """Do a slice of a command, and answer if it was the last one."""
+        """Run a slice of a command, and reply if it was the last one."""
         client = long.client
         client.connection.active_ms = now_ms
         pieces, spent_ns = run_part(self.core.store.feed, self.tracking, client, partial(self.done, long, now_ms))
@@ -131,12 +131,12 @@ class LongCommands:
         client.connection.check_output(long.work.parts.size)
         if pieces is not None and not client.connection.closing:
             self.forget(client)
-            # Its call has been counted when it began.
+            # Its call was counted when it began.
             self.core.accounts.ended(long.command, long.spent_ns, long.body, client)
             _answer(long, list(pieces))
 
     def done(self, long: LongCommand, now_ms: int) -> Iterator[bytes] | None:
-        """Do a slice of a command: the reply in pieces if it was the last one, as it also is with an error."""
+        """Run a slice of a command: the reply in pieces if it was the last one, or failed."""
         try:
             self.check(long, now_ms)
             reply = _slice(long.work)
@@ -145,7 +145,7 @@ class LongCommands:
             return iter((self.core.native.failure(long.command, error),))
 
     def check(self, long: LongCommand, now_ms: int) -> None:
-        """Look whether a command may go on. Raises NativeError."""
+        """Check whether a command may continue. Raises NativeError."""
         session = long.session
         if session is not None:
             if session.ended:
@@ -156,7 +156,7 @@ class LongCommands:
 
 
 def _slice(work: Work) -> Body | None:
-    """Do steps of a command for some time; the reply if that were the last ones. Raises what they raise."""
+    """Run steps of a command for some time; return the reply after the last one. Raises what they raise."""
     until_ns = now_ns() + SLICE_NS
     try:
         while True:
@@ -169,7 +169,7 @@ def _slice(work: Work) -> Body | None:
 
 
 def _answer(long: LongCommand, pieces: list[bytes]) -> None:
-    """Send a reply, and let the client go on."""
+    """Send a reply, and let the client continue."""
     connection, size = long.client.connection, sum(map(len, pieces))
     if not long.silent and size > _PIECE_BYTES:
         if long.over_resp:
@@ -187,7 +187,7 @@ def _answer(long: LongCommand, pieces: list[bytes]) -> None:
 
 
 def _even(pieces: list[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces that are worth sending. Those that are sent are freed."""
+    """The same bytes in pieces of a reasonable size. Sent ones are freed."""
     pieces.reverse()
     while pieces:
         some: list[bytes] = []

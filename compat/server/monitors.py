@@ -1,4 +1,4 @@
-"""MONITOR: the clients that watch all commands, and what they are shown."""
+"""MONITOR: the clients that watch all commands, and the lines they get."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Monitors:
         return bool(self.watching)
 
     def set(self, client: Client, watching: bool) -> None:
-        """Let a client watch all commands, or no longer."""
+        """Let a client watch all commands, or stop that."""
         if client.monitoring != watching:
             client.monitoring = watching
             (self.watching.add if watching else self.watching.discard)(client)
@@ -31,12 +31,12 @@ class Monitors:
             self.state.set_monitored(bool(self.watching))
 
     def forget(self, client: Client) -> None:
-        """A client has gone."""
+        """Forget a client that is gone."""
         self.watching.discard(client)
         self.state.set_monitored(bool(self.watching))
 
     def feed(self, context: ClientContext, argv: list[bytes]) -> None:
-        """Show a command to those that watch."""
+        """Send a command to the watching clients."""
         line = monitor_line(context, argv)
         self.clients.each(self.watching, lambda monitor: monitor.push(Simple(line)))
 

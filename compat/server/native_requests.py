@@ -1,4 +1,4 @@
-"""What a connection knows of native JSON requests. The native face, which is above, is what is behind it."""
+"""The interface for native JSON requests as connections see it; the native protocol, a layer above, implements it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .client_context import ClientContext
 
 
 class NativeRequests:
-    """Runs native requests, whichever transport they come through."""
+    """Runs native requests from any transport."""
 
     def answer_line(self, context: ClientContext, text: bytes) -> bytes:
         """The reply line to a JSON line; b"" for a quiet command that succeeded."""
@@ -27,11 +27,11 @@ class NativeRequests:
         raise NotImplementedError
 
     def error_reply(self, status: int, text: str) -> bytes:
-        """The reply to a request that names no command."""
+        """The reply to a request that does not name a command."""
         raise NotImplementedError
 
     def refuse_line(self, reason: str) -> bytes:
-        """The reply line to a JSON line that is not even read."""
+        """The reply line to a JSON line that is not parsed."""
         raise NotImplementedError
 
     def reply_pieces(self, command: Command, reply: dict[str, Any], token: int | None) -> Iterator[bytes]:
@@ -39,5 +39,5 @@ class NativeRequests:
         raise NotImplementedError
 
     def failure(self, command: Command, error: Exception) -> bytes:
-        """The reply of a command that has failed."""
+        """The reply to a command that has failed."""
         raise NotImplementedError

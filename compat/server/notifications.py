@@ -1,6 +1,6 @@
-"""Keyspace notifications: what happens to keys, published to channels, by the setting ``notify-keyspace-events``.
+"""Keyspace notifications: events of keys, published to channels, by the setting ``notify-keyspace-events``.
 
-A keyspace of a session publishes as database ``session``, and only to clients inside this session: its token is a secret.
+A session's keyspace publishes as database ``session``, and only to clients inside this session: its token is secret.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .pubsub import PubSub
 
 
 class Notifier:
-    """Publishes the changes of the feed that the setting names. Listens only while it names any."""
+    """Publishes the changes of the feed that the setting selects. Listens only while it selects any."""
 
     def __init__(self, feed: Feed, pubsub: PubSub) -> None:
         self.feed, self.pubsub = feed, pubsub
@@ -21,7 +21,7 @@ class Notifier:
         self.by_key = self.by_event = False
 
     def configure(self, setting: str) -> None:
-        """Take over a setting that ``parse_events`` made."""
+        """Apply a setting that ``parse_events`` made."""
         self.setting = setting
         self.by_key, self.by_event = "K" in setting, "E" in setting
         feed = self.feed

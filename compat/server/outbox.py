@@ -10,11 +10,11 @@ log = logging.getLogger("januskv")
 
 
 class Outbox:
-    """The connections whose replies wait for the end of the loop's round.
+    """The connections whose replies wait for the end of the event loop's round.
 
-    ``soon`` is ``call_soon`` of the event loop; None (in tests) lets every connection write at once.
-    ``wake`` is set when a change may have an answer for clients that wait; whoever runs commands looks after each one.
-    ``gate`` is the persistence, which lets replies out once the log has what they confirm; None without one.
+    ``soon`` is ``call_soon`` of the event loop; None (in tests) lets every connection write immediately.
+    ``wake`` is set when a change may let blocked clients continue; code that runs commands checks it after each one.
+    ``gate`` is the persistence, which releases replies once the log has what they confirm; None without one.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,6 @@ class Outbox:
             connection.queued = False
             try:
                 connection.flush()
-            except Exception as error:  # of this connection; those of the others must not be lost
+            except Exception as error:  # this connection's; the replies of others must not be lost
                 log.error("the replies to %s cannot be sent", connection.client.address, exc_info=error)
                 connection.abort()

@@ -1,6 +1,6 @@
 """Configuration parameters: declared once, with Redis' names where Redis has them.
 
-A parameter says its type, default, whether it may change while running, and what it does. CONFIG
+A parameter declares its type, default, whether it may change while running, and what it does. CONFIG
 GET, SET and REWRITE, the command line, files and docs/configuration.md all read this table.
 """
 
@@ -26,9 +26,9 @@ _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 10**6, "mb": 1 << 20, "g
 
 
 class ConfigError(Exception):
-    """A parameter has a value that it cannot take; the text says why, in Redis' words where it has them.
+    """A value that a parameter cannot take; the text says why, in Redis' words if it has any.
 
-    ``parameter`` is its name where several were to be set.
+    ``parameter`` is its name if several were to be set.
     """
 
     def __init__(self, text: str, parameter: str = "") -> None:
@@ -41,7 +41,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a type is read from text and shown as text; ``form`` is what --help puts for a value ("": there is no choice)."""
+    """How a type is read from text and shown as text; ``form`` stands for a value in --help ("": there is no choice)."""
 
     parse: Callable[[str], Any]
     show: Callable[[Any], str]
@@ -127,7 +127,7 @@ EVENTS = Kind(_parse_notified, show_events, "CLASSES")
 
 
 def words_of(reads: Callable[[str], object], what: str) -> Kind:
-    """Words between blanks that ``reads`` takes (it gives None for others), or ``*`` for whatever there is."""
+    """Words separated by blanks that ``reads`` accepts (it returns None for others), or ``*`` for any."""
 
     def parse(text: str) -> str:
         for word in text.split():
@@ -146,7 +146,7 @@ ORIGINS = words_of(
 
 
 def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
-    """A parameter that is shown, but whose other values mean something that is not there."""
+    """A parameter that is shown, but whose other values ask for something unsupported."""
 
     def parse(text: str) -> Any:
         if kind.parse(text) != value:
@@ -199,7 +199,7 @@ OUTPUT_LIMITS: dict[str, tuple[int, int, int]] = {
 }
 OUTPUT_LIMIT = Kind(_parse_output_limits, _show_output_limits, "CLASS HARD SOFT SECONDS")
 
-# (seconds, changes): a snapshot begins when one of them is reached since the last.
+# (seconds, changes): a snapshot begins when any pair has been reached since the last one.
 SavePoints = tuple[tuple[int, int], ...]
 
 
@@ -253,7 +253,7 @@ def _parse_save_points(text: str) -> SavePoints:
 SAVE_POINTS = Kind(
     _parse_save_points, lambda points: " ".join(f"{s} {count}" for s, count in points), "SECONDS CHANGES"
 )
-# What Redis saves after by default; ours do not log every change then.
+# Redis' default save points; ours when changes are not logged.
 REDIS_SAVE_POINTS: SavePoints = ((3600, 1), (300, 100), (60, 10000))
 
 
@@ -303,7 +303,7 @@ API_KEYS = Kind(_parse_api_keys, str, "JSON")
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter. ``fixed`` ones are set at start only; ``secret`` ones are never logged; ``idle`` ones have no effect;
-    ``hidden`` ones are shown by CONFIG GET under their own names only, not where a pattern matches them.
+    ``hidden`` ones are shown by CONFIG GET under their own names only, not when a pattern matches them.
     """
 
     name: str
@@ -327,7 +327,7 @@ _NO_CLUSTER = "cluster mode is not built yet"
 _NO_SCRIPTS = "scripts are not built yet"
 _NO_ACL = "users other than the default one are not built yet"
 _ONE_END = "the server ends in order, and saves what is unsaved"
-_SLAVE = ("replica", "slave")  # a word in names, and what it was called before
+_SLAVE = ("replica", "slave")  # a word in names, and its former form
 
 
 def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = None, fixed: bool = False) -> Parameter:
@@ -339,7 +339,7 @@ def _only(name: str, kind: Kind, value: Any, reason: str, alias: str | None = No
 def _idle(
     reason: str, kind: Kind, defaults: dict[str, Any], alias: tuple[str, str] = ("", ""), **more: bool
 ) -> tuple[Parameter, ...]:
-    """Parameters of redis.conf that take any value of theirs, with no effect; ``alias``: word in a name, word in its alias."""
+    """Parameters of redis.conf that take any valid value, without effect; ``alias``: word in a name, word in its alias."""
     word, other = alias
     return tuple(
         Parameter(
@@ -429,7 +429,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "timely-anonymous-put",
         choice("auto", "yes", "no"),
         "auto",
-        "Whether points are taken from who has not logged in, which nobody can do on Timely's own ports; 'auto': if there is"
+        "Whether points are taken from clients that have not logged in, which is impossible on Timely's own ports; 'auto': if there is"
         " no password.",
     ),
     Parameter(
@@ -599,7 +599,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Most series that the subscriptions of one WebSocket may follow.",
     ),
     _only("io-threads", integer(1, 128), 1, "one thread serves all connections"),
-    # the Timely face: who may ask, and what for
+    # the Timely API: log-ins and rights
     Parameter(
         "timely-anonymous",
         choice("auto", "yes", "no"),
@@ -772,7 +772,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("slowlog-max-len", integer(0), 128, "Entries of the slow log."),
     Parameter("latency-monitor-threshold", integer(0), 0, "Milliseconds from which LATENCY notes an event; 0: never."),
     Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),
-    # of redis.conf: what would mean something that is not there
+    # of redis.conf: what would ask for something unsupported
     _only("activedefrag", BOOL, False, "memory is not defragmented"),
     _only("aclfile", TEXT, "", _NO_ACL, fixed=True),
     _only("locale-collate", TEXT, "", "SORT ALPHA compares bytes"),
@@ -995,7 +995,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle("a crash ends the process", BOOL, {"use-exit-on-panic": False}, hidden=True),
 )
 
-# Lines of redis.conf that are not parameters: what they ask for, or "" where Redis takes no notice of them either.
+# Lines of redis.conf that are not parameters: why they fail, or "" if Redis ignores them too.
 DIRECTIVES = {
     "loadmodule": "there are no modules",
     "rename-command": "commands cannot be renamed yet",
@@ -1028,7 +1028,7 @@ BY_NAME: dict[str, Parameter] = {parameter.name: parameter for parameter in PARA
 
 
 def unknown(name: str) -> ConfigError:
-    """The error for a name that nothing has, with what may have been meant."""
+    """The error for an unknown name, with a suggestion."""
     near = difflib.get_close_matches(name.lower(), [each.name for each in PARAMETERS], 1, 0.75)
     meant = f", did you mean {near[0]!r}?" if near else ""
     return ConfigError(f"no parameter is called {name!r}{meant}")

@@ -1,4 +1,4 @@
-"""CLIENT PAUSE: the commands of all clients, or those that write, wait for a while."""
+"""CLIENT PAUSE: all commands, or those that write, wait for a while."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .process import Timer
 
 
 class Pause:
-    """The pause of a server. ``until_ms`` is when it ends, 0 if there is none; a connection parks what has to wait."""
+    """The pause of a server. ``until_ms`` is when it ends, 0 if there is none; connections park requests that have to wait."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
         self.until_ms = 0
         self.writes_only = False
-        self.timer: Timer | None = None  # there is one, however many pauses were asked for
+        self.timer: Timer | None = None  # one timer, however many pauses were asked for
 
     def begin(self, timeout_ms: int, *, writes_only: bool) -> None:
-        """Hold commands for a while. A longer pause that is in force is not shortened, nor a stricter one relaxed."""
+        """Hold commands for a while. A longer pause in force is not shortened, nor a stricter one relaxed."""
         core = self.core
         now_ms = core.store.clock.now_ms
         self.writes_only = writes_only and (self.writes_only or not self.until_ms)
@@ -30,7 +30,7 @@ class Pause:
         self.call_end(self.until_ms - now_ms)
 
     def call_end(self, delay_ms: int) -> None:
-        """Have the pause ended after some time."""
+        """Schedule the end of the pause."""
         if self.timer is not None:
             self.timer.cancel()
         self.timer = self.core.later(delay_ms / 1000, self.time_out)
@@ -70,5 +70,5 @@ class Pause:
         return [client for client in self.core.clients.everyone() if client.connection.parked is not None]
 
     def resume_parked(self) -> None:
-        """Let the requests run that were held."""
+        """Run the requests that were held."""
         self.core.clients.each(self.parked_clients(), lambda client: client.connection.resume())

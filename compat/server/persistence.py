@@ -1,9 +1,9 @@
 """When the log is written, synced and rewritten, when snapshots begin, and which replies wait for that.
 
-Replies pass the gate (``send``) at the end of a loop's round: what they confirm is in the log's file
-by then, which survives the end of the process. A connection whose changes could not be written gets errors
-in place of its replies. Under ``appendfsync always`` they also wait for the
-sync that covers it; while one runs in a thread, the changes and replies of later rounds gather for the next.
+Replies pass the gate (``send``) at the end of a loop's round: by then the changes they confirm are in the log's file,
+which survives the end of the process. A connection whose changes could not be written gets errors in place of its
+replies. Under ``appendfsync always`` replies also wait for the sync that covers their changes; while one runs in a
+thread, the changes and replies of later rounds gather for the next.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .parameters import ConfigError
 
 log = logging.getLogger("januskv")
 
-# So many sessions whose time was restarted are noted at a time: about 1 ms.
+# Renewed sessions noted at a time: about 1 ms.
 _RENEWALS = 500
-# A sync that is due while the one before has run for so long counts as delayed.
+# A sync that is due while the one before has run for this long counts as delayed.
 _DELAYED_S = 2.0
-# A snapshot that has failed is not begun again by itself before this time has passed.
+# After a failed snapshot none begins automatically before this time has passed.
 _RETRY_S = 5.0
 
 _UNCONFIRMED = "MISCONF Errors writing to the AOF file: {}; this was done, but a restart may undo it"
@@ -62,7 +62,7 @@ class Persistence:
         self.synced_at = self.renewed_at = self.saved_at = time.monotonic()
         self.next_attempt = 0.0
         self.delayed_syncs = 0
-        self.scheduled = False  # a snapshot has been asked for that could not begin at once
+        self.scheduled = False  # a requested snapshot could not begin immediately
         self.saved_ms = core.started_ms
         self.saved_elements = self.begun_elements = core.store.feed.elements
         self.keys_loaded = sum(map(len, core.store.keyspaces()))
@@ -70,7 +70,7 @@ class Persistence:
         self.end_process: Callable[[int], Any] = os._exit
 
     def config_changed(self) -> None:
-        """Take the policy over from the configuration."""
+        """Apply the policy of the configuration."""
         config = self.core.config
         self.always = self.journal.logging and config.appendfsync == "always"
         self.note_fault()
@@ -78,7 +78,7 @@ class Persistence:
     # ------------------------------------------------------------ the gate
 
     def send(self, connection: Any, data: bytes, last: bool) -> None:
-        """Let a connection's replies out, or keep them until the log has what they confirm."""
+        """Send a connection's replies, or hold them until the log has what they confirm."""
         journal = self.journal
         if journal.pending:
             self.commit()
@@ -91,14 +91,14 @@ class Persistence:
             connection.deliver(data, last)
 
     def commit(self) -> None:
-        """Write what has changed; an error makes the server refuse writes until it is over."""
+        """Write the changes; an error makes the server reject writes until it is resolved."""
         self.journal.commit()
         self.note_fault()
 
     def denies(self, connection: Any, data: bytes) -> bool:
-        """Whether replies confirm what the log does not have; the connection gets errors instead.
+        """Whether replies confirm changes missing in the log; the connection gets errors instead.
 
-        What is changed while the server refuses writes (a key expires) is nothing that a client asked for.
+        Changes while the server rejects writes (expired keys) were not made by a client.
         """
         if self.confirmed == self.failed:
             self.note_fault()
@@ -109,7 +109,7 @@ class Persistence:
         return True
 
     def note_fault(self) -> None:
-        """Note what is in the log, and tell the server whether writes have to be refused."""
+        """Note what is in the log, and tell the server whether writes have to be rejected."""
         journal = self.journal
         if not journal.behind:
             self.confirmed = self.failed = self.feed.changes
@@ -159,16 +159,16 @@ class Persistence:
             self.start_sync()
 
     def wait_for_sync(self) -> None:
-        """Let a running sync end, so that its file may be closed."""
+        """Wait for a running sync, so that its file may be closed."""
         if self.syncing is not None:
             self.syncing.exception()
 
-    # ------------------------------------------------------------ what time brings
+    # ------------------------------------------------------------ periodic tasks
 
     def run_cron(self) -> bool:
-        """Write what expiry has changed, sync once a second, look after snapshots; True if there is more to do right now.
+        """Write changes of expiry, sync once a second, manage snapshots; True if there is more to do right now.
 
-        Call it ten times a second, or again soon while it gives True.
+        Call it ten times a second, or sooner while it returns True.
         """
         journal = self.journal
         now = time.monotonic()
@@ -212,7 +212,7 @@ class Persistence:
 
     @property
     def changes_since_save(self) -> int:
-        """How many elements have changed that the last snapshot does not hold."""
+        """How many elements have changed since the last snapshot."""
         return self.feed.elements - self.saved_elements
 
     # ------------------------------------------------------------ snapshots
@@ -231,7 +231,7 @@ class Persistence:
         log.log(NOTICE, "a snapshot is being written in the background")
 
     def save_in_background(self, refusal: str, *, schedule: bool = False) -> bool:
-        """Begin a snapshot for a client, or soon after its transaction: False then. Raises RespError.
+        """Begin a snapshot for a client; False if it has to begin soon after its transaction. Raises RespError.
 
         With ``schedule`` it begins after the one that is being written, if there is one.
         """
@@ -250,7 +250,7 @@ class Persistence:
         return True
 
     def switch_log(self, on: bool) -> None:
-        """Log changes from now on, or no longer. Raises ConfigError."""
+        """Start or stop logging changes. Raises ConfigError."""
         journal = self.journal
         if on == journal.logging:
             return
@@ -283,7 +283,7 @@ class Persistence:
             self.save()
 
     def save(self) -> None:
-        """Write a snapshot at once. Raises RespError."""
+        """Write a snapshot now, blocking the server. Raises RespError."""
         if self.journal.child:
             raise RespError("ERR Background save already in progress")
         self.wait_for_sync()
@@ -321,7 +321,7 @@ class Persistence:
         }
 
     def close(self) -> None:
-        """Write and sync all there is, let the last replies out and close the files. Raises OSError."""
+        """Write and sync everything, release the last replies and close the files. Raises OSError."""
         self.wait_for_sync()
         self.threads.shutdown()
         self.journal.close()
@@ -334,7 +334,7 @@ class Persistence:
 
 
 def journal_in(core: Core) -> Journal:
-    """A journal for a server that has kept nothing so far, in 'dir'. Raises ConfigError."""
+    """A journal in 'dir' for a server that has not kept data so far. Raises ConfigError."""
     path = core.config.dir
     if core.store.feed.undivided:
         raise ConfigError("it would divide the transaction in the log")

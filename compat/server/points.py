@@ -1,4 +1,4 @@
-"""What a connection knows of points that come in Timely's forms. The Timely face, which is above, is what is behind it."""
+"""The interface for points in Timely's forms as connections see it; the Timely layer above implements it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .state import State
 
 
 class PointReceiver:
-    """Stores points, whichever listener they come through. Whoever sends them is answered next to nothing.
+    """Stores points from any listener. Senders get hardly any replies.
 
-    As a refusal cannot be told either, points wait while commands that write would be refused or wait: the connection
-    reads no more then.
+    As errors cannot be reported either, points wait while writing commands would be rejected or wait: the connection
+    stops reading then.
     """
 
     def __init__(self, state: State) -> None:
@@ -24,12 +24,12 @@ class PointReceiver:
         return self.state.writes_wait
 
     def take(self, context: ClientContext, received: TimelyLines | TimelyBuffer) -> bytes:
-        """Store the points of a client of the data port; what it is answered.
+        """Store the points of a client of the data port; return the reply.
 
-        Raises BinaryInput for a buffer that has no end: what follows could be commands or not.
+        Raises BinaryInput for a buffer without an end: what follows may or may not be commands.
         """
         raise NotImplementedError
 
     def run_cron(self) -> bool:
-        """Do what time brings; whether there is more to do right now."""
+        """Run periodic tasks; return whether there is more to do right now."""
         return False

@@ -1,4 +1,4 @@
-"""The process that a server lives in: its memory, where it listens, and what the composition root does for it."""
+"""The process of a server: its memory, its listening addresses, and hooks of the composition root."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from .parameters import ConfigError
 
-# Modules with a compiled implementation that carry the fast path.
+# Modules of the fast path with a compiled implementation.
 _COMPILED = (
     "januskv.resp.parser",
     "januskv.resp.encoder",
@@ -23,14 +23,14 @@ _COMPILED = (
 
 
 class Timer(Protocol):
-    """A call that has been put off."""
+    """A scheduled call."""
 
     def cancel(self) -> object:
-        """Have it not made, and forget what it would need; no error if it has been."""
+        """Cancel it, and drop its references; no error if it has already been made."""
 
 
 class NoTimer:
-    """The timer of a server that no event loop drives."""
+    """The timer of a server without an event loop."""
 
     def cancel(self) -> None:
         """There is nothing to cancel."""
@@ -43,12 +43,12 @@ def build() -> str:
 
 
 def never(delay_s: float, call: Callable[[], None]) -> NoTimer:
-    """Nothing is called where no event loop runs."""
+    """A scheduler without an event loop: never calls."""
     return NoTimer()
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM; where the system does not tell, the most there has been."""
+    """Memory of this process in RAM; its peak if the system does not tell the present value."""
     try:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -57,7 +57,7 @@ def resident_bytes() -> int:
 
 
 def peak_resident_bytes() -> int:
-    """The most memory that this process has had in RAM."""
+    """The peak memory of this process in RAM."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -68,7 +68,7 @@ def keeps_nothing(logging: bool) -> None:
 
 
 class Process:
-    """What is known of the process, and hooks that the composition root (``januskv.app``) sets."""
+    """Facts about the process, and hooks that the composition root (``januskv.app``) sets."""
 
     def __init__(self) -> None:
         self.id = os.getpid()
@@ -82,10 +82,10 @@ class Process:
         # The event loop's call_later.
         self.later: Callable[[float, Callable[[], None]], Timer] = never
         self.stop: Callable[[], None] = lambda: None
-        # How many clients there is room for, up to a number.
+        # How many clients are possible, up to a number.
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
-        # Keeps data where nothing was kept so far, with a log or without.
+        # Starts to keep data of a server that has not, with a log or without.
         self.begin_keeping: Callable[[bool], None] = keeps_nothing
-        # Listens on other addresses, or on another port.
+        # Changes the listening addresses or port.
         self.rebind: Callable[[str, int], None] = lambda bind, port: None
         self.tune_socket: Callable[[Any], None] = lambda sock: None

@@ -1,6 +1,6 @@
-"""Pub/Sub: who has subscribed to what, and the way of a message to all of them.
+"""Pub/Sub: subscriptions, and the delivery of messages.
 
-A message is encoded once a protocol, whoever many take it. Native clients (JSON lines, WebSocket) get it as JSON.
+A message is encoded once per protocol, however many clients receive it. Native clients (JSON lines, WebSocket) get it as JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PubSub:
         self.shards: dict[bytes, Subscribers] = {}
         self.matchers: dict[bytes, Callable[[bytes], Any]] = {}
         self.clients: Subscribers = {}
-        self.watching: Subscribers = {}  # native clients that want to hear of keys
+        self.watching: Subscribers = {}  # native clients that are notified of keys
 
     def of(self, kind: str) -> dict[bytes, Subscribers]:
         """The subscribers of one kind by name."""
@@ -43,7 +43,7 @@ class PubSub:
     # ------------------------------------------------------------ subscribing
 
     def subscribe(self, client: Client, kind: str, name: bytes, *, native: bool = False) -> int:
-        """Let a client have messages; how many subscriptions of this sort it has then."""
+        """Subscribe a client; return its number of subscriptions of this sort."""
         if client.subscriptions is None:
             client.subscriptions = Subscriptions()
         client.subscriptions.native = native
@@ -55,7 +55,7 @@ class PubSub:
         return client.subscriptions.count(kind)
 
     def unsubscribe(self, client: Client, kind: str, name: bytes) -> int:
-        """Let a client have no more of these messages, if it had; how many subscriptions of this sort are left."""
+        """Unsubscribe a client, if it was subscribed; return how many subscriptions of this sort are left."""
         subscriptions = client.subscriptions
         if subscriptions is None:
             return 0
@@ -77,7 +77,7 @@ class PubSub:
             self.clients.pop(client, None)
 
     def forget(self, client: Client) -> None:
-        """A client has gone, or starts again."""
+        """Drop the subscriptions of a client that is gone or was reset."""
         subscriptions = client.subscriptions
         if subscriptions is not None:
             for kind in (CHANNELS, PATTERNS, SHARDS):
@@ -89,7 +89,7 @@ class PubSub:
     # ------------------------------------------------------------ keys, for native clients
 
     def watch(self, client: Client, pattern: bytes) -> None:
-        """Let a native client hear of changes to keys that fit, in the keyspace that it has selected."""
+        """Notify a native client of changes to matching keys, in its selected keyspace."""
         if client.subscriptions is None:
             client.subscriptions = Subscriptions()
         client.subscriptions.native = True
@@ -98,7 +98,7 @@ class PubSub:
         self.feed.subscribe(self.on_change)
 
     def unwatch(self, client: Client, pattern: bytes) -> None:
-        """Let a native client hear no more of these keys, if it did."""
+        """Stop notifying a native client of these keys, if it was."""
         subscriptions = client.subscriptions
         if subscriptions is None or subscriptions.keys.pop(pattern, None) is None:
             return
@@ -109,7 +109,7 @@ class PubSub:
         self._drop_empty(client)
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Tell the native clients that want to hear of this key."""
+        """Notify the native clients that subscribed to this key."""
         if event not in NOTIFIED:
             return
         for client in list(self.watching):
@@ -122,9 +122,9 @@ class PubSub:
     # ------------------------------------------------------------ messages
 
     def publish(self, channel: bytes, message: bytes, *, within: Keyspace | None = None) -> int:
-        """Send a message to a channel's subscribers and to those of patterns that fit; how many got it.
+        """Send a message to a channel's subscribers and those of matching patterns; return how many got it.
 
-        ``within`` lets only the clients have it that have selected this keyspace.
+        ``within`` limits it to clients that have selected this keyspace.
         """
         sent = self._send(self.channels.get(channel), [b"message", channel, message], within)
         for pattern, fits in self.matchers.items():
@@ -133,7 +133,7 @@ class PubSub:
         return sent
 
     def publish_shard(self, channel: bytes, message: bytes) -> int:
-        """Send a message to a shard channel's subscribers; how many got it."""
+        """Send a message to a shard channel's subscribers; return how many got it."""
         return self._send(self.shards.get(channel), [b"smessage", channel, message], None)
 
     def _send(self, subscribers: Subscribers | None, parts: list[bytes], within: Keyspace | None) -> int:
@@ -155,12 +155,12 @@ class PubSub:
                         wires[protocol] = RawReply(encode(Push(parts), protocol))
                     client.push(wires[protocol])
                 client.connection.check_output()
-            except Exception as error:  # the others are to have the message all the same
+            except Exception as error:  # the others must get the message nonetheless
                 client.connection.failed(error)
         return sent
 
 
 def as_json(parts: list[bytes]) -> dict[str, Any]:
-    """A message as the JSON that native clients get: ``{"SV_MESSAGE": {...}}``."""
+    """A message as JSON for native clients: ``{"SV_MESSAGE": {...}}``."""
     names = ("pattern", "channel", "message") if len(parts) == 4 else ("channel", "message")
     return {"SV_MESSAGE": {name: text_from_bytes(part) for name, part in zip(names, parts[1:], strict=True)}}

@@ -1,7 +1,7 @@
-"""Saves of the native commands wait for each other: one process writes at a time, and only so many clients may wait.
+"""The queue of native saves: one process writes at a time, and a limited number of clients may wait.
 
-What is saved is as it is when the process begins. Until then the connection is halted, so that what its client sends after
-the request is done later; over RESP, where there is one reply, it is halted until the process has ended.
+A save has the data as of the start of its process. Until then the connection is halted, so that later requests of its
+client do not overtake the save; over RESP, with a single reply, it is halted until the process has ended.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .wire import Wire
 
 log = logging.getLogger("januskv")
 
-# So many clients may wait for their saves to begin.
+# How many clients may wait for their saves to begin.
 MOST_WAITING: Final = 16
 _POLL_S: Final = 0.005
 
 
 def folder_of(config: Config) -> Path:
-    """Where saves are."""
+    """The folder of saves."""
     return Path(config.dir) / "saves"
 
 
 class Saving:
-    """A save that a client has asked for. ``files`` gives the data files, of the moment at which it is called."""
+    """A save that a client has asked for. ``files`` gives the data files as of the moment of its call."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class Saving:
         self.command, self.name, self.kind, self.files = command, name, kind, files
         self.over_resp = not context.as_json
         self.asked = time.monotonic()
-        self.holds = False  # the connection is halted for it
+        self.holds = False  # whether the connection is halted for it
 
     @property
     def gone(self) -> bool:
-        """Whether the client has left."""
+        """Whether the client is gone."""
         return self.connection.transport is None or self.connection.closing
 
     def begin(self) -> None:
-        """Begin to write. Raises NativeError."""
+        """Begin writing. Raises NativeError."""
         try:
             self.save = Save(folder_of(self.saves.core.config), self.name, self.kind)
         except (BadSave, OSError) as error:
@@ -72,16 +72,16 @@ class Saving:
             raise NativeError(Status.SAVE_ERROR, f"cannot begin: {error.strerror}") from error
 
     def wait(self) -> None:
-        """Halt the connection until there is an answer."""
+        """Halt the connection until there is a reply."""
         self.holds = self.connection.halted = self.connection.sending = True
 
     def answer(self, status: int, **members: Any) -> None:
-        """Send an answer, if the client is still there; one that has waited for it goes on."""
+        """Send a reply, if the client is still connected; a halted one continues."""
         connection = self.connection
         if connection.transport is None:
             return
         reply = {f"{self.command}_RSP": {"st": status, "name": self.name, **members}}
-        # An answer waits for the end of a reply that is being sent, not for the connection's next save.
+        # The reply waits for the end of one that is being sent, not for the connection's next save.
         waits_for_save = self.holds or self.saves.has(connection)
         if waits_for_save:
             connection.sending = False
@@ -96,28 +96,28 @@ class Saving:
             connection.sending = True
 
     def ended(self) -> None:
-        """Send the answer for the end of the process."""
+        """Send the reply for the end of the process."""
         if self.child.error:
             log.warning("the save %r has failed: %s", self.name, self.child.error)
-            self.save.remove()  # where the process was killed
+            self.save.remove()  # in case the process was killed
             self.count_failure(Status.SAVE_ERROR)
         status = Status.SAVE_ERROR if self.child.error else Status.SAVE_COMPLETE
         self.answer(status.value, duration=round((time.monotonic() - self.asked) * 1000))
 
     def refused(self, error: NativeError) -> None:
-        """Send the answer for a save that has waited and cannot begin."""
+        """Send the reply for a save that has waited and cannot begin."""
         self.count_failure(Status(error.status))
         self.answer(error.status, m=error.text)
 
     def count_failure(self, status: Status) -> None:
-        """Count an error that is answered when the command is long over."""
+        """Count an error that is reported long after the command."""
         command = self.saves.core.table.native[self.command]
         self.saves.core.accounts.failed(command)
         self.saves.core.accounts.error(code_word(command.rules.dialect, status))
 
 
 class SaveQueue:
-    """The save that is being written, and those that wait for its end, in the order in which they came."""
+    """The save that is being written, and those that wait for it, in order of arrival."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -150,7 +150,7 @@ class SaveQueue:
         self.core.later(_POLL_S, self.poll)
 
     def poll(self) -> None:
-        """See whether the process has ended; then it is the next one's turn."""
+        """Check whether the process has ended; then begin the next save."""
         saving = self.running
         if saving is None:
             return
@@ -164,7 +164,7 @@ class SaveQueue:
             self.begin_next()
 
     def begin_next(self) -> None:
-        """Begin the first save that waits and can begin; those of clients that have left are forgotten."""
+        """Begin the first waiting save that can; those of clients that are gone are dropped."""
         while self.waiting and self.running is None:
             saving = self.waiting.popleft()
             if saving.gone:
@@ -178,7 +178,7 @@ class SaveQueue:
                 saving.answer(Status.SAVE_START.value)
 
     def close(self) -> None:
-        """Give up what waits, and what is being written with its files."""
+        """Give up the waiting saves, and the one being written together with its files."""
         self.waiting.clear()
         if self.running is not None:
             saving, self.running = self.running, None

@@ -1,4 +1,4 @@
-"""The server's state and statistics, section by section: what INFO and the metrics tell."""
+"""The server's state and statistics by section, for INFO and the metrics."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .latencies import percentiles_us
 from .process import build, peak_resident_bytes, resident_bytes
 from .server import REDIS_VERSION, Server
 
-# What is built in and known to clients as a module, with the module's version that it behaves like.
+# Built-in features that clients know as modules, with the module versions that they follow.
 MODULES = {"timeseries": 11209}
 
 Fields = dict[str, Any]
 
-# avg_ttl looks at so many deadlines of a database.
+# avg_ttl samples this many deadlines of a database.
 _TTL_SAMPLES = 1000
 
 
 def zeros(*names: str) -> Fields:
-    """Counters of what this server does not do (replicas, forks, eviction ...): it has happened 0 times."""
+    """Counters of what this server does not do (replicas, forks, eviction ...), always 0."""
     return dict.fromkeys(names, 0)
 
 
@@ -81,7 +81,7 @@ def server_section(server: Server) -> Fields:
 
 
 def _listeners(server: Server) -> Iterator[str]:
-    """What the data port listens on, each address by its own: clients read these as pairs between commas."""
+    """The listeners of the data port, one entry per address: clients read these as pairs separated by commas."""
     if server.process.tcp_port:
         yield ",".join(
             ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.process.tcp_port}"]
@@ -160,7 +160,7 @@ def memory_section(server: Server) -> Fields:
 
 
 def loading_fields(server: Server) -> Fields:
-    """How far the start has come, while data is being loaded."""
+    """The progress of loading data."""
     recovery = server.state.recovery
     if recovery is None:
         return {}
@@ -214,7 +214,7 @@ def persistence_section(server: Server) -> Fields:
 
 
 def stale_percentage(spaces: list[Keyspace]) -> float:
-    """How many of a hundred keys with a deadline are past it and wait for being removed."""
+    """The percentage of keys with an expiry that have expired but are not removed yet."""
     timed = sum(len(each.deadlines) for each in spaces)
     overdue = sum(
         len(item) if isinstance(item, set) else 1
@@ -300,7 +300,7 @@ def cpu_section(server: Server) -> Fields:
 
 
 def main_thread_times() -> Fields:
-    """What the thread has used that owns the data; nothing where the system does not tell."""
+    """The CPU time of the thread that owns the data; empty if the system does not tell."""
     if sys.platform != "linux":
         return {}
     own = resource.getrusage(resource.RUSAGE_THREAD)
@@ -373,7 +373,7 @@ def sessions_section(server: Server) -> Fields:
     }
 
 
-# Name -> (heading, maker, shown by default).
+# Name -> (heading, function, shown by default).
 SECTIONS: dict[str, tuple[str, Callable[[Server], Fields], bool]] = {
     "server": ("Server", server_section, True),
     "clients": ("Clients", clients_section, True),

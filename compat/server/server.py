@@ -1,4 +1,4 @@
-"""A server: its parts, put together over a store, and what happens to several of them at once. No sockets."""
+"""A server: its parts, assembled over a store, and operations that concern several of them. No sockets."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("januskv")
 
-# What INFO, HELLO and LOLWUT call the version of Redis whose behaviour ours follows.
+# The version of Redis whose behaviour ours follows, for INFO, HELLO and LOLWUT.
 REDIS_VERSION = "7.4.0"
 
 
 class Server(Core):
-    """One running server. The composition root (``januskv.app``) makes one and hangs listeners on it.
+    """A running server. The composition root (``januskv.app``) creates it and adds listeners.
 
-    Nobody else sets one of its attributes: they are its parts, which have methods.
+    Other code does not set its attributes: they are its parts, which have methods.
     """
 
     def __init__(self, store: Store, table: CommandTable, config: Config) -> None:
@@ -70,7 +70,7 @@ class Server(Core):
         self.monitors.forget(client)
 
     def sessions_ended(self, sessions: Collection[Session]) -> None:
-        """Tell the connections inside sessions that these are no more; those that wait there get an error."""
+        """Tell the connections inside sessions that these have ended; clients blocked there get an error."""
         ended = frozenset(sessions)
 
         def tell(client: Client) -> None:
@@ -82,11 +82,11 @@ class Server(Core):
     # ------------------------------------------------------------ configuration
 
     def config_changed(self) -> None:
-        """Take over what is computed from the configuration, after CONFIG SET and at start."""
+        """Update everything derived from the configuration, after CONFIG SET and at start."""
         self.accounts.config_changed()
         self.store.sessions.token_bits = self.config.token_bits
         self.store.max_string_bytes = self.config.proto_max_bulk_len
-        # Sharing a batch's time is too coarse for thresholds near what a quick command takes.
+        # Sharing a batch's time is too coarse for thresholds near the time of a quick command.
         self.state.set_time_all(self.config.slow_threshold_us < 1000)
         self.notifier.configure(self.config.notify_keyspace_events)
         self.tracking.limit()
@@ -95,7 +95,7 @@ class Server(Core):
         self.clients.each(self.clients.everyone(), lambda client: client.refresh())
 
     def prepare_change(self, values: dict[str, Any]) -> None:
-        """Do what must have worked before CONFIG SET may give parameters new values. Raises ConfigError."""
+        """Do what must succeed before CONFIG SET may change parameters. Raises ConfigError."""
         wanted = values.get("maxclients", 0)
         if (most := self.process.most_clients(wanted)) < wanted:
             raise ConfigError(
@@ -120,7 +120,7 @@ class Server(Core):
     # ------------------------------------------------------------ keeping data
 
     def prepare_keeping(self, values: dict[str, Any]) -> None:
-        """Begin or end to keep data as new values of parameters ask for. Raises ConfigError."""
+        """Start or stop keeping data as new values of parameters ask for. Raises ConfigError."""
         if self.persistence is not None:
             if "appendonly" in values:
                 self.persistence.switch_log(values["appendonly"])
@@ -130,20 +130,20 @@ class Server(Core):
             self.process.begin_keeping(bool(values.get("appendonly", False)))
 
     def keep(self, journal: Journal, call_soon: Callable[..., object] | None = None) -> Persistence:
-        """Keep the data by a journal from now on; replies pass through the persistence, which this gives."""
+        """Keep the data by a journal from now on; replies pass through the returned persistence."""
         persistence = Persistence(self, journal, call_soon)
         self.persistence = self.upkeep.persistence = self.outbox.gate = persistence
         persistence.config_changed()
         return persistence
 
     def keep_no_more(self) -> None:
-        """Let go of the persistence, if there is one. Who does this closes it."""
+        """Detach the persistence, if there is one, and return it; the caller closes it."""
         self.persistence = self.upkeep.persistence = self.outbox.gate = None
 
     def begin_keeping(self, logging: bool, call_soon: Callable[..., object] | None = None) -> None:
-        """Keep the data of a server that was started to keep nothing: in 'dir', by snapshots or with a log. Raises ConfigError.
+        """Keep the data of a server that was started without persistence: in 'dir', by snapshots or a log. Raises ConfigError.
 
-        Nobody else is served until the first snapshot is complete that a log begins with.
+        The server blocks until the first snapshot, with which a log begins, is complete.
         """
         persistence = self.keep(journal_in(self), call_soon)
         persistence.saved_elements = 0  # nothing has been saved

@@ -1,4 +1,4 @@
-"""What state a server is in, and whether plain commands may therefore go straight to their handlers."""
+"""The state of a server, and whether it allows plain commands on the fast path."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
 
 
 class State:
-    """The state that all connections of a server share. It is changed by the methods, which keep ``hot`` right.
+    """The state that all connections of a server share. It is changed by the methods, which keep ``fast`` up to date.
 
-    ``hot`` has the commands that may run without the checks of ``dispatch``: all plain ones, or none while
-    the server is in a special state. It is emptied and filled, so that every connection that has it follows at once.
+    ``fast`` has the commands that may run without the checks of ``dispatch``: all plain ones, or none while
+    the server is in a special state. It is emptied and refilled in place, so that all connections that share it follow immediately.
     """
 
     def __init__(self, table: CommandTable) -> None:
         self.table = table
-        self.hot: dict[bytes, Command] = table.hot()
+        self.fast: dict[bytes, Command] = table.fast()
         self.loading = False
-        self.recovery: Recovery | None = None  # what is being loaded, while it is
-        self.ending = False  # new connections are refused
+        self.recovery: Recovery | None = None  # the loading in progress, if any
+        self.ending = False  # new connections are rejected
         self.paused = False
         self.monitored = False
-        self.time_all = False  # time every command by itself, quick ones too
-        self.write_fault = ""  # why data cannot be made safe: writes are refused then
-        self.on_writable: Callable[[], object] = lambda: None  # called when writes that waited may go on, or try to
+        self.time_all = False  # time each command separately, quick ones too
+        self.write_fault = ""  # why data cannot be made durable: writes are rejected then
+        self.on_writable: Callable[[], object] = lambda: None  # called when waiting writes may continue, or try to
 
     def set_loading(self, loading: bool) -> None:
-        """Refuse most commands while data is loaded."""
+        """Reject most commands while data is loaded."""
         self.loading = loading
         self.choose()
         if not loading:
             self.on_writable()
 
     def set_recovery(self, recovery: Recovery | None) -> None:
-        """Note what is being loaded; None when it is over."""
+        """Set the loading in progress; None when it has ended."""
         self.recovery = recovery
 
     def end(self) -> None:
-        """Refuse new connections from now on."""
+        """Reject new connections from now on."""
         self.ending = True
 
     def set_paused(self, paused: bool) -> None:
@@ -51,17 +51,17 @@ class State:
         self.choose()
 
     def set_monitored(self, monitored: bool) -> None:
-        """Note whether anybody watches all commands."""
+        """Note whether any client watches all commands."""
         self.monitored = monitored
         self.choose()
 
     def set_time_all(self, time_all: bool) -> None:
-        """Time each command by itself, or let those of a batch share their time."""
+        """Time each command separately, or let those of a batch share their time."""
         self.time_all = time_all
         self.choose()
 
     def set_write_fault(self, fault: str) -> None:
-        """Refuse writes, for this reason; none: no longer."""
+        """Reject writes, for this reason; "" accepts them again."""
         self.write_fault = fault
         self.choose()
         if not fault:
@@ -69,13 +69,13 @@ class State:
 
     @property
     def writes_wait(self) -> bool:
-        """Whether a write has to wait that cannot be refused: while data is loaded, in a pause, or as it could not be logged."""
+        """Whether a write that cannot be rejected has to wait: while data is loaded, in a pause, or if it could not be logged."""
         return bool(self.paused or self.loading or self.write_fault)
 
     def choose(self) -> None:
-        """Choose again whether plain commands may go straight to their handlers."""
-        straight = not (self.monitored or self.loading or self.paused or self.time_all or self.write_fault)
-        if straight and not self.hot:
-            self.hot.update(self.table.hot())
-        elif not straight and self.hot:
-            self.hot.clear()
+        """Decide again whether plain commands may take the fast path."""
+        plain = not (self.monitored or self.loading or self.paused or self.time_all or self.write_fault)
+        if plain and not self.fast:
+            self.fast.update(self.table.fast())
+        elif not plain and self.fast:
+            self.fast.clear()

@@ -1,4 +1,4 @@
-"""What a server counts and notes: totals, rates, slow commands and latency events. ``accounting`` fills them in."""
+"""A server's statistics: totals, rates, slow commands and latency events. ``accounting`` fills them in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stats:
     client_output_buffer_limit_disconnections: int = 0
     protocol_errors: int = 0
     timely_points_received: int = 0  # and stored
-    timely_lines_refused: int = 0  # lines that hold no point, and points that are not stored
+    timely_lines_refused: int = 0  # lines that are not points, and points that are not stored
     errors: dict[str, int] = field(default_factory=dict)  # code word -> count
 
 
@@ -41,7 +41,7 @@ class SlowEntry:
 class SlowLog:
     """The newest slow commands, newest first."""
 
-    # Arguments beyond these are cut, so that the log cannot hold on to big values (as Redis).
+    # Arguments beyond these are cut, so that the log does not keep big values alive (as in Redis).
     MOST_ARGS = 32
     MOST_BYTES = 128
 
@@ -73,12 +73,12 @@ class SlowLog:
 
 
 class LatencyEvent:
-    """What one kind of event took: the newest samples, and the longest since LATENCY RESET."""
+    """The durations of one kind of event: the newest samples, and the longest since LATENCY RESET."""
 
     __slots__ = ("longest_ms", "samples")
 
     def __init__(self) -> None:
-        self.samples: deque[tuple[int, int]] = deque(maxlen=160)  # (second, ms), one a second, newest last
+        self.samples: deque[tuple[int, int]] = deque(maxlen=160)  # (second, ms), one per second, newest last
         self.longest_ms = 0
 
 
@@ -106,11 +106,11 @@ class Rates:
         self.samples: dict[str, deque[tuple[int, int]]] = {}
 
     def add(self, name: str, time_ms: int, total: int) -> None:
-        """Note what a counter has reached."""
+        """Note the present value of a counter."""
         self.samples.setdefault(name, deque(maxlen=self._SAMPLES)).append((time_ms, total))
 
     def per_second(self, name: str) -> float:
-        """The growth of a counter in a second; 0 as long as it is not known."""
+        """The growth of a counter per second; 0 while unknown."""
         samples = self.samples.get(name)
         if not samples or samples[-1][0] <= samples[0][0]:
             return 0.0

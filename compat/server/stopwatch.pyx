@@ -1,4 +1,4 @@
-"""The monotonic clock that commands are timed with. Same contract as ``stopwatch.py``."""
+"""The monotonic clock that times commands. Same contract as ``stopwatch.py``."""
 
 cdef extern from "<time.h>" nogil:
     ctypedef int clockid_t

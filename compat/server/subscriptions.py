@@ -1,18 +1,18 @@
-"""What one client has subscribed to."""
+"""The subscriptions of one client."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-# What one can subscribe to; the words of replies begin with the prefix, of messages too.
+# The kinds of subscriptions; the first words of replies and messages begin with the prefix.
 CHANNELS: Final = ""
 PATTERNS: Final = "p"
 SHARDS: Final = "s"
 
 
 class Subscriptions:
-    """What one client has subscribed to, in order."""
+    """The subscriptions of one client, in order."""
 
     __slots__ = ("channels", "keys", "native", "patterns", "shards")
 
@@ -30,7 +30,7 @@ class Subscriptions:
         return self.patterns if kind == PATTERNS else self.channels
 
     def count(self, kind: str) -> int:
-        """The number that replies tell: of shard channels, or of channels and patterns."""
+        """The number for replies: of shard channels, or of channels and patterns."""
         return len(self.shards) if kind == SHARDS else len(self.channels) + len(self.patterns)
 
     def __bool__(self) -> bool:

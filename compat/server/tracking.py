@@ -1,11 +1,11 @@
-"""Client-side caching: who has read which key, and who is told that it has changed.
+"""Client-side caching: which clients have read which key, and are told when it changes.
 
     readers    key -> the clients that have read it and may have it in a cache
     prefixes   prefix -> the clients that are told of all keys that begin so (BCAST)
 
-As in Redis keys are told apart by name only, not by database: a change in another one tells too much, never too little.
-Readers are told at once, of each key by itself; the client whose command runs gets the message behind its reply. What
-has changed under a prefix is told in one message at the end of the event loop's round.
+As in Redis, keys are distinguished by name only, not by database: a change in another one may cause a needless message,
+but none is missed. Readers are told immediately, of each key separately; the client whose command runs gets the message
+after its reply. Changes under a prefix are sent in one message at the end of the event loop's round.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ log = logging.getLogger("januskv")
 
 CHANNEL: Final = b"__redis__:invalidate"
 
-# Keys of which the clients that are gone are forgotten at a time, and the time between two looks: 1 to 2 % of a core.
+# Keys swept of stale readers at a time, and the time between two sweeps: 1 to 2 % of a core.
 _SWEPT_KEYS = 1000
 _SWEEP_EVERY_S = 0.02
-# Keys beyond tracking-table-max-keys that are forgotten at a time; the others follow when other clients have been served.
+# Keys beyond tracking-table-max-keys forgotten at a time; the rest follow after other clients have been served.
 _FORGOTTEN_KEYS = 1000
 
 
 class Tracking:
-    """The clients that have tracking on. Listens to the feed while there is any."""
+    """The clients that have tracking on. Listens to the feed while there are any."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
         self.clients: dict[Client, None] = {}
-        # Its first key is found at once however many were taken from there, as that of a dict is not.
+        # Its first key is found in O(1), however many were removed there, unlike that of a dict.
         self.readers: OrderedDict[bytes, dict[Client, None]] = OrderedDict()
         self.prefixes: dict[bytes, dict[Client, None]] = {}
-        self._running: Client | None = None  # whose command runs, if it has tracking on
-        # Prefix -> the keys that have changed in this round, and the client with tracking on that alone has changed it.
+        self._running: Client | None = None  # the client whose command runs, if it has tracking on
+        # Prefix -> the keys that have changed in this round, and the tracking client if it alone has changed the key.
         self.broadcasts: dict[bytes, dict[bytes, Client | None]] = {}
         self.broadcast_called = self.limit_called = False
         self.flush_pending = False
-        self.unswept = 0  # so many keys, from the first on, may have readers that have tracking off or are gone
+        self.unswept = 0  # number of keys, from the first on, that may have readers that have tracking off or are gone
         self.sweep_again = self.sweeping = False
 
     # ------------------------------------------------------------ on and off
 
     def turn_on(self, client: Client, mode: TrackingMode) -> None:
-        """Begin to tell a client, or go on with other options. Raises RespError."""
+        """Start tracking for a client, or change its options. Raises RespError."""
         before = client.tracking
         if before is not None and before.broadcast != mode.broadcast:
             raise RespError(
@@ -83,7 +83,7 @@ class Tracking:
         client.refresh()
 
     def turn_off(self, client: Client) -> None:
-        """Tell a client no more; no error if it was not told."""
+        """Stop tracking for a client; no error if it was off."""
         mode = client.tracking
         if mode is None:
             return
@@ -104,13 +104,13 @@ class Tracking:
         client.refresh()
 
     def call_sweep(self) -> None:
-        """Have the table swept soon."""
+        """Schedule a sweep of the table."""
         if not self.sweeping:
             self.sweeping = True
             self.core.later(_SWEEP_EVERY_S, self.sweep)
 
     def sweep(self) -> None:
-        """Forget the readers that have tracking off or are gone, some keys at a time, since there may be a million."""
+        """Forget the readers that have tracking off or are gone, some keys at a time: there may be a million."""
         self.sweeping = False
         if not self.unswept and self.sweep_again:
             self.unswept, self.sweep_again = len(self.readers), False
@@ -132,17 +132,17 @@ class Tracking:
     # ------------------------------------------------------------ reading
 
     def began(self, client: Client) -> None:
-        """A command of a client with tracking on begins."""
+        """Note that a command of a client with tracking on begins."""
         self._running = client
 
     def stopped(self) -> None:
-        """The command no longer runs: it has ended, or goes on later."""
+        """Note that the command no longer runs: it has ended, or continues later."""
         self._running = None
 
     def ended(self, client: Client, command: Command, argv: list[bytes] | None, *, answered: bool) -> None:
-        """It has ended, or waits: remember the keys that it has read. CLIENT CACHING holds until it is answered.
+        """Remember the keys read by a command that has ended, or waits. CLIENT CACHING holds until its reply.
 
-        ``argv`` is None if it has failed: it has read nothing then, and may not even say which keys are meant.
+        ``argv`` is None if it has failed: it has read nothing then, and its keys may be unknown.
         """
         self._running = None
         mode = client.tracking
@@ -154,13 +154,13 @@ class Tracking:
             self.answered_one(client, command)
 
     def answered_one(self, client: Client, command: Command | None) -> None:
-        """A command is over, or was refused: CLIENT CACHING was for this one, unless it is CLIENT itself or inside MULTI."""
+        """End CLIENT CACHING after a command that ran or was rejected, unless that is CLIENT itself or inside MULTI."""
         mode = client.tracking
         if mode is not None and client.queue is None and (command is None or Flag.ABOUT_CLIENTS not in command.flags):
             mode.caching = False
 
     def keys_read(self, command: Command, argv: list[bytes]) -> list[bytes]:
-        """The keys that a command has read. One that has run has keys where its declaration says."""
+        """The keys that a command has read. After it has run, they are where its declaration says."""
         table = self.core.table
         if Flag.READONLY not in command.flags and command is not table.document:
             return []
@@ -170,13 +170,13 @@ class Tracking:
                 return []
             return [name for name, _ in keys_of(found, arguments)]
         except BadBody:
-            return []  # a native command that was refused
+            return []  # a native command that was rejected
         except (ValueError, IndexError):
             log.exception("the keys of %s are not where its declaration says", command.name)
             return []
 
     def answered(self, client: Client, command: Command, names: list[bytes]) -> None:
-        """A command that has waited is answered from the keys of these names; none if its time was over."""
+        """Note the keys from which a blocked command was answered; none on timeout."""
         mode = client.tracking
         if mode is None:
             return
@@ -191,7 +191,7 @@ class Tracking:
         self.limit()
 
     def limit(self) -> None:
-        """Forget the keys that were remembered first where there are too many; their readers are told."""
+        """Forget the oldest keys if there are too many; their readers are told."""
         most: int = self.core.config.tracking_table_max_keys
         extra = len(self.readers) - most if most else 0
         for _ in range(min(extra, _FORGOTTEN_KEYS)):
@@ -201,14 +201,14 @@ class Tracking:
             self.core.later(0, self.limit_again)
 
     def limit_again(self) -> None:
-        """Go on with forgetting keys."""
+        """Continue forgetting keys."""
         self.limit_called = False
         self.limit()
 
     # ------------------------------------------------------------ changes
 
     def on_change(self, keyspace: Keyspace, event: str, key: bytes, detail: tuple[object, ...]) -> None:
-        """Tell the clients that a change concerns."""
+        """Notify the clients that a change concerns."""
         if event in SILENT:
             return
         if event in OF_ALL_KEYS:
@@ -221,29 +221,29 @@ class Tracking:
                 self.note_broadcast(prefix, key)
 
     def flushed(self) -> None:
-        """Have all clients told, once a command, to forget everything, also where there was nothing to be removed."""
+        """Have all clients told, once per command, to forget everything, even if there was nothing to remove."""
         self.readers.clear()
         if self.clients and not self.flush_pending:
             self.flush_pending = True
-            self.core.outbox.wake = True  # whoever runs commands calls send_flushed
+            self.core.outbox.wake = True  # code that runs commands calls send_flushed
             self.core.later(0, self.send_flushed)
 
     def send_flushed(self) -> None:
-        """Tell all clients to forget everything, if that is to be told."""
+        """Tell all clients to forget everything, if that is pending."""
         if self.flush_pending:
             self.flush_pending = False
             for client in list(self.clients):
                 self.tell(client, None)
 
     def tell_readers(self, key: bytes, writer: Client | None) -> None:
-        """Tell those that have read a key, once; not the writer, if it does not want to hear of what it does itself."""
+        """Notify the readers of a key, once; not the writer under NOLOOP."""
         self.send_flushed()
         for client in self.readers.pop(key):
             if reads(client) and not (client is writer and client.tracking.no_loop):  # type: ignore[union-attr]
                 self.tell(client, [key])
 
     def note_broadcast(self, prefix: bytes, key: bytes) -> None:
-        """Have those told soon that want to hear of all keys with a prefix."""
+        """Schedule messages to the clients that track all keys with a prefix."""
         keys = self.broadcasts.setdefault(prefix, {})
         keys[key] = self._running if keys.get(key, self._running) is self._running else None
         if not self.broadcast_called:
@@ -251,7 +251,7 @@ class Tracking:
             self.core.later(0, self.broadcast)
 
     def broadcast(self) -> None:
-        """Tell which keys with a prefix have changed, in one message a prefix."""
+        """Send the changed keys of each prefix, in one message per prefix."""
         self.broadcast_called = False
         broadcasts, self.broadcasts = self.broadcasts, {}
         for prefix in sorted(broadcasts):
@@ -267,7 +267,7 @@ class Tracking:
                     self.tell(client, names)
 
     def tell(self, client: Client, keys: list[bytes] | None) -> None:
-        """Send one message to a client with tracking on, or to the one that it names; None: everything has gone."""
+        """Send one message to a client with tracking on, or to the one that it redirects to; None: all keys."""
         target: Client | None = client
         mode = client.tracking
         assert mode is not None
@@ -283,7 +283,7 @@ class Tracking:
 
 
 def _tell(client: Client, keys: list[bytes] | None, *, redirected: bool) -> None:
-    """Send one message, in the form that the client reads; nothing to one that has not asked for it."""
+    """Send one message, in the client's form; nothing if it has not asked for it."""
     held = client.subscriptions
     subscribed = redirected and held is not None and CHANNEL in held.channels
     if redirected and held is not None and held.native:
@@ -297,12 +297,12 @@ def _tell(client: Client, keys: list[bytes] | None, *, redirected: bool) -> None
 
 
 def reads(client: Client) -> bool:
-    """Whether a client is told of the keys that it reads: it has tracking on, and not by prefixes."""
+    """Whether the keys that a client reads are tracked: it has tracking on, and not by prefixes."""
     return client.tracking is not None and not client.tracking.broadcast
 
 
 def _check_prefixes(new: list[bytes], held: list[bytes]) -> None:
-    """Refuse prefixes of which one begins with another. Raises RespError."""
+    """Reject prefixes if one begins with another. Raises RespError."""
     for at, prefix in enumerate(new):
         others = [(each, "an existing") for each in held] + [(each, "another provided") for each in new[at + 1 :]]
         for other, what in others:

@@ -1,4 +1,4 @@
-"""What a client gets in place of replies that confirm changes which the log does not have."""
+"""Error replies in place of replies that confirm changes missing in the log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .native_requests import NativeRequests
 
 
 def denied(data: bytes, text: str, native: NativeRequests) -> tuple[bytes, bool]:
-    """Encoded replies of the data port with an error for each that was none; push messages stay.
+    """Encoded replies of the data port, each replaced by an error unless it is one; push messages stay.
 
-    False besides where the client is not told by that of everything: a JSON line may have been quiet, a reply not
-    complete, and with CLIENT REPLY OFF there is none. Its connection has to be closed then.
+    Also returns False if that does not tell the client of every failure: a JSON line may have been quiet, a reply
+    incomplete, and with CLIENT REPLY OFF there are none. Its connection has to be closed then.
     """
     error = encode(ErrorReply(text), 2)
     found: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What time brings: expiry, snapshots, samples of the rates, and a look after clients that are idle or do not read."""
+"""Periodic tasks: expiry, snapshots, samples of the rates, and checks for clients that are idle or do not read."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .persistence import Persistence
 
 log = logging.getLogger("januskv")
 
-# A connection that closes has this time to read what is left, and again as long as it reads this much in it.
+# A closing connection has this time to read the rest, renewed whenever it reads this much within it.
 _LINGER_MS: Final = 3_000
 _LINGER_BYTES: Final = 1 << 19
 
-# Clients are looked after so often, and at least so many of them each time.
+# How often clients are checked, and how many at least each time.
 _LOOK_EVERY_MS: Final = 100
 _LOOKED_AT: Final = 200
 
 
 class Upkeep:
-    """The periodic tasks of a server. ``stopped`` by DEBUG PAUSE-CRON: nothing is done that time brings.
+    """The periodic tasks of a server. ``stopped`` by DEBUG PAUSE-CRON: none of them run.
 
-    ``lingering`` are the clients whose connections are closing while replies are left to send: when to look whether they
-    are read, and how many bytes the client had taken at the last look. The first ones are due first.
+    ``lingering`` are the clients whose connections are closing while replies are left to send: when to check whether they
+    are read, and how many bytes the client had taken at the last check. The first ones are due first.
     """
 
     def __init__(self, core: Core, pause: Pause, waiting: Waiting, long_commands: LongCommands) -> None:
@@ -37,13 +37,13 @@ class Upkeep:
         self.stopped = False
         self.lingering: dict[Client, tuple[int, int]] = {}
         self.sampled_ms = self.looked_ms = 0
-        self.unlooked: list[Client] = []  # clients that have not been looked at in this round
+        self.unlooked: list[Client] = []  # clients not yet checked in this round
         self.at_a_look = _LOOKED_AT
 
     def run_cron(self) -> bool:
-        """Do what time brings, ten times a second; True if there is more to do right now.
+        """Run the periodic tasks, ten times a second; True if there is more to do right now.
 
-        A task that fails is logged, and tried again the next time; it keeps none of the others from running.
+        A failed task is logged, and retried the next time; it does not keep others from running.
         """
         if self.stopped:
             return False
@@ -60,7 +60,7 @@ class Upkeep:
         return more
 
     def look_after_clients(self, now_ms: int) -> None:
-        """Close those that are idle or do not read. Looks at a part of them ten times a second, at each once a second."""
+        """Close clients that are idle or do not read. Checks a part of them ten times a second, each one once a second."""
         if abs(now_ms - self.looked_ms) < _LOOK_EVERY_MS:
             return
         self.looked_ms = now_ms
@@ -74,7 +74,7 @@ class Upkeep:
             attempted(lambda: self.close_idle(now_ms, some))
 
     def sample_rates(self, now_ms: int) -> None:
-        """Note how far the counters are of which INFO shows the growth."""
+        """Sample the counters whose growth INFO shows."""
         if now_ms - self.sampled_ms >= max(_LOOK_EVERY_MS, len(self.core.clients) // 10):
             self.sampled_ms = now_ms
             received, sent = self.core.clients.net_bytes()
@@ -83,7 +83,7 @@ class Upkeep:
             self.core.accounts.rates.add("output", now_ms, sent)
 
     def close_idle(self, now_ms: int, clients: list[Client]) -> None:
-        """Close those of some clients that have neither sent nor read anything for too long; some may wait for ever."""
+        """Close clients that have neither sent nor read anything for too long; some kinds may wait for ever."""
         since_ms = now_ms - self.core.config.timeout * 1000
         idle = [
             client
@@ -102,16 +102,16 @@ class Upkeep:
         self.core.clients.each(idle, lambda client: client.kill())
 
     def linger(self, client: Client) -> None:
-        """Let a connection that closes send what is left, for as long as the client reads it."""
+        """Let a closing connection send the rest, as long as the client reads it."""
         due_ms = self.core.store.clock.now_ms + _LINGER_MS
         self.lingering.setdefault(client, (due_ms, client.connection.taken_bytes))
 
     def forget(self, client: Client) -> None:
-        """A client lingers no longer; no error if it did not."""
+        """Remove a client from ``lingering``; no error if it was not there."""
         self.lingering.pop(client, None)
 
     def close_lingering(self, now_ms: int) -> None:
-        """Close the connections whose client does not read what is left to send."""
+        """Close the connections whose client does not read the rest."""
         due = []
         for client, (due_ms, taken) in self.lingering.items():
             if due_ms > now_ms:
@@ -126,7 +126,7 @@ class Upkeep:
                 client.connection.kill()
 
     def close_slow_readers(self, now_ms: int, clients: list[Client]) -> None:
-        """Close those of some clients that have left more unread than the soft limit of their class, for too long."""
+        """Close clients whose unread output has been above the soft limit of their class for too long."""
         for client in clients:
             _, soft, seconds = self.core.config.output_limits(client)
             if not soft or client.connection.unread_bytes <= soft:
@@ -142,7 +142,7 @@ class Upkeep:
 
 
 def attempted(task: Callable[[], object]) -> object:
-    """What a periodic task gives; None, and a traceback in the log, where it fails."""
+    """The result of a periodic task; None, and a traceback in the log, if it fails."""
     try:
         return task()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""WATCH: who watches which key."""
+"""WATCH: which clients watch which keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .client import Client
 
 
 class Watches:
-    """Who watches which key. Listens to the feed while there is any watch."""
+    """The watched keys of all clients. Listens to the feed while there are any."""
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
@@ -26,7 +26,7 @@ class Watches:
         self.feed.subscribe(self.on_change)
 
     def forget(self, client: Client) -> None:
-        """Drop all watches of the client and what they have seen."""
+        """Drop all watches of the client and their results."""
         for place in client.watched:
             watchers = self.by_key[place]
             watchers.discard(client)
@@ -49,7 +49,7 @@ class Watches:
                 client.watch_broken = True
 
     def before_swap(self, first: Keyspace, second: Keyspace) -> None:
-        """Remove what has expired in one keyspace of keys that are watched in the other: it takes nothing's place."""
+        """Remove expired keys of one keyspace that are watched in the other: an expired key does not replace anything."""
         other = {first: second, second: first}
         for place, key in list(self.by_key):
             if place in other:

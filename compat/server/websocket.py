@@ -1,4 +1,4 @@
-"""A channel of WebSocket messages. What a text message says, and what it is answered with, is the matter of a face."""
+"""A channel of WebSocket messages. Their content, and the replies, are the matter of a protocol."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .server import Server
 
 
 class WebSocketChannel(Channel):
-    """Reads messages, runs them in order and writes the replies of one read at once.
+    """Reads messages, runs them in order and writes the replies of one read together.
 
-    A face says what it does with text and with binary messages (``take_text``, ``take_binary``), and which have to wait
-    (``must_wait``). Pings, closes and frames that break the protocol are dealt with here.
+    A subclass handles text and binary messages (``take_text``, ``take_binary``), and decides which have to wait
+    (``must_wait``). Pings, closes and invalid frames are handled here.
     """
 
     def __init__(self, server: Server, native: NativeRequests, max_message: int) -> None:
@@ -23,24 +23,24 @@ class WebSocketChannel(Channel):
         self.reader = ws.FrameReader(max_message)
 
     def connection_made(self, transport: Any) -> None:
-        """The handshake is done, which the HTTP listener refuses to those who may not connect."""
+        """Begin after the handshake, which the HTTP listener rejects for clients that may not connect."""
         self.transport = transport
         self.client.describe(transport)
         self.server.clients.add(self.client)
         self.refresh()
 
-    # ------------------------------------------------------------ what a face says
+    # ------------------------------------------------------------ defined by protocols
 
     def take_text(self, payload: bytes) -> None:
         """Run a text message."""
         raise NotImplementedError
 
     def take_binary(self) -> None:
-        """Refuse a binary message."""
+        """Reject a binary message."""
         raise NotImplementedError
 
     def must_wait(self, payload: bytes) -> bool:
-        """Whether a text message, and so those behind it, cannot run now; whoever lets them calls ``resume``."""
+        """Whether a text message, and so those after it, must wait; ``resume`` is called when they may run."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ bytes and messages
@@ -50,11 +50,11 @@ class WebSocketChannel(Channel):
         self.reader.feed(data)
 
     def pending_input(self) -> int:
-        """Bytes received that are not a whole message yet."""
+        """Received bytes that are not a whole message yet."""
         return self.reader.pending
 
     def run_batch(self) -> None:
-        """Take all whole messages and control frames. Raises FrameError."""
+        """Handle all whole messages and control frames. Raises FrameError."""
         server, encoder = self.server, self.encoder
         self.active_ms = self.clock.tick()
         if self.session is not None:
@@ -81,7 +81,7 @@ class WebSocketChannel(Channel):
                 self.flush()
 
     def take(self, opcode: int, payload: bytes) -> None:
-        """Take one message or control frame."""
+        """Handle one message or control frame."""
         if opcode == ws.TEXT:
             self.take_text(payload)
         elif opcode == ws.BINARY:
@@ -93,7 +93,7 @@ class WebSocketChannel(Channel):
             self.end(code if code in range(1000, 5000) and code not in (1004, 1005, 1006) else ws.PROTOCOL)
 
     def failed(self, error: Exception) -> None:
-        """Close in order after frames that break the protocol; an unexpected error closes at once."""
+        """Close in order after invalid frames; an unexpected error closes immediately."""
         if isinstance(error, ws.FrameError):
             self.server.accounts.stats.protocol_errors += 1
             self.end(error.code, str(error))
@@ -107,7 +107,7 @@ class WebSocketChannel(Channel):
     # ------------------------------------------------------------ the end
 
     def end(self, code: int, reason: str = "") -> None:
-        """Send a close frame and take no more messages."""
+        """Send a close frame and accept no more messages."""
         if not self.closing:
             self.encoder.write_raw(ws.close_frame(code, reason))
         Channel.close(self)

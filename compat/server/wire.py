@@ -1,4 +1,4 @@
-"""What the parts of a server need of a connection. ``channel`` is what does it."""
+"""The interface of a connection for the parts of a server. ``channel`` implements it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Wire(Protocol):
-    """A connection, as the client has it; see ``Channel`` for what each member says and does."""
+    """A connection, as the client sees it; ``Channel`` documents the members."""
 
     transport: Any
     encoder: Encoder

@@ -49,7 +49,7 @@ from .storage.durability.generations import DirectoryTaken, Recovery
 from .storage.durability.journal import Opening
 from .storage.durability.records import Damaged
 from .storage.durability.saves import BadSave
-from .storage.errors import HeldBySeries
+from .storage.errors import KeyHoldsSeries
 from .storage.store import Store
 
 log = logging.getLogger("januskv")
@@ -57,26 +57,26 @@ log = logging.getLogger("januskv")
 # At shutdown an idle connection gets this long to read its replies.
 _GRACE_S = 1.0
 _FREEZE_EVERY_S = 30.0
-# With at most this many more memory blocks than at the start, a full collection costs a few milliseconds.
+# With at most this many memory blocks more than at the start, a full collection costs a few milliseconds.
 _SMALL_HEAP = 200_000
-# Objects that are looked at at a time, and so many times as many before those that survived are looked at again; a
-# look at 10,000 costs about 1 ms.
+# Garbage collector thresholds: young objects per collection, and collections before older generations are examined;
+# examining 10,000 objects costs about 1 ms.
 _YOUNG_OBJECTS = 25_000
 _YOUNG_ROUNDS = 4
 # While data is loaded, clients are served this often.
 _LOAD_SLICE_S = 0.01
-# Loading less is finished before a log line about it would help.
+# Below this size loading is finished before a log line about it would help.
 _LONG_LOAD_BYTES = 10_000_000
 
 
 # How redis.conf writes "all addresses".
 _ANYWHERE = {"*": "0.0.0.0", "::*": "::"}
 
-# Datagrams that are taken before others are served, and how often it is looked whether points may come again.
+# Datagrams taken before others are served, and how often it is checked whether points are accepted again.
 _MOST_DATAGRAMS = 64
 _DATAGRAMS_AGAIN_S = 0.05
 _MOST_DATAGRAM_BYTES = 65536
-# The port of datagrams among the others; those are of connections.
+# The port of datagrams; the others are for connections.
 _UDP = "timely-udp-port"
 
 
@@ -85,7 +85,7 @@ class StartError(Exception):
 
 
 class DatagramListener:
-    """Takes the datagrams of some sockets. Those that come before it begins, or while points wait, stay in the system."""
+    """Receives the datagrams of some sockets. Those that come before it begins, or while points wait, stay in the kernel."""
 
     def __init__(self, datagrams: Datagrams, sockets: list[socket.socket]) -> None:
         self.datagrams = datagrams
@@ -93,14 +93,14 @@ class DatagramListener:
         self.timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Take datagrams from now on."""
+        """Begin to receive datagrams."""
         self.timer = None
         loop = asyncio.get_running_loop()
         for sock in self.sockets:
             loop.add_reader(sock, self.read, sock)
 
     def read(self, sock: socket.socket) -> None:
-        """Take what has come to a socket."""
+        """Receive the datagrams of a socket."""
         for _ in range(_MOST_DATAGRAMS):
             if self.datagrams.waits:
                 self.rest()
@@ -109,13 +109,13 @@ class DatagramListener:
                 data, address = sock.recvfrom(_MOST_DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:  # an answer to what was never sent: nothing to end a listener for
+            except OSError as error:  # an ICMP error for something never sent: no reason to end the listener
                 log.warning("receiving datagrams: %s", error.strerror)
                 return
             self.datagrams.take(data, address)
 
     def rest(self) -> None:
-        """Leave datagrams with the system for a while."""
+        """Leave datagrams in the kernel for a while."""
         self.end_reading()
         self.timer = asyncio.get_running_loop().call_later(_DATAGRAMS_AGAIN_S, self.begin)
 
@@ -125,7 +125,7 @@ class DatagramListener:
             loop.remove_reader(sock)
 
     def close(self) -> None:
-        """Take no more datagrams."""
+        """Stop receiving datagrams."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -140,7 +140,7 @@ Listener = asyncio.Server | DatagramListener
 
 
 class App:
-    """One running server process, or one of several servers in a test."""
+    """A running server process, or one of several servers in a test."""
 
     def __init__(self, config: Config, store: Store | None = None) -> None:
         for name in ("timely-database", "ditto-database"):
@@ -155,18 +155,18 @@ class App:
         self.http = HttpListener(self.server, self.native)
         self.ingest = Ingest(self.server)
         self.listeners: list[Listener] = []
-        # (which port, address as configured, its number) -> what listens there
+        # (which port, address as configured, its number) -> the listener
         self.bound: dict[tuple[str, str, int], list[Listener]] = {}
         self.opening: set[asyncio.Task[None]] = set()  # listeners whose sockets are open already
         self.factories: dict[str, Callable[[], Any]] = {"port": self.connect, "timely-port": self.connect_timely}
         self.ended = asyncio.Event()
         self.supervisor = Supervisor("no")
         self.ending = False
-        self.save_refused = False  # a signal did not end the server, because the snapshot failed
+        self.save_refused = False  # a signal did not end the server because the snapshot failed
         self.failed = False  # acknowledged data could not be written at the end
         self._cron_timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.TimerHandle | None = None
-        self._blocks_at_start = sys.getallocatedblocks()  # of memory, small objects take one each
+        self._blocks_at_start = sys.getallocatedblocks()  # memory blocks; small objects take one each
         self._unix_path = ""
 
     # ------------------------------------------------------------ start
@@ -233,13 +233,13 @@ class App:
             ) from error
 
     async def load(self, opening: Opening | None) -> None:
-        """Load the data directory, if there is one; clients get LOADING meanwhile. Raises StartError."""
+        """Load the data directory, if there is one; clients get LOADING errors meanwhile. Raises StartError."""
         if opening is None:
             return
         started = time.monotonic()
         path, server = self.config.dir, self.server
         server.state.set_recovery(opening.recovery)
-        gc.disable()  # there is no garbage yet, and looking for it would take longer than loading
+        gc.disable()  # there is no garbage yet, and searching for it would take longer than loading
         try:
             await self.replay(opening.recovery)
             if self.ending:
@@ -253,7 +253,7 @@ class App:
                 raise StartError(f"{error}; 'januskv check-log {path}' says more") from error
             raise StartError(f"data directory {path}: {error.strerror or error}") from error
         finally:
-            gc.freeze()  # or the first collection would walk over everything loaded
+            gc.freeze()  # or the first collection would examine everything loaded
             gc.enable()
             server.state.set_recovery(None)
         persistence = server.keep(journal, asyncio.get_running_loop().call_soon_threadsafe)
@@ -261,7 +261,7 @@ class App:
         log.log(NOTICE, "%s: %d keys loaded in %.3f seconds", path, persistence.keys_loaded, seconds)
 
     async def replay(self, recovery: Recovery) -> None:
-        """Load in slices, until all is loaded or the server shall end. Raises Damaged, OSError."""
+        """Load in slices, until all is loaded or the server is to end. Raises Damaged, OSError."""
         told = time.monotonic()
         if recovery.total_bytes >= _LONG_LOAD_BYTES:
             log.log(NOTICE, "loading %s, %.0f MB", self.config.dir, recovery.total_bytes / 1e6)
@@ -273,7 +273,7 @@ class App:
                 log.log(NOTICE, "loading: %.0f %%, %.0f s left", 100 * recovery.share, recovery.left_s())
 
     def look_for_redis_data(self) -> None:
-        """Log that files of a redis-server in the directory are not loaded, if there is no data of ours."""
+        """Log that files of redis-server in the directory are not loaded, if there is no data of ours."""
         if not any(len(each) for each in self.server.store.keyspaces()):
             for hint in hints([self.config.dir, "."]):
                 log.warning("%s", hint)
@@ -284,25 +284,25 @@ class App:
         if name:
             try:
                 log.log(NOTICE, "%s", load_at_start(self.server, name))
-            except (BadSave, HeldBySeries, OSError) as error:
+            except (BadSave, KeyHoldsSeries, OSError) as error:
                 raise StartError(f"the save {name!r} cannot be loaded: {error}") from error
 
     def connect(self) -> Any:
-        """Make the protocol of a new connection to the data port."""
+        """Create the protocol of a new connection to the data port."""
         return Connection(self.server, self.server.dispatcher, self.native)
 
     def connect_timely(self) -> Any:
-        """Make the protocol of a new connection to Timely's port."""
+        """Create the protocol of a new connection to Timely's port."""
         return TimelyConnection(self.server, self.ingest)
 
     def begin_datagrams(self) -> None:
-        """Take datagrams, those included that came while data was loaded."""
+        """Begin to receive datagrams, including those that came while data was loaded."""
         for listener in self.listeners:
             if isinstance(listener, DatagramListener):
                 listener.begin()
 
     async def listen(self, name: str, port: int) -> int:
-        """Bind every configured address on one port (0 in the configuration: no listener at all); give the port.
+        """Bind every configured address on one port (0 in the configuration: no listener at all); return the port.
 
         The port -1 asks the kernel for one, which all addresses then share.
         """
@@ -333,10 +333,10 @@ class App:
         return port
 
     def rebind(self, bind: str, port: int) -> None:
-        """Listen on these addresses, for the data port on this port; connections stay. Raises ConfigError.
+        """Change the listening addresses, and the number of the data port; connections stay. Raises ConfigError.
 
-        New sockets are open before old ones are closed. An address that overlaps an old one ('*') can therefore not be
-        bound to the same port.
+        New sockets are opened before old ones are closed. So an address that overlaps an old one ('*') cannot be bound to
+        the same port.
         """
         if self.ending:
             raise ConfigError("the server is ending")
@@ -404,7 +404,7 @@ class App:
         self.listeners.append(listener)
 
     async def listen_unix(self) -> None:
-        """Bind the unix socket, if one is configured; a stale one of an earlier run is replaced."""
+        """Bind the unix socket, if one is configured; a stale one from an earlier run is replaced."""
         path = self.config.unixsocket
         if not path:
             return
@@ -423,7 +423,7 @@ class App:
             os.chmod(path, permissions)
 
     def ready_line(self) -> str:
-        """What is served where, for the log."""
+        """The listeners, for the log."""
         host = (self.config.bind.split() or ["no address"])[0].lstrip("-")
         parts = []
         if self.server.process.tcp_port:
@@ -438,10 +438,10 @@ class App:
             parts.append(f"Timely datagrams on {host}:{self.server.process.timely_udp_port}")
         return f"JanusKV {__version__} ({build()}, pid {os.getpid()}) ready: {', '.join(parts)}"
 
-    # ------------------------------------------------------------ while it runs
+    # ------------------------------------------------------------ running
 
     def run_cron(self) -> None:
-        """Run the periodic tasks (expiry, idle clients, statistics), then schedule itself again."""
+        """Run the periodic tasks (expiry, idle clients, statistics), then schedule the next run."""
         if self.ending:
             return
         loop = asyncio.get_running_loop()
@@ -450,11 +450,11 @@ class App:
         self._cron_timer = loop.call_later(delay_s, self.run_cron)
 
     def freeze(self) -> None:
-        """Exclude long-lived objects from garbage collection: walking over them would stall the loop.
+        """Exclude long-lived objects from garbage collection: examining them would stall the loop.
 
         A full collection costs 30 to 270 ms for each million containers, so it is done only while
         there are few; later only young objects are examined. Frozen objects that become cyclic garbage are
-        never freed: connections part from their clients, and no value refers to itself.
+        never freed; so connections drop the references to their clients, and values do not refer to themselves.
         """
         if self.ending:
             return
@@ -468,7 +468,7 @@ class App:
         gc.freeze()
 
     def config_changed(self, parameter: Parameter | None) -> None:
-        """Apply a changed parameter (None: all) to what caches the configuration."""
+        """Apply a changed parameter (None: all) to everything derived from the configuration."""
         logging.getLogger("januskv").setLevel(LOG_LEVELS[self.config.loglevel])
         self.server.config_changed()
 
@@ -486,7 +486,7 @@ class App:
     # ------------------------------------------------------------ end
 
     def signalled(self) -> None:
-        """End the server in order, with the snapshot that it needs; if that fails, only a second signal ends it."""
+        """End the server in order, with a snapshot if it needs one; if that fails, only a second signal ends it."""
         persistence = self.server.persistence
         if persistence is not None and not self.ending and not self.save_refused:
             try:
@@ -498,9 +498,9 @@ class App:
         self.stop()
 
     def stop(self) -> None:
-        """End the server in order; the second call ends the process at once.
+        """End the server in order; the second call ends the process immediately.
 
-        No client is served once it returns: writes after the last snapshot would be lost.
+        After it returns no client is served: writes after the last snapshot would be lost.
         """
         if self.ending:
             log.warning("forced to exit")
@@ -513,7 +513,7 @@ class App:
         asyncio.get_running_loop().create_task(self._end())
 
     def _refuse_all(self) -> None:
-        """Accept no more connections and requests; clients get the replies to earlier ones."""
+        """Stop accepting connections and requests; clients get the replies to earlier ones."""
         for listener in self.listeners:
             listener.close()
         self.server.clients.each(self.server.clients.everyone(), lambda client: client.close())
@@ -552,7 +552,7 @@ class App:
 
 
 def open_sockets(host: str, port: int, backlog: int | None = None) -> list[socket.socket]:
-    """Sockets that listen on all addresses of a host, for datagrams without a backlog; port 0: one that the kernel chooses.
+    """Listening sockets for all addresses of a host (without a backlog: for datagrams); port 0: the kernel chooses one.
 
     Raises OSError.
     """
@@ -588,7 +588,7 @@ def _is_served(path: str) -> bool:
 
 
 async def serve(config: Config, starter: Foreground) -> bool:
-    """Run a server until a signal or SHUTDOWN ends it. Returns whether it ended well. Raises StartError."""
+    """Run a server until a signal or SHUTDOWN ends it. Returns whether it ended without errors. Raises StartError."""
     try:
         fit_clients(config, NOTICE)
     except TooFewFiles as error:
