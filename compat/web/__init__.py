@@ -1,1 +1,1 @@
-"""Pages of the HTTP port besides the faces."""
+"""Pages of the HTTP port other than the APIs."""

@@ -20,7 +20,7 @@ Sample = tuple[str, float]  # labels in braces or "", value
 _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
     "stats": (
         ("total_connections_received", "connections_received_total", "Connections accepted since start."),
-        ("rejected_connections", "rejected_connections_total", "Connections refused since start."),
+        ("rejected_connections", "rejected_connections_total", "Connections rejected since start."),
         ("total_commands_processed", "commands_processed_total", "Commands run since start."),
         ("total_net_input_bytes", "net_input_bytes_total", "Bytes received."),
         ("total_net_output_bytes", "net_output_bytes_total", "Bytes sent."),
@@ -32,32 +32,32 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("total_changes", "changes_total", "Changes of the data set."),
         ("keyspace_hits", "keyspace_hits_total", "Look-ups that found their key."),
         ("keyspace_misses", "keyspace_misses_total", "Look-ups that found nothing."),
-        ("expired_keys", "expired_keys_total", "Keys removed because their time had come."),
-        ("evicted_keys", "evicted_keys_total", "Keys removed because memory was used up."),
+        ("expired_keys", "expired_keys_total", "Keys removed because they had expired."),
+        ("evicted_keys", "evicted_keys_total", "Keys evicted because memory was exhausted."),
         ("total_forks", "forks_total", "Processes forked to write snapshots and saves."),
         (
             "client_query_buffer_limit_disconnections",
             "client_query_buffer_limit_disconnections_total",
-            "Clients closed for too much input that waited.",
+            "Clients closed for too much pending input.",
         ),
         (
             "client_output_buffer_limit_disconnections",
             "client_output_buffer_limit_disconnections_total",
-            "Clients closed for too many replies that they did not read.",
+            "Clients closed for too many unread replies.",
         ),
-        ("instantaneous_ops_per_sec", "instantaneous_ops_per_sec", "Commands a second, lately."),
+        ("instantaneous_ops_per_sec", "instantaneous_ops_per_sec", "Commands per second, recently."),
         ("pubsub_channels", "pubsub_channels", "Channels with subscribers."),
         ("pubsub_patterns", "pubsub_patterns", "Patterns with subscribers."),
         ("pubsubshard_channels", "pubsubshard_channels", "Shard channels with subscribers."),
-        ("tracking_total_keys", "tracking_total_keys", "Keys that clients are told about."),
-        ("tracking_total_items", "tracking_total_items", "Clients to be told, by key."),
-        ("tracking_total_prefixes", "tracking_total_prefixes", "Prefixes that clients are told about."),
+        ("tracking_total_keys", "tracking_total_keys", "Keys tracked for client-side caching."),
+        ("tracking_total_items", "tracking_total_items", "Tracked keys, counted once per client."),
+        ("tracking_total_prefixes", "tracking_total_prefixes", "Prefixes tracked for client-side caching."),
     ),
     "cpu": (
-        ("used_cpu_sys", "cpu_sys_seconds_total", "Processor time of the system for the server."),
-        ("used_cpu_user", "cpu_user_seconds_total", "Processor time of the server."),
-        ("used_cpu_sys_children", "cpu_sys_children_seconds_total", "Processor time of the system for its children."),
-        ("used_cpu_user_children", "cpu_user_children_seconds_total", "Processor time of its children."),
+        ("used_cpu_sys", "cpu_sys_seconds_total", "System CPU time of the server."),
+        ("used_cpu_user", "cpu_user_seconds_total", "User CPU time of the server."),
+        ("used_cpu_sys_children", "cpu_sys_children_seconds_total", "System CPU time of its children."),
+        ("used_cpu_user_children", "cpu_user_children_seconds_total", "User CPU time of its children."),
     ),
     "persistence": (
         ("rdb_saves", "rdb_saves_total", "Snapshots written."),
@@ -75,11 +75,11 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("aof_current_rewrite_time_sec", "aof_current_rewrite_duration_sec", "How long it has taken so far."),
         ("aof_current_size", "aof_current_size_bytes", "Size of the log with its snapshot."),
         ("aof_base_size", "aof_base_size_bytes", "Size of the snapshot."),
-        ("aof_buffer_length", "aof_buffer_length", "Bytes that are not written to the log yet."),
+        ("aof_buffer_length", "aof_buffer_length", "Bytes not written to the log yet."),
         ("aof_pending_bio_fsync", "aof_pending_bio_fsync", "1 while an fsync of the log is under way."),
-        ("rdb_last_bgsave_status", "rdb_last_bgsave_status", "1 if the last snapshot was written."),
-        ("aof_last_bgrewrite_status", "aof_last_bgrewrite_status", "1 if the last rewrite was written."),
-        ("aof_last_write_status", "aof_last_write_status", "1 if the last write to the log was written."),
+        ("rdb_last_bgsave_status", "rdb_last_bgsave_status", "1 if the last snapshot succeeded."),
+        ("aof_last_bgrewrite_status", "aof_last_bgrewrite_status", "1 if the last rewrite succeeded."),
+        ("aof_last_write_status", "aof_last_write_status", "1 if the last write to the log succeeded."),
     ),
     "server": (
         ("uptime_in_seconds", "uptime_in_seconds", "Seconds since start."),
@@ -87,38 +87,46 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "clients": (
         ("connected_clients", "connected_clients", "Open connections."),
-        ("blocked_clients", "blocked_clients", "Clients that wait for a key or for the log."),
-        ("tracking_clients", "tracking_clients", "Clients that are told what has changed."),
-        ("pubsub_clients", "pubsub_clients", "Clients that subscribe."),
+        ("blocked_clients", "blocked_clients", "Clients blocked on a key or on the log."),
+        ("tracking_clients", "tracking_clients", "Clients with client-side caching."),
+        ("pubsub_clients", "pubsub_clients", "Clients with subscriptions."),
         ("watching_clients", "watching_clients", "Clients that watch keys."),
         ("maxclients", "max_clients", "Most connections at a time."),
-        ("client_recent_max_input_buffer", "client_recent_max_input_buffer_bytes", "Longest input that waits."),
-        ("client_recent_max_output_buffer", "client_recent_max_output_buffer_bytes", "Most replies unread."),
+        (
+            "client_recent_max_input_buffer",
+            "client_recent_max_input_buffer_bytes",
+            "Largest pending input of a client.",
+        ),
+        (
+            "client_recent_max_output_buffer",
+            "client_recent_max_output_buffer_bytes",
+            "Most unread replies of a client.",
+        ),
     ),
     "memory": (
         ("used_memory", "memory_used_bytes", "Memory in RAM."),
         ("used_memory_rss", "memory_used_rss_bytes", "Memory in RAM."),
-        ("used_memory_peak", "memory_used_peak_bytes", "Most memory that was in RAM."),
-        ("used_memory_overhead", "memory_used_overhead_bytes", "Memory for other things than data."),
+        ("used_memory_peak", "memory_used_peak_bytes", "Peak memory in RAM."),
+        ("used_memory_overhead", "memory_used_overhead_bytes", "Memory other than data."),
         ("used_memory_dataset", "memory_used_dataset_bytes", "Memory for data."),
         ("used_memory_startup", "memory_used_startup_bytes", "Memory in RAM at the start."),
         ("total_system_memory", "total_system_memory_bytes", "Memory of the machine."),
-        ("maxmemory", "memory_max_bytes", "Most memory that data may take; 0: no limit."),
-        ("mem_fragmentation_ratio", "mem_fragmentation_ratio", "Memory in RAM by memory in use."),
-        ("lazyfree_pending_objects", "lazyfree_pending_objects", "Values that are being freed in slices."),
+        ("maxmemory", "memory_max_bytes", "Limit of the memory for data; 0: none."),
+        ("mem_fragmentation_ratio", "mem_fragmentation_ratio", "Memory in RAM divided by memory in use."),
+        ("lazyfree_pending_objects", "lazyfree_pending_objects", "Values being freed in slices."),
     ),
-    "replication": (("connected_slaves", "connected_slaves", "Replicas: there are none."),),
+    "replication": (("connected_slaves", "connected_slaves", "Replicas, always 0."),),
     "sessions": (
         ("sessions", "sessions", "Open sessions."),
         ("session_keys", "session_keys", "Keys in sessions."),
     ),
 }
-# Fields with words as values.
+# Fields whose values are words.
 _NUMBERS = {"ok": 1, "err": 0}
 _BY_COMMAND: tuple[tuple[str, Callable[[Command], float], str], ...] = (
     ("commands_total", lambda command: command.calls, "Calls by command."),
     ("commands_duration_seconds_total", lambda command: command.usec / 1e6, "Seconds spent by command."),
-    ("commands_rejected_calls_total", lambda command: command.rejected, "Calls refused before they ran, by command."),
+    ("commands_rejected_calls_total", lambda command: command.rejected, "Calls rejected before they ran, by command."),
     ("commands_failed_calls_total", lambda command: command.failed, "Calls that ended in an error, by command."),
 )
 
@@ -139,10 +147,10 @@ def _metric(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
 
 
 def exposition(server: Server) -> Iterator[str]:
-    """The lines of all metrics of a server. They may be of different moments: the server may run between any two."""
+    """The lines of all metrics of a server, not all of one moment: the server may run between any two."""
     info: dict[str, dict[str, Any]] = {name: SECTIONS[name][1](server) for name in _FROM_INFO}
     about = info["server"]
-    yield from _metric("up", "gauge", "1: the server answers.", [("", 1)])
+    yield from _metric("up", "gauge", "1: the server is up.", [("", 1)])
     build = _labels(
         version=about["januskv_version"],
         build=about["januskv_build"],
@@ -154,7 +162,7 @@ def exposition(server: Server) -> Iterator[str]:
         run_id=about["run_id"],
         tcp_port=about["tcp_port"],
     )
-    yield from _metric("instance_info", "gauge", "What runs here.", [(build, 1)])
+    yield from _metric("instance_info", "gauge", "Build and version.", [(build, 1)])
     started_s = server.started_ms / 1000
     yield from _metric("start_time_seconds", "gauge", "When the server was started.", [("", started_s)])
     for section, metrics in _FROM_INFO.items():
@@ -182,7 +190,7 @@ def _databases(server: Server) -> Iterator[str]:
     used = [(_labels(db=f"db{each.index}"), each) for each in server.store.databases if len(each)]
     yield from _metric("db_keys", "gauge", "Keys by database.", ((labels, len(each)) for labels, each in used))
     expiring = ((labels, len(each.deadlines)) for labels, each in used)
-    yield from _metric("db_keys_expiring", "gauge", "Keys with a deadline, by database.", expiring)
+    yield from _metric("db_keys_expiring", "gauge", "Keys with an expiry time, by database.", expiring)
 
 
 def _commands(server: Server) -> Iterator[str]:
@@ -198,10 +206,10 @@ def _commands(server: Server) -> Iterator[str]:
         for share, us in zip(shares, percentiles_us(times, shares), strict=True)
     )
     yield from _metric("latency_percentiles_usec", "gauge", "Microseconds that calls take, by command.", quantiles)
-    yield "# HELP januskv_commands_latencies_usec How many calls took at most so many microseconds, by command."
+    yield "# HELP januskv_commands_latencies_usec How many calls took at most this many microseconds, by command."
     yield "# TYPE januskv_commands_latencies_usec histogram"
     for command, times in timed:
-        # The counts of a command must be of one moment, to grow from bucket to bucket.
+        # The counts of a command must be of one moment, so that they grow from bucket to bucket.
         buckets, total, usec = list(table_us(times)), times.total, command.usec
         for us, count in buckets:
             yield f"januskv_commands_latencies_usec_bucket{_labels(cmd=command.text_name, le=us)} {count}"

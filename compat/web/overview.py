@@ -1,4 +1,4 @@
-"""What the page shows of the server, as JSON: what it holds, who is connected, what it does."""
+"""The server's state for the page, as JSON: its data, its connections, its activity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from januskv.compat.server.server import Server
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 
-# Sessions that are listed one by one; of others there is the number.
+# How many sessions are listed; beyond that only their number is given.
 MOST_SESSIONS: Final = 50
 
 
@@ -69,13 +69,13 @@ def _held(keyspace: Keyspace) -> dict[str, int]:
 
 
 def _session(session: Session, now_ms: int) -> dict[str, Any]:
-    """A session without its token, which would let who reads it in."""
+    """A session without its token, which would give readers access."""
     left_s = max(session.deadline_ms - now_ms, 0) // 1000 if session.duration_s else None
     return {"name": session.name, "shared": session.shared, "ends_in_s": left_s, **_held(session.keyspace)}
 
 
 def _keeping(server: Server) -> str:
-    """How data is kept: ``log``, ``snapshots`` or ``nothing``; with ``failing`` behind it while it cannot be."""
+    """How data is kept: ``log``, ``snapshots`` or ``nothing``; with ``failing`` appended while that fails."""
     persistence = server.persistence
     kept = "nothing" if persistence is None else "log" if persistence.journal.logging else "snapshots"
     return f"{kept} failing" if server.state.write_fault else kept

@@ -1,7 +1,7 @@
 """JanusKV: one data server, two faces (RESP and native JSON) over one engine.
 
 Some modules have a compiled implementation: an extension of the same name next to the ``.py`` file. Python
-prefers the extension; with ``JANUSKV_PURE=1`` in the environment the plain modules are used.
+prefers the extension; with ``JANUSKV_PURE=1`` in the environment the pure-Python modules are used.
 """
 
 import importlib.machinery
@@ -14,7 +14,7 @@ from ._version import VERSION
 
 
 class _PlainModules:
-    """Finds ``januskv.*`` as source files only, passing over compiled implementations."""
+    """Finds ``januskv.*`` as source files only, skipping compiled implementations."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -39,7 +39,7 @@ REBUILD = "python setup.py build_ext --inplace"
 
 
 def stale_extensions(package: str) -> Iterator[str]:
-    """Files of compiled modules that are older than their sources, whose changes have no effect."""
+    """Compiled modules that are older than their sources, so that changes have no effect."""
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     for here, folders, files in os.walk(package, followlinks=True):
         folders[:] = [name for name in folders if name != "__pycache__"]
@@ -70,7 +70,7 @@ if not _CHOSEN_PLAIN:
 
 
 def plain_reason() -> str:
-    """Why the pure-Python modules run, if they do, and how to change that."""
+    """Why the pure-Python modules are used, if they are, and how to change that."""
     if _CHOSEN_PLAIN:
         return "JANUSKV_PURE is set"
     return "no modules were compiled; install a C compiler and Python's headers (gcc, python3-dev), then JanusKV again"

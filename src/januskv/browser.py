@@ -1,7 +1,7 @@
-"""The page for browsers: static files, and what the server tells about itself as JSON.
+"""The page for browsers: static files, and the server's state as JSON.
 
-The files hold no data and are for everybody who may come in; what they show comes from the API, and needs its log-in. The
-policy lets the page load nothing but its own files, and talk to nobody but this server.
+The files contain no data and are for everybody who may connect; the data they show comes from the API, which requires a
+log-in. The policy lets the page load only its own files, and connect only to this server.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Asked for again each time, and sent only if it is another one.
+    # Revalidated each time, and sent only if it has changed.
     "Cache-Control": "no-cache",
 }
 
 
 @lru_cache(maxsize=1)
 def page_files() -> dict[str, tuple[bytes, str, str]]:
-    """The files of the page by name: what is in each, its type, and a tag that changes with it."""
+    """The files of the page by name: content, type, and a tag that changes with the content."""
     found = {}
     for file in (files("januskv") / "page").iterdir():
         kind = _KINDS.get(file.name.rpartition(".")[2])
@@ -91,13 +91,13 @@ class BrowserPage:
         return response
 
     async def overview(self, request: web.Request) -> web.Response:
-        """What the server holds and does; for whoever knows the password where one is set. Raises ApiError."""
+        """The server's state; requires the password if one is set. Raises ApiError."""
         if not self._may_look(request):
             raise nobody()
         return web.Response(body=orjson.dumps(overview(self.server)), content_type="application/json")
 
     def _may_look(self, request: web.Request) -> bool:
-        """Whether a request has the password, or comes in a session, for which the password was given."""
+        """Whether a request has the password, or belongs to a session that was opened with it."""
         if basic_or_bearer(self.server, request.headers.get("Authorization")):
             return True
         session = self.listener.session_of(

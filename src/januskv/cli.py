@@ -29,7 +29,7 @@ _EPILOG = """\
 Every parameter of the configuration file can be given as an option and wins over the file.
 Memory values take units (64mb). Port 0 opens no listener; port -1 lets the kernel choose one,
 which the start-up line then names. A password is better kept in the file, or in the environment
-as JANUSKV_REQUIREPASS: as an option it can be read for a moment by whoever can list processes.
+as JANUSKV_REQUIREPASS: as an option it can briefly be read by anyone who can list processes.
 Parameters of redis.conf that are not listed here are known too: see docs/configuration.md.
 
 examples:
@@ -39,14 +39,14 @@ examples:
   januskv /etc/redis/redis.conf --dir . --daemonize no
 
 tools (each has a --help of its own):
-  januskv check-log DIR    what is in a data directory, and whether it is whole; --fix repairs it
+  januskv check-log DIR    contents of a data directory, and any damage; --fix repairs it
   januskv export           all data as commands or as JSON lines
-  januskv import FILE      brings them, or a Redis append-only file, into a server
+  januskv import FILE      loads an export, or a Redis append-only file, into a server
 """
 
 # Word -> module of januskv.tools with a ``main``; loaded on demand.
 _TOOLS = {"check-log": "check_log", "export": "exporting", "import": "importing"}
-# Options that print something instead of starting a server.
+# Options that print text instead of starting a server.
 _HELP, _VERSION = ("-h", "--help"), ("-v", "--version")
 _ABOUT_COLUMN = 27
 _WIDTH = 100

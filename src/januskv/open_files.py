@@ -1,4 +1,4 @@
-"""How many connections the limit of open files allows."""
+"""Connections within the limit of open files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .compat.server.config import Config
 
 log = logging.getLogger("januskv")
 
-# Kept for the server's own files: listeners, log and snapshots, what a save or a rewrite opens, modules that are loaded
-# late; and for connections that are only accepted to be refused, of which one round of the event loop may take several.
+# Reserved for the server's own files: listeners, log and snapshots, saves and rewrites, modules that are loaded late;
+# and for connections that are accepted only to be rejected, possibly several in a round of the event loop.
 OWN_FILES = 64
 
 
 class TooFewFiles(Exception):
-    """There is no room for a single client."""
+    """The limit does not allow a single client."""
 
 
 def most_clients(wanted: int) -> int:
-    """How many connections are possible, up to what is wanted. Raises the limit as far as necessary and allowed."""
+    """How many connections are possible, up to the wanted number. Raises the limit as far as necessary and allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + OWN_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -35,7 +35,7 @@ def most_clients(wanted: int) -> int:
 
 
 def fit_clients(config: Config, notice: int) -> None:
-    """Make room for 'maxclients' connections, or lower it to what is possible, and log which. Raises TooFewFiles."""
+    """Make room for 'maxclients' connections, or lower it to what is possible, and log the result. Raises TooFewFiles."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     most = most_clients(config.maxclients)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -23,14 +23,14 @@ from .http import HEALTH, HttpConnection, HttpListener, Refusal, unwanted
 from .timely_pages import TimelyPages, is_api
 from .web_api import Turns
 
-# An unwanted body is read up to this size before the connection ends: its client reads the response afterwards.
+# An unwanted body is read up to this size before the connection ends: clients read the response only afterwards.
 _LINGER_S = 1.0
 # The metrics of hundreds of commands take tens of milliseconds, which must not delay clients.
 _SLICE_NS = 1_000_000
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a log record of aiohttp's reports a fault of ours: bad requests are answered, not logged."""
+    """Whether a log record of aiohttp reports a fault of ours: bad requests get responses and are not logged."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)
 
@@ -62,22 +62,22 @@ class Pages:
             handle_signals=False,
             shutdown_timeout=1.0,
             auto_decompress=False,
-            handler_cancellation=True,  # who goes away wants no answer
+            handler_cancellation=True,  # a client that is gone needs no response
             max_headers=64,
             max_field_size=8190,
             lingering_time=_LINGER_S,
         )
 
     async def start(self) -> None:
-        """Set the application up."""
+        """Start the application."""
         await self._runner.setup()
 
     async def stop(self) -> None:
-        """End it, with its connections."""
+        """Stop it, with its connections."""
         await self._runner.cleanup()
 
     def protocol(self, connection: HttpConnection) -> Any:
-        """A protocol of aiohttp's for one connection."""
+        """An aiohttp protocol for one connection."""
         assert self._runner.server is not None
         protocol = self._runner.server()
         self.listener.by_protocol[protocol] = connection
@@ -87,7 +87,7 @@ class Pages:
     async def admission(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Serve a request if its Host, its Origin and its sender may come in; the answer settles what was owed."""
+        """Serve a request if its Host, Origin and sender are allowed; the connection is told when it has been answered."""
         connection = self.listener.by_protocol.get(request.protocol)
         refusal = self.page_refusal(request, connection)
         ditto = is_ditto(request.raw_path)
@@ -110,7 +110,7 @@ class Pages:
             if last:
                 response.force_close()
             return response
-        except web.HTTPException as error:  # there is no such page, or it has no such method
+        except web.HTTPException as error:  # no such page, or method not allowed
             error.force_close()
             raise
         finally:
@@ -138,14 +138,14 @@ class Pages:
         return unwanted(self.server, hosts, [] if asks_before else request.headers.getall("Origin", []))
 
     async def index(self, request: web.Request) -> web.Response:
-        """The page, for browsers; to others say what this port is: native commands come over WebSocket."""
+        """The page, for browsers; for others a hint: native commands come over WebSocket."""
         if any("text/html" in each.lower() for each in request.headers.getall("Accept", [])):
             return self.browser.home(request)
         about = {"server": "JanusKV", "websocket": "/", "pages": ["/healthz", "/readyz", "/metrics"]}
         return web.json_response(about, headers={"Vary": "Accept"})
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """The process lives and its loop turns."""
+        """The process is alive and its event loop runs."""
         return web.Response(text="ok\n")
 
     async def readyz(self, request: web.Request) -> web.Response:
@@ -165,7 +165,7 @@ class Pages:
         for line in exposition(self.server):
             lines.append(line)
             if now_ns() - began >= _SLICE_NS:
-                await asyncio.sleep(0)  # clients are served
+                await asyncio.sleep(0)  # let clients be served
                 began = now_ns()
         lines.append("")
         return web.Response(text="\n".join(lines), headers={"Content-Type": "text/plain; version=0.0.4"})

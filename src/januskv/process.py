@@ -1,4 +1,4 @@
-"""The server as a process of the system: background, process id file, log file, and notifications to systemd."""
+"""The server as a system process: background, process id file, log file, and notifications to systemd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LogLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         when = self.formatTime(record, "%d %b %Y %H:%M:%S")
         mark = _MARKS.get(record.levelno, "#")
-        # Not record.process: a process that went to the background has another id than at the start.
+        # Not record.process: a process in the background has another id than at the start.
         text = f"{os.getpid()}:M {when}.{int(record.msecs):03d} {mark} {record.getMessage()}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
@@ -62,7 +62,7 @@ class LogFile(logging.FileHandler):
 
 
 class StandardOutput(logging.Handler):
-    """Standard output. If it is a pipe that nobody reads, lines are lost instead of blocking the server."""
+    """Standard output. If it is a pipe that is not read, lines are lost instead of blocking the server."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,10 +111,10 @@ def reopen_log() -> None:
 
 
 class Foreground:
-    """A server in the foreground: nobody waits to learn that it is ready."""
+    """A server in the foreground: no parent waits for it to be ready."""
 
     def ready(self) -> None:
-        """The server is ready."""
+        """Note that the server is ready."""
 
 
 class Background(Foreground):
@@ -149,7 +149,7 @@ def go_to_background() -> Background | int:
 
 @contextlib.contextmanager
 def pid_file(path: str) -> Iterator[None]:
-    """Keep the process id in a file, if a path is given."""
+    """Write the process id to a file while the server runs, if a path is given."""
     if path:
         path = os.path.abspath(path)
         try:

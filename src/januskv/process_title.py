@@ -1,4 +1,4 @@
-"""Keeps passwords out of what the system shows of a process: its command line (``ps``), and its environment.
+"""Hides passwords in what the system shows of a process: its command line (``ps``) and environment.
 
 The words after the options in ``SECRETS`` are overwritten where the system reads them; everything else stays. They
 can be read until then, for some hundredths of a second, so a configuration file or the environment is safer.
@@ -43,7 +43,7 @@ def masked(words: Sequence[str]) -> list[str]:
 
 
 def hide_secrets() -> None:
-    """Overwrite the secrets in the command line and, if there are any, the environment that the process began with."""
+    """Overwrite the secrets in the command line and, if there are any, in the process's initial environment."""
     shown = masked(sys.orig_argv)
     if shown == sys.orig_argv and not any(name in os.environ for name in VARIABLES.values()):
         return

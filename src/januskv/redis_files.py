@@ -1,4 +1,4 @@
-"""Whether a directory holds the data of a redis-server, which this server does not load by itself."""
+"""Detects the data of redis-server in a directory, which this server does not load by itself."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def _begins(path: Path, *magics: bytes) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(_RDB_MAGIC)).startswith(magics)
-    except OSError:  # there is no such file, or it is not ours to read
+    except OSError:  # the file does not exist, or is not readable
         return False

@@ -1,1 +1,1 @@
-"""Tools besides the server, called as ``januskv <tool>``; see ``januskv.cli``."""
+"""Tools other than the server, called as ``januskv <tool>``; see ``januskv.cli``."""

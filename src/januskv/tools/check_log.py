@@ -18,7 +18,7 @@ from januskv.storage.store import Store
 CLEAN, DAMAGED, USAGE = 0, 1, 2
 
 _EPILOG = """\
-exit status: 0 all is whole, or has been repaired; 1 there is damage or an unfinished last record; 2 the directory
+exit status: 0 no damage, or repaired; 1 damage or an unfinished last record; 2 the directory
 cannot be examined, or the options are wrong.
 """
 
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
         prog="januskv check-log",
-        description="Tells what is in a data directory, what is damaged, and whether a server would start on it.",
+        description="Describes a data directory: its contents, any damage, and whether a server would start on it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="cut an unfinished record off; for other damage, cut there and give up what follows, after a question."
+        help="cut an unfinished record off; for other damage, cut there and give up the rest, after asking."
         " What is cut is kept in FILE.cut-OFFSET",
     )
     parser.add_argument("--yes", action="store_true", help="with --fix: do not ask")

@@ -24,13 +24,13 @@ from .redis_source import CannotRead, RedisKeys
 
 FAILED = 1
 
-# Keys requested from a running server at once; keys of a session that are set in one transaction.
+# Keys requested from a running server at a time; keys of a session that are set in one transaction.
 _KEYS = 100
 _MOST_BYTES = 1 << 20
 
 
 class NoExport(Exception):
-    """There is nothing to read the data from; the text says why."""
+    """The data cannot be read; the text says why."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--format",
         choices=("resp", "json"),
         default="resp",
-        help="resp: the commands that make the data again, for 'januskv import' and 'redis-cli --pipe' (default);"
+        help="resp: the commands that recreate the data, for 'januskv import' and 'redis-cli --pipe' (default);"
         " json: a line of JSON for each key",
     )
     parser.add_argument(
@@ -88,7 +88,7 @@ def from_store(store: Store) -> Iterator[Entry]:
 
 @contextlib.contextmanager
 def directory_entries(path: str, databases: int) -> Iterator[tuple[int, Iterator[Entry]]]:
-    """How many keys a data directory has, and everything in it. Raises NoExport, DirectoryTaken, OSError."""
+    """The number of keys in a data directory, and everything in it. Raises NoExport, DirectoryTaken, OSError."""
     ReadOnly(path)  # a missing directory must not be created
     directory = Directory(path)
     try:
@@ -136,7 +136,7 @@ def _keys_of(link: RemoteLink, place: int) -> Iterator[Entry]:
 
 @contextlib.contextmanager
 def server_entries(link: RemoteLink, left_out: Counter[str]) -> Iterator[tuple[int, Iterator[Entry]]]:
-    """How many keys a server has, and everything in it. Raises NoExport, LinkLost.
+    """The number of keys of a server, and everything in it. Raises NoExport, LinkLost.
 
     A server that is not JanusKV is read as Redis; ``left_out`` gets the types of its keys that cannot be exported.
     """
@@ -170,14 +170,14 @@ def server_entries(link: RemoteLink, left_out: Counter[str]) -> Iterator[tuple[i
 def as_json(entries: Iterable[Entry]) -> Iterator[bytes]:
     """Each entry as a line."""
     for entry in entries:
-        entry.pop("keys", None)  # their number is not part of a session's entry
+        entry.pop("keys", None)  # the number of keys is not part of a session's entry
         yield orjson.dumps(entry) + b"\n"
 
 
 class Commands:
-    """Makes the commands for entries. ``left_out`` counts those of types that Redis does not know, if the target is Redis.
+    """Converts entries to commands. ``left_out`` counts those of types that Redis does not know, if the target is Redis.
 
-    The keys of a session are set in transactions that begin with opening it. A server that knows no sessions refuses
+    The keys of a session are set in transactions that begin with opening it. A server without sessions rejects
     that command and so the transaction: the keys do not end up in its selected database.
     """
 
@@ -185,13 +185,13 @@ class Commands:
         self.plain = plain
         self.left_out: Counter[str] = Counter() if left_out is None else left_out
         self.place = 0
-        self.guards: dict[int, bytes] = {}  # token -> what opens the session
-        self.held: list[bytes] = []  # of the session that is the place
+        self.guards: dict[int, bytes] = {}  # token -> the command that opens the session
+        self.held: list[bytes] = []  # commands of the session that is the place
         self.held_bytes = 0
 
     def make(self, entries: Iterable[Entry]) -> Iterator[bytes]:
         """The commands, in pieces of any size."""
-        last: list[Entry] = []  # series that write to others, created after those
+        last: list[Entry] = []  # series that write to others, created after their targets
         for entry in entries:
             if self.plain and (entry["type"] not in REDIS_TYPES or "session" in entry):
                 kind = entry["type"]
@@ -243,7 +243,7 @@ def _counted(entries: Iterator[Entry], total: int, counts: Counter[str]) -> Iter
 
 
 def _summary(counts: Counter[str]) -> str:
-    """How much was read, by type."""
+    """The numbers of entries read, by type."""
     sessions = counts.pop("session", 0)
     of_types = f" ({', '.join(f'{count} {kind}' for kind, count in counts.most_common())})" if counts else ""
     of_sessions = f", {sessions} sessions" if sessions else ""
@@ -252,7 +252,7 @@ def _summary(counts: Counter[str]) -> str:
 
 @contextlib.contextmanager
 def _output(path: str | None) -> Iterator[BinaryIO]:
-    """The file to write, which gets its name when it is complete."""
+    """The output file, which gets its name when it is complete."""
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -270,7 +270,7 @@ def main(words: Sequence[str]) -> int:
     parser = build_parser()
     given = parser.parse_args(words)
     if given.plain_redis and given.format != "resp":
-        parser.error("--plain-redis is about --format resp")
+        parser.error("--plain-redis needs --format resp")
     left_out: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     commands = Commands(plain=given.plain_redis, left_out=left_out)

@@ -1,4 +1,4 @@
-"""``januskv import``: brings an export, or an append-only file of Redis, into a server."""
+"""``januskv import``: loads an export, or an append-only file of Redis, into a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .sources import BadFile, Input, Step, check_start, command_steps, entry_ste
 
 FAILED = 1
 
-# Commands (or bytes) sent before the replies to earlier ones are read.
+# Most commands (or bytes) sent before the replies to earlier ones are read.
 _BATCH = 500
 _BATCH_BYTES = 1 << 19
 _SHOWN = 20  # errors that are printed individually
@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
         prog="januskv import",
-        description="Brings data into a running server, or into the data directory of a stopped one.",
+        description="Loads data into a running server, or into the data directory of a stopped one.",
         epilog="exit status: 0 everything was imported; 1 there were errors, or the file is not whole; 2 the options are wrong",
         allow_abbrev=False,
     )
@@ -52,14 +52,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class Import:
-    """One import: sends steps, reads the replies, counts what goes wrong."""
+    """One import: sends steps, reads the replies, counts errors."""
 
     def __init__(self, link: RemoteLink | DirectoryLink) -> None:
         self.link = link
         self.batch: list[Command] = []
         self.size = 0
         self.unanswered: deque[tuple[Step, Command]] = deque()
-        self.sent = 0  # of those without a reply
+        self.sent = 0  # bytes of commands without a reply yet
         self.place = b"0"
         self.known = {self.place}
         self.lost = False  # the selected database or session does not exist
@@ -74,7 +74,7 @@ class Import:
         """
         targets = [command[1] for command in step.commands if _selects(command)]
         if targets:
-            # A session that the transaction opens itself need not exist before.
+            # A session that the transaction itself opens need not exist before.
             opened = any(command[0] == b"SH_RESTORE" for command in step.commands)
             wanted = [] if opened else targets
             error = next((error for place in wanted if (error := self.unreachable(place)) is not None), None)
@@ -109,7 +109,7 @@ class Import:
         return None
 
     def send(self) -> None:
-        """Send what was collected, and read the replies to what was sent before."""
+        """Send the collected commands, and read the replies to earlier ones."""
         before, self.sent = self.sent, len(self.batch)
         self.link.send(self.batch)
         self.batch, self.size = [], 0

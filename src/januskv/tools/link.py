@@ -1,4 +1,4 @@
-"""Where commands go: a server on a socket, or the engine over the directory of a stopped one. Replies come in order."""
+"""Targets of commands: a server on a socket, or the engine over the directory of a stopped one. Replies come in order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def error_of(reply: Any) -> str | None:
 class RemoteLink:
     """A connection to a running server. Commands may be sent before the replies to earlier ones have been read.
 
-    If the server is still loading its data, it waits for that.
+    If the server is still loading its data, the connection waits for that.
     """
 
     def __init__(self, host: str, port: int, user: str, password: str) -> None:
@@ -68,7 +68,7 @@ class RemoteLink:
         try:
             self.sock.sendall(b"".join(map(encode, commands)))
         except OSError as error:
-            raise LinkLost(error.strerror or "the server does not take any more") from error
+            raise LinkLost(error.strerror or "the server does not accept any more") from error
 
     def receive(self) -> Any:
         """The next reply. Raises LinkLost."""
@@ -82,7 +82,7 @@ class RemoteLink:
             try:
                 data = self.sock.recv(_RECEIVE_BYTES)
             except OSError as error:
-                raise LinkLost(error.strerror or "the server does not answer") from error
+                raise LinkLost(error.strerror or "the server does not reply") from error
             if not data:
                 raise LinkLost("the server has closed the connection")
             self.reader.feed(data)
@@ -119,7 +119,7 @@ class _Output:
         return 0
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
     abort = close
 

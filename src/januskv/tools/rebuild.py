@@ -1,4 +1,4 @@
-"""The commands that recreate exported keys with the same values: Redis commands where possible, else native ones.
+"""The commands that recreate exported keys with the same values: Redis commands if possible, otherwise native ones.
 
 A command is a list of arguments. Keys are deleted first, so that no old value remains.
 """
@@ -17,23 +17,23 @@ from januskv.storage.values import text_of
 
 Command = list[bytes]
 
-# The most arguments and bytes of a command that adds members to a key.
+# Most arguments and bytes of a command that adds members to a key.
 _MOST_WORDS: Final = 512
 _MOST_BYTES: Final = 1 << 20
 _EVENTS: Final = 256
 _INT64: Final = range(-(1 << 63), 1 << 63)
-# Keys that are not UTF-8 cannot be named in JSON: native commands make them under this name.
+# Keys that are not UTF-8 cannot be named in JSON: native commands create them under this name.
 _SCRATCH: Final = "januskv:import"
 
 
 class BadEntry(Exception):
-    """This is not a key of an export; the text says why."""
+    """An entry is not a key of an export; the text says why."""
 
 
 def commands_of(entry: Entry, *, plain: bool = False) -> Iterator[Command]:
     """The commands that create a key (or a session) in the selected database or session. Raises BadEntry.
 
-    With ``plain`` only those that Redis knows: JSON values become their text, and there are none for other types.
+    With ``plain`` only those that Redis knows: JSON values become their text, other types are left out.
     """
     try:
         kind = entry["type"]
@@ -116,7 +116,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _to_json(value: object) -> object:
-    """An element as JSON, bytes included that are UTF-8. Raises UnicodeDecodeError."""
+    """An element as JSON, including bytes if they are UTF-8. Raises UnicodeDecodeError."""
     if type(value) is bytes:
         return value.decode()
     return None if value is NULL else value
@@ -207,7 +207,7 @@ def _stream(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
     groups = value["groups"]
     entries = {entry_id: [bytes_of(word) for word in words] for entry_id, words in value["entries"]}
     pending = {at for group in groups for consumer in group["consumers"] for at, _, _ in consumer["pending"]}
-    # Entries that are pending but deleted are there while they are claimed; a stream of none begins with one.
+    # Entries that are pending but deleted exist while they are claimed; an empty stream begins with one.
     deleted = pending - entries.keys()
     if not entries and not deleted:
         deleted = {value["last_id"] if value["last_id"] != "0-0" else "0-1"}
@@ -215,7 +215,7 @@ def _stream(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
         yield [b"XADD", key, entry_id.encode(), *entries.get(entry_id, (b"", b""))]
     for group in groups:
         yield from _group(key, group)
-    if deleted and value["max_deleted"] == "0-0":  # none was deleted: those that are gone were trimmed, and stood first
+    if deleted and value["max_deleted"] == "0-0":  # none was deleted: missing entries were trimmed, from the beginning
         first = min(entries, key=_order, default="")
         yield [b"XTRIM", key, *([b"MINID", first.encode()] if first else [b"MAXLEN", b"0"])]
     else:
@@ -259,7 +259,7 @@ def _samples(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
     yield [b"TS.CREATE", key, *_settings(value)]
     samples = list(zip(value["t"], value["v"], strict=True))
     done = 0
-    # A rule sees the samples behind its beginning only: it is made when those before are there.
+    # A rule sees only samples added after its creation: it is created when the earlier ones are there.
     for border, rule in sorted(((_border(rule), rule) for rule in value["rules"]), key=lambda pair: pair[0]):
         end = done
         while end < len(samples) and samples[end][0] <= border:
@@ -270,7 +270,7 @@ def _samples(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
         yield [b"TS.CREATERULE", key, bytes_of(rule["to"]), b"AGGREGATION", *how]
     yield from _add(key, samples[done:])
     if done < len(samples) and value["rules"] and all(rule["since"] is None for rule in value["rules"]):
-        # Set again, the last sample lets the rules look at all of the bucket that is open, and at what is before it.
+        # Setting the last sample again makes the rules read the whole open bucket, and the sample before it.
         time, number = samples[-1]
         yield [b"TS.ADD", key, b"%d" % time, _score(number), b"ON_DUPLICATE", b"LAST"]
     ignore_ms, ignore_value = value["ignore"]
@@ -279,7 +279,7 @@ def _samples(key: bytes, value: Any, plain: bool) -> Iterator[Command]:
 
 
 def _border(rule: Entry) -> int:
-    """The last time that a rule does not see: of before it was made, or of a bucket that is written already."""
+    """The last time that a rule does not see: before its creation, or in a bucket already written."""
     since = -1 if rule["since"] is None else int(rule["since"])
     return since if rule["begin"] is None else max(since, int(rule["begin"]) - 1)
 

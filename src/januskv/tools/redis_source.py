@@ -16,20 +16,20 @@ from januskv.storage.values import text_from_bytes
 
 from .link import Command, RemoteLink, error_of
 
-# Keys that are examined together.
+# Keys examined together.
 _PAGE: Final = 200
 # A value of more elements than this is read in pieces of this size.
 _PIECE: Final = 5000
-# How often a key is retried whose type changes while it is read.
+# Retries for a key whose type changes while it is read.
 _TRIES: Final = 3
 
 
 class CannotRead(Exception):
-    """The server does not reply as an export needs; the text says how."""
+    """The server does not reply as an export needs; the text says why."""
 
 
 class _Changed(Exception):
-    """The key is no longer what it was."""
+    """The key has changed its type."""
 
 
 class RedisKeys:
@@ -52,7 +52,7 @@ class RedisKeys:
             for names in self._pages():
                 yield from self._read_page(database, names)
 
-    # ------------------------------------------------------------ asking
+    # ------------------------------------------------------------ requests
 
     def _ask(self, *words: bytes) -> Any:
         return self._together([list(words)])[0]
@@ -74,7 +74,7 @@ class RedisKeys:
         return error_of(reply) is None and bool(reply) and reply[0] is not None
 
     def _databases(self) -> dict[int, int]:
-        """Number of each database that has keys -> how many."""
+        """The number of keys by database, for databases that have keys."""
         found = {}
         for line in self._ask(b"INFO", b"keyspace").decode().splitlines():
             name, colon, fields = line.partition(":keys=")
@@ -83,7 +83,7 @@ class RedisKeys:
         return found
 
     def _pages(self) -> Iterator[list[bytes]]:
-        """The names of the keys of the selected database. SCAN may give a key twice, which is left out here."""
+        """The names of the keys of the selected database. SCAN may return a key twice; repetitions are left out."""
         cursor = b"0"
         seen: set[bytes] = set()
         while True:
@@ -104,7 +104,7 @@ class RedisKeys:
         strings = [name for name, kind in zip(names, kinds, strict=True) if kind == "string"]
         texts = dict(zip(strings, self._strings(strings), strict=True))
         for name, kind, left_ms in zip(names, kinds, deadlines, strict=True):
-            if kind == "none" or left_ms == -2:  # gone since SCAN gave it
+            if kind == "none" or left_ms == -2:  # gone since SCAN returned it
                 continue
             deadline = None if left_ms < 0 else left_ms + (0 if self.knows_expiry else int(time.time() * 1000))
             text = texts.get(name)
@@ -136,7 +136,7 @@ class RedisKeys:
                 return
             except _Changed:
                 kind = self._ask(b"TYPE", name).decode()
-        raise CannotRead(f"the key {name!r} changes its type again and again")
+        raise CannotRead(f"the key {name!r} keeps changing its type")
 
     def _add_field_expiry(self, entry: Entry, name: bytes) -> None:
         fields = self._ask(b"HKEYS", name)
@@ -159,7 +159,7 @@ class RedisKeys:
             words = self._ask(b"HGETALL", name)
         else:
             words = self._scanned(b"HSCAN", name)
-        pairs = dict(_pairs(words))  # HSCAN may give a field twice
+        pairs = dict(_pairs(words))  # HSCAN may return a field twice
         return [[text_from_bytes(field), text_from_bytes(value)] for field, value in pairs.items()] or None
 
     def read_list(self, name: bytes) -> Any:
@@ -284,7 +284,7 @@ def _float_text(value: bytes) -> float | str:
 
 
 def _rule(words: list[Any], last_ms: int) -> Entry:
-    """A compaction rule. What it has written is in its destination: it begins with the bucket that is open."""
+    """A compaction rule. Closed buckets are already in its destination: it begins with the open one."""
     target, bucket, function, align = (*words, 0)[:4]
     begin = max((last_ms - align) // bucket * bucket + align, 0)
     return {

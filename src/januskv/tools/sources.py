@@ -18,9 +18,9 @@ from januskv.storage.durability.portable import Entry
 
 from .rebuild import BadEntry, Command, commands_of, rules_last
 
-# No line of a file of commands is longer.
+# Longest line of a file of commands.
 _MOST_LINE: Final = 1 << 16
-# Bytes read at once: a wrong length must not take memory.
+# Bytes read at a time: a wrong length must not take memory.
 _PIECE: Final = 1 << 20
 _MOST_WORD: Final = 1 << 32
 _MOST_WORDS: Final = 1 << 27
@@ -43,7 +43,7 @@ Advance = Callable[[int], object]
 
 
 class Input:
-    """One file that is being read. ``advance`` is called with the number of bytes read."""
+    """A file that is being read. ``advance`` is called with the number of bytes read."""
 
     def __init__(self, name: str, file: BinaryIO, advance: Advance) -> None:
         self.name = name
@@ -125,7 +125,7 @@ def command_steps(source: Input) -> Iterator[Step]:
             name = words[0].upper() if words else b""
             if name == b"MULTI" and held is not None:
                 raise source.bad(
-                    f"offset {held_at}", "a transaction without end, which is left out, and what follows too"
+                    f"offset {held_at}", "a transaction without EXEC, which is left out with everything after it"
                 )
             if name == b"MULTI":
                 held, held_at = [words], start
@@ -151,7 +151,7 @@ def command_steps(source: Input) -> Iterator[Step]:
 def entry_steps(source: Input, refuse: Callable[[str, str, str], None]) -> Iterator[Step]:
     """The commands for the lines of a JSON export; ``refuse(file, where, why)`` is called for invalid ones."""
     place = 0
-    last: list[tuple[str, int, Entry]] = []  # series that write to others, created after those
+    last: list[tuple[str, int, Entry]] = []  # series that write to others, created after their targets
     while line := source.line():
         where = f"line {source.lines}"
         if not line.strip():
@@ -229,7 +229,7 @@ def parts_of(path: str) -> list[str]:
 
 
 def check_start(name: str, start: bytes) -> None:
-    """Refuse a file whose beginning has no known format. Raises BadFile."""
+    """Reject a file whose beginning has no known format. Raises BadFile."""
     if start.startswith(b"REDIS"):
         raise BadFile(
             f"{name}: this is (or begins with) an RDB file, which is not read; let Redis write commands instead:"
