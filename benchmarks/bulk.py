@@ -37,13 +37,13 @@ KEYSPACE = 100_000
 VALUE = b"0123456789abcdef0123456789abcdef"
 REPEATS = 4
 EVERYTHING = [b"key:%012d" % number for number in range(KEYSPACE)]
-# What each command is measured against.
+# The command that each one is compared with.
 BASE = {"MSET": "MSET", "KV_SET line": "MSET", "KV_SET verb": "MSET"}
 BASE |= {"MGET": "MGET", "KV_GET line": "MGET", "KV_GET verb": "MGET"}
 
 
 class Exchange(NamedTuple):
-    """A request and the one reply that is right."""
+    """A request and its only correct reply."""
 
     request: bytes
     reply: bytes
@@ -55,7 +55,7 @@ def bulk(data: bytes) -> bytes:
 
 
 def exchanges(names: Sequence[bytes]) -> dict[str, Exchange]:
-    """By label: the request for these keys, and its reply."""
+    """Label -> the request for these keys, and its reply."""
     pairs = b",".join(b'"%b":"%b"' % (name, VALUE) for name in names)
     listed = b",".join(b'"%b"' % name for name in names)
     set_body, get_body = b'{"keys":{%b}}' % pairs, b'{"keys":[%b]}' % listed
@@ -82,7 +82,7 @@ def timed(sock: socket.socket, exchange: Exchange) -> float:
 
 
 class Cell(NamedTuple):
-    """What one command did on one server in a round."""
+    """The result of one command on one server in a round."""
 
     kkeys_per_s: float
     cpu_s: float
@@ -150,7 +150,9 @@ def main() -> None:
             print(f"round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
     print(origin())
     print(table(servers, rounds, args.keys))
-    print("\nThousand keys a second; median of the ratios to Redis' MSET or MGET; processor time of the server a key.")
+    print(
+        "\nThousand keys per second; median of the ratios to Redis' MSET or MGET; processor time of the server per key."
+    )
 
 
 if __name__ == "__main__":

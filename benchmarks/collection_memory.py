@@ -1,10 +1,10 @@
-"""Bytes a member of collections, small and large, beside redis-server.
+"""Bytes per member of collections, small and large, compared with redis-server.
 
     python benchmarks/collection_memory.py [--counts 1x1000000,1000x1000,10000x100,100000x10] [--builds compiled]
 
-Members have 16 bytes (``member:`` and nine digits), values of hashes 7 to 13, scores are integers. In the small
-collections of ``own`` no two have a member in common; in those of ``shared`` all have the same, as the objects of an
-application do. Every figure comes from a fresh server, filled in pipelined batches: the growth of its resident memory,
+Members have 16 bytes (``member:`` and nine digits), values of hashes 7 to 13, scores are integers. Of the
+small collections, those of ``own`` have no members in common; those of ``shared`` all have the same, like the objects of an
+application. Every figure comes from a fresh server, filled in pipelined batches: the growth of its resident memory,
 keys included. Prints a Markdown table.
 """
 
@@ -23,7 +23,7 @@ SETTLE_S = 0.5
 
 
 def bytes_a_member(server: Server, kind: str, count: int, size: int, *, shared: bool) -> float:
-    """Growth of the process for so many collections, by the member."""
+    """Growth of the process for this many collections, per member."""
     client = Client(server)
     before = server.resident_bytes()
     waiting: list[bytes] = []

@@ -3,7 +3,7 @@
     python benchmarks/collection_verbs.py [--rounds 3] [--sizes 10,1000,1000000] [--builds compiled]
 
 One connection, sixteen requests in a batch, made beforehand; replies are read to their end by hiredis. Prints a Markdown
-table of the median ratios ours/Redis (above 1: we are quicker). What the collections take: ``collection_memory.py``.
+table of the median ratios ours/Redis (above 1: ours is faster). Their memory: ``collection_memory.py``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Client:
         self.reader = hiredis.Reader()
 
     def ask(self, request: bytes, replies: int) -> None:
-        """Send and read so many replies. Raises RuntimeError on an error."""
+        """Send requests and read their replies. Raises RuntimeError on an error."""
         self.sock.sendall(request)
         while replies:
             data = self.sock.recv(1 << 20)
@@ -62,7 +62,7 @@ def member(number: int) -> bytes:
 
 
 def filling(kind: str, key: bytes, size: int, begin: int = 0) -> Iterator[bytes]:
-    """Commands that make a collection of so many members, whose names are numbered from somewhere."""
+    """Commands that create a collection of this many members, with consecutively numbered names."""
     if kind == "stream":
         for number in range(begin, begin + size):
             yield encode(b"XADD", key, b"*", b"field", member(number))
@@ -110,7 +110,7 @@ def verbs(size: int) -> dict[str, tuple[str, Callable[[int], bytes]]]:
 
 
 def rate(client: Client, command: Callable[[int], bytes]) -> float:
-    """Requests a second."""
+    """Requests per second."""
     batches = [b"".join(command(at * BATCH + i) for i in range(BATCH)) for at in range(64)]
     client.ask(batches[0], BATCH)
     done = 0
@@ -122,7 +122,7 @@ def rate(client: Client, command: Callable[[int], bytes]) -> float:
 
 
 def speeds(server: Server, size: int) -> dict[str, float]:
-    """Label -> requests a second, of one server with collections of one size."""
+    """Label -> requests per second, of one server with collections of one size."""
     server.flush()
     client = Client(server)
     for kind in ("hash", "list", "set", "zset", "stream"):

@@ -1,11 +1,11 @@
-"""What the log costs: JanusKV and redis-server with the same ``appendfsync``, in interleaved rounds.
+"""The cost of the log: JanusKV and redis-server with the same ``appendfsync``, in interleaved rounds.
 
     python benchmarks/durability.py [--rounds 3] [--seconds 1.5] [--pipelines 1,16] [--keys 1000000]
         [--samples 10000000] [--parts rates,load,pause]
 
 Rates: SET of redis-benchmark, 50 clients, 100,000 keys, on servers without a log and with each policy; for both,
 the medians of the rounds' ratios. Load: start with keys (and samples) from a snapshot until PING is answered.
-Pause: the time of one PING after the other while a snapshot of the keys is written.
+Pause: the times of consecutive PINGs while a snapshot of the keys is written.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def server(kind: str, policy: str, folder: Path) -> Iterator[Server]:
 
 
 def rate(target: Server, pipeline: int, count: int) -> float:
-    """SETs a second."""
+    """SETs per second."""
     argv = ["redis-benchmark", "-p", str(target.port), "-c", str(CLIENTS), "-P", str(pipeline), "-n", str(count)]
     text = run_client([*argv, "-r", str(KEYSPACE), "-t", "set", "--csv"])
     return float(next(csv.DictReader(io.StringIO(text[text.index('"test"') :])))["rps"])
@@ -99,7 +99,7 @@ def rates(folder: Path, rounds: int, seconds: float, pipelines: list[int]) -> st
 
 
 def fill_series(target: Server, samples: int) -> None:
-    """Samples of ten series, a thousand a command."""
+    """Samples of ten series, a thousand per command."""
     with target.connect() as sock:
         for number in range(10):
             expect(sock, encode(b"TS.CREATE", b"series:%d" % number), b"+OK\r\n")
@@ -134,7 +134,7 @@ def pauses(target: Server) -> list[float]:
 
 
 def load_seconds(kind: str, folder: Path) -> float:
-    """How long a start takes until PING is answered."""
+    """The time of a start until PING is answered."""
     before = time.perf_counter()
     with server(kind, "everysec", folder) as target:
         expect(sock := target.connect(), encode(b"PING"), b"+PONG\r\n")
@@ -143,7 +143,7 @@ def load_seconds(kind: str, folder: Path) -> float:
 
 
 def loads(folder: Path, keys: int, samples: int, parts: list[str]) -> str:
-    """The table of starts and pauses; samples are a kind of value that redis-server has not got."""
+    """The table of starts and pauses; redis-server has no samples."""
     rows = []
     for kind in ("redis", "janus"):
         with server(kind, "everysec", folder / f"{kind}-keys") as target:

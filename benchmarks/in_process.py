@@ -1,9 +1,9 @@
-"""Nanoseconds of processor time a command without sockets: a connection whose transport throws its output away.
+"""Nanoseconds of processor time per command without sockets: a connection whose transport discards its output.
 
     python benchmarks/in_process.py [--builds compiled,plain] [--batches 1,16,64] [--rounds 3]
 
-Runs itself once for each build. 100,000 random keys that all exist, values of 32 bytes; a batch is what one read of
-the socket brings. Prints a Markdown table of medians.
+Runs itself once for each build. 100,000 random keys that all exist, values of 32 bytes; a batch stands for one read of
+the socket. Prints a Markdown table of medians.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMANDS = 100_000
 
 
 class Nowhere:
-    """A transport that forgets what is written, but for whether it was an error."""
+    """A transport that discards output, but notes whether it was an error."""
 
     def __init__(self) -> None:
         self.last = b""
@@ -38,7 +38,7 @@ class Nowhere:
         self.last = data
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
     abort = close
 
@@ -52,7 +52,7 @@ class Nowhere:
 
 
 def make_connection() -> Any:
-    """A connection to a whole server without sockets; the only place that knows how ours is put together."""
+    """A connection to a whole server without sockets; the only place that depends on how it is assembled."""
     from januskv.compat.commands import build_table
     from januskv.compat.native.face import NativeFace
     from januskv.compat.server.config import Config
@@ -66,7 +66,7 @@ def make_connection() -> Any:
     return connection
 
 
-# By name: what makes one request.
+# Name -> a function that makes a request.
 REQUESTS: dict[str, Callable[[random.Random], bytes]] = {
     "ping": lambda draw: encode(b"PING"),
     "set": lambda draw: encode(b"SET", draw.choice(KEYS), VALUE),
@@ -88,7 +88,7 @@ def fresh_connection() -> Any:
 
 
 def cost_ns(name: str, batch: int, rounds: int) -> float:
-    """Processor time of one command, in batches of so many. Raises RuntimeError when it is answered with an error."""
+    """Processor time of one command, in batches of a size. Raises RuntimeError when it is answered with an error."""
     draw = random.Random(1)
     connection = fresh_connection()
     reads = [b"".join(REQUESTS[name](draw) for _ in range(batch)) for _ in range(COMMANDS // batch)]
@@ -137,7 +137,7 @@ def main() -> None:
             rows.append([f"{build}, {batch}", *(f"{found['ns'][name][str(batch)]:.0f}" for name in REQUESTS)])
     print(origin())
     print(markdown(["build, batch", *REQUESTS], rows))
-    print("\nNanoseconds of processor time a command.")
+    print("\nNanoseconds of processor time per command.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Native JSON commands over JSON lines and WebSocket, beside what NemesisDB reaches on such a machine.
+"""Native JSON commands over JSON lines and WebSocket, compared with NemesisDB's figures on a similar machine.
 
     python benchmarks/json_commands.py [--rounds 3] [--builds compiled,plain] [--pipelines 1,16]
         [--modes line,ws] [--kinds kv_set,kv_get,kv_set10,kv_get10] [--size 32]
@@ -36,10 +36,10 @@ KEYSPACE = 100_000
 LIMIT_S = 60
 KINDS = ("kv_set", "kv_get", "kv_set10", "kv_get10")
 MODES = ("line", "ws")
-# NemesisDB 0.6.3 (C++, WebSocket, 50 clients), thousand keys a second by kind and pipeline. What was published of ten
-# keys a command does not name the pipeline; it is set beside the deeper one.
+# NemesisDB 0.6.3 (C++, WebSocket, 50 clients), thousand keys per second by kind and pipeline. The published figures for
+# ten keys per command do not name the pipeline; they are compared with the deeper one.
 NEMESIS = {("kv_set", 1): 168, ("kv_get", 1): 166, ("kv_set", 16): 400, ("kv_get", 16): 330, ("kv_set10", 16): 1190}
-# The share of that which each way of sending should reach.
+# The share of these figures that each transport should reach.
 WANTED = {"line": 1.0, "ws": 0.5}
 # The tests of redis_side_by_side that do the same work.
 ALIKE = {"kv_set": "set", "kv_get": "get", "kv_set10": "mset", "kv_get10": "mget10"}
@@ -56,7 +56,7 @@ def count_of(kind: str, pipeline: int) -> int:
 
 
 def load(server: Server, mode: str, kind: str, pipeline: int, size: int) -> tuple[float, float]:
-    """One run of the load generator: thousand keys a second, and the server's processor time a request in µs.
+    """One run of the load generator: thousand keys per second, and the server's processor time per request in µs.
 
     Raises RuntimeError when a reply is not the expected one.
     """
@@ -73,7 +73,7 @@ def load(server: Server, mode: str, kind: str, pipeline: int, size: int) -> tupl
 
 
 def beside(redis: Server, kind: str, pipeline: int, size: int) -> float:
-    """Thousand keys a second of the Redis command that does the same."""
+    """Thousand keys per second of the equivalent Redis command."""
     count = count_of(kind, pipeline)
     return redis_side_by_side.measure(redis, ALIKE[kind], pipeline, size, count).rps * keys_of(kind) / 1000
 

@@ -1,4 +1,4 @@
-"""Memory a key: a million keys of 16 bytes with values of 100 bytes, without and with a deadline.
+"""Memory per key: a million keys of 16 bytes with values of 100 bytes, without and with an expiry time.
 
     python benchmarks/memory.py [--keys 1000000] [--builds compiled,plain] [--size 100]
 
@@ -28,12 +28,12 @@ from servers import (
 )
 
 BATCH = 1000
-# Redis moves its table and the collector of ours looks around for a moment after the last write.
+# After the last write Redis still rehashes its table, and our garbage collector runs for a moment.
 SETTLE_S = 1.0
 
 
 def setting(*options: bytes) -> Callable[[socket.socket, range, int], None]:
-    """What sets a batch of keys with SET and these options."""
+    """A function that sets a batch of keys with SET and these options."""
 
     def load(sock: socket.socket, batch: range, size: int) -> None:
         commands = (encode(b"SET", b"key:%012d" % n, b"%0*d" % (size, n), *options) for n in batch)
@@ -52,7 +52,7 @@ LOADS = {"SET": setting(), "SET … EX": setting(b"EX", b"100000"), "KV_SET": se
 
 
 def growth(server: Server, load: Callable[[socket.socket, range, int], None], count: int, size: int) -> float:
-    """Fill an empty server; how much its memory grew, in bytes a key. Raises RuntimeError if keys are missing."""
+    """Fill an empty server; return the growth of its memory, in bytes per key. Raises RuntimeError if keys are missing."""
     before = server.resident_bytes()
     with server.connect() as sock:
         for first in range(0, count, BATCH):
@@ -75,7 +75,7 @@ def main() -> None:
     for count in args.keys:
         for label, load in LOADS.items():
             found: list[float] = []
-            # Redis knows no KV_SET: its SET is the measure.
+            # Redis does not have KV_SET: the comparison is with its SET.
             for build, wanted in [
                 ("redis", LOADS["SET"] if label == "KV_SET" else load),
                 *((b, load) for b in args.builds),
@@ -90,7 +90,7 @@ def main() -> None:
         heads += [build, "ratio"]
     print(origin())
     print(markdown(heads, rows))
-    print("\nBytes of RAM a key (resident memory after less before, divided by the keys).")
+    print("\nBytes of RAM per key (growth of resident memory, divided by the number of keys).")
 
 
 if __name__ == "__main__":

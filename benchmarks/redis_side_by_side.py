@@ -3,9 +3,9 @@
     python benchmarks/redis_side_by_side.py [--rounds 5] [--tests ping_mbulk,set,get,incr,mset]
         [--pipelines 1,16,64] [--sizes 3,512] [--builds compiled,plain] [--seconds 1.5] [--spread]
 
-50 clients, 100,000 keys. A round runs the test once on every server; the order of the servers turns
-from round to round. Prints a Markdown table: what Redis does, and for each build the medians of the
-rounds' ratios. The build "redis" is a second redis-server: what it gets is the noise of the machine.
+50 clients, 100,000 keys. A round runs the test once on every server; the order of the servers rotates
+from round to round. Prints a Markdown table: the figures of Redis, and for each build the medians of the
+rounds' ratios. The build "redis" is a second redis-server: its ratios show the noise of the machine.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from servers import BUILDS, Server, have_the_machine, markdown, numbers, origin,
 CLIENTS = 50
 KEYSPACE = 100_000
 
-# The keys a test works on, all there before it: a run measures neither growth nor misses.
+# The keys of a test, all set beforehand: a run measures neither growth nor misses.
 PREFIXES = {"set": b"key:", "get": b"key:", "mset": b"key:", "mget": b"key:", "incr": b"counter:"}
-# Tests that take away what another one has to put there first.
+# Tests that remove what another test has to add first.
 FILLED_BY = {"lpop": "lpush", "rpop": "rpush", "spop": "sadd", "zpopmin": "zadd"}
-# Tests for which the size of the value means nothing; they run once.
+# Tests that do not depend on the size of the value; they run once.
 SIZELESS = {"ping", "ping_inline", "ping_mbulk", "incr", "mget10"}
 # Tests of ours as arguments of redis-benchmark; the others are its own.
 COMMANDS = {"mget10": ["mget", *["key:__rand_int__"] * 10]}
 
 
 class Run(NamedTuple):
-    """What one run of redis-benchmark measured."""
+    """The result of one run of redis-benchmark."""
 
     rps: float
-    cpu_us: float  # the server's processor time for one request; nan if the run did other things too
+    cpu_us: float  # the server's processor time for one request; nan if the run included other work
 
 
 def measure(server: Server, test: str, pipeline: int, size: int, count: int) -> Run:
@@ -61,7 +61,7 @@ def measure(server: Server, test: str, pipeline: int, size: int, count: int) -> 
 
 
 def prepare(server: Server, test: str, size: int) -> None:
-    """Empty the server and put there what the test works on."""
+    """Empty the server and add the data of the test."""
     server.flush()
     name = "mget" if test == "mget10" else test
     if name in PREFIXES:
@@ -71,19 +71,19 @@ def prepare(server: Server, test: str, size: int) -> None:
 
 
 def prepare_and_measure(server: Server, test: str, pipeline: int, size: int, count: int) -> Run:
-    """One run on a server that holds what the test works on and nothing else."""
+    """One run on a server with only the data of the test."""
     prepare(server, test, size)
     return measure(server, test, pipeline, size, count)
 
 
 def choose_count(server: Server, test: str, pipeline: int, size: int, seconds: float) -> int:
-    """How many requests make a run of about so many seconds on this server."""
+    """How many requests make a run of about a number of seconds on this server."""
     rate = prepare_and_measure(server, test, pipeline, size, 20_000 * min(pipeline, 8)).rps
     return max(int(rate * seconds) // 10_000, 1) * 10_000
 
 
 def middle(ratios: Sequence[float], spread: bool) -> str:
-    """The median, and the range if that is wanted."""
+    """The median, and the range if wanted."""
     found = sorted(ratio for ratio in ratios if ratio == ratio)
     if not found:
         return "–"
@@ -92,7 +92,7 @@ def middle(ratios: Sequence[float], spread: bool) -> str:
 
 
 def compare(servers: Sequence[Server], test: str, pipeline: int, size: int, args: argparse.Namespace) -> list[str]:
-    """Run the rounds of one test; a row of the table. The first server is the measure of the others."""
+    """Run the rounds of one test; a row of the table. The others are compared with the first server."""
     count = choose_count(servers[0], test, pipeline, size, args.seconds)
     runs: dict[int, list[Run]] = {i: [] for i in range(len(servers))}
     for number in range(args.rounds):
@@ -134,7 +134,7 @@ def main() -> None:
                 for size in args.sizes[:1] if test in SIZELESS else args.sizes:
                     try:
                         rows.append(compare(servers, test, pipeline, size, args))
-                    except RuntimeError as error:  # what was measured before is kept
+                    except RuntimeError as error:  # earlier results are kept
                         failed = True
                         print(error, file=sys.stderr)
                         rows.append([test, str(pipeline), "", "error", *[""] * (2 * len(args.builds) + 1)])
@@ -144,7 +144,9 @@ def main() -> None:
         heads += [f"{build} rps", "CPU"]
     print(origin())
     print(markdown(heads, rows))
-    print("\nRatios ours/Redis: requests a second (more is better), processor time of the server a request (less is).")
+    print(
+        "\nRatios ours/Redis: requests per second (more is better), processor time of the server per request (less is better)."
+    )
     sys.exit(1 if failed else 0)
 
 

@@ -1,9 +1,9 @@
-"""Memory of series of samples: what the process grows by for each sample, beside what the server says of them.
+"""Memory of series of samples: growth of the process per sample, and the server's own figures.
 
     python benchmarks/series_memory.py [--shapes 1x1000000,100x10000,10000x100] [--kinds fractions,whole,walk]
 
-Each line is a server of its own that has answered queries over another series before, so that numpy is loaded. The
-samples come by TS.ADD at pipeline 100, those of several series in turn. Prints a Markdown table of bytes a sample.
+Each line is a fresh server that has already answered queries over another series, so that numpy is loaded. The
+samples come by TS.ADD at pipeline 100, those of several series in turn. Prints a Markdown table of bytes per sample.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[random.Random, int], Iterator[str]]] = {
 
 
 def warm_up(client: Client) -> None:
-    """Let the server load all that series need."""
+    """Have the server load all modules for series."""
     for number in range(3000):
         client.ask(encode(b"TS.ADD", b"warm", b"%d" % number, b"%d.5" % number))
     client.ask(encode(*b"TS.RANGE warm - + AGGREGATION avg 100".split()))
@@ -46,7 +46,7 @@ def warm_up(client: Client) -> None:
 
 
 def fill(client: Client, series: int, samples: int, kind: str) -> None:
-    """Add samples to so many series."""
+    """Add samples to this many series."""
     columns = [list(KINDS[kind](random.Random(number), samples)) for number in range(min(series, COLUMNS))]
     batch: list[bytes] = []
     for at in range(samples):
@@ -61,7 +61,7 @@ def fill(client: Client, series: int, samples: int, kind: str) -> None:
 
 
 def told(server: Server, series: int) -> tuple[float, float]:
-    """``memoryUsage`` of TS.INFO and MEMORY USAGE, of all series together as far as the first twenty tell."""
+    """``memoryUsage`` of TS.INFO and MEMORY USAGE, of all series together, extrapolated from the first twenty."""
     asked = min(series, COLUMNS)
     usage = info = 0
     with server.connect() as sock:

@@ -1,4 +1,4 @@
-"""Time-series databases with an HTTP API, as peers of benchmarks/timeseries.py: started on free ports where installed.
+"""Time-series databases with an HTTP API, as peers of benchmarks/timeseries.py: started on free ports if installed.
 
 InfluxDB 1.x and VictoriaMetrics both take rows in the line protocol of InfluxDB. Bodies of replies are read to their
 end but not parsed.
@@ -63,7 +63,7 @@ class SeriesStore:
         return spent, len(data)
 
     def empty(self) -> None:
-        """Begin with no rows."""
+        """Delete all rows."""
         if self.name == "influxdb":
             for command in ("DROP DATABASE bench", "CREATE DATABASE bench"):
                 self.ask("POST", "/query", {"q": command})
@@ -75,7 +75,7 @@ class SeriesStore:
         return self.ask("POST", "/write", {"db": "bench", "precision": "ms"}, lines)[0]
 
     def settle(self) -> None:
-        """Let what was written become visible."""
+        """Make written rows visible."""
         if self.name != "influxdb":
             self.ask("GET", "/internal/force_flush", {})
 
@@ -88,7 +88,7 @@ class SeriesStore:
         return self.ask("GET", "/api/v1/export", {"match[]": "long_value", **times})
 
     def buckets(self, function: str, low_ms: int, high_ms: int, bucket_ms: int) -> float | None:
-        """Downsample ``long``; seconds, None for a function that it lacks."""
+        """Downsample ``long``; seconds, None for an unsupported function."""
         if self.name == "influxdb":
             if function not in _INFLUX:
                 return None
@@ -130,7 +130,7 @@ def _await(store: SeriesStore, path: str) -> None:
 
 
 def installed() -> list[str]:
-    """The peers that this machine has."""
+    """The peers installed on this machine."""
     return [
         name for name, program in (("influxdb", "influxd"), ("victoria", "victoria-metrics")) if shutil.which(program)
     ]
@@ -138,8 +138,8 @@ def installed() -> list[str]:
 
 @contextlib.contextmanager
 def series_store(name: str) -> Iterator[SeriesStore]:
-    """A running peer by its name, one of ``installed()``; loopback only, reports to nobody."""
-    port, other = free_port(), free_port()  # the other one: its own affairs, or put lines
+    """A running peer by its name, one of ``installed()``; loopback only, reporting disabled."""
+    port, other = free_port(), free_port()  # the other one: internal, or put lines
     if name == "influxdb":
         argv = ["influxd", "-config", "influxdb.conf"]
     else:

@@ -1,6 +1,6 @@
 """Servers to measure: started on free ports, pinned to one core, ended by their pids. Linux only (``/proc``).
 
-Where this process may use two cores or more, servers run on the first and the clients on the second.
+If this process may use two cores or more, servers run on the first and clients on the second.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ END_LIMIT_S = 15.0
 # Read once, before anything is pinned.
 _CORES = sorted(os.sched_getaffinity(0))
 
-# How the servers are called on the command lines of these scripts.
+# Names of the servers on the command lines of these scripts.
 BUILDS = ("compiled", "plain", "redis", "before")
 
 
@@ -50,7 +50,7 @@ def pin_to_client_core() -> None:
 
 
 def run_client(argv: Sequence[str], limit_s: float = 300) -> str:
-    """Run a client program on the clients' core; what it printed. Raises RuntimeError when it fails."""
+    """Run a client program on the clients' core; return its output. Raises RuntimeError when it fails."""
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin_to_client_core
     ) as process:
@@ -68,10 +68,10 @@ def run_client(argv: Sequence[str], limit_s: float = 300) -> str:
 
 T = TypeVar("T")
 
-# What other programs may take of the machine (1: all cores) while something is measured.
+# The share of the machine (1: all cores) that other programs may use during a measurement.
 MOST_DISTURBANCE = 0.04
 TRIES = 6
-# All repetitions together may take so long; on a machine that never rests the figures come in the end, marked.
+# Longest time of all repetitions together; on a machine that is never quiet the figures are finally accepted, marked.
 PATIENCE_S = 600.0
 _RETRY_AFTER_S = 1.0
 _running: set[int] = set()  # pids of the servers
@@ -81,7 +81,7 @@ _lock: TextIO | None = None  # held until the process ends
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used with all its threads, user and system; as fine as the kernel's tick."""
+    """Processor time that a process has used with all its threads, user and system; in units of the kernel's tick."""
     return _cpu_ticks(pid) / TICKS
 
 
@@ -91,7 +91,7 @@ def _cpu_ticks(pid: int) -> int:
 
 
 def _others_ticks() -> float:
-    """Processor time that other programs, and other virtual machines, have taken so far."""
+    """Processor time that other programs, and other virtual machines, have used so far."""
     user, nice, system, _idle, _wait, _irq, _softirq, steal = (
         int(text) for text in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
     )
@@ -103,14 +103,14 @@ _begun = (time.monotonic(), _others_ticks())
 
 
 def _disturbance(since: tuple[float, float]) -> float:
-    """The share of the machine that others have taken since then."""
+    """The share of the machine that others have used since then."""
     started, before = since
     ticks = (time.monotonic() - started) * TICKS * (os.cpu_count() or 1)
     return max(_others_ticks() - before, 0.0) / max(ticks, 1.0)
 
 
 def undisturbed(run: Callable[[], T]) -> T:
-    """Measure, again while other programs get in the way; the least disturbed result. A run takes half a second or more."""
+    """Measure, repeatedly while other programs interfere; return the least disturbed result. A run takes half a second or more."""
     global _disturbed, _waited_s
     tries: list[tuple[float, T]] = []
     while True:
@@ -135,10 +135,10 @@ def encode(*args: bytes) -> bytes:
 
 
 def receive(sock: socket.socket, size: int, like: bytes = b"") -> bytearray:
-    """So many bytes from a socket, no more.
+    """Exactly ``size`` bytes from a socket.
 
-    Raises ConnectionError when it closes first, and RuntimeError when the first bytes are not like those that are
-    awaited: an error may be so much shorter that the rest never comes.
+    Raises ConnectionError if it closes first, and RuntimeError if the first bytes are not as expected: an error may be
+    shorter, and the rest would never come.
     """
     data = bytearray(size)
     view = memoryview(data)
@@ -154,10 +154,10 @@ def receive(sock: socket.socket, size: int, like: bytes = b"") -> bytearray:
 
 
 def expect(sock: socket.socket, request: bytes, reply: bytes) -> None:
-    """Send a request and read a reply that is known beforehand. Raises RuntimeError on another one."""
+    """Send a request and read its expected reply. Raises RuntimeError on another one."""
     sock.sendall(request)
     found = sock.recv(len(reply))
-    # What begins otherwise may be shorter (an error), so the rest is waited for only while it fits.
+    # A different reply may be shorter (an error), so more is awaited only while it matches.
     while reply.startswith(found) and len(found) < len(reply):
         more = sock.recv(len(reply) - len(found))
         if not more:
@@ -186,7 +186,7 @@ class Server:
         return sock
 
     def cpu_seconds(self) -> float:
-        """Processor time that the process has used, user and system; as fine as the kernel's tick."""
+        """Processor time that the process has used, user and system; in units of the kernel's tick."""
         return cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
@@ -212,7 +212,7 @@ class Server:
             raise RuntimeError(f"the server on port {self.port} is process {found}, not {self.pid}")
 
     def error_replies(self) -> int:
-        """How many errors the server has answered with since it started."""
+        """How many error replies the server has sent since it started."""
         return int(self.info("stats")["total_error_replies"])
 
     def flush(self) -> None:
@@ -263,12 +263,12 @@ def started(
     prepare: Callable[[Path], None] = lambda folder: None,
     environment: Mapping[str, str] = {},
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A server process in a folder of its own, with the file that its log goes to; ended and cleaned up at the end.
+    """A server process in a folder of its own, with its log file; ended and cleaned up at the end.
 
-    ``prepare`` puts files into the folder before; ``environment`` is added to that of this process.
+    ``prepare`` adds files to the folder first; ``environment`` is added to that of this process.
     """
     folder = Path(tempfile.mkdtemp(prefix="januskv-bench-"))
-    # A file, not a pipe: a server that has much to say must not wait for a reader.
+    # A file, not a pipe: a server that logs much must not wait for a reader.
     log = folder / "log"
     surroundings = os.environ | {"JANUSKV_PURE": "1" if build == "plain" else "0"} | {**environment}
     process = None
@@ -292,7 +292,7 @@ def started(
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -362,16 +362,16 @@ def start(build: str) -> contextlib.AbstractContextManager[Server]:
 
 
 def _tool_folder() -> Path:
-    """Where compiled programs and the lock live between runs; nobody else may write there."""
+    """The folder of compiled programs and the lock; other users may not write there."""
     folder = Path(tempfile.gettempdir()) / f"januskv-bench-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise RuntimeError(f"{folder} belongs to somebody else")
+        raise RuntimeError(f"{folder} belongs to another user")
     return folder
 
 
 def compiled_tool(source: str) -> Path:
-    """Compile a C program of benchmarks/load, once for each version of its source; the path of the program."""
+    """Compile a C program of benchmarks/load, once for each version of its source; return the path of the program."""
     code = HERE / "load" / source
     program = _tool_folder() / f"{code.stem}-{code.stat().st_mtime_ns}"
     if not program.exists():
@@ -382,12 +382,12 @@ def compiled_tool(source: str) -> Path:
 
 
 def numbers(text: str) -> list[int]:
-    """Type of an option that takes whole numbers with commas between."""
+    """Type of an option that takes whole numbers separated by commas."""
     return [int(word) for word in text.split(",")]
 
 
 def words(*known: str) -> Callable[[str], list[str]]:
-    """Type of an option that takes words with commas between; only known ones, if any are given."""
+    """Type of an option that takes words separated by commas; only known ones, if any are given."""
 
     def words_of(text: str) -> list[str]:
         found = text.split(",")
@@ -401,7 +401,7 @@ def words(*known: str) -> Callable[[str], list[str]]:
 
 
 def have_the_machine() -> None:
-    """Begin: wait until no other of these scripts measures; let SIGTERM end the servers too, as an exception does."""
+    """Begin: wait until no other of these scripts is measuring; have SIGTERM end the servers too, as an exception does."""
     global _lock, _begun
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     _lock = (_tool_folder() / "lock").open("w")
@@ -414,7 +414,7 @@ def have_the_machine() -> None:
 
 
 def origin() -> str:
-    """How a table was made, as two lines of Markdown: the command line; the machine, versions and what disturbed."""
+    """How a table was made, as two lines of Markdown: the command line; the machine, versions and disturbances."""
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     redis = re.search(r"v=(\S+)", subprocess.getoutput("redis-server --version"))
     disturbance = f"other programs took {_disturbance(_begun):.0%} of the machine"

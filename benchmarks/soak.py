@@ -1,8 +1,8 @@
 """A long mixed load: clients of all kinds come, go, block, subscribe, track, do not read and are killed.
 
-What must stay flat is looked at all the time: memory, open files, the number of clients; what must stay short: how long
-a bystander waits for PING. At the end the clients leave, the keys are deleted, and what is left is compared with what
-there was after the warm-up. The log must hold no traceback. The exit status is 1 where it does not stay so.
+Memory, open files and the number of clients must stay flat, and a bystander's PINGs short; both are checked all the time.
+At the end the clients leave, the keys are deleted, and the rest is compared with the state after the warm-up. The log
+must not contain tracebacks. The exit status is 1 if any of this fails.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ import aiohttp
 import hiredis
 from servers import Server, compiled_tool, encode, have_the_machine, markdown, origin, started
 
-# Keys of each type that are written; what is written replaces what there was, so the data does not grow.
+# Keys of each type that are written; writes replace old values, so the data does not grow.
 KEYS = 300
 MEMBERS = 400
-# Memory may grow by so much from the end of the warm-up to the end: allocators keep some of what was freed.
+# How much memory may grow from the end of the warm-up to the end: allocators keep some freed memory.
 MOST_GROWTH = 0.12
 GROWTH_BYTES = 24 << 20
 # Descriptors of snapshots and connections that are about to be closed.
 SPARE_FILES = 8
 
-# The load shares a processor with the bystander, whose waits would be those for the load.
+# The load shares a processor with the bystander, which would otherwise wait for the load.
 _LOAD_NICENESS = 10
-# Between two pipelines of a client; without a pause the server would be busy all the time, and everybody wait for that.
+# Pause between two pipelines of a client; without it the server would always be busy, and every client wait.
 _PAUSE_S = 0.02
-# Commands that look at all keys or series take milliseconds each. They are rare, and none is in a transaction, which
-# is done in one go.
+# Commands that examine all keys or series take milliseconds each. They are rare, and never in a transaction, which
+# runs in one go.
 _OVER_ALL = ("KV_FIND", "TS.MRANGE")
 _SHARE_OVER_ALL = 0.1
 # Commands that took longer than this are named at the end.
@@ -51,7 +51,7 @@ Words = list[Any]
 
 
 class Gone(Exception):
-    """The connection has been closed by the server."""
+    """The server has closed the connection."""
 
 
 class Client:
@@ -88,7 +88,7 @@ class Client:
         return await self.reply()
 
     def leave(self) -> None:
-        """Close the connection, at once in half of the cases."""
+        """Close the connection, abruptly in half of the cases."""
         if random.random() < 0.5:
             self.writer.transport.abort()
         else:
@@ -96,7 +96,7 @@ class Client:
 
 
 class Load:
-    """All that happens, and what is counted of it."""
+    """The whole load, and its counters."""
 
     def __init__(self, server: Server, log: Path, seed: int) -> None:
         self.server, self.log = server, log
@@ -179,7 +179,7 @@ class Load:
         client.leave()
 
     async def blocking(self) -> None:
-        """Waits of several kinds, some of them given up by leaving."""
+        """Blocking commands of several kinds, some abandoned by disconnecting."""
         client = await Client.connect(self.server.port)
         for _ in range(20):
             n = self.random.randrange(KEYS)
@@ -214,7 +214,7 @@ class Load:
         client.leave()
 
     async def tracking(self) -> None:
-        """Reads with client-side caching, and drops what it is told of."""
+        """Reads with client-side caching, and drops invalidated keys."""
         client = await Client.connect(self.server.port)
         await client.ask("HELLO", 3)
         await client.ask("CLIENT", "TRACKING", "ON", *self.random.choice(([], ["BCAST"], ["NOLOOP"])))
@@ -226,7 +226,7 @@ class Load:
         client.leave()
 
     async def deaf(self) -> None:
-        """Asks for much and reads nothing, until it is killed or leaves."""
+        """Requests much and reads nothing, until it is killed or disconnects."""
         client = await Client.connect(self.server.port)
         number = await client.ask("CLIENT", "ID")
         await client.ask("RPUSH", "huge", *range(2000))
@@ -293,7 +293,7 @@ class Load:
         writer.close()
 
     async def pages(self) -> None:
-        """The pages that operators' tools read."""
+        """The pages for operators' tools."""
         async with aiohttp.ClientSession() as session:
             for path in ("metrics", "healthz", "readyz"):
                 async with session.get(f"http://127.0.0.1:{self.server.http_port}/{path}") as answer:
@@ -302,7 +302,7 @@ class Load:
                     self.done["pages"] += 1
 
     async def operating(self) -> None:
-        """What operators do meanwhile: rewrites, saves, pauses, parameters, looks at everything."""
+        """Operators' actions meanwhile: rewrites, saves, pauses, parameters, inspection of everything."""
         client = await Client.connect(self.server.port)
         commands: list[Words] = [
             ["BGREWRITEAOF"],
@@ -327,7 +327,7 @@ class Load:
         client.leave()
 
     def note(self, reply: Any) -> None:
-        """Count error replies; those that tell of a fault of the server are counted apart."""
+        """Count error replies; internal errors of the server are counted separately."""
         if isinstance(reply, hiredis.ReplyError):
             text = str(reply)
             self.errors["internal" if "internal error" in text else "replies"] += 1
@@ -338,7 +338,7 @@ class Load:
     # ------------------------------------------------------------ all of it
 
     async def repeat(self, act: Callable[[], Awaitable[None]], pause_s: float) -> None:
-        """Do something again and again until the end. Connections that the server closes are part of it."""
+        """Repeat an action until the end. Connections that the server closes are part of it."""
         while not self.ending.is_set():
             try:
                 await act()
@@ -349,7 +349,7 @@ class Load:
 
 @contextlib.contextmanager
 def bystander(server: Server, records: Path) -> Iterator[None]:
-    """A client beside the load that does nothing but PING; when it leaves, ``records`` holds what it has seen."""
+    """A client that only sends PING during the load; at its end ``records`` has its measurements."""
     argv = [str(compiled_tool("bystander.c")), "-p", str(server.port), "-i", "5000", "-o", str(records)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         try:
@@ -380,7 +380,7 @@ def percentile(values: list[float], share: float) -> float:
 async def run(
     server: Server, log: Path, seconds: float, seed: int, every_s: float
 ) -> tuple[list[list[str]], list[str]]:
-    """Rows of the table, and what did not stay as it must."""
+    """Rows of the table, and the problems found."""
     load = Load(server, log, seed)
     plan: list[tuple[Callable[[], Awaitable[None]], int, float]] = [
         (load.pipelining, 6, 0.05),
@@ -402,7 +402,7 @@ async def run(
         await asyncio.sleep(min(every_s, seconds - past))
         failed = [task for task in tasks if task.done()]
         for task in failed:
-            task.result()  # raises what ended it
+            task.result()  # raises the exception that ended it
         memory, files = measure(server)
         rows.append([f"{time.monotonic() - begun:.0f} s", f"{memory / 1e6:.1f}", str(files), f"{load.done.total():,}"])
         print(" ".join(rows[-1]), file=sys.stderr, flush=True)
@@ -417,7 +417,7 @@ async def run(
 
 
 async def tell_slow(server: Server) -> None:
-    """Print which commands took long, and how often: each held all other clients up for that time."""
+    """Print which commands took long, and how often: each delayed all other clients for that time."""
     client = await Client.connect(server.port)
     found = iter(await client.ask("LATENCY", "HISTOGRAM"))
     client.leave()
@@ -429,7 +429,7 @@ async def tell_slow(server: Server) -> None:
 
 
 async def look_back(load: Load, baseline: tuple[int, int]) -> list[str]:
-    """Empty the server, wait until what was under way is over, and compare."""
+    """Empty the server, wait until all work in progress has ended, and compare."""
     server = load.server
     client = await Client.connect(server.port)
     await client.ask("FLUSHALL")
@@ -458,7 +458,7 @@ async def look_back(load: Load, baseline: tuple[int, int]) -> list[str]:
 
 @contextlib.contextmanager
 def logging_server() -> Iterator[tuple[Server, Path]]:
-    """A JanusKV that logs its changes, with limits that the load comes near to."""
+    """A JanusKV that logs its changes, with limits that the load approaches."""
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
     argv += ["--appendonly", "yes", "--dir", "data", "--sessions-required", "no"]
     argv += ["--auto-aof-rewrite-min-size", "8mb", "--client-output-buffer-limit", "normal 64mb 16mb 5"]

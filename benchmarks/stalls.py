@@ -1,21 +1,21 @@
-"""How long a client waits while another one has the server work hard: JanusKV beside redis-server.
+"""How long a client waits while another one keeps the server busy: JanusKV compared with redis-server.
 
     python benchmarks/stalls.py [--only UNLINK,KEYS] [--scale 0.1] [--rounds 3] [--repeats 4]
         [--servers redis,janus] [--tree DIR] [--before DIR] [--interval-us 1000] [--list]
 
 For each heavy command, a bystander (load/bystander.c) sends PING each millisecond on a connection of its own, whether
-or not the one before has been answered, while another client runs the command. The table has, for each command and
-server, the command's own time (the median of the rounds) and what the PINGs of all rounds waited that were due from
-the command's begin to a tenth of a second after its end, when memory may still be given back: p99, p99.9 and longest.
+or not the previous one has been answered, while another client runs the command. The table has, for each command and
+server, the command's own time (the median of the rounds) and the waits of all PINGs that were due from the command's
+begin to a tenth of a second after its end, when memory may still be given back: p99, p99.9 and longest.
 The first row, IDLE, is the noise of machine and method: the same PINGs on a server that does nothing.
 
-A longest wait of JanusKV over 20 ms and over that of redis-server is printed bold. The column "disturbed" is the time
+A longest wait of JanusKV over 20 ms and over that of redis-server is printed in bold. The column "disturbed" is the time
 for which a server was ready to run and another program had its core; a round with much of it is measured again, a few
-times at most. Run it on a machine that has nothing else to do, or under `nice -n -10`.
+times at most. Run it on an otherwise idle machine, or under `nice -n -10`.
 
-`--scale 0.1` takes a tenth of the data. `--tree DIR` measures the JanusKV (compiled in place) of another directory;
-`--before DIR` adds one, for a table of before and after. At full size the largest data take 6 GB of memory; data are
-made for one command at a time, or for a few that share them, and each server is ended before the next one starts.
+`--scale 0.1` uses a tenth of the data. `--tree DIR` measures the JanusKV (compiled in place) of another directory;
+`--before DIR` adds one, for a table of before and after. At full size the largest data take 6 GB of memory; data is
+created for one command at a time, or for a few that share them, and each server is ended before the next one starts.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ from servers import (
 )
 
 SERVERS = ("redis", "before", "janus")
-# A longest wait up to this is what JanusKV promises.
+# The longest wait that JanusKV promises.
 TARGET_MS = 20.0
-# PINGs that are due so long after the command's end count too.
+# PINGs due up to this long after the command's end count too.
 SETTLE_S = 0.1
 # A round is measured again when its server waited for its core longer than this and this share of the round.
 MOST_DISTURBED_S = 0.002
@@ -69,7 +69,7 @@ _MARKER = b"bystander-marker"
 _MARKED = b"$%d\r\n%b\r\n" % (len(_MARKER), _MARKER)
 _CHUNK = 2000
 
-# What is measured. It may return a note that the table shows instead of its time.
+# The measured action. It may return a note that the table shows instead of its time.
 Heavy = Callable[[], str | None]
 Turns = Generator[Heavy, None, None]
 
@@ -79,7 +79,7 @@ Turns = Generator[Heavy, None, None]
 
 @dataclass
 class Bench:
-    """A server of one kind, the client that gives it work, and how much."""
+    """A server of one kind, the client that keeps it busy, and the scale."""
 
     kind: str
     scale: float
@@ -113,7 +113,7 @@ class Bench:
             self.join()
 
     def join(self) -> None:
-        """Connect the client that gives the work."""
+        """Connect the client that keeps the server busy."""
         assert self.server is not None
         self.server.check_identity()
         self.client = self.connect()
@@ -194,7 +194,7 @@ class Bench:
                 return
 
     def idle(self, seconds: float = 3.0) -> str:
-        """Do nothing; how much processor time the server takes meanwhile."""
+        """Do nothing; return how much processor time the server uses meanwhile."""
         assert self.server is not None
         before, since = self.server.cpu_seconds(), time.monotonic()
         time.sleep(seconds)
@@ -221,7 +221,7 @@ def bulk(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A heavy command: what it runs on, and how it is made ready before each round."""
+    """A heavy command: its data, and its preparation before each round."""
 
     name: str
     about: str
@@ -251,7 +251,7 @@ def scenario(
     """Declare a scenario: a generator that makes ready before each ``yield`` and yields what is measured.
 
     Neighbours with the same ``data`` and ``options`` share a server. ``offline``: the server is started by what is
-    measured. ``forks``: a child of the server shares its core, which is no disturbance from outside.
+    measured. ``forks``: a child of the server shares its core, which does not count as a disturbance.
     """
 
     def declare(rounds: Callable[[Bench], Turns]) -> None:
@@ -689,7 +689,7 @@ def kv_save(bench: Bench) -> Turns:
 
 @dataclass
 class Round:
-    """What one run of a heavy command came to."""
+    """The result of one run of a heavy command."""
 
     seconds: float
     note: str | None
@@ -698,7 +698,7 @@ class Round:
 
 
 def _ready_to_run_s(pid: int) -> float:
-    """For how long the server's thread was ready to run and did not: another program had its core."""
+    """For how long the server's thread was runnable but waited: another program had its core."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
@@ -758,7 +758,7 @@ def cells(results: list[Round]) -> tuple[str, list[float], float]:
 
 
 def groups(chosen: list[Scenario]) -> Iterator[list[Scenario]]:
-    """Neighbours that share data and options, and so a server."""
+    """Consecutive scenarios that share data and options, and so a server."""
     group: list[Scenario] = []
     for each in chosen:
         if group and not (each.data is not None and (each.data, each.options) == (group[0].data, group[0].options)):
@@ -788,14 +788,14 @@ def run_group(group: list[Scenario], kind: str, given: argparse.Namespace) -> di
                     results[each.name] = measured(bench, each, given.rounds, given.repeats)
                 except (RuntimeError, OSError) as error:
                     print(f"{each.name} on {kind} failed: {error}", file=sys.stderr, flush=True)
-                    break  # who knows what state its server is in
+                    break  # the state of its server is unknown
         finally:
             bench.stop()
     return results
 
 
 def number(value: float) -> str:
-    """Milliseconds with as many digits as say something."""
+    """Milliseconds with their significant digits."""
     return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
@@ -823,7 +823,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     names = [each.name for each in SCENARIOS]
     parser.add_argument("--only", type=words(*names), default=names, metavar="NAME,...", help="see --list")
-    parser.add_argument("--scale", type=float, default=1.0, help="so much of the data; default 1")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full data size; default 1")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=4, help="of rounds that were disturbed, at most; default 4")
     parser.add_argument("--servers", type=words(*SERVERS), help="default redis,janus")

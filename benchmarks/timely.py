@@ -4,11 +4,11 @@
 
 JanusKV takes lines of ``put`` on its data port, without and with its log, VictoriaMetrics on its port for them, InfluxDB its
 line protocol over HTTP, in batches. The points are the same, each series in turn every ten seconds; requests are made
-beforehand. A run ends when all points are stored: JanusKV answers a ``version`` behind the last line, VictoriaMetrics
+beforehand. A run ends when all points are stored: JanusKV replies to a ``version`` after the last line, VictoriaMetrics
 counts the rows it has stored, InfluxDB answers each batch. Servers take turns within a round; each begins empty.
 
-The processor time is that of the server's whole process, to the end of the run and a second longer, for what it
-has put off. All servers have one core.
+The processor time is that of the server's whole process, to the end of the run and a second longer, for deferred work.
+All servers have one core.
 
 The query is the mean of every minute for each of the hundred hosts that the series belong to, over a day of points every ten
 seconds. Another client sends PING each millisecond meanwhile (load/bystander.c), to JanusKV only.
@@ -59,14 +59,14 @@ SETTLE_S = 0.2
 
 @dataclass(frozen=True)
 class Rate:
-    """What storing points took."""
+    """The time of storing points."""
 
     seconds: float
     cpu_s: float
 
 
 def put_lines(points: int, series: int) -> Iterator[bytes]:
-    """So many points as lines of put."""
+    """Points as lines of put."""
     chance = random.Random(1)
     tags = [b"host=web%03d cpu=%d dc=lon" % (number % HOSTS, number // HOSTS) for number in range(series)]
     for number in range(points):
@@ -84,7 +84,7 @@ def influx_line(line: bytes) -> bytes:
 
 
 def timed(pid: int, store: Callable[[], None]) -> Rate:
-    """Store all points; seconds, and processor time of the server with what it does afterwards."""
+    """Store all points; seconds, and processor time of the server including work afterwards."""
     before_s, started_at = cpu_seconds(pid), time.perf_counter()
     store()
     seconds = time.perf_counter() - started_at
@@ -233,7 +233,7 @@ def query_januskv(server: Server) -> float:
 
 
 def query_peer(store: SeriesStore) -> float:
-    """The same of a peer."""
+    """The same for a peer."""
     if store.name == "influxdb":
         span = f"time >= {SPAN_MS[0]}ms AND time <= {SPAN_MS[1]}ms"
         query = f'SELECT MEAN(value) FROM "{METRIC.decode()}" WHERE {span} GROUP BY time(1m), host'
@@ -244,7 +244,7 @@ def query_peer(store: SeriesStore) -> float:
 
 
 def with_pings(server: Server, run: Callable[[], None]) -> np.ndarray:
-    """What a PING each millisecond waited, in ms, from the begin of something to its end."""
+    """The waits of a PING each millisecond, in ms, during an action."""
     with tempfile.TemporaryDirectory(prefix="januskv-bench-") as folder:
         records = Path(folder) / "pings"
         argv = [str(compiled_tool("bystander.c")), "-p", str(server.port), "-i", "1000", "-o", str(records)]
@@ -267,7 +267,7 @@ def with_pings(server: Server, run: Callable[[], None]) -> np.ndarray:
 
 
 def query_table(args: argparse.Namespace) -> str:
-    """Times of the query on all servers, and what PINGs waited meanwhile."""
+    """Times of the query on all servers, and the waits of PINGs meanwhile."""
     points = args.series * DAY_S // STEP_S
     rows = []
     with januskv() as server:
@@ -277,7 +277,7 @@ def query_table(args: argparse.Namespace) -> str:
             sock.sendall(b"version\n")
             sock.recv(100)
         seconds: list[float] = []
-        query_januskv(server)  # loads what serves pages
+        query_januskv(server)  # loads the modules that serve pages
         waited = with_pings(server, lambda: seconds.extend(query_januskv(server) for _ in range(QUERIES)))
         pings = [f"{np.percentile(waited, 99):.2f}", f"{waited.max():.2f}"]
         rows.append(["januskv", f"{statistics.median(seconds) * 1000:.0f}", *pings])

@@ -3,7 +3,7 @@
     python benchmarks/timely_query.py [--series 1000] [--hours 24] [--step 10] [--values 10] [--rounds 5]
 
 The series have a sample every ten seconds and two tags: host, of its own, and rack, of which there are a few. Prints a
-Markdown table: milliseconds of processor time (the median of some rounds), million samples a second, and the longest
+Markdown table: milliseconds of processor time (the median of some rounds), million samples per second, and the longest
 step between two points where a query gives way to other clients.
 """
 

@@ -3,10 +3,10 @@
     python benchmarks/timeseries.py [--samples 1000000] [--rounds 3] [--builds compiled] [--peers influxdb,victoria]
 
 The peers: a sorted set of redis-server, which has no series (a row is a member "time:value" with its time as score,
-and whoever wants buckets reads all rows); InfluxDB and VictoriaMetrics over HTTP, where they are installed.
-One connection where nothing else is said; requests are made beforehand; replies are read to their end, those of
+and a client that wants buckets reads all rows); InfluxDB and VictoriaMetrics over HTTP, if installed.
+One connection unless stated otherwise; requests are made beforehand; replies are read to their end, those of
 RESP by hiredis, those of HTTP as bytes. Prints a Markdown table of medians over the rounds, queries the median of
-five: rates in thousand samples a second, queries in milliseconds.
+five: rates in thousand samples per second, queries in milliseconds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Client:
         self.reader = hiredis.Reader()
 
     def ask(self, request: bytes, replies: int = 1) -> tuple[float, int]:
-        """Send and read so many replies; seconds and bytes. Raises RuntimeError on an error."""
+        """Send requests and read their replies; seconds and bytes. Raises RuntimeError on an error."""
         started = time.perf_counter()
         self.sock.sendall(request)
         size = 0
@@ -83,7 +83,7 @@ def repeated(query: Callable[[], float]) -> float:
 
 
 def crowd(server: Server, kind: str, count: int) -> float:
-    """Seconds for rows one a command by many connections, sixteen in a batch each."""
+    """Seconds for rows, one per command, by many connections, sixteen in a batch each."""
     clients = [Client(server) for _ in range(CONNECTIONS)]
     share = count // CONNECTIONS // 16
     batches = [
@@ -132,14 +132,14 @@ def many(kind: str, key: bytes, numbers: Sequence[int]) -> bytes:
 
 
 def events(numbers: Sequence[int]) -> bytes:
-    """TS_ADD_EVT of many rows as a RESP verb."""
+    """TS_ADD_EVT of many rows as a RESP command."""
     times, values = zip(*map(sample, numbers), strict=True)
     body = {"ts": "events", "t": times, "evt": [{"value": float(value)} for value in values]}
     return encode(b"TS_ADD_EVT", json.dumps(body).encode())
 
 
 def adding(client: Client, kind: str, count: int) -> Iterator[tuple[str, float]]:
-    """Label and thousand rows a second of each way to store rows."""
+    """Label and thousand rows per second of each way to store rows."""
     for pipeline, total in ((1, count // 20), (16, count // 4), (64, count // 4)):
         commands = [one(kind, b"p%d" % pipeline, number) for number in range(total)]
         batches = [b"".join(commands[i : i + pipeline]) for i in range(0, total, pipeline)]
@@ -166,13 +166,13 @@ def adding(client: Client, kind: str, count: int) -> Iterator[tuple[str, float]]
 
 
 def memory(client: Client) -> int:
-    """What the long series takes, as the server says."""
+    """The memory of the long series, as the server reports it."""
     client.sock.sendall(encode(b"MEMORY", b"USAGE", b"long", b"SAMPLES", b"0"))
     return int(client.sock.recv(100)[1:])
 
 
 def querying(client: Client, kind: str, count: int) -> Iterator[tuple[str, float]]:
-    """Label and milliseconds of each query, and bytes a sample."""
+    """Label and milliseconds of each query, and bytes per sample."""
     if kind != "redis":
         client.ask(encode(b"TS.CREATE", b"long"))
     for first in range(0, count, 10_000):
@@ -209,7 +209,7 @@ def querying(client: Client, kind: str, count: int) -> Iterator[tuple[str, float
 
 
 def over_http(store: SeriesStore, count: int) -> Iterator[tuple[str, float]]:
-    """The same of a store with an HTTP API, as far as it goes."""
+    """The same for a store with an HTTP API, where supported."""
     store.empty()
 
     def lines(series: str, numbers: Sequence[int]) -> bytes:
