@@ -1,4 +1,4 @@
-"""What all tests share: a server without sockets, servers with sockets, and their clocks."""
+"""Shared by all tests: a server without sockets, servers with sockets, and their clocks."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ class Wire:
         self.connection.connection_made(self.transport)
 
     def send(self, data: bytes) -> bytes:
-        """Send bytes; the bytes that came back."""
+        """Send bytes; return the bytes that came back."""
         self.transport.written = b""
         self.connection.data_received(data)
         return self.transport.written
 
     def __call__(self, *argv: bytes | str | int) -> Any:
-        """Run one command; its reply as a tagged value."""
+        """Run one command; return its reply as a tagged value."""
         found = self.replies(encoded(*argv))
         assert len(found) == 1, found
         return found[0]
@@ -143,7 +143,7 @@ class Wire:
         return self(*words(command))
 
     def replies(self, data: bytes) -> list[Any]:
-        """Send bytes; the replies that came back."""
+        """Send bytes; return the replies that came back."""
         reader = ReplyReader()
         reader.feed(self.send(data))
         found = []
@@ -184,14 +184,14 @@ class House:
         return FakeTimer(self.timers, call)
 
     def run_timers(self, up_to_s: float = 0) -> None:
-        """Call what was to be called by then, and what that wants called, until nothing is left."""
+        """Make the calls due by then, and those that they schedule, until none is left."""
         while due := [timer for timer in self.timers if timer[0] <= up_to_s]:
             self.timers[:] = [timer for timer in self.timers if timer[0] > up_to_s]
             for _, call in due:
                 call()
 
     def advance(self, ms: int) -> None:
-        """Move the clock and do what time brings."""
+        """Move the clock and run the periodic tasks."""
         self.clock.advance(ms)
         while self.server.upkeep.run_cron():
             pass
@@ -201,7 +201,7 @@ class House:
 
 
 class Caller:
-    """Runs Redis commands straight from the table, without a connection: values come back, errors are raised."""
+    """Runs Redis commands directly from the table, without a connection: values are returned, errors raised."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -216,7 +216,7 @@ class Caller:
 
 
 def _plain(house: House, command: Command, context: ServerContext, line: list[bytes], result: Any) -> Any:
-    """What a handler gives, in values that are easily compared."""
+    """The result of a handler, as easily compared values."""
     if isinstance(result, Wait):
         return result.instead()
     if isinstance(result, Outcomes):
@@ -225,7 +225,7 @@ def _plain(house: House, command: Command, context: ServerContext, line: list[by
 
 
 def basic(reply: Any) -> Any:
-    """A reply value in basic ones, as RESP2 has it."""
+    """A reply value as basic ones, as in RESP2."""
     if isinstance(reply, FlatMap):
         return {reply.items[at]: basic(reply.items[at + 1]) for at in range(0, len(reply.items), 2)}
     if isinstance(reply, Shaped):
@@ -279,7 +279,7 @@ class Process:
         start_log: str = "",
     ) -> None:
         self.argv, self.port, self.http_port, self.folder, self.process = argv, port, http_port, folder, process
-        self.start_log = start_log  # what it logged until it was ready
+        self.start_log = start_log  # its log until it was ready
 
     @property
     def pid(self) -> int:
@@ -301,7 +301,7 @@ class Process:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_identity(self, password: str = "") -> None:
-        """Refuse to go on unless the server on the port is the process that was started here."""
+        """Fail unless the server on the port is the process that was started here."""
         if "--requirepass" in self.argv:
             password = self.argv[self.argv.index("--requirepass") + 1]
         with self.connect() as sock:
@@ -330,7 +330,7 @@ def free_port() -> int:
 def januskv_process(
     *options: str, environment: dict[str, str] | None = None, open_files: int | None = None, password: str = ""
 ) -> Iterator[Process]:
-    """A januskv process with kernel-given ports; its start-up line tells which."""
+    """A januskv process on ports that the kernel chose; its start-up line names them."""
     folder = tempfile.mkdtemp(prefix="januskv-test-")
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
     argv += options if {"--save", "--appendonly", "--dir"} & set(options) else ["--save", "no", *options]

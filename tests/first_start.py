@@ -14,7 +14,7 @@ import time
 
 
 def main() -> int:
-    """Gives the exit status."""
+    """Returns the exit status."""
     command, build = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()

@@ -27,7 +27,7 @@ def upgrade(*headers: str, target: str = "/", host: str | None = "") -> bytes:
 
 
 class HttpTransport(FakeTransport):
-    """A transport whose connection ends when its peer lets it: ``lose`` says so."""
+    """A transport whose connection ends when its peer calls ``lose``."""
 
     def __init__(self, peer: tuple[str, int]) -> None:
         super().__init__(peer)
@@ -48,10 +48,10 @@ class HttpTransport(FakeTransport):
         self.written += b"".join(parts)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """There is no buffer."""
+        """No buffer."""
 
     def pause_reading(self) -> None:
-        """Nothing comes by itself."""
+        """Nothing arrives by itself."""
 
     resume_reading = pause_reading
 
@@ -71,7 +71,7 @@ class Visitor:
         self.transport.protocol.connection_made(self.transport)
 
     def send(self, data: bytes) -> bytes:
-        """Send bytes; all that came back."""
+        """Send bytes; return all that came back."""
         self.transport.written = b""
         if not self.transport.closed:
             self.transport.protocol.data_received(data)
@@ -80,7 +80,7 @@ class Visitor:
         return self.transport.written
 
     def status(self, data: bytes) -> int:
-        """Send a request; the status of the answer, 0 if there is none."""
+        """Send a request; return the status of the response, 0 if there is none."""
         words = self.send(data).split(b" ", 2)
         return int(words[1]) if len(words) > 1 else 0
 
@@ -110,7 +110,7 @@ class HttpPort:
         return Visitor(self, peer)
 
     def settle(self) -> None:
-        """Let the loop do all that it has to do now."""
+        """Run everything that the loop has scheduled for now."""
         self.loop.run_until_complete(self._settle())
 
     async def _settle(self) -> None:
@@ -118,7 +118,7 @@ class HttpPort:
             await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, end what is due, and let the loop do what follows."""
+        """Move the clock, run due timers, and then the loop."""
         self.now_s += seconds
         self.listener.run_cron()
         self.settle()

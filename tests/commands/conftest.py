@@ -13,7 +13,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def request_line(house: Any, wire: Any) -> Callable[[object], Any]:
-    """Send one JSON line (a value, or text as it is); its parsed reply, None where nothing came back."""
+    """Send one JSON line (a value, or text as it is); return its parsed reply, None if there is none."""
 
     def send(request: object) -> Any:
         text = request if isinstance(request, bytes) else json.dumps(request).encode()
@@ -29,7 +29,7 @@ def request_line(house: Any, wire: Any) -> Callable[[object], Any]:
 
 @pytest.fixture
 def call(request_line: Callable[[object], Any]) -> Call:
-    """Run one native command; the body of its reply, None for a quiet one."""
+    """Run one native command; return the body of its reply, None for a quiet one."""
 
     def run(command: str, **body: Any) -> Any:
         reply = request_line({command: body})
@@ -49,14 +49,14 @@ def token(call: Call) -> int:
 
 @pytest.fixture
 def hold_series(house: Any) -> Callable[[bytes], object]:
-    """Put something that counts as a series under a key of database 0."""
+    """Set a key of database 0 to a value that counts as a series."""
 
     class Series:
         is_series = True
         kind = "ts-events"
 
         def unlink(self, keyspace: Any, key: bytes) -> None:
-            """Nobody else knows its name."""
+            """Its name is unknown to other code."""
 
     def hold(key: bytes) -> object:
         series = Series()

@@ -16,7 +16,7 @@ FOLDER = os.environ["FAULTS"]
 
 
 def watched(name: str, number: int) -> Callable[..., Any]:
-    """A function of ``os`` that obeys the files."""
+    """A function of ``os`` that fails as the files say."""
     real = getattr(os, name)
 
     def call(*args: Any) -> Any:

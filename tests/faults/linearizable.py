@@ -1,8 +1,8 @@
 """Whether a recorded history of one register could have happened one operation after the other.
 
-The check goes through the history in time and keeps every pair (value, operations under way that have
-taken effect already) which what was seen allows. When an operation ends, it must have taken effect: pairs in
-which it has not are continued by effects of operations under way until it has. No pair left: not linearizable.
+The check goes through the history in order of time and keeps every pair (value, concurrent operations that have already
+taken effect) that is consistent with the replies so far. When an operation ends, it must have taken effect: pairs in
+which it has not are extended by effects of concurrent operations until it has. No pair left: not linearizable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Operation:
 
 
 def is_linearizable(operations: Iterable[Operation], first: Value = None) -> bool:
-    """Check a history; times have to come from one clock. Exponential in the operations at one time only."""
+    """Check a history; times have to come from one clock. Exponential only in the number of concurrent operations."""
     history = [each for each in operations if each.end is not None or each.verb != "get"]
     moments = [(each.start, 0, number) for number, each in enumerate(history)]
     moments += [(each.end, 1, number) for number, each in enumerate(history) if each.end is not None]

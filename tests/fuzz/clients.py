@@ -1,4 +1,4 @@
-"""The clients of the data port's fuzzers: each has a part to play beside sending anything."""
+"""The clients of the data port's fuzzers: each has a role besides sending arbitrary input."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _BIG = ("LRANGE list:long 0 -1", "HGETALL hash:long", "ZRANGE zset:long 0 -1 WIT
 
 
 def part_of(name: str, chance: random.Random) -> list[list[bytes]]:
-    """Some command lines that belong to the part that a client plays; none for most."""
+    """Some command lines for a client's role; none for most."""
     if name == "blocking":
         line = a_line(chance, chance.choice(_WAITING), hostile=0.05)
         return [[*line, b"BLOCK", b"5"] if line[0].upper() == b"XREAD" and chance.random() < 0.1 else line]
@@ -88,13 +88,13 @@ class DataPort:
         return DataPortClient(house, authenticated=authenticated, only_json=name == JSON_LINES)
 
     def login(self, name: str) -> bytes:
-        """What a client sends first where there is a password."""
+        """The first input of a client if there is a password."""
         return (
             b'{"SV_AUTH":{"password":"%s"}}\n' % PASSWORD.encode() if name == JSON_LINES else encoded("AUTH", PASSWORD)
         )
 
     def greeting(self, name: str) -> bytes:
-        """What a client sends then."""
+        """The next input of a client."""
         return GREETINGS.get(name, b"")
 
     def steps(self, chance: random.Random) -> list[Step]:

@@ -24,7 +24,7 @@ _CASES = Path(__file__).parent.parent / "conformance" / "nemesis.json"
 
 
 class Raw:
-    """JSON text that stands for itself; it may be none."""
+    """Text inserted verbatim, possibly invalid JSON."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -117,7 +117,7 @@ _PATHS = [
     ],
 ]
 
-# What a parameter of this name may be.
+# Possible values of a parameter of this name.
 _MEMBERS: dict[str, Callable[[random.Random], Any]] = {
     "tkn": lambda chance: (
         SESSION_TOKEN if chance.random() < 0.8 else chance.choice((1, 2**53, 2**64 - 1, SESSION_TOKEN - 1))
@@ -190,7 +190,7 @@ def _seeds() -> list[dict[str, Any]]:
 
 
 def a_request(chance: random.Random) -> dict[str, Any]:
-    """A request that a careful client could send."""
+    """A valid request."""
     if chance.random() < 0.35:
         return dict(chance.choice(_seeds()))
     natives = [command for command, node in commands().values() if node is None]

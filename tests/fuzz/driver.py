@@ -1,16 +1,16 @@
 """What the fuzzers of all transports share: episodes of hostile input to a server without sockets, and what must hold.
 
-An episode is a list of steps made beforehand from a seed: a client sends some requests, cut into reads anywhere, and
-time goes on. It is played on a fresh server, and after each step
+An episode is a list of steps generated from a seed: a client sends some requests, split into reads anywhere, and time
+passes. It is played on a fresh server, and after each step
 
 - no exception has come out of the server, and none was logged;
-- every reply can be read, and none is left half written;
+- every reply can be parsed, and none is left incomplete;
 - a bystander's PING is answered, and its key in a session of its own keeps its value;
-- the step has not taken long, nor has memory grown;
+- the step has not taken long, and memory has not grown;
 
 at the end each client has as many replies as it sent requests (where that can be said), every structure passes its
-``check()``, and, in every fifth episode, what was logged gives the same data again. What fails is made smaller by
-leaving steps and requests out, and printed with the seed.
+``check()``, and, in every fifth episode, the log restores the same data. A failing episode is reduced by
+leaving out steps and requests, and printed with the seed.
 
 Environment: ``JANUSKV_FUZZ_SECONDS`` (3) for each transport, ``JANUSKV_FUZZ_SEED`` (1), ``JANUSKV_FUZZ_EPISODE`` to play only
 that one, ``JANUSKV_FUZZ_FINDINGS`` for a file to which failures are added while the run goes on.
@@ -63,7 +63,7 @@ LIMIT_S = SECONDS * 2 + 600
 STEP_CPU_S = 20.0
 GROWTH_BYTES = 600 << 20
 MOST_REPLY_BYTES = 256 << 20
-MOST_ROUNDS = 200_000  # of timers that want each other called, without any time going by
+MOST_ROUNDS = 200_000  # of timers that schedule each other, without time passing
 SHRINK_CPU_S = 40.0
 # Of the episodes, every fifth is logged, and every fourth has a password.
 LOGGED_EVERY = 5
@@ -94,12 +94,12 @@ REFUSED = [
     "DEBUG|CRASH-COMMAND",
     "CONFIG|REWRITE",
 ]
-# Limits that this driver relies on, and what would have the server fork.
+# Limits that this driver relies on, and parameters that would make the server fork.
 KEPT_PARAMETERS = frozenset(
     b"requirepass maxclients protected-mode proto-max-bulk-len json-max-payload client-query-buffer-limit appendonly "
     b"client-output-buffer-limit save appendfsync auto-aof-rewrite-min-size auto-aof-rewrite-percentage native-saves".split()
 )
-# After these the number of replies says nothing: more or fewer than one a request, or messages among them.
+# After these the number of replies is unpredictable: more or fewer than one a request, or messages among them.
 UNCOUNTED = frozenset(
     b"SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MONITOR CLIENT RESET QUIT SYNC PSYNC "
     b"REPLCONF SV_SUBSCRIBE".split()
@@ -131,7 +131,7 @@ class Step:
 
 @dataclass
 class Failure(Exception):
-    """Something that must not be: of which kind, and all that is known."""
+    """A violated condition: its kind, and the details."""
 
     kind: str
     text: str
@@ -148,7 +148,7 @@ class TookTooLong(BaseException):
 
 
 class Timer:
-    """What ``later`` gives: it can be cancelled, as that of an event loop."""
+    """The result of ``later``: it can be cancelled, as with an event loop."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self.call: Callable[[], None] | None = call
@@ -158,7 +158,7 @@ class Timer:
 
 
 class FuzzHouse(House):
-    """A server whose timers follow its clock, and on which some commands are refused."""
+    """A server whose timers follow its clock, and on which some commands are rejected."""
 
     def __init__(self, folder: str | None, *, protected: bool = False) -> None:
         super().__init__(
@@ -192,12 +192,12 @@ class FuzzHouse(House):
 
     @staticmethod
     def refuse(context: ServerContext, argv: Any) -> Any:
-        """What the refused commands do."""
+        """The handler of rejected commands."""
         raise RespError("ERR not while fuzzing")
 
     @staticmethod
     def refuse_natively(context: ServerContext, body: Any) -> Any:
-        """What the refused native commands do."""
+        """The handler of rejected native commands."""
         raise NativeError(Status.NOT_PERMITTED, "not while fuzzing")
 
     def set_harmless(self, context: ServerContext, argv: list[bytes]) -> Any:
@@ -214,7 +214,7 @@ class FuzzHouse(House):
         return timer
 
     def settle(self) -> None:
-        """Call the timers that are due, and those that they want called at once."""
+        """Call the timers that are due, and those that they schedule immediately."""
         for _ in range(MOST_ROUNDS):
             if not self.due or self.due[0][0] > self.clock.now_ms:
                 return
@@ -224,7 +224,7 @@ class FuzzHouse(House):
         raise Failure("livelock", "timers call each other without end")
 
     def advance(self, ms: int) -> None:
-        """Let time pass in a few steps, with its timers and what the server does ten times a second."""
+        """Let time pass in a few steps, with timers and periodic tasks."""
         for part in (ms // 2, ms - ms // 2):
             self.clock.advance(part)
             self.settle()
@@ -236,7 +236,7 @@ class FuzzHouse(House):
             self.settle()
 
     def check(self) -> None:
-        """Have every structure look at itself."""
+        """Run ``check()`` of every structure."""
         for keyspace in self.store.keyspaces():
             keyspace.check()
             for value in list(keyspace.data.values()):
@@ -249,7 +249,7 @@ def journal_of(house: House, folder: str) -> Journal:
     """Load a directory into the house, and log there from now on."""
     now_ms = house.clock.now_ms
     journal = open_journal(folder, house.store, cut_torn_tail=False)
-    house.clock.now_ms = now_ms  # loading has set it to 0, and this clock does not go by itself
+    house.clock.now_ms = now_ms  # loading has set it to 0, and this clock does not advance by itself
     return journal
 
 
@@ -270,17 +270,17 @@ class Client(Protocol):
     transport: Any
 
     def receive(self, data: bytes) -> None:
-        """Give the server bytes, and read what it has answered."""
+        """Send bytes to the server, and read its replies."""
 
     def read(self) -> None:
-        """Read what the server has written. Raises Failure for what is not a reply."""
+        """Read the server's output. Raises Failure for anything but replies."""
 
     def check_count(self) -> None:
-        """Raise Failure where there are more or fewer replies than requests."""
+        """Raise Failure if there are more or fewer replies than requests."""
 
 
 class DroppingTransport(FakeTransport):
-    """Drops what is written after its end, as those of event loops do: a push may come before ``connection_lost``."""
+    """Drops output after its end, like transports of event loops: a push may come before ``connection_lost``."""
 
     def write(self, data: bytes) -> None:
         if not self.closed:
@@ -288,7 +288,7 @@ class DroppingTransport(FakeTransport):
 
 
 class DataPortClient:
-    """A connection of the data port, with RESP and JSON lines; it knows how many replies it may expect."""
+    """A connection of the data port, with RESP and JSON lines; it counts the replies to expect."""
 
     def __init__(self, house: FuzzHouse, *, authenticated: bool = True, only_json: bool = False) -> None:
         self.only_json = only_json  # it sends nothing else, so it must get nothing else
@@ -310,7 +310,7 @@ class DataPortClient:
         self.read()
 
     def expect(self, data: bytes) -> None:
-        """Count the replies that these bytes will have, as the same parser reads them."""
+        """Count the replies to these bytes, as the same parser reads them."""
         self.parser.feed(data)
         try:
             while self.counted and (request := self.parser.next()) is not None:
@@ -366,14 +366,14 @@ class DataPortClient:
 
 
 class Bystander:
-    """A client that nobody may disturb: it works in a private session."""
+    """A client that others must not disturb: it uses a private session."""
 
     def __init__(self, house: FuzzHouse) -> None:
         self.house = house
         self.enter()
 
     def enter(self) -> None:
-        """Open a session and put the probe there."""
+        """Open a session and set the probe there."""
         house = self.house
         self.session = house.store.sessions.open_new("bystander", shared=False)
         self.value = b"%d" % self.session.token
@@ -394,7 +394,7 @@ class Bystander:
         return wrote + (b"" if wrote else self.wire.transport.written)
 
     def look(self) -> None:
-        """See that the server answers as it should. Raises Failure."""
+        """Check that the server replies correctly. Raises Failure."""
         if self.house.server.pause.until_ms:
             return
         if self.session.ended:  # SH_END_ALL
@@ -415,7 +415,7 @@ class Bystander:
 
 
 class _Records(logging.Handler):
-    """Keeps the log's records of errors that nobody expected."""
+    """Collects the log's records of unexpected errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -473,8 +473,8 @@ class Play:
         self.clients: dict[str, Client] = {}
 
     def run(self) -> Failure | None:
-        """Play it; what went wrong."""
-        random.seed(self.seed)  # for what the server draws
+        """Play it; return the failure, if any."""
+        random.seed(self.seed)  # for random choices of the server
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory()) if self.logged else None
             records = stack.enter_context(_watched())
@@ -506,7 +506,7 @@ class Play:
         return None
 
     def client(self, name: str) -> Client:
-        """The client of this name, connected again if it has lost its connection."""
+        """The client of this name, reconnected if it has lost its connection."""
         client = self.clients.get(name)
         if client is not None and client.transport.closed:
             self.lose(name)
@@ -538,7 +538,7 @@ class Play:
             client.read()
 
     def play(self, step: Step) -> None:
-        """Do what a step says."""
+        """Perform a step."""
         client = self.client(step.client)
         outside = self.protected and step.client == UNAUTHENTICATED
         before = digest_of(self.house) if outside else b""
@@ -565,7 +565,7 @@ class Play:
             self.lose(name)
 
     def look(self, records: _Records) -> None:
-        """See what must hold after every step."""
+        """Check the conditions that must hold after every step."""
         if records.unexpected:
             record = records.unexpected[0]
             assert record.exc_info is not None
@@ -576,7 +576,7 @@ class Play:
             raise Failure("log", records.unexpected[0].getMessage())
 
     def end(self) -> None:
-        """Let everything come to its end and look at all there is."""
+        """Let everything finish, and check all of it."""
         house = self.house
         house.server.pause.end()
         for client in self.clients.values():
@@ -596,7 +596,7 @@ class Play:
             raise Failure("leak", f"clients {listed} are still listed")
 
     def compare_log(self, folder: str) -> None:
-        """Load what was logged, and compare it with what is there. Raises Failure."""
+        """Load the log, and compare with the data in memory. Raises Failure."""
         persistence = self.house.persistence
         assert persistence is not None
         digest = digest_of(self.house)
@@ -609,7 +609,7 @@ class Play:
 
 
 def differences(one: House, other: House) -> str:
-    """What two servers hold differently."""
+    """The differences between the data of two servers."""
     lines = []
     for left, right in zip(one.store.databases, other.store.databases, strict=True):
         for key in sorted({*left.live_keys(), *right.live_keys()}):
@@ -630,7 +630,7 @@ def differences(one: House, other: House) -> str:
 
 
 class Listener(Protocol):
-    """What a fuzzer brings: how clients connect, and what they send."""
+    """The interface of a fuzzer: how clients connect, and what they send."""
 
     name: str
 
@@ -638,10 +638,10 @@ class Listener(Protocol):
         """A new connection for the client of this name."""
 
     def login(self, name: str) -> bytes:
-        """What the client of this name sends first where there is a password."""
+        """The first input of this client if there is a password."""
 
     def greeting(self, name: str) -> bytes:
-        """What the client of this name sends then."""
+        """The next input of this client."""
 
     def steps(self, chance: random.Random) -> list[Step]:
         """An episode."""
@@ -651,14 +651,14 @@ class Listener(Protocol):
 
 
 def _signature(failure: Failure) -> str:
-    """What two failures of one cause have in common: the kind and where it was raised."""
+    """The identity of a failure's cause: its kind and where it was raised."""
     frames = [line.strip() for line in failure.text.splitlines() if line.strip().startswith("File ")]
     last = failure.text.strip().splitlines()[-1] if frames else ""
     return f"{failure.kind} {frames[-1] if frames else ''} {last.partition(':')[0]}"
 
 
 def smaller(listener: Listener, steps: list[Step], failure: Failure, number: int) -> tuple[list[Step], Failure]:
-    """Leave out steps, then requests, as long as what is left fails in the same way."""
+    """Leave out steps, then requests, as long as the rest fails in the same way."""
     wanted = _signature(failure)
     until = time.process_time() + SHRINK_CPU_S
     last = failure
@@ -734,7 +734,7 @@ def resident_bytes() -> int:
 
 
 def fuzz(listener: Listener) -> None:
-    """Play episodes until the time is over. Raises AssertionError with the smallest input that fails."""
+    """Play episodes until time runs out. Raises AssertionError with the smallest input that fails."""
     findings = Findings()
     known: set[str] = set()
     until = time.monotonic() + SECONDS

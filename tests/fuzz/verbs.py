@@ -302,7 +302,7 @@ def a_name(chance: random.Random) -> str:
 
 
 def is_literal(word: str) -> bool:
-    """Whether a word of a usage line stands for itself."""
+    """Whether a word of a usage line is literal."""
     return word == word.upper() and any(letter.isalpha() or letter in "=~*$<>" for letter in word)
 
 
@@ -409,7 +409,7 @@ def _long(*head: bytes, parts: Callable[[int], list[bytes]], count: int) -> byte
 
 @cache
 def data_to_work_on() -> tuple[bytes, ...]:
-    """Requests that make keys of all types, small and large."""
+    """Requests that create keys of all types, small and large."""
     native = b'{"KV_SET":{"keys":{"json:number":26,"json:null":null,"json:text":"t","json:object":{"a":1,"b":[1,{"c":null}]},"json:array":[1,"x",null,{}]}}}'
     token = (
         b'{"SH_NEW":{"name":"%s","shared":true,"expiry":{"duration":100,"deleteSession":false}}}'

@@ -22,12 +22,12 @@ SEED = int(os.environ.get("JANUSKV_FUZZ_SEED", "1"))
 SECONDS = float(os.environ.get("JANUSKV_FUZZ_SECONDS", "3"))
 
 PEERS = (("127.0.0.1", 50_000), ("::1", 50_001), ("192.168.1.9", 40_000))
-# What one connection may leave in memory, of requests that were never whole.
+# Memory that one connection may leave behind, of incomplete requests.
 MOST_PENDING = 1 << 20
 
 
 def damaged(chance: random.Random, data: bytes) -> bytes:
-    """Input with a few bytes turned, left out, doubled or put in, or cut short."""
+    """Input with a few bytes changed, left out, doubled or inserted, or cut short."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 5))):
         at, to = chance.randint(0, len(changed)), chance.randint(0, len(changed))
@@ -76,7 +76,7 @@ def pieces(chance: random.Random, data: bytes) -> Iterator[bytes]:
 
 
 class _Records(logging.Handler):
-    """Keeps what the log has of errors."""
+    """Collects errors from the log."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -87,7 +87,7 @@ class _Records(logging.Handler):
 
 
 class Arena:
-    """A server with a bystander, and visitors that do what they like."""
+    """A server with a bystander, and arbitrary visitors."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -103,13 +103,13 @@ class Arena:
         self.visitors: list[Visitor] = []
 
     def visitor(self) -> Visitor:
-        """One that is there, or a new one."""
+        """An existing visitor, or a new one."""
         if not self.visitors or (len(self.visitors) < 8 and self.chance.random() < 0.4):
             self.visitors.append(self.port.connect(self.chance.choice(PEERS)))
         return self.chance.choice(self.visitors)
 
     def send(self, visitor: Visitor, data: bytes) -> bytes:
-        """What comes back on some bytes."""
+        """The response to some bytes."""
         answer = b""
         for piece in pieces(self.chance, data):
             if visitor.closed:
@@ -118,7 +118,7 @@ class Arena:
         return answer
 
     def disturb(self, visitor: Visitor) -> None:
-        """Do what is not sending."""
+        """Do something other than sending."""
         kind = self.chance.randrange(12)
         protocol = visitor.transport.protocol
         if visitor.transport.lost:
@@ -140,7 +140,7 @@ class Arena:
         self.port.settle()
 
     def look(self) -> None:
-        """See what must hold at any time."""
+        """Check the conditions that must hold at any time."""
         assert not self.errors, self.errors
         authenticated = not self.port.house.server.config.requirepass
         wanted = b"+PONG\r\n" if authenticated else b"-NOAUTH Authentication required.\r\n"
@@ -154,7 +154,7 @@ class Arena:
             assert client.connection.pending_input() < 2 * MOST_PENDING
 
     def lose(self, visitor: Visitor) -> None:
-        """A closed connection is gone, as the loop has it."""
+        """Report closed connections as lost, like an event loop."""
 
         async def lose() -> None:
             visitor.transport.lose()
@@ -163,7 +163,7 @@ class Arena:
         self.port.settle()
 
     def end(self) -> None:
-        """Let all time pass; nothing may be left that is not a WebSocket, nor once all have gone."""
+        """Let all timeouts pass: only WebSockets may be left, and nothing once all have gone."""
         for seconds in (REQUEST_S, LEAVING_S, IDLE_S, UNREAD_S, UNREAD_S):
             self.port.advance(seconds)
             self.look()
@@ -180,7 +180,7 @@ class Arena:
 
 
 def fuzz(name: str, step: Callable[[Arena], None]) -> None:
-    """Play episodes of steps until the time is over."""
+    """Play episodes of steps until time runs out."""
     records = _Records()
     logging.getLogger().addHandler(records)
     started, number = time.monotonic(), 0

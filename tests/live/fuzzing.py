@@ -1,7 +1,7 @@
 """What the differential programs share: seeds, budgets, connections, and how a program that fails is shortened.
 
 JANUSKV_FUZZ_SEED     the first program's seed (1); a failure names the seed of its own program
-JANUSKV_FUZZ_SECONDS  how long each test goes on with further programs (0: only the few of every run)
+JANUSKV_FUZZ_SECONDS  how long each test continues with further programs (0: only the few of every run)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Step = TypeVar("Step")
 
 
 def seeds(least: int) -> Iterator[int]:
-    """Seeds of programs: so many, and more until the time is over."""
+    """Seeds of programs: ``least``, and more until time runs out."""
     until = time.monotonic() + SECONDS
     for number in count():
         if number >= least and time.monotonic() >= until:
@@ -32,12 +32,12 @@ def seeds(least: int) -> Iterator[int]:
 
 
 def chance_of(name: str, seed: int) -> random.Random:
-    """The random numbers of one program; tests with other names draw others from the same seed."""
+    """The random numbers of one program; tests with other names get different ones from the same seed."""
     return random.Random(f"{name} {seed}")
 
 
 def shortened(program: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
-    """A program with steps left out that it does not need to fail."""
+    """A program reduced to the steps that it needs to fail."""
     size = len(program)
     while size:
         at = 0

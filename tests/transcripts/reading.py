@@ -1,12 +1,12 @@
 """Transcripts: command lines whose replies are compared with those of redis-server, live or as they were recorded.
 
-A transcript (tests/transcripts/*.txt) holds one command a line in redis-cli's quoting. Behind `##`
+A transcript (tests/transcripts/*.txt) has one command per line in redis-cli's quoting. Behind `##`
 a line may name relaxations:
 
     unordered     arrays and maps are compared as sets
     close N       integers may differ by N
     text          only the type of the reply is compared
-    error         both answer an error, perhaps with other words
+    error         both reply with an error, possibly with different texts
     differs NAME  replies differ, for the reason that docs/differences.md gives under NAME
 
 `janus> ...` and `redis> ...` are sent to one server only, `#` begins a comment, and `--- title` begins
@@ -86,7 +86,7 @@ class Speaker:
         self.connections: dict[int, tuple[socket.socket, ReplyReader]] = {}
 
     def ask(self, client: int, argv: list[bytes]) -> tuple[bytes, Any]:
-        """Send a command on one of the connections; the reply as bytes and as a value."""
+        """Send a command on one of the connections; return the reply as bytes and as a value."""
         if client not in self.connections:
             sock = socket.create_connection(("127.0.0.1", self.port), timeout=60)
             self.connections[client] = (sock, ReplyReader())
@@ -106,7 +106,7 @@ class Speaker:
 
 
 class Recording:
-    """The replies of redis-server to one case, as a speaker that is asked the same lines in the same order."""
+    """The recorded replies of redis-server to one case, for the same lines in the same order."""
 
     def __init__(self, case: Case, protocol: int) -> None:
         found = json.loads((RECORDED / f"{case.stem}.json").read_text())
@@ -114,7 +114,7 @@ class Recording:
         self.at = 0
 
     def ask(self, client: int, argv: list[bytes]) -> tuple[bytes, Any]:
-        """The recorded reply to the next line, which has to be the one that was recorded."""
+        """The recorded reply to the next line, which must match the recorded line."""
         assert self.at < len(self.replies), "not recorded; run python -m tests.transcripts.record"
         line, text = self.replies[self.at]
         self.at += 1
@@ -127,7 +127,7 @@ class Recording:
         return reply
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def shown(client: int, argv: list[bytes]) -> str:
@@ -147,7 +147,7 @@ def canonical(value: Any) -> Any:
 
 
 def equal(line: Line, ours: tuple[bytes, Any], theirs: tuple[bytes, Any]) -> bool:
-    """Whether two replies to a line are the same, but for what the line relaxes."""
+    """Whether two replies to a line are the same, except for the line's relaxations."""
     (raw, value), (their_raw, their_value) = ours, theirs
     if raw == their_raw:
         return line.relaxed("differs") is None
@@ -166,7 +166,7 @@ def equal(line: Line, ours: tuple[bytes, Any], theirs: tuple[bytes, Any]) -> boo
 
 
 def empty(speaker: Speaker) -> None:
-    """What each case begins with."""
+    """The commands at the beginning of each case."""
     speaker.ask(9, [b"FLUSHALL"])
 
 

@@ -33,7 +33,7 @@ def replies(port: int, case: Case, protocol: int) -> list[list[str]]:
 
 
 def main(names: list[str]) -> int:
-    """Write the recordings, of all transcripts or of those that are named; gives the exit status."""
+    """Write the recordings, of all transcripts or of those that are named; returns the exit status."""
     RECORDED.mkdir(exist_ok=True)
     with redis_process("--enable-debug-command", "yes") as server:
         asked = Speaker(server.port, 2)

@@ -13,7 +13,7 @@ from januskv.resp.replies import OK
 
 @pytest.fixture
 def line(wire: Any) -> Callable[[bytes], bytes]:
-    """Send a JSON line; the reply line without its end."""
+    """Send a JSON line; return the reply line without its end."""
 
     def send(text: bytes) -> bytes:
         answer = wire.send(text + b"\n")
@@ -25,7 +25,7 @@ def line(wire: Any) -> Callable[[bytes], bytes]:
 
 @pytest.fixture
 def through(wire: Any, house: Any) -> Callable[[str, str, object], Any]:
-    """Run a native command through a named transport; its parsed reply, None for a quiet one."""
+    """Run a native command through a named transport; return its parsed reply, None for a quiet one."""
 
     def run(transport: str, command: str, body: object) -> Any:
         text = json.dumps({command: body}).encode()

@@ -46,7 +46,7 @@ def connect_timely() -> Callable[..., TimelyWire]:
 
 @pytest.fixture
 def samples() -> Callable[[House], dict[bytes, list[tuple[int, float]]]]:
-    """What the series of a server's database 0 hold, by their keys."""
+    """The contents of the series in a server's database 0, by key."""
 
     def read(house: House) -> dict[bytes, list[tuple[int, float]]]:
         found = {}
@@ -59,14 +59,14 @@ def samples() -> Callable[[House], dict[bytes, list[tuple[int, float]]]]:
 
 
 def _lines(build: str) -> ModuleType:
-    """One build of the module that goes over lines."""
+    """One build of the module that parses lines."""
     used = importlib.import_module("januskv.compat.timely.lines")
     if str(used.__file__).endswith(".py") == (build == "plain"):
         return used
     suffixes = [".py"] if build == "plain" else EXTENSION_SUFFIXES
     path = next((path for suffix in suffixes if (path := FOLDER / f"lines{suffix}").exists()), None)
     if path is None:
-        pytest.skip("it is not compiled")
+        pytest.skip("not compiled")
     name = "januskv.compat.timely.plain_lines" if build == "plain" else "januskv.compat.timely.lines"
     spec = spec_from_file_location(name, path)
     assert spec is not None
@@ -78,5 +78,5 @@ def _lines(build: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def lines_classes() -> list[Any]:
-    """The class that goes over lines, of both builds."""
+    """The class that parses lines, of both builds."""
     return [_lines(build).Lines for build in ("plain", "compiled")]

@@ -45,7 +45,7 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 class TimelyHouse(House):
-    """A server with the Timely face."""
+    """A server with the Timely API."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
@@ -63,7 +63,7 @@ class TimelyHouse(House):
         return key
 
     def pass_time(self, ms: int) -> None:
-        """Move the clock; timers look at it, each once, and then all is done that is to be done at once."""
+        """Move the clock; run the timers, each once, and then everything scheduled for now."""
         self.clock.advance(ms)
         timers, self.timers[:] = list(self.timers), []
         for _, call in timers:
@@ -75,7 +75,7 @@ class TimelyHouse(House):
 
 
 class Socket:
-    """A client of a WebSocket. What it gets is kept until it is asked for."""
+    """A client of a WebSocket. Its input is kept until asked for."""
 
     def __init__(self, house: TimelyHouse, session: str | None, authorization: str | None) -> None:
         self.house = house
@@ -84,30 +84,30 @@ class Socket:
         self.connection.connection_made(self.transport)
 
     def raw(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Send bytes; the frames that come back, with what follows at once."""
+        """Send bytes; return the frames that come back immediately."""
         self.transport.written = b""
         self.connection.data_received(data)
         return self.came()
 
     def came(self) -> list[tuple[int, bytes]]:
-        """The frames that have come, with what follows at once."""
+        """The frames received so far, including those that come immediately."""
         self.house.run_timers()
         written, self.transport.written = self.transport.written, b""
         return frames(written)
 
     def __call__(self, operation: str, **members: Any) -> Any:
-        """Send a request; the one reply as JSON, the code and reason of a close, None for nothing."""
+        """Send a request; return the one reply as JSON, the code and reason of a close, None for nothing."""
         return self.send(operation=operation, **members)
 
     def send(self, **members: Any) -> Any:
         return reply_of(self.raw(frame(ws.TEXT, orjson.dumps(members))))
 
     def points(self) -> list[dict[str, Any]]:
-        """The elements that have come."""
+        """The elements received."""
         return elements(self.came())
 
     def brief(self) -> list[Any]:
-        """The elements that have come: host, time and value of points, the metric of what is complete."""
+        """The elements received: host, time and value of points, the metric of what is complete."""
         return [brief(each) for each in self.points()]
 
 

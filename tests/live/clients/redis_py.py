@@ -1,4 +1,4 @@
-"""What a user of redis-py does, with the version that runs this; prints one JSON object. Arguments: port, protocol."""
+"""Typical use of redis-py, in the installed version; prints one JSON object. Arguments: port, protocol."""
 
 import asyncio
 import json
