@@ -48,9 +48,9 @@ def test_all_that_is_wrong_is_told_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Config().apply_file(str(path))
     assert str(caught.value).splitlines() == [
-        f"{path}:1: nosuch: no parameter is called 'nosuch'",
+        f"{path}:1: nosuch: unknown parameter 'nosuch'",
         f"{path}:2: hz: argument couldn't be parsed into an integer",
-        f"{path}:3: maxmemroy: no parameter is called 'maxmemroy', did you mean 'maxmemory'?",
+        f"{path}:3: maxmemroy: unknown parameter 'maxmemroy', did you mean 'maxmemory'?",
         f"{path}:4: user: users other than the default one are not built yet",
     ]
 
@@ -88,7 +88,9 @@ def test_short_options_and_an_empty_save() -> None:
             ["--zzz", "--hz"], ["there is no option --zzz", "--hz: a value is missing"], id="all that is wrong"
         ),
         pytest.param(["--hz", "x"], ["--hz: argument couldn't be parsed into an integer"], id="a bad value"),
-        pytest.param(["-q"], ["what is '-q'? a file comes first, options begin with '--'"], id="no such short option"),
+        pytest.param(
+            ["-q"], ["unexpected argument '-q': a file comes first, options begin with '--'"], id="no such short option"
+        ),
         pytest.param(["a.conf", "--config", "b.conf"], ["--config: one file can be given"], id="two files"),
         pytest.param(
             ["--port", "0", "--http-port", "0"],

@@ -233,7 +233,7 @@ def test_in_the_background_with_log_and_pid_file(tmp_path: Path) -> None:
             assert f"process_id:{pid}\r\n".encode() in exchange(sock, b"INFO server\r\n", b"tcp_port")
             (tmp_path / "log").rename(tmp_path / "log.1")
             os.kill(pid, signal.SIGHUP)
-            assert "opened again" in log_has(tmp_path / "log", "\n")
+            assert "reopened" in log_has(tmp_path / "log", "\n")
             exchange(sock, b"SET a 1\r\nBGSAVE\r\n", b"started")
             log_has(tmp_path / "log", "a snapshot has been written")
             assert exchange(sock, b"FLUSHALL\r\n") == b"+OK\r\n"

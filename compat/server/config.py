@@ -234,7 +234,9 @@ def _read_toml(text: str, path: str) -> Iterator[tuple[str, str, str]]:
         elif isinstance(value, bool):
             value = "yes" if value else "no"
         elif isinstance(value, dict):
-            raise ConfigError(f"{path}: there are no tables such as [{name}], parameters stand at the top of the file")
+            raise ConfigError(
+                f"{path}: tables such as [{name}] are not supported, parameters are at the top of the file"
+            )
         yield path, name, str(value)
 
 

@@ -1031,4 +1031,4 @@ def unknown(name: str) -> ConfigError:
     """The error for an unknown name, with a suggestion."""
     near = difflib.get_close_matches(name.lower(), [each.name for each in PARAMETERS], 1, 0.75)
     meant = f", did you mean {near[0]!r}?" if near else ""
-    return ConfigError(f"no parameter is called {name!r}{meant}")
+    return ConfigError(f"unknown parameter {name!r}{meant}")

@@ -122,7 +122,7 @@ class Upkeep:
             if client.connection.taken_bytes - taken >= _LINGER_BYTES or client in self.long_commands:
                 self.linger(client)
             else:
-                log.info("client %s closed: its last replies are not read", client.address)
+                log.info("client %s closed: it does not read its last replies", client.address)
                 client.connection.kill()
 
     def close_slow_readers(self, now_ms: int, clients: list[Client]) -> None:
@@ -146,5 +146,5 @@ def attempted(task: Callable[[], object]) -> object:
     try:
         return task()
     except Exception as error:
-        log.error("a periodic task has failed, it will be tried again", exc_info=error)
+        log.error("a periodic task has failed, it will be retried", exc_info=error)
         return None

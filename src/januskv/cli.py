@@ -93,7 +93,7 @@ def read_options(words: Sequence[str]) -> tuple[str | None, list[tuple[str, str]
         elif position == 0 and not word.startswith("-"):
             path = word
         else:
-            raise ConfigError(f"what is {word!r}? a file comes first, options begin with '--'")
+            raise ConfigError(f"unexpected argument {word!r}: a file comes first, options begin with '--'")
     wrong: list[str] = []
     given: list[tuple[str, str]] = []
     for name, values in options:

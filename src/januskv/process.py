@@ -100,9 +100,11 @@ def reopen_log() -> None:
             try:
                 handler.reopen()
             except OSError as error:
-                log.error("SIGHUP: %s cannot be opened, the old one stays: %s", handler.baseFilename, error.strerror)
+                log.error(
+                    "SIGHUP: %s cannot be opened, the old one stays in use: %s", handler.baseFilename, error.strerror
+                )
             else:
-                log.log(NOTICE, "SIGHUP: the log file has been opened again")
+                log.log(NOTICE, "SIGHUP: the log file has been reopened")
             return
     log.log(NOTICE, "SIGHUP: nothing to do, there is no log file; SIGTERM ends the server")
 
@@ -187,4 +189,4 @@ class Supervisor:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
                 sock.sendto(state.encode(), address)
         except OSError as error:
-            log.warning("systemd cannot be told %s: %s", state, error.strerror)
+            log.warning("cannot notify systemd of %s: %s", state, error.strerror)

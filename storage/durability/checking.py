@@ -209,7 +209,7 @@ class _Examination:
             redo(self.store, each.payload)
         except Unplayable as error:
             at = each.end - len(each.payload) - RECORD_BYTES
-            self.wrong(UNPLAYABLE, report.name, at, f"a whole record that cannot be done again: {error}")
+            self.wrong(UNPLAYABLE, report.name, at, f"a whole record that cannot be replayed: {error}")
         self.count(report, each.payload)
 
     def count(self, report: FileReport, payload: bytes) -> None:

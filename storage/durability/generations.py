@@ -353,7 +353,7 @@ def _redo(store: Store, file: RecordFile, each: Record) -> Iterator[None]:
     try:
         yield from redo_in_steps(store, each.payload)
     except Unplayable as error:
-        raise Damaged(file.path, each.end, f"the record that ends here cannot be done again: {error}") from error
+        raise Damaged(file.path, each.end, f"the record that ends here cannot be replayed: {error}") from error
 
 
 # ---------------------------------------------------------------- snapshots

@@ -263,7 +263,7 @@ class Journal:
         self.unwritten = []
         self.behind = False
         if self.fault and not self.sync_failed and not self.lost:
-            log.warning("the log can be written again")
+            log.warning("the log is writable again")
             self.fault = ""
 
     def allocate(self, size: int) -> None:
@@ -420,7 +420,7 @@ class Journal:
             self.adopt(self.new_base)
         except OSError as error:
             self.snapshot_failed = True
-            log.error("the snapshot cannot be taken over: %s", error.strerror)
+            log.error("the finished snapshot cannot become the base: %s", error.strerror)
             self.drop(f"{self.new_base}.new")
             return False
         return True

@@ -53,7 +53,7 @@ def test_include_stands_in_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("hz 20\nnosuch 1\n", ":2: nosuch: no parameter is called 'nosuch'", id="unknown name"),
+        pytest.param("hz 20\nnosuch 1\n", ":2: nosuch: unknown parameter 'nosuch'", id="unknown name"),
         pytest.param("\n\nhz fast\n", ":3: hz: argument couldn't be parsed into an integer", id="bad value"),
         pytest.param('requirepass "abc\n', ":1: unbalanced quotes", id="an open quote"),
         pytest.param("maxmemory 1\n", ":1: maxmemory: only '0' works", id="not built yet"),
@@ -78,10 +78,10 @@ def test_refused_with_the_line(tmp_path: Path, text: str, reason: str) -> None:
         pytest.param("maxclients = ", "Invalid value", id="no TOML"),
         pytest.param(
             "[limits]\nmaxclients = 1\n",
-            "there are no tables such as [limits], parameters stand at the top",
+            "tables such as [limits] are not supported, parameters are at the top",
             id="a table",
         ),
-        pytest.param("nosuch = 1\n", "no parameter is called 'nosuch'", id="unknown name"),
+        pytest.param("nosuch = 1\n", "unknown parameter 'nosuch'", id="unknown name"),
     ],
 )
 def test_refused_toml(tmp_path: Path, text: str, reason: str) -> None:

@@ -353,7 +353,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, int | None]] = {
     "a gap in the sequence": (other_sequence, "it begins with record 17, and 4 has to follow", 3),
     "the manifest": (damage_manifest, "DAMAGED: manifest, offset 0: its checksum is wrong", 5),
     "the manifest is missing": (lambda f: (f / "manifest").unlink(), "manifest, offset 0: the file is missing", 5),
-    "an impossible change": (unplayable, "cannot be done again: it is about the time of the key", 5),
+    "an impossible change": (unplayable, "cannot be replayed: it is about the time of the key", 5),
     "the snapshot's record": (damage("base.3", 50), "DAMAGED: base.3, offset 39: a record with a wrong", 0),
     "the snapshot's end": (lambda f: os.truncate(f / "base.3", os.path.getsize(f / "base.3") - 1), "incomplete", 1),
     "the snapshot's header": (damage("base.3", 15), "DAMAGED: base.3, offset 0: the header", None),
