@@ -1,8 +1,7 @@
 """Hashes: plain dicts from fields (bytes) to elements, shared with JSON objects; and the replay of their changes.
 
 A hash of a few short fields and values is a ``SmallHash``, compiled as one string, until it grows; one that shrinks to
-half of SMALL fields is one again. A hash with a deadline for one of its fields is a ``TimedHash``; other hashes pay nothing
-for that.
+half of SMALL fields becomes one again. A hash with field TTLs is a ``TimedHash``; other hashes pay nothing for that.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Small sorted sets: a few members with scores.
 
-The compiled implementation (``packed_scores.pyx``) keeps them in one string, without an object for each, and looks through it:
+The compiled implementation (``packed_scores.pyx``) keeps them in one string, without an object for each, and searches it:
 
     count (1 byte), then for each member, in order: length (1 byte), score (8 bytes, double), name
 
-This one has a dict and a list in order. In both, functions that change something give a new set and leave the old one as it is.
+This one has a dict and a list in order. In both, functions that change something return a new set and leave the old one unchanged.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def score_in(held: Packed, member: bytes) -> float | None:
 
 
 def with_score(held: Packed, member: bytes, score: float) -> Packed | None:
-    """The set with a member, new or in another place; None where it does not fit."""
+    """The set with a member added or given another score; None if it does not fit."""
     old = held.by_name.get(member)
     if len(member) > LONGEST or (old is None and len(held.order) == MOST_MEMBERS):
         return None
