@@ -145,8 +145,6 @@ class _Runtime:
         self.interface: Any = sandbox(lua.table_from(self._callbacks()), make_libraries)
         self.run: Any = self.interface[b"run"]
         self.call: Any = self.interface[b"call"]
-        if max_memory is not None:
-            lua.set_max_memory(max_memory)
 
     def _chunk(self, load: Any, name: str) -> Any:
         body = load((_FOLDER / name).read_bytes(), b"=januskv")
@@ -347,7 +345,9 @@ class _Runtime:
         count = len(keys)
         try:
             if self._limit is not None:
-                self._make_room(keys, args, name)
+                size = sum(map(len, keys)) + sum(map(len, args)) + 128 * (count + len(args))
+                self.make_room(size, name)
+                self.lua.set_max_memory(self._limit)
             if count + len(args) < _MANY_ARGUMENTS:
                 result = run(body, count, *keys, *args)
             else:
@@ -358,17 +358,24 @@ class _Runtime:
                 result = self.interface[run_given](body, count)
         except (LuaError, LuaMemoryError) as error:
             result = (True, FAILED, text_of(error), None, False)
+        finally:
+            if self._limit is not None:
+                # What is asked of Lua between scripts must not fail.
+                self.lua.set_max_memory(0)
         if type(result) is not tuple:
             if result is None or type(result) is bytes:
                 return result
             return whole(result)
         return self._finish(result, name)
 
-    def _make_room(self, keys: list[bytes], args: list[bytes], name: str) -> None:
-        needed = sum(map(len, keys)) + sum(map(len, args)) + 128 * (len(keys) + len(args)) + 2 * _RESERVE
-        if self._limit is not None and self.lua.get_memory_used() + needed > self._limit:
+    def make_room(self, size: int, name: str) -> None:
+        """Raises ScriptError where so many bytes do not fit."""
+        if self._limit is None:
+            return
+        size += 2 * _RESERVE
+        if self.lua.get_memory_used() + size > self._limit:
             self.interface[b"collect"]()
-            if self.lua.get_memory_used() + needed > self._limit:
+            if self.lua.get_memory_used() + size > self._limit:
                 raise ScriptError(b"ERR Error running script %b, %b" % (name.encode(), _OUT_OF_MEMORY))
 
     def _finish(self, result: tuple[Any, ...], name: str) -> Reply:
@@ -409,6 +416,16 @@ class _Runtime:
         used: int = self.lua.get_memory_used()
         return used + 4 * _RESERVE > self._limit
 
+    def limited(self, call: Callable[..., Any], *given: Any) -> Any:
+        """Call a Lua function within the limit of memory."""
+        if self._limit is None:
+            return call(*given)
+        self.lua.set_max_memory(self._limit)
+        try:
+            return call(*given)
+        finally:
+            self.lua.set_max_memory(0)
+
 
 class LuaEngine:
     """Runs scripts and functions, one at a time. ``max_memory`` is a limit in bytes for each of the two kinds."""
@@ -435,7 +452,8 @@ class LuaEngine:
     @staticmethod
     def _compiled(runtime: _Runtime, code: bytes, name: str, prefix: str) -> bytes:
         try:
-            fine, result = runtime.interface[b"compile"](code, b"@" + name.encode())
+            runtime.make_room(len(code), name)
+            fine, result = runtime.limited(runtime.interface[b"compile"], code, b"@" + name.encode())
         except (LuaError, LuaMemoryError):
             raise ScriptError(prefix.encode() + _OUT_OF_MEMORY) from None
         if not fine:
@@ -475,7 +493,7 @@ class LuaEngine:
         interface = runtime.interface
         runtime.deadline = time.monotonic() + _LOAD_SECONDS
         try:
-            fine, result = interface[b"load"](interface[b"library"](chunk))
+            fine, result = runtime.limited(interface[b"load"], interface[b"library"](chunk))
         except (LuaError, LuaMemoryError) as error:
             fine, result = False, b"ERR " + text_of(error)
         finally:

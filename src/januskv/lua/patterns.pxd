@@ -7,6 +7,7 @@ cdef class Matcher:
     cdef readonly Py_ssize_t text_size
     cdef readonly Py_ssize_t pattern_size
     cdef readonly Py_ssize_t end
+    cdef readonly bint anchored
     cdef object tick
     cdef Py_ssize_t steps
     cdef public Py_ssize_t level

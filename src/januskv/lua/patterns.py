@@ -34,6 +34,7 @@ class Matcher:
         self.pattern = pattern
         self.text_size = len(text)
         self.pattern_size = len(pattern)
+        self.anchored = pattern[:1] == b"^"
         self.tick = tick
         self.steps = 0
         self.end = 0
@@ -44,7 +45,7 @@ class Matcher:
 
     def search(self, start: int) -> int:
         """Where the first match from here on begins, or -1. ``end`` is behind it."""
-        anchored = self.pattern_size > 0 and self.pattern[0] == 94
+        anchored = self.anchored
         while True:
             self.level = 0
             self.depth = 0
@@ -326,7 +327,7 @@ def find(matcher: Matcher, start: int, *, whole: bool) -> list[bytes | int] | No
 def scan(matcher: Matcher, *, anchors: bool) -> Iterator[Match]:
     """All matches from left to right: start, end, captures. With ``anchors`` a '^' is a character, as in gmatch."""
     at, size = 0, matcher.text_size
-    anchored = not anchors and matcher.pattern_size > 0 and matcher.pattern[0] == 94
+    anchored = matcher.anchored and not anchors
     first = 1 if anchored else 0
     while at <= size:
         matcher.level = 0

@@ -199,7 +199,7 @@ function base.getmetatable(...)
 end
 
 base.assert, base.error, base.ipairs, base.rawequal, base.select = assert, error, ipairs, rawequal, select
-base.tonumber, base.tostring, base.type, base.xpcall, base.gcinfo = tonumber, tostring, type, xpcall, gcinfo
+base.tonumber, base.tostring, base.type, base.gcinfo = tonumber, tostring, type, gcinfo
 base._VERSION = _VERSION
 
 -- Unbounded counts end the process in Lua 5.1.
@@ -251,6 +251,16 @@ local every = 100000
 local killed = false
 local killed_at
 
+-- The line of the script that runs, from this level on.
+local function place(level)
+    local where = getinfo(level, "Sl")
+    while where and (where.source == "=januskv" or where.what ~= "Lua" and where.what ~= "main") do
+        level = level + 1
+        where = getinfo(level, "Sl")
+    end
+    return where and where.source ~= "=januskv:run" and where.source .. ":" .. where.currentline
+end
+
 local function hook()
     if killed and host.over() then
         return
@@ -258,9 +268,8 @@ local function hook()
     local text = killed or host.tick()
     if text then
         if not killed then
-            local where = getinfo(2, "Sl")
             killed = text
-            killed_at = where and where.source .. ":" .. where.currentline
+            killed_at = place(3)
         end
         -- From here on each instruction ends in this error, also those after a pcall.
         sethook(hook, "", 1)
@@ -277,27 +286,33 @@ end
 
 local function stop(text)
     if not killed then
-        local where = getinfo(2, "Sl")
-        local level = 2
-        while where and (where.source == "=januskv" or where.what ~= "Lua" and where.what ~= "main") do
-            level = level + 1
-            where = getinfo(level, "Sl")
-        end
         killed = text
-        killed_at = where and where.source .. ":" .. where.currentline
+        killed_at = place(3)
     end
     sethook(hook, "", 1)
     error({ err = text }, 0)
 end
 
--- pcall gives the text of an error table, as Redis does.
-local function protected(ok, ...)
+-- Every error that is caught passes here. Where the stack of C is used up the hook cannot run either, and a script that
+-- catches such errors again and again would go on without end.
+local function caught(problem)
     if killed then
         stop(killed)
-    elseif ok then
+    elseif type(problem) == "string" and find(problem, "stack overflow", 1, true) then
+        local text = host.tick()
+        if text then
+            stop(text)
+        end
+    end
+end
+
+-- pcall gives the text of an error table, as Redis does.
+local function protected(ok, ...)
+    if ok and not killed then
         return true, ...
     end
     local problem = ...
+    caught(problem)
     if type(problem) == "table" then
         local text = rawget(hidden[problem] or problem, "err")
         if type(text) == "string" or type(text) == "number" then
@@ -315,11 +330,25 @@ function base.pcall(...)
     return protected(pcall(...))
 end
 
-local function resumed(...)
-    if killed then
-        stop(killed)
+local function resumed(ok, ...)
+    if killed or not ok then
+        caught((...))
     end
-    return ...
+    return ok, ...
+end
+
+-- A handler is called inside of the hook when that ends the script, and nothing could end the handler.
+function base.xpcall(...)
+    local body, handler = ...
+    if select("#", ...) < 2 then
+        argument_error(1, 2, "value expected")
+    end
+    return resumed(xpcall(body, function(problem)
+        if killed then
+            return problem
+        end
+        return handler(problem)
+    end))
 end
 
 local threads = {}
@@ -341,12 +370,11 @@ function threads.resume(...)
 end
 
 local function unwrapped(ok, ...)
-    if killed then
-        stop(killed)
-    elseif ok then
+    if ok and not killed then
         return ...
     end
     local problem = ...
+    caught(problem)
     error(problem, type(problem) == "string" and 3 or 0)
 end
 
@@ -412,6 +440,8 @@ function base.load(...)
     return chunk(concat(pieces), name)
 end
 
+local received -- see the values that cross, below
+
 -- Strings ----------------------------------------------------------------------------------------------------------------
 
 local strings = {}
@@ -468,7 +498,8 @@ local function remember(pattern)
 end
 
 local function slow(text, pattern, count)
-    return #text > 20 and #text ^ count > MOST_STEPS
+    local size = #text
+    return size > 20 and size ^ count > MOST_STEPS
 end
 
 local PATTERN_ERRORS = {
@@ -874,7 +905,7 @@ local function build(...)
 end
 
 -- What Python gives back: a plain value, or `true` and tokens.
-local function received(value, kind, ...)
+function received(value, kind, ...)
     if value ~= true then
         return value
     elseif kind == FLAT then
@@ -1172,6 +1203,9 @@ end
 
 -- Adds where an error was raised: a function of ours counts as a part of the C function `error`.
 local function error_handler(problem)
+    if killed then
+        return problem
+    end
     local level, info = 2, getinfo(2, "Sl")
     if info and info.what == "C" then
         level = 3
@@ -1432,6 +1466,8 @@ function interface.run(body, count, ...)
     reset(scripts)
     if count == 0 then
         base.KEYS, base.ARGV = {}, { ... }
+    elseif count == 1 then
+        base.KEYS, base.ARGV = { (...) }, { select(2, ...) }
     else
         base.KEYS, base.ARGV = {}, {}
         divide({ ... }, count, base.KEYS, base.ARGV)

@@ -76,7 +76,7 @@ def to_lua(reply: Reply, three: bool) -> Any:
         return (True, STATUS, reply.text)  # type: ignore[union-attr]
     if kind is ErrorReply:
         return (True, ERROR, reply.text)  # type: ignore[union-attr]
-    if kind is list and len(reply) < CHUNK and _PLAIN.issuperset(map(type, reply)):  # type: ignore[arg-type]
+    if kind is list and len(reply) <= CHUNK - 2 and _PLAIN.issuperset(map(type, reply)):  # type: ignore[arg-type]
         return (True, FLAT, *reply)  # type: ignore[misc]
     tokens: Tokens = []
     _add(tokens, reply, three)
@@ -250,6 +250,10 @@ def whole(number: float) -> int:
     return int(number) if -9.223372036854775808e18 <= number < 9.223372036854775808e18 else _INT64_MIN
 
 
+def _plain(token: Any) -> bytes | int:
+    return whole(token) if type(token) is float else token
+
+
 def size_of(value: Any) -> int:
     """About how many bytes a value from ``to_lua`` takes in Lua."""
     if type(value) is not tuple:
@@ -271,7 +275,7 @@ class _Results:
         token = tokens[at]
         if token is not True:
             self._at = at + 1
-            return token if type(token) is bytes else whole(token)
+            return _plain(token)
         kind = tokens[at + 1]
         self._at = at + 2
         if kind in _SIMPLE_RESULTS:
@@ -319,6 +323,11 @@ class BigNumber(Shaped):
 
 def from_lua(tokens: Sequence[Any]) -> Reply:
     """The reply of which these are the tokens."""
+    if tokens[1] == ARRAY:
+        items = tokens[3:]
+        kinds = set(map(type, items))
+        if bool not in kinds:
+            return list(items) if float not in kinds else [_plain(each) for each in items]
     return _Results(tokens).value()
 
 
