@@ -180,6 +180,7 @@ class _Runtime:
             (b"unpack", self._unpack),
             (b"find", self._find),
             (b"match", self._match),
+            (b"is_sound", patterns.is_sound),
             (b"scan", self._scan),
             (b"next_match", self._next_match),
         ):

@@ -51,7 +51,7 @@ for _, name in next, { "band", "bor", "bxor" } do
             end
         end
         local result = host.bit_tobit(number_argument(1, count, (...)))
-        for i = 2, count do
+        for i = count, 2, -1 do
             result = operation(result, number_argument(i, count, (select(i, ...))))
         end
         return result
@@ -62,7 +62,7 @@ function bit.tohex(...)
     local a, b = ...
     local count = select("#", ...)
     a = number_argument(1, count, a)
-    b = b == nil and 8 or number_argument(2, count, b)
+    b = count < 2 and 8 or number_argument(2, count, b)
     local result = host.bit_tohex(a, b)
     return result
 end
@@ -212,7 +212,7 @@ local function unpacked(text, limit, offset)
     end
     local value, kind, position, problem = host.unpack(text, all and -1 or limit, offset)
     if kind == ERROR then
-        error(problem, 3)
+        error(problem, position < 0 and 0 or 3)
     elseif kind == FAILED then
         received(value, kind, position)
     end
@@ -453,6 +453,9 @@ local function decoder(settings)
             stop = more or stop
         else
             _, stop = find(text, "^%d+%.?%d*", rest)
+            if not stop then
+                _, stop = find(text, "^%.%d+", rest)
+            end
             if stop then
                 local _, exponent = find(text, "^[eE][+-]?%d+", stop + 1)
                 stop = exponent or stop

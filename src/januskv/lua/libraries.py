@@ -13,7 +13,10 @@ _ROUNDER: Final = 6755399441055744.0  # 1.5 * 2 ** 52: added to a number, its lo
 
 
 class LibraryError(Exception):
-    """An error of a library function: of one argument (counted from one), or of none (zero)."""
+    """An error of a library function: of one argument (counted from one), or of none (zero).
+
+    The text of one with -1 does not say where it was.
+    """
 
     def __init__(self, position: int, text: str) -> None:
         super().__init__(text)
@@ -245,10 +248,11 @@ def struct_unpack(layout_text: bytes, data: bytes, start: float) -> Tokens:
         elif option == 99:
             if size == 0:
                 try:
-                    size = int(as_number(values[-1] if values else False, 0))
-                except (ArgumentType, ValueError, OverflowError):
+                    given = as_number(values.pop() if values else False, 0)
+                except ArgumentType:
                     raise LibraryError(0, "format 'c0' needs a previous size") from None
-                values.pop()
+                # As C makes a size of it.
+                size = 0 if given >= 1 << 64 else int(given) if abs(given) < 1 << 62 else -1
                 if size < 0 or size > size_of_data or at > size_of_data - size:
                     raise LibraryError(2, "data string too short")
             values.append(data[at : at + size])
@@ -412,56 +416,81 @@ _DEEPEST: Final = 3000
 _MISSING, _BAD = "Missing bytes in input.", "Bad data format in input."
 
 
+class _Container:
+    """An array or map that is being read: how many values are missing yet, and what is wrong with the last name."""
+
+    __slots__ = ("is_map", "left", "problem")
+
+    def __init__(self, left: int, *, is_map: bool) -> None:
+        self.left = left
+        self.is_map = is_map
+        self.problem = ""
+
+    def check(self) -> None:
+        """A name that cannot be one is an error once its value has been read."""
+        if self.problem and self.left & 1 == 0:
+            raise LibraryError(-1, self.problem)
+
+
 def unpack(data: bytes, at: int) -> tuple[Tokens, int]:
     """One value of MessagePack as tokens, and the place behind it."""
     tokens: Tokens = []
     size = len(data)
-    left = [1]  # values that are missing yet, in each container
-    while left:
-        if left[-1] == 0:
-            left.pop()
+    open_ones = [_Container(1, is_map=False)]
+    while True:
+        container = open_ones[-1]
+        if container.left == 0:
+            open_ones.pop()
+            if not open_ones:
+                return tokens, at
+            open_ones[-1].check()
             continue
-        left[-1] -= 1
+        is_name = container.is_map and container.left & 1 == 0
+        container.left -= 1
         if at >= size:
             raise LibraryError(0, _MISSING)
         code = data[at]
         at += 1
-        if code < 0x80:
-            tokens.append(code)
-            continue
-        if code >= 0xE0:
-            tokens.append(code - 256)
-            continue
-        form = _NUMBERS.get(code)
-        if form is not None:
+        count = -1
+        is_map = False
+        if code < 0x80 or code >= 0xE0:
+            tokens.append(code if code < 0x80 else code - 256)
+        elif code in _NUMBERS:
+            form = _NUMBERS[code]
             if size - at < form.size:
                 raise LibraryError(0, _MISSING)
             number = form.unpack_from(data, at)[0]
             tokens.append(number if -(1 << 53) < number < 1 << 53 else float(number))
             at += form.size
-            continue
-        if code in _CONSTANTS:
+            if is_name and number != number:
+                container.problem = "table index is NaN"
+        elif code in _CONSTANTS:
             tokens += (True, _CONSTANTS[code])
-            continue
-        if code < 0xC0:
-            count = code & (0x1F if code >= 0xA0 else 0x0F)
-        elif code in _SIZES:
-            form = _SIZES[code]
-            if size - at < form.size:
-                raise LibraryError(0, _MISSING)
-            count = form.unpack_from(data, at)[0]
-            at += form.size
+            if is_name and code == 0xC0:
+                container.problem = "table index is nil"
         else:
-            raise LibraryError(0, _BAD)
-        if 0xA0 <= code < 0xDC:
-            if size - at < count:
-                raise LibraryError(0, _MISSING)
-            tokens.append(data[at : at + count])
-            at += count
-            continue
-        is_map = code < 0x90 or code >= 0xDE
-        tokens += (True, TABLE if is_map else ARRAY, count)
-        left.append(2 * count if is_map else count)
-        if len(left) > _DEEPEST:
-            raise LibraryError(0, "stack overflow (in function mp_decode_to_lua_array)")
-    return tokens, at
+            if code < 0xC0:
+                count = code & (0x1F if code >= 0xA0 else 0x0F)
+            elif code in _SIZES:
+                form = _SIZES[code]
+                if size - at < form.size:
+                    raise LibraryError(0, _MISSING)
+                count = form.unpack_from(data, at)[0]
+                at += form.size
+            else:
+                raise LibraryError(0, _BAD)
+            if 0xA0 <= code < 0xDC:
+                if size - at < count:
+                    raise LibraryError(0, _MISSING)
+                tokens.append(data[at : at + count])
+                at += count
+                count = -1
+            else:
+                is_map = code < 0x90 or code >= 0xDE
+        if count >= 0:
+            tokens += (True, TABLE if is_map else ARRAY, count)
+            open_ones.append(_Container(2 * count if is_map else count, is_map=is_map))
+            if len(open_ones) > _DEEPEST:
+                raise LibraryError(0, "stack overflow (in function mp_decode_to_lua_array)")
+        elif not is_name:
+            container.check()

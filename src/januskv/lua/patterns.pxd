@@ -2,6 +2,7 @@
 
 cdef class Matcher:
     cdef readonly bytes source
+    cdef readonly bytes plain
     cdef const unsigned char[::1] text
     cdef const unsigned char[::1] pattern
     cdef readonly Py_ssize_t text_size
@@ -25,7 +26,7 @@ cdef class Matcher:
     cdef Py_ssize_t close_capture(self, Py_ssize_t at, Py_ssize_t place) except -2
     cdef Py_ssize_t again(self, Py_ssize_t at, int letter) except -2
     cdef Py_ssize_t balance(self, Py_ssize_t at, Py_ssize_t place) except -2
-    cdef Py_ssize_t class_end(self, Py_ssize_t place) except -2
+    cpdef Py_ssize_t class_end(self, Py_ssize_t place) except -2
     cdef bint single(self, Py_ssize_t at, Py_ssize_t place, Py_ssize_t stop) except *
     cdef bint in_set(self, int here, Py_ssize_t place, Py_ssize_t last) except *
     cdef bint in_class(self, int here, int letter) except *

@@ -16,6 +16,7 @@ DEEPEST: Final = 200
 _STEPS: Final = 1_000_000
 
 _UNFINISHED, _POSITION = -1, -2
+_SPECIAL: Final = frozenset(b"^$*+?.([%-")
 
 # Start and end as Lua counts them, captures.
 Match = tuple[int, int, list[bytes | int]]
@@ -30,6 +31,7 @@ class Matcher:
 
     def __init__(self, text: bytes, pattern: bytes, tick: Callable[[], object]) -> None:
         self.source = text
+        self.plain = pattern
         self.text = text
         self.pattern = pattern
         self.text_size = len(text)
@@ -310,11 +312,64 @@ class Matcher:
         return not found if letter < 97 else found
 
 
+def is_sound(pattern: bytes) -> bool:
+    """Whether no text can make this pattern an error."""
+    matcher = Matcher(b"", pattern, bool)
+    size = len(pattern)
+    place = 1 if matcher.anchored else 0
+    level = 0
+    unfinished: list[int] = []
+    finished: set[int] = set()
+    try:
+        while place < size:
+            mark, follower = pattern[place], pattern[place + 1 : place + 2]
+            if mark == 40:
+                level += 1
+                place += 1
+                if follower == b")":
+                    place += 1
+                else:
+                    unfinished.append(level)
+                continue
+            if mark == 41:
+                if not unfinished:
+                    return False
+                finished.add(unfinished.pop())
+                place += 1
+                continue
+            if mark == 37 and follower == b"b":
+                place += 4
+                if place > size:
+                    return False
+                continue
+            if mark == 37 and follower == b"f":
+                place += 2
+                if pattern[place : place + 1] != b"[":
+                    return False
+                place = matcher.class_end(place)
+                continue
+            if mark == 37 and follower.isdigit():
+                if int(follower) not in finished:
+                    return False
+                place += 2
+                continue
+            place = matcher.class_end(place)
+            if pattern[place : place + 1] in (b"*", b"+", b"-", b"?"):
+                place += 1
+    except PatternError:
+        return False
+    return not unfinished and level <= MOST_CAPTURES
+
+
 def find(matcher: Matcher, start: int, *, whole: bool) -> list[bytes | int] | None:
     """Start, end and captures of the first match from a start that Lua counts; without ``whole`` its captures or its text."""
     size = matcher.text_size
     begin = start - 1 if start > 0 else max(size + start, 0) if start < 0 else 0
     begin = min(begin, size)
+    if whole and not _SPECIAL.intersection(matcher.plain):
+        # Lua takes such patterns as plain text, even a bracket that closes nothing.
+        at = matcher.source.find(matcher.plain, begin)
+        return None if at < 0 else [at + 1, at + matcher.pattern_size]
     found = matcher.search(begin)
     if found == -1:
         return None

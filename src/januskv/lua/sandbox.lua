@@ -480,7 +480,7 @@ local LONGEST_PATTERN = 10000
 local MOST_STEPS = 1e8
 local MOST_PATTERNS = 1000
 
-local repeats_of, patterns = {}, 0 -- of patterns that have been used without an error
+local repeats_of, patterns = {}, 0 -- of patterns that no text makes an error
 
 local function repeats(pattern)
     local count = sub(pattern, 1, 1) == "^" and 0 or 1
@@ -490,7 +490,9 @@ local function repeats(pattern)
 end
 
 local function remember(pattern)
-    if patterns == MOST_PATTERNS then
+    if not host.is_sound(pattern) then
+        return
+    elseif patterns == MOST_PATTERNS then
         repeats_of, patterns = {}, 0
     end
     patterns = patterns + 1
@@ -529,10 +531,10 @@ local function counted(...)
     return select("#", ...), ...
 end
 
--- What our matcher found. An error of the pattern is one of the caller of the function that calls this.
+-- What our matcher found. An error of the pattern is one of the caller of the function that ends in this.
 local function given_back(value, kind, ...)
     if kind == ERROR then
-        error((...), 4)
+        error((...), 3)
     end
     return received(value, kind, ...)
 end
