@@ -41,6 +41,17 @@ class Caller:
         return "the server"
 
 
+class ScriptCaller(Caller):
+    """A script or function, which runs for a user."""
+
+    __slots__ = ()
+
+    @property
+    def shown(self) -> str:
+        """Its name in the log, and for MONITOR."""
+        return "lua"
+
+
 NOBODY = Caller()
 
 

@@ -30,6 +30,7 @@ class Logged(Enum):
     SWAP = auto()
     SESSION = auto()
     END = auto()
+    LIBRARY = auto()
     NOTHING = auto()  # not at all: it changes nothing, and is reported only while somebody wants it
 
 
@@ -98,6 +99,7 @@ declare("flushdb", logged=Logged.FLUSH)
 declare("swapdb", logged=Logged.SWAP)
 declare("session_new", logged=Logged.SESSION)
 declare("session_end", logged=Logged.END)
+declare("library", logged=Logged.LIBRARY)
 
 # ---------------------------------------------------------------- strings
 

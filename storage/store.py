@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from .clock import Clock
 from .feed import Feed
 from .keyspace import Keyspace
+from .libraries import Libraries
 from .sessions import Sessions
 from .timetable import Timetable
 
@@ -29,6 +30,7 @@ class Store:
         self.agenda = Timetable(1, {})  # when each keyspace next has something due
         self.databases = [Keyspace(index, self.clock, self.feed, self.agenda) for index in range(databases)]
         self.sessions = Sessions(self.clock, self.feed, self.agenda)
+        self.libraries = Libraries(self.databases[0])
         self.max_string_bytes = 512 << 20
         self.active_expiry = True  # False: keys expire only on access
         self._swept_ms = self.clock.now_ms

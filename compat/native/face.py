@@ -214,6 +214,8 @@ class NativeFace(NativeRequests):
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
         if server.state.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
+        if server.state.busy and Flag.ALLOW_BUSY not in command.flags:
+            return self.refused(name, dialect, Status.UNKNOWN, server.state.busy)
         if server.state.write_fault and Flag.WRITE in command.flags:
             return self.refused(name, dialect, Status.UNKNOWN, server.state.write_fault)
         if server.state.monitored and not command.flags & (Flag.SKIP_MONITOR | Flag.ADMIN):

@@ -170,7 +170,7 @@ def _hello_options(argv: list[bytes]) -> tuple[int | None, bytes | None, tuple[b
     return protocol, name, login
 
 
-@verbs.verb("SELECT", arity=2, flags=Flag.CONNECTION | Flag.LOADING | Flag.STALE | Flag.FAST)
+@verbs.verb("SELECT", arity=2, flags=Flag.LOADING | Flag.STALE | Flag.FAST)
 def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SELECT index
 
@@ -184,6 +184,9 @@ def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Differs: a number beyond the databases can be a session's token.
     """
     number = database_number(ctx, argv[1])
+    if ctx.client is None:  # a script: for its own commands
+        ctx.keyspace = ctx.store.databases[checked_index(ctx, number)]
+        return OK
     if number >= LEAST_TOKEN:
         enter_session(ctx.server, ctx.connected, number)
         return OK

@@ -14,7 +14,7 @@ from .help import help_lines, wrong_form
 verbs = Family("pubsub")
 
 _LISTEN = Flag.PUBSUB | Flag.NOSCRIPT | Flag.LOADING | Flag.STALE | Flag.SUBSCRIBED | Flag.CONNECTION
-_TELL = Flag.PUBSUB | Flag.LOADING | Flag.STALE | Flag.FAST
+_TELL = Flag.PUBSUB | Flag.LOADING | Flag.STALE | Flag.FAST | Flag.MAY_REPLICATE
 _SHARD_KEYS = key("not_key", last=-1)
 _ASK = Flag.PUBSUB | Flag.LOADING | Flag.STALE
 

@@ -580,6 +580,10 @@ def shutdown(ctx: ServerContext, argv: list[bytes]) -> Reply:
     if b"ABORT" in words:
         raise RespError(SYNTAX_ERROR if len(words) > 1 else "ERR No shutdown in progress.")
     server = ctx.server
+    if server.state.busy:
+        if b"NOSAVE" not in words:
+            raise RespError(server.state.busy)
+        server.process.exit_now()
     if not server.state.loading:
         try:
             if b"SAVE" in words:

@@ -33,6 +33,10 @@ class ClientContext(Context):
             raise RespError("ERR " + NEEDS_CONNECTION)
         return self.client
 
+    def for_script(self) -> ClientContext:
+        """A context for the commands of a script: the same keyspace and caller, and nobody who could wait for a reply."""
+        raise NotImplementedError
+
     @property
     def nowhere(self) -> str:
         """Why data commands cannot run in the selected session; empty if they can."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from januskv.commands.context import ScriptCaller
+
 from .client import Client
 from .client_context import ClientContext
 from .server import Server
@@ -15,3 +17,11 @@ class ServerContext(ClientContext):
     def __init__(self, server: Server, client: Client | None = None) -> None:
         super().__init__(server.store, server.config, client)
         self.server: Server = server
+
+    def for_script(self) -> ServerContext:
+        """A context for the commands of a script: the same keyspace and caller, and nobody who could wait for a reply."""
+        context = ServerContext(self.server)
+        context.keyspace = self.keyspace
+        context.caller = ScriptCaller(self.caller.user)
+        context.in_transaction = True
+        return context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from januskv.commands.table import CommandTable
 from januskv.storage.store import Store
@@ -20,6 +20,11 @@ from .state import State
 
 if TYPE_CHECKING:
     from .native_requests import NativeRequests
+
+
+# The version of Redis whose behaviour ours follows, for INFO, HELLO and LOLWUT.
+REDIS_VERSION: Final = "7.4.0"
+REDIS_VERSION_NUM: Final = 0x070400
 
 
 class Core:

@@ -136,6 +136,8 @@ class Dispatcher:
                 f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
                 " are allowed in this context"
             )
+        if state.busy and Flag.ALLOW_BUSY not in command.flags:
+            return state.busy
         if state.loading or state.write_fault or (client is not None and client.nowhere):
             runs = [command]
             if client is not None and Flag.COMMITS in command.flags and client.queue is not None:
@@ -257,7 +259,6 @@ class Dispatcher:
 
 # Commands of Redis that are not built yet, so that users do not look for a misspelling.
 _NOT_BUILT = {
-    "scripting is": "EVAL EVAL_RO EVALSHA EVALSHA_RO SCRIPT FCALL FCALL_RO FUNCTION",
     "ACL is": "ACL",
     "DUMP, RESTORE and MIGRATE are": "DUMP RESTORE RESTORE-ASKING MIGRATE",
 }

@@ -324,7 +324,7 @@ class Parameter:
 _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
-_NO_SCRIPTS = "scripts are not built yet"
+_NO_DEPRECATED_API = "scripts have the functions of Redis 7.4 and no older ones"
 _NO_ACL = "users other than the default one are not built yet"
 _ONE_END = "the server ends in order, and saves what is unsaved"
 _SLAVE = ("replica", "slave")  # a word in names, and its former form
@@ -562,7 +562,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     _only("min-replicas-max-lag", integer(), 10, _NO_REPLICATION, alias="min-slaves-max-lag"),
     _only("cluster-enabled", BOOL, False, _NO_CLUSTER),
     _only("tls-port", integer(0, 65535), 0, "TLS is not built yet"),
-    _only("busy-reply-threshold", integer(), 5000, _NO_SCRIPTS, alias="lua-time-limit"),
+    Parameter(
+        "busy-reply-threshold",
+        integer(0),
+        5000,
+        "Milliseconds after which other clients are told BUSY while a script runs; 0: never.",
+        alias="lua-time-limit",
+    ),
     Parameter(
         "notify-keyspace-events", EVENTS, "", "Which changes of keys are published to channels (KEg$lshzxetdmnA)."
     ),
@@ -978,7 +984,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle("see 'oom-score-adj'", TEXT, {"oom-score-adj-values": "0 200 800"}),
     *_idle("RESTORE is not built yet", choice("no", "yes", "clients"), {"sanitize-dump-payload": "no"}),
     # of Redis' own tests
-    *_idle(_NO_SCRIPTS, BOOL, {"lua-enable-deprecated-api": False}, fixed=True, hidden=True),
+    *_idle(_NO_DEPRECATED_API, BOOL, {"lua-enable-deprecated-api": False}, fixed=True, hidden=True),
     *_idle(
         "loading and saving are not slowed down",
         integer(-(2**31), 2**31 - 1),

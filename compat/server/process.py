@@ -82,6 +82,8 @@ class Process:
         # The event loop's call_later.
         self.later: Callable[[float, Callable[[], None]], Timer] = never
         self.stop: Callable[[], None] = lambda: None
+        # Ends the process without waiting for anything.
+        self.exit_now: Callable[[], None] = lambda: None
         # How many clients are possible, up to a number.
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
         # Starts to keep data of a server that has not, with a log or without.

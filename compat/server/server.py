@@ -11,8 +11,10 @@ from januskv.storage.durability.journal import Journal
 from januskv.storage.store import Store
 
 from .blocking import Waiting
+from .busy import Busy
 from .client import Client
 from .config import Config
+from .core import REDIS_VERSION as REDIS_VERSION
 from .core import Core
 from .dispatch import Dispatcher
 from .long_commands import LongCommands
@@ -22,6 +24,7 @@ from .pause import Pause
 from .persistence import Persistence, journal_in
 from .pubsub import PubSub
 from .save_queue import SaveQueue
+from .scripting import Scripting
 from .tracking import Tracking
 from .upkeep import Upkeep
 from .watches import Watches
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
     from januskv.storage.sessions import Session
 
 log = logging.getLogger("januskv")
-
-# The version of Redis whose behaviour ours follows, for INFO, HELLO and LOLWUT.
-REDIS_VERSION = "7.4.0"
 
 
 class Server(Core):
@@ -53,6 +53,8 @@ class Server(Core):
         self.saves = SaveQueue(self)
         self.upkeep = Upkeep(self, self.pause, self.waiting, self.long_commands)
         self.dispatcher = Dispatcher(self, self.pause, self.tracking, self.waiting, self.long_commands, self.watches)
+        self.busy = Busy(self)
+        self.scripting = Scripting(self, self.dispatcher, self.busy)
         self.persistence: Persistence | None = None
         store.sessions.on_end = self.sessions_ended
         self.state.on_writable = lambda: self.later(0, self.pause.resume_parked)

@@ -27,6 +27,7 @@ class State:
         self.paused = False
         self.monitored = False
         self.time_all = False  # time each command separately, quick ones too
+        self.busy = ""  # what others are told while a script runs long
         self.write_fault = ""  # why data cannot be made durable: writes are rejected then
         self.on_writable: Callable[[], object] = lambda: None  # called when waiting writes may continue, or try to
 
@@ -67,6 +68,11 @@ class State:
         if not fault:
             self.on_writable()
 
+    def set_busy(self, text: str) -> None:
+        """Refuse most commands, with this text, while a script runs; none: no longer."""
+        self.busy = text
+        self.choose()
+
     @property
     def writes_wait(self) -> bool:
         """Whether a write that cannot be rejected has to wait: while data is loaded, in a pause, or if it could not be logged."""
@@ -74,7 +80,7 @@ class State:
 
     def choose(self) -> None:
         """Decide again whether plain commands may take the fast path."""
-        plain = not (self.monitored or self.loading or self.paused or self.time_all or self.write_fault)
+        plain = not (self.monitored or self.loading or self.paused or self.time_all or self.write_fault or self.busy)
         if plain and not self.fast:
             self.fast.update(self.table.fast())
         elif not plain and self.fast:

@@ -145,13 +145,18 @@ class Tracking:
         ``argv`` is None if it has failed: it has read nothing then, and its keys may be unknown.
         """
         self._running = None
-        mode = client.tracking
-        if mode is None:
+        if client.tracking is None:
             return
-        if argv is not None and not mode.broadcast and mode.remembers:
-            self.remember(client, self.keys_read(command, argv))
+        if argv is not None:
+            self.note_read(client, command, argv)
         if answered:
             self.answered_one(client, command)
+
+    def note_read(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Remember the keys that a command has read for a client with tracking on."""
+        mode = client.tracking
+        if mode is not None and not mode.broadcast and mode.remembers:
+            self.remember(client, self.keys_read(command, argv))
 
     def answered_one(self, client: Client, command: Command | None) -> None:
         """End CLIENT CACHING after a command that ran or was rejected, unless that is CLIENT itself or inside MULTI."""

@@ -19,6 +19,7 @@ from . import __version__, plain_reason
 from .compat.commands import build_table
 from .compat.native.face import NativeFace
 from .compat.native.saves import load_at_start
+from .compat.server.busy import Door
 from .compat.server.config import Config
 from .compat.server.connection import Connection
 from .compat.server.faults import RespError
@@ -139,6 +140,28 @@ class DatagramListener:
 Listener = asyncio.Server | DatagramListener
 
 
+class Adopted(asyncio.Protocol):
+    """Hands the transport of a socket to a connection that has lived without one."""
+
+    def __init__(self, connection: Any, unsent: bytes) -> None:
+        self.connection = connection
+        self.unsent = unsent
+
+    def connection_made(self, transport: Any) -> None:
+        """The loop serves the socket from now on."""
+        transport.set_protocol(self.connection)
+        self.connection.transport = transport
+        if self.unsent:
+            transport.write(self.unsent)
+        if self.connection.closing:
+            transport.close()
+
+
+def _duplicate(sock: Any) -> socket.socket:
+    """A listening socket that can be closed without closing the listener's."""
+    return socket.socket(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
+
+
 class App:
     """A running server process, or one of several servers in a test."""
 
@@ -157,7 +180,7 @@ class App:
         self.listeners: list[Listener] = []
         # (which port, address as configured, its number) -> the listener
         self.bound: dict[tuple[str, str, int], list[Listener]] = {}
-        self.opening: set[asyncio.Task[None]] = set()  # listeners whose sockets are open already
+        self.opening: set[asyncio.Task[Any]] = set()  # listeners whose sockets are open already
         self.factories: dict[str, Callable[[], Any]] = {"port": self.connect, "timely-port": self.connect_timely}
         self.ended = asyncio.Event()
         self.supervisor = Supervisor("no")
@@ -168,6 +191,7 @@ class App:
         self._freezing: asyncio.TimerHandle | None = None
         self._blocks_at_start = sys.getallocatedblocks()  # memory blocks; small objects take one each
         self._unix_path = ""
+        self._unix_listener: asyncio.Server | None = None
 
     # ------------------------------------------------------------ start
 
@@ -178,6 +202,9 @@ class App:
         self.server.outbox.soon = loop.call_soon
         self.server.process.stop = self.stop
         self.server.process.tune_socket = self.tune_socket
+        self.server.process.exit_now = self.exit_now
+        self.server.busy.doors = self.doors
+        self.server.busy.adopt = self.adopt
         self.server.process.begin_keeping = lambda logging: self.server.begin_keeping(
             logging, loop.call_soon_threadsafe
         )
@@ -290,6 +317,29 @@ class App:
     def connect(self) -> Any:
         """Create the protocol of a new connection to the data port."""
         return Connection(self.server, self.server.dispatcher, self.native)
+
+    def exit_now(self) -> None:
+        """End the process as it is: a script has the thread, and what it has changed is not to be kept."""
+        log.log(NOTICE, "ending while a script runs, without what it has changed")
+        logging.shutdown()
+        if self._unix_path:
+            os.unlink(self._unix_path)
+        os._exit(0)
+
+    def doors(self) -> list[Door]:
+        """What new connections to the data port come through, for who accepts them while the loop cannot."""
+        names = [listeners for place, listeners in self.bound.items() if place[0] == "port"]
+        found = [each for listeners in names for each in listeners if not isinstance(each, DatagramListener)]
+        if self._unix_listener is not None:
+            found.append(self._unix_listener)
+        return [(_duplicate(sock), self.connect) for listener in found for sock in listener.sockets]
+
+    def adopt(self, sock: socket.socket, connection: Any, unsent: bytes) -> None:
+        """Give the loop a connection that was accepted without it."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(lambda: Adopted(connection, unsent), sock))
+        self.opening.add(task)
+        task.add_done_callback(self.opening.discard)
 
     def connect_timely(self) -> Any:
         """Create the protocol of a new connection to Timely's port."""
@@ -414,7 +464,8 @@ class App:
         if os.path.exists(path):
             os.unlink(path)
         try:
-            self.listeners.append(await loop.create_unix_server(self.connect, path))
+            self._unix_listener = await loop.create_unix_server(self.connect, path)
+            self.listeners.append(self._unix_listener)
         except OSError as error:
             raise OSError(error.errno, f"cannot bind {path}: {error.strerror or error}") from error
         self._unix_path = self.server.process.unix_socket = path

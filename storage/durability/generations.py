@@ -374,6 +374,7 @@ def write_snapshot(path: str, store: Store, data_set: bytes, next_seq: int) -> i
         room = _CHUNK_BYTES
         for session in store.sessions.by_token.values():
             chunk.append(pack(list(session_operation(session))))
+        chunk += [pack(["library", name, code]) for name, code in store.libraries.code.items()]
         for place, keyspace in _places(store):
             deadlines = keyspace.deadlines
             for key, value in keyspace.data.items():

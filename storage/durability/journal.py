@@ -182,6 +182,9 @@ class Journal:
         self.sessions.pop(session.token, None)
         self.add(self.pack(["end", session.token]))
 
+    def library_changed(self, keyspace: Keyspace, detail: tuple[Any, ...]) -> None:
+        self.add(self.pack(["library", *detail]))
+
     def note_renewals(self, most: int = sys.maxsize) -> bool:
         """Note up to ``most`` sessions whose time was restarted; return whether there are more.
 
@@ -495,6 +498,7 @@ _WHOLE: dict[Logged, Whole] = {
     Logged.SWAP: Journal.swapped,
     Logged.SESSION: Journal.session_opened,
     Logged.END: Journal.session_ended,
+    Logged.LIBRARY: Journal.library_changed,
 }
 _UNLOGGED = frozenset((Logged.NOTHING, Logged.RENAMED))
 

@@ -111,6 +111,10 @@ def end(store: Store, token: int) -> None:
     store.sessions.forget(token)
 
 
+def library(store: Store, name: bytes, code: bytes | None) -> None:
+    store.libraries.set(name, code)
+
+
 OPERATIONS: dict[str, Callable[..., None]] = {
     "put": put,
     "copy": copy,
@@ -122,6 +126,7 @@ OPERATIONS: dict[str, Callable[..., None]] = {
     "swap": swap,
     "session": session,
     "end": end,
+    "library": library,
 }
 
 

@@ -29,7 +29,6 @@ from januskv.storage.durability.journal import Journal, open_journal
 from januskv.storage.durability.records import HEADER_BYTES, RECORD_BYTES, Damaged, Torn, header, record
 from januskv.storage.durability.replay import OPERATIONS, session_operation
 from januskv.storage.events import EventSeries, drop_event_index, event_series, put_events, remove_event_rows
-from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
 
 ALL = os.environ.get("JANUSKV_BYTES") == "all"
@@ -64,11 +63,12 @@ LINES += "|".join(
 
 
 # What comes over HTTP alone, or by and by.
-CALLS: tuple[Callable[[Keyspace], object], ...] = (
-    lambda keyspace: put_events(keyspace, b"e", EventSeries().blocks_of([1, 5], [{"a": 2}, {"b": 1}], [0, 1])),
-    lambda keyspace: remove_event_rows(keyspace, b"e", [(0, [0], None)]),
-    lambda keyspace: drop_event_index(keyspace, b"e", ("a",)),
-    lambda keyspace: event_series(keyspace, b"e"),
+CALLS: tuple[Callable[[Store], object], ...] = (
+    lambda store: put_events(store.databases[0], b"e", EventSeries().blocks_of([1, 5], [{"a": 2}, {"b": 1}], [0, 1])),
+    lambda store: remove_event_rows(store.databases[0], b"e", [(0, [0], None)]),
+    lambda store: drop_event_index(store.databases[0], b"e", ("a",)),
+    lambda store: event_series(store.databases[0], b"e"),
+    lambda store: store.libraries.put(b"lib", b"#!lua name=lib"),
 )
 
 
@@ -80,7 +80,8 @@ def image(store: Store) -> Image:
         for place, space in spaces
         for key, value in space.data.items()
     }
-    return sorted(session_operation(each) for each in store.sessions.by_token.values()), found
+    sessions = sorted(session_operation(each) for each in store.sessions.by_token.values())
+    return sessions, found, dict(store.libraries.code)
 
 
 def crash(journal: Journal) -> None:
@@ -113,7 +114,7 @@ class Small:
                 self.images.append(image(store))
         for call in CALLS:
             before = journal.seq
-            call(store.databases[0])
+            call(store)
             journal.commit()
             if journal.seq > before:
                 self.images.append(image(store))
@@ -365,7 +366,7 @@ DAMAGED = pytest.mark.parametrize("case", DAMAGES)
 @DAMAGED
 def test_damage_is_told_and_repaired(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "data"
-    images = [([], {}), *segments(folder)]
+    images = [([], {}, {}), *segments(folder)]
     assert main(["check-log", str(folder)]) == 0
     assert "a server would start: 5 keys, 0 sessions, next record 6" in capsys.readouterr().out
     how, says, kept = DAMAGES[case]
@@ -433,7 +434,7 @@ def test_a_repair_that_ends_at_any_system_call_loses_nothing_else(
     at = calls = total = 0
     while at <= total:
         folder = tmp_path / str(at)
-        images = [([], {}), *segments(folder)]
+        images = [([], {}, {}), *segments(folder)]
         how(folder)
         calls = 0
 

@@ -233,8 +233,8 @@ class _Runtime:
 
     def _call(self, *given: Any) -> Any:
         try:
-            argv = list(given)
-            for i, each in enumerate(given):
+            argv = self._all(given)
+            for i, each in enumerate(argv):
                 if type(each) is not bytes:
                     argv[i] = b"%d" % each if type(each) is int else number_text(each)
             reply = self._host.call(argv)

@@ -982,7 +982,21 @@ local function checked(value, kind, ...)
     return received(value, kind, ...)
 end
 
-local host_call = host.call
+local host_call, host_take = host.call, host.take
+-- No function of the host can be called with much more than this, so the rest goes before.
+local MOST_WORDS = 4000
+
+local function asked(count, ...)
+    if count <= MOST_WORDS then
+        return host_call(...)
+    end
+    local words, at = { ... }, 1
+    while count - at >= MOST_WORDS do
+        host_take(unpack(words, at, at + MOST_WORDS - 1))
+        at = at + MOST_WORDS
+    end
+    return host_call(unpack(words, at, count))
+end
 
 function redis.call(...)
     local count = select("#", ...)
@@ -991,7 +1005,7 @@ function redis.call(...)
     elseif not all_sendable(count, ...) then
         raise(ARGUMENTS)
     end
-    return checked(host_call(...))
+    return checked(asked(count, ...))
 end
 
 function redis.pcall(...)
@@ -1001,7 +1015,7 @@ function redis.pcall(...)
     elseif not all_sendable(count, ...) then
         return { err = ARGUMENTS }
     end
-    return received(host_call(...))
+    return received(asked(count, ...))
 end
 
 function redis.acl_check_cmd(...)
