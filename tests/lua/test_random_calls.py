@@ -130,7 +130,7 @@ def layout(draw: Draw) -> str:
 def struct_packs(draw: Draw) -> str:
     # Numbers that do not fit make what C leaves open.
     given = [draw.choice([*NUMBERS[:27], *STRINGS, "true", "{}"]) for _ in range(draw.randrange(6))]
-    return HEX % f"struct.pack({','.join(['%r' % layout(draw), *given])})"
+    return HEX % f"struct.pack({','.join([repr(layout(draw)), *given])})"
 
 
 def struct_unpacks(draw: Draw) -> str:
@@ -144,7 +144,9 @@ def struct_sizes(draw: Draw) -> str:
 
 
 def bits(draw: Draw) -> str:
-    name = draw.choice(["tobit", "bnot", "band", "bor", "bxor", "lshift", "rshift", "arshift", "rol", "ror", "bswap", "tohex"])
+    name = draw.choice(
+        ["tobit", "bnot", "band", "bor", "bxor", "lshift", "rshift", "arshift", "rol", "ror", "bswap", "tohex"]
+    )
     numbers = [*NUMBERS, "-1e15", "'x'", "{}", "nil", "33", "-5"]
     return SHOW % f"bit.{name}({','.join(draw.choice(numbers) for _ in range(draw.randrange(4)))})"
 

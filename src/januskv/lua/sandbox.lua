@@ -1249,7 +1249,7 @@ local function finished(ok, value)
         local kind = type(value)
         if kind == "string" or kind == "number" then
             return value
-        elseif value == nil then
+        elseif value == nil or value == false and resp == 2 then
             return nil
         end
         out, size = {}, 0

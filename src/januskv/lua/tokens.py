@@ -13,13 +13,13 @@ from typing import Any, Final
 from januskv.resp.decoder import Pairs, ReplyReader
 from januskv.resp.encoder import double_text, encode
 from januskv.resp.replies import (
-    NULL_ARRAY,
     Attribute,
     ErrorReply,
     FlatMap,
     NoReply,
     NullArray,
     Push,
+    RawReply,
     Reply,
     SampleNumber,
     SetReply,
@@ -313,8 +313,6 @@ class BigNumber(Shaped):
 
     def shape(self, three: bool) -> Any:
         """The wire form in RESP3."""
-        from januskv.resp.replies import RawReply
-
         return RawReply(b"(%b\r\n" % self.digits) if three else self.digits
 
     def __repr__(self) -> str:
@@ -329,6 +327,3 @@ def from_lua(tokens: Sequence[Any]) -> Reply:
         if bool not in kinds:
             return list(items) if float not in kinds else [_plain(each) for each in items]
     return _Results(tokens).value()
-
-
-__all__ = ["NULL_ARRAY", "from_lua", "number_text", "size_of", "to_lua", "whole"]
