@@ -41,6 +41,18 @@ _NO_WRITES: Final = "no-writes"
 KILLED: Final = "Script killed by user with "
 
 
+class _Rules:
+    """What the flags of a command mean for scripts."""
+
+    __slots__ = ("forbidden", "protected", "spreads", "writes")
+
+    def __init__(self, flags: Flag) -> None:
+        self.forbidden = bool(flags & (Flag.CONNECTION | Flag.NOSCRIPT))
+        self.writes = Flag.WRITE in flags
+        self.spreads = self.writes or Flag.MAY_REPLICATE in flags  # Redis would send it to replicas
+        self.protected = Flag.PROTECTED in flags
+
+
 class Scripting:
     """The scripts and functions of a server."""
 
@@ -54,6 +66,7 @@ class Scripting:
         self.evaluated: OrderedDict[bytes, Script] = OrderedDict()
         self.evicted = 0
         self.running: Running | None = None
+        self._rules: dict[Command, _Rules] = {}
         self.libraries: dict[str, Library] = {}
         self.functions: dict[str, Function] = {}  # by their names in lower case
         self._version = 0  # of the store's libraries that ``libraries`` are made of
@@ -257,30 +270,37 @@ class Scripting:
             self.core.accounts.error(fault)
             return ErrorReply(fault)
         assert command is not None
-        if Flag.WRITE in command.flags:
-            running.wrote = True
         reply = self.dispatcher.execute(running.context, command, argv)
         client = running.client
         if client is not None and client.tracking is not None:
             self.dispatcher.tracking.note_read(client, command, argv)
         return reply
 
-    def _fault(self, running: Running, command: Command | None, argv: Sequence[bytes]) -> str | None:
-        """Why a script may not run a command."""
+    def _fault(self, running: Running, command: Command | None, argv: list[bytes]) -> str | None:
+        """Why a script may not run a command. One that may write is noted."""
         if command is None or (
             command.subcommands is not None and len(argv) > 1 and argv[1].upper() not in command.subcommands
         ):
             return "ERR Unknown Redis command called from script"
         if not command.min_args <= len(argv) <= command.max_args:
             return "ERR Wrong number of args calling Redis command from script"
-        if command.flags & (Flag.CONNECTION | Flag.NOSCRIPT):
+        rules = self._rules.get(command)
+        if rules is None:
+            rules = self._rules[command] = _Rules(command.flags)
+        if rules.forbidden:
             return "ERR This Redis command is not allowed from script"
-        if command.flags & (Flag.WRITE | Flag.MAY_REPLICATE):
-            if running.read_only:
-                return "ERR Write commands are not allowed from read-only scripts."
-            if Flag.WRITE in command.flags and self.core.state.write_fault:
-                return f"MISCONF {self.core.state.write_fault}"
-        return self.dispatcher.refusal(None, command, list(argv))
+        state = self.core.state
+        if rules.spreads and running.read_only:
+            return "ERR Write commands are not allowed from read-only scripts."
+        if rules.writes and state.write_fault:
+            return f"MISCONF {state.write_fault}"
+        if rules.protected or state.loading or state.write_fault:
+            fault = self.dispatcher.refusal(None, command, argv)
+            if fault is not None:
+                return fault
+        if rules.writes:
+            running.wrote = True
+        return None
 
     def log(self, level: int, message: bytes) -> None:
         """Write a line of a script's to the log."""
