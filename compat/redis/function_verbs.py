@@ -12,7 +12,7 @@ from januskv.resp.replies import OK, Reply, SetReply, Simple
 from januskv.storage.glob import matcher
 
 from .function_payloads import dumped, restored
-from .help import help_lines
+from .help import help_lines, wrong_form
 from .script_verbs import keys_and_args
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ _KEYS_READ = KeySpec(
     flags=("RO", "access"),
     notes="We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
 )
+
+
+def _shown(word: bytes) -> str:
+    """A word as Redis repeats it at the end of an error: without line ends behind it."""
+    return word.decode(errors="surrogateescape").rstrip("\r\n")
 
 
 def _fcall(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
@@ -89,7 +94,7 @@ def function_load(ctx: ServerContext, argv: list[bytes]) -> Reply:
     replace = False
     for word in argv[2:-1]:
         if word.upper() != b"REPLACE":
-            raise RespError(f"ERR Unknown option given: {word.decode(errors='surrogateescape')}")
+            raise RespError(f"ERR Unknown option given: {_shown(word)}")
         replace = True
     scripting = ctx.server.scripting
     library = scripting.library_of(argv[-1], replace=replace)
@@ -117,7 +122,9 @@ def function_flush(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N libraries
     """
-    if len(argv) > 3 or (len(argv) == 3 and argv[2].upper() not in (b"ASYNC", b"SYNC")):
+    if len(argv) > 3:
+        raise wrong_form(argv)
+    if len(argv) == 3 and argv[2].upper() not in (b"ASYNC", b"SYNC"):
         raise RespError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     ctx.server.scripting.clear_libraries()
     return OK
@@ -161,7 +168,7 @@ def function_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
             if pattern is None:
                 raise RespError("ERR library name argument was not given")
         else:
-            raise RespError(f"ERR Unknown argument {word.decode(errors='surrogateescape')}")
+            raise RespError(f"ERR Unknown argument {_shown(word)}")
     scripting = ctx.server.scripting
     scripting.sync()
     matches = (lambda name: True) if pattern is None else matcher(pattern)
@@ -214,7 +221,7 @@ def function_restore(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """
     policy = argv[3].upper() if len(argv) > 3 else b"APPEND"
     if len(argv) > 4:
-        raise RespError("ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.")
+        raise wrong_form(argv)
     if policy not in (b"FLUSH", b"APPEND", b"REPLACE"):
         raise RespError("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
     scripting = ctx.server.scripting

@@ -17,6 +17,7 @@ verbs = Family("scripting", categories=("scripting",))
 
 _RUNS = Flag.NOSCRIPT | Flag.STALE | Flag.SKIP_MONITOR | Flag.MAY_REPLICATE | Flag.NO_MANDATORY_KEYS | Flag.MOVABLEKEYS
 _READS = (_RUNS | Flag.READONLY) & ~Flag.MAY_REPLICATE
+_SHA_CHARACTERS = 40
 _NOTES = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
 _KEYS = KeySpec(begin=2, numkeys=True, flags=("RW", "access", "update"), notes=_NOTES)
 _KEYS_READ = KeySpec(
@@ -48,6 +49,8 @@ def _eval(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
 
 
 def _evalsha(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
+    if len(argv[1]) != _SHA_CHARACTERS:
+        raise RespError(NO_SCRIPT)
     words = keys_and_args(argv)
     scripting, sha = ctx.server.scripting, argv[1].lower()
     script = scripting.find(sha)
