@@ -136,11 +136,21 @@ class Busy:
         if not core.state.busy:
             core.state.set_busy(text)
             self._open = self.doors()
+            self._send_waiting()
         gate, core.outbox.gate = core.outbox.gate, None  # BUSY confirms nothing, and the record is not whole yet
         try:
             self._hear(set() if gate is None else {entry[1] for entry in gate.held})
         finally:
             core.outbox.gate = gate
+
+    def _send_waiting(self) -> None:
+        """Send the replies that waited for the end of the loop's round; with a log they wait for their record, which comes later."""
+        if self.core.outbox.gate is not None:
+            return
+        for channel in list(self.core.outbox.waiting):
+            sock = None if channel.transport is None else channel.transport.get_extra_info("socket")
+            if sock is not None and not channel.running:
+                self._directly(channel, sock.fileno(), channel.flush)
 
     def _hear(self, waiting: set[Any]) -> None:
         poll = select.poll()
@@ -175,14 +185,22 @@ class Busy:
             return
         if not data:
             return
-        real = channel.transport
-        channel.transport = DirectTransport(real, number)
-        try:
+
+        def take() -> None:
             channel.data_received(data)
             if channel.transport is not None:
                 channel.flush()
+
+        self._directly(channel, number, take)
+
+    def _directly(self, channel: Any, number: int, act: Callable[[], None]) -> None:
+        """Do something with a connection whose output goes to its socket now."""
+        real = channel.transport
+        channel.transport = DirectTransport(real, number)
+        try:
+            act()
         except Exception:
-            log.exception("what %s has sent while a script runs cannot be answered", channel.client.address)
+            log.exception("%s cannot be answered while a script runs", channel.client.address)
         finally:
             if channel.transport is not None:
                 channel.transport = real
