@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-import re2
+from januskv.storage.regexes import BadPattern, compiled
 
 from .evaluation import Budget
 
-# For the expression and its automata together; a search that needs more goes on without them, slowly.
-_MOST_MEMORY_BYTES = 512 * 1024
 # How many instructions over how many characters cost one unit: a search without automata does
 # about 200 of them in a microsecond.
 _CHEAP_SHIFT = 9
@@ -29,15 +27,11 @@ class Regex:
     __slots__ = ("_compiled", "_size")
 
     def __init__(self, pattern: str, ignore_case: bool) -> None:
-        options = re2.Options()
-        options.case_sensitive = not ignore_case
-        options.log_errors = False
-        options.max_mem = _MOST_MEMORY_BYTES
         try:
-            self._compiled = re2.compile(pattern, options)
-        except re2.error as error:
-            reason = error.args[0] if error.args else ""
-            raise BadRegex(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from None
+            # Groups count in what a search costs.
+            self._compiled = compiled(pattern, ignore_case=ignore_case, captures=True)
+        except BadPattern as error:
+            raise BadRegex(str(error)) from None
         self._size = max(1, self._compiled.programsize)
 
     def found_in(self, text: str, budget: Budget) -> bool:

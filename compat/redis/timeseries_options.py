@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from math import inf, isinf, nan
 from typing import Any
 
-import re2
-
 from januskv.compat.server.faults import RespError
 from januskv.storage.chunks import MOST_TIME
 from januskv.storage.downsampling import NAMES, Room
 from januskv.storage.errors import NotAFloat, NotAnInteger
 from januskv.storage.labels import Filter
+from januskv.storage.regexes import BadPattern, compiled
 from januskv.storage.sample_queries import Aggregation, Selection
 from januskv.storage.samples import POLICIES
 
@@ -280,14 +279,11 @@ def _values_in_list(text: bytes | None) -> list[bytes]:
 
 def _regex(text: bytes) -> Callable[[bytes], bool]:
     """A test whether a whole label value matches, in linear time."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MOST_REGEX_BYTES
     try:
-        compiled = re2.compile(text, options)
-    except re2.error:
+        match = compiled(text, most_memory=_MOST_REGEX_BYTES).fullmatch
+    except BadPattern:
         raise bad("bad regular expression in FILTER") from None
-    return lambda value: compiled.fullmatch(value) is not None
+    return lambda value: match(value) is not None
 
 
 _BY_REGEX = re.compile(rb"([^=!]+)(=~|!~)(.*)", re.DOTALL)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import re2
+from januskv.storage.regexes import BadPattern, compiled
 
 _MOST_PATTERN: Final = 1024
+_MOST_MEMORY_BYTES: Final = 8 << 20
 _KEY = re.compile(r"[!-~]{1,512}")
 # Of other collections, which are not here.
 _PASSED_OVER: Final = "queriesByCollection"
@@ -78,11 +79,9 @@ def _members(document: object, known: Sequence[str], what: str, strict: bool) ->
 def _compiled(pattern: str) -> Any:
     if len(pattern) > _MOST_PATTERN:
         raise BadPermissions(f"an expression has more than {_MOST_PATTERN} characters")
-    options = re2.Options()
-    options.log_errors = False
     try:
-        return re2.compile(pattern, options)
-    except re2.error:
+        return compiled(pattern, most_memory=_MOST_MEMORY_BYTES)
+    except BadPattern:
         raise BadPermissions(f"{pattern!r} is not a regular expression") from None
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-import re2
-
 from januskv.storage.metric_queries import TagFilter
+from januskv.storage.regexes import BadPattern, compiled
 
 from .errors import ApiError, BadRequest
 
@@ -20,8 +19,6 @@ Matcher = Callable[[bytes], bool]
 
 _LITERAL = re.compile(r"[A-Za-z0-9_]+")
 _MOST_CHARACTERS: Final = 1024
-# For an expression and its automata together.
-_MOST_MEMORY_BYTES: Final = 512 * 1024
 _CALL = re.compile(r"([a-z_]+)\((.*)\)", re.DOTALL)
 
 
@@ -37,17 +34,10 @@ def whole_match(pattern: str) -> Matcher:
         pattern = ".*"
     if pattern == ".*":
         return _anything
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MOST_MEMORY_BYTES
-    options.never_capture = True
     try:
-        compiled = re2.compile(encoded(pattern), options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ApiError(500, f"Invalid regular expression: {text}", f"{text} near {pattern!r}") from None
-    match = compiled.fullmatch
+        match = compiled(encoded(pattern)).fullmatch
+    except BadPattern as error:
+        raise ApiError(500, f"Invalid regular expression: {error}", f"{error} near {pattern!r}") from None
     return lambda value: match(value) is not None
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import isinf
 from typing import Any, Final
 
+from januskv.storage.regexes import BadPattern
+
 from . import lexer
 from .errors import BadFilter
 from .functions import ARITIES
@@ -30,7 +32,7 @@ from .nodes import (
     Where,
 )
 from .paths import walk
-from .regexes import BadPattern, search
+from .regexes import search
 from .values import COMPARISONS
 
 TIME_NAME: Final = "_time"

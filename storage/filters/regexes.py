@@ -6,17 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-import re2
+from januskv.storage.regexes import BadPattern, compiled
 
 Search: TypeAlias = "Callable[[str], bool]"
 
 _MOST_BYTES: Final = 1024
-# For an expression and its automata together; a search that needs more goes on without them, slowly.
-_MOST_MEMORY_BYTES: Final = 512 * 1024
-
-
-class BadPattern(ValueError):
-    """A pattern that is wrong or too large."""
 
 
 # The cache bounds the memory of patterns that come from documents.
@@ -26,17 +20,7 @@ def search(pattern: str) -> Search:
     encoded = pattern.encode(errors="surrogatepass")
     if len(encoded) > _MOST_BYTES:
         raise BadPattern(f"longer than {_MOST_BYTES} bytes")
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MOST_MEMORY_BYTES
-    options.never_capture = True
-    try:
-        compiled = re2.compile(encoded, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        raise BadPattern(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from None
-    find = compiled.search
-    # As bytes: for str the module also counts its way back to characters.
+    find = compiled(encoded).search
     return lambda text: find(text.encode(errors="surrogatepass")) is not None
 
 
