@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from .errors import NotIndexed
 from .event_blocks import Block, place_at
 from .event_conditions import Between, Order, Where, order_of
 from .event_indexes import EventIndex, Path
+from .event_positions import BlockList, Position, Span
 from .event_text import documents, texts
 from .filters import Bound, Filter, Plan, Terms
 from .instants import instant_of_unix, unix_of_instant
@@ -28,8 +30,20 @@ _STEP: Final = 256
 _WORTH: Final = 4
 
 Keeps = Callable[[Any, int], bool]
-# Block, row.
-Position = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: events that are kept, which is asked with these members of the document, and with the instant if
+    that counts. ``weight``: what an event costs its reader, in events that are written.
+    """
+
+    keeps: Keeps | None = None
+    names: tuple[str, ...] | None = None
+    with_instants: bool = False
+    limit: int | None = None
+    descending: bool = False
+    weight: int = 1
 
 
 class Batch:
@@ -89,10 +103,6 @@ class Batch:
         block, rows = next(part for part in reversed(self.parts) if len(part[1]))
         return instant_at(block, rows[-1])
 
-    def places(self) -> list[tuple[int, int]]:
-        """The places (``event_blocks.place_of``) of the events."""
-        return [place_at(block, row) for block, rows in self.parts for row in rows]
-
 
 def instant_at(block: Block, row: int) -> int:
     """The instant of a row whose time is ns since 1970."""
@@ -105,10 +115,10 @@ class Versioned(Protocol):
     version: int
 
 
-class EventView:
+class EventView(BlockList):
     """The events of a series at one time, without those that have expired by then."""
 
-    __slots__ = ("_found", "_version", "blocks", "firsts", "indexes", "now_ms", "series")
+    __slots__ = ("_found", "_version", "indexes", "now_ms", "series")
 
     def __init__(
         self,
@@ -118,13 +128,12 @@ class EventView:
         now_ms: int,
         series: Versioned | None = None,
     ) -> None:
-        self.blocks = blocks
-        self.firsts = firsts
+        super().__init__(blocks, firsts)
         self.indexes = indexes
         self.now_ms = now_ms
         self.series = series
         self._version = 0 if series is None else series.version
-        self._found: tuple[Filter, Position, Position, list[int]] | None = None  # what an index has said of a filter
+        self._found: tuple[Filter, Span, list[int]] | None = None  # what an index has said of a filter
 
     # ------------------------------------------------------------ queries
 
@@ -135,10 +144,9 @@ class EventView:
 
         Raises NotIndexed where a condition is on a member without an index, unless no event is as late as ``low``.
         """
-        start = (0, 0) if low is None else self.position(low)
-        stop = self._end() if high is None else self._behind(high)
-        if not where or start == self._end():
-            return self._walk(start, stop, None, None, limit, False)
+        span = self.span(low, high)
+        if not where or span[0] == self.end():
+            return self._kept(self.parts(span), Search(limit=limit))
         for member in where:
             index = self.indexes.get((member,))
             if index is None or not index.ready:
@@ -148,11 +156,8 @@ class EventView:
         def meets(document: dict[str, Any], time: int) -> bool:
             return all(name in document and each.holds(order_of(document[name])) for name, each in where.items())
 
-        names = tuple(where)
-        times = self._meant(start, stop, meant)
-        if times is None:
-            return self._walk(start, stop, meets, names, limit, False)
-        return self._visit(start, stop, times, meets, names, limit, False)
+        search = Search(meets, tuple(where), limit=limit)
+        return self._kept(self._parts_asked(span, self._meant(span, meant), search), search)
 
     def batches(
         self,
@@ -172,90 +177,40 @@ class EventView:
 
         Descending: from the first instant down to behind the other.
         """
-        if descending:
-            first, stop = self._position_of(end + 1), self._position_of(start + 1)
-        else:
-            first, stop = self._position_of(start), self._position_of(end)
-        weight = _DECODED if decoded else 1
-        return _of_members(self._chosen(first, stop, filter, limit, descending, weight), roots)
+        first, stop = (end + 1, start + 1) if descending else (start, end)
+        span = self.position(*unix_of_instant(first)), self.position(*unix_of_instant(stop))
+        search = _search(filter, limit, descending=descending, weight=_DECODED if decoded else 1)
+        return _of_members(self._chosen(span, filter, search), roots)
 
     def filtered(self, low: int | None, high: int | None, filter: Filter, limit: int | None = None) -> Iterator[Batch]:
         """The events from one time to another, both included, that a filter keeps."""
-        start = (0, 0) if low is None else self.position(low)
-        stop = self._end() if high is None else self._behind(high)
-        return self._chosen(start, stop, filter, limit, False)
+        return self._chosen(self.span(low, high), filter, _search(filter, limit))
 
-    def _chosen(
-        self,
-        first: Position,
-        stop: Position,
-        filter: Filter | None,
-        limit: int | None,
-        descending: bool,
-        weight: int = 1,
-    ) -> Iterator[Batch]:
-        """The events between two positions that a filter keeps."""
-        if stop <= first:
+    def _chosen(self, span: Span, filter: Filter | None, search: Search) -> Iterator[Batch]:
+        """The events of a span that a filter keeps."""
+        if span[1] <= span[0]:
             return iter(())
-        if filter is None:
-            return self._walk(first, stop, None, None, limit, descending, weight=weight)
-        names = None if filter.roots is None else tuple(sorted(filter.roots))
-        times = self._times_for(filter, first, stop)
-        if times is None:
-            return self._walk(first, stop, filter.keeps, names, limit, descending, filter.uses_time, weight)
-        return self._visit(first, stop, times, filter.keeps, names, limit, descending, filter.uses_time, weight)
-
-    # ------------------------------------------------------------ positions
-
-    def position(self, time: int, leap: int = -1) -> Position:
-        """Block and row of the first event that is not before a time (or a fraction of the leap second behind it)."""
-        at = max(bisect_left(self.firsts, time) - 1, 0)
-        while at < len(self.blocks):
-            row = self.blocks[at].first_at(time, leap)
-            if row < len(self.blocks[at]):
-                return at, row
-            at += 1
-        return self._end()
-
-    def _position_of(self, instant: int) -> Position:
-        return self.position(*unix_of_instant(instant))
-
-    def _behind(self, time: int) -> Position:
-        at = bisect_right(self.firsts, time) - 1
-        return (0, 0) if at < 0 else (at, self.blocks[at].behind(time))
-
-    def _end(self) -> Position:
-        return (len(self.blocks) - 1, len(self.blocks[-1])) if self.blocks else (0, 0)
-
-    def _parts(self, start: Position, stop: Position, descending: bool) -> Iterator[tuple[int, range]]:
-        """Blocks with their rows from one position to another."""
-        numbers = range(start[0], min(stop[0] + 1, len(self.blocks)))
-        for at in reversed(numbers) if descending else numbers:
-            yield at, range(start[1] if at == start[0] else 0, stop[1] if at == stop[0] else len(self.blocks[at]))
-
-    def _count(self, start: Position, stop: Position) -> int:
-        """How many events there are from one position to another, expired ones included."""
-        if start[0] == stop[0]:
-            return max(stop[1] - start[1], 0)
-        return sum([len(block) for block in self.blocks[start[0] : stop[0]]]) - start[1] + stop[1]
+        times = None if filter is None else self._times_for(filter, span)
+        return self._kept(self._parts_asked(span, times, search), search)
 
     # ------------------------------------------------------------ indexes
 
-    def _times_for(self, filter: Filter, start: Position, stop: Position) -> list[int] | None:
-        """The times of the events that a filter may keep between two positions, by an index; None where none helps.
+    def _times_for(self, filter: Filter, span: Span) -> list[int] | None:
+        """The times of the events that a filter may keep in a span, by an index; None where none helps.
 
         Indexes go with the series: once that has changed, only what they said before counts.
         """
-        if self._found is not None and self._found[0] is filter and self._found[1] <= start and stop <= self._found[2]:
-            times = self._found[3]
-            low, high = self.blocks[start[0]].times[start[1]], self._time_before(stop)
-            return times[bisect_left(times, low) : bisect_right(times, high)]
+        if self._found is not None:
+            known, (first, stop), times = self._found
+            if known is filter and first <= span[0] and span[1] <= stop:
+                low, high = self._ends(span)
+                return times[bisect_left(times, low) : bisect_right(times, high)]
         if self.series is not None and self.series.version != self._version:
             return None
         meant = self._asked(filter.plan)
-        found = None if meant is None else self._meant(start, stop, meant)
+        found = None if meant is None else self._meant(span, meant)
         if found is not None:
-            self._found = (filter, start, stop, found)
+            self._found = (filter, span, found)
         return found
 
     def _asked(self, plan: Plan) -> list[tuple[Path, list[Between]]] | None:
@@ -270,16 +225,16 @@ class EventView:
             return None
         return [(plan.path, meant)]
 
-    def _meant(self, start: Position, stop: Position, asked: list[tuple[Path, list[Between]]]) -> list[int] | None:
+    def _meant(self, span: Span, asked: list[tuple[Path, list[Between]]]) -> list[int] | None:
         """The times of the events that may be meant, by the index that names the fewest; None if all name too many."""
-        if stop <= start:
+        if span[1] <= span[0]:
             return []
-        low, high = self.blocks[start[0]].times[start[1]], self._time_before(stop)
-        most, best = self._count(start, stop) // _WORTH, None
+        low, high = self._ends(span)
+        most, best = self.count_in(span) // _WORTH, None
         for path, spans in asked:
             found: list[int] | None = []
-            for span in spans:
-                some = self.indexes[path].times(span, low, high, most - len(found or ()))
+            for values in spans:
+                some = self.indexes[path].times(values, low, high, most - len(found or ()))
                 if some is None:
                     found = None
                     break
@@ -289,52 +244,26 @@ class EventView:
                 most, best = len(found), found
         return None if best is None else sorted(set(best))
 
-    def _time_before(self, stop: Position) -> int:
-        at, row = stop if stop[1] else (stop[0] - 1, len(self.blocks[stop[0] - 1]))
-        time: int = self.blocks[at].times[row - 1]
-        return time
+    def _ends(self, span: Span) -> tuple[int, int]:
+        """The first and the last time of a span with events."""
+        (first, start), (last, stop) = span
+        if not stop:
+            last, stop = last - 1, len(self.blocks[last - 1])
+        return self.blocks[first].times[start], self.blocks[last].times[stop - 1]
 
     # ------------------------------------------------------------ walking
 
-    def _walk(
-        self,
-        start: Position,
-        stop: Position,
-        keeps: Keeps | None,
-        names: tuple[str, ...] | None,
-        limit: int | None,
-        descending: bool,
-        with_instants: bool = False,
-        weight: int = 1,
-    ) -> Iterator[Batch]:
-        """The events between two positions."""
-        parts: Iterator[tuple[int, Sequence[int]]] = self._parts(start, stop, descending)
-        if weight > 1:
-            parts = _divided(parts, descending)
-        return self._kept(parts, keeps, names, limit, descending, with_instants, weight)
+    def _parts_asked(self, span: Span, times: list[int] | None, search: Search) -> Iterator[tuple[int, Sequence[int]]]:
+        """The rows of a span that are to be looked at: those with certain times, or all of them (None)."""
+        if times is not None:
+            return self._parts_at(span, times, search.descending)
+        parts = self.parts(span, descending=search.descending)
+        return _divided(parts, search.descending) if search.weight > 1 else parts
 
-    def _visit(
-        self,
-        start: Position,
-        stop: Position,
-        times: list[int],
-        keeps: Keeps,
-        names: tuple[str, ...] | None,
-        limit: int | None,
-        descending: bool,
-        with_instants: bool = False,
-        weight: int = 1,
-    ) -> Iterator[Batch]:
-        """The events between two positions with certain times."""
-        parts = self._parts_at(start, stop, times, descending)
-        return self._kept(parts, keeps, names, limit, descending, with_instants, weight)
-
-    def _parts_at(
-        self, start: Position, stop: Position, times: list[int], descending: bool
-    ) -> Iterator[tuple[int, Sequence[int]]]:
+    def _parts_at(self, span: Span, times: list[int], descending: bool) -> Iterator[tuple[int, Sequence[int]]]:
         at, rows = -1, list[int]()
         for time in reversed(times) if descending else times:
-            for block, row in self._at_time(time, start, stop, descending):
+            for block, row in self._at_time(time, span, descending):
                 if block != at or len(rows) >= _STEP:
                     if rows:
                         yield at, sorted(rows)
@@ -343,8 +272,9 @@ class EventView:
         if rows:
             yield at, sorted(rows)
 
-    def _at_time(self, time: int, start: Position, stop: Position, descending: bool) -> list[Position]:
-        """Positions, between two, of the events with a time."""
+    def _at_time(self, time: int, span: Span, descending: bool) -> list[Position]:
+        """The positions of a span where events with a time stand."""
+        start, stop = span
         at, row = max(self.position(time), start)
         found = []
         while at < len(self.blocks) and (at, row) < stop:
@@ -357,18 +287,9 @@ class EventView:
             row += 1
         return found[::-1] if descending else found
 
-    def _kept(
-        self,
-        parts: Iterator[tuple[int, Sequence[int]]],
-        keeps: Keeps | None,
-        names: tuple[str, ...] | None,
-        limit: int | None,
-        descending: bool,
-        with_instants: bool,
-        weight: int,
-    ) -> Iterator[Batch]:
+    def _kept(self, parts: Iterator[tuple[int, Sequence[int]]], search: Search) -> Iterator[Batch]:
         """Those of some rows that are kept and have not expired, up to a limit."""
-        left = limit
+        keeps, left = search.keeps, search.limit
         known: dict[bytes, Any] = {}
         found: list[tuple[Block, Sequence[int]]] = []
         cost = 0
@@ -379,23 +300,30 @@ class EventView:
             rows = block.visible(some, self.now_ms)
             cost += _BLOCK_COST + (len(rows) if keeps is None else 4 * len(rows))
             if keeps is not None:
-                seen = documents(block.shapes, block.ends, block.text, rows, names, known)
-                if with_instants:
+                seen = documents(block.shapes, block.ends, block.text, rows, search.names, known)
+                if search.with_instants:
                     rows = [row for row, each in zip(rows, seen, strict=True) if keeps(each, instant_at(block, row))]
                 else:
                     rows = [row for row, each in zip(rows, seen, strict=True) if keeps(each, 0)]
-            if descending:
+            if search.descending:
                 rows = rows[::-1]
             if left is not None:
                 rows = rows[:left]
                 left -= len(rows)
             if len(rows):
                 found.append((block, rows))
-                cost += (weight - 1) * len(rows)
+                cost += (search.weight - 1) * len(rows)
             if cost >= _STEP_COST:
                 yield Batch(found)
                 found, cost = [], 0
         yield Batch(found)
+
+
+def _search(filter: Filter | None, limit: int | None, *, descending: bool = False, weight: int = 1) -> Search:
+    if filter is None:
+        return Search(limit=limit, descending=descending, weight=weight)
+    names = None if filter.roots is None else tuple(sorted(filter.roots))
+    return Search(filter.keeps, names, filter.uses_time, limit, descending, weight)
 
 
 def _divided(parts: Iterator[tuple[int, Sequence[int]]], descending: bool) -> Iterator[tuple[int, Sequence[int]]]:

@@ -12,7 +12,7 @@ they are not shown any more, and are removed soon after. Changes are reported to
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, islice, repeat
 from operator import le
@@ -35,8 +35,9 @@ from .event_blocks import (
     place_of,
     unpack_blocks,
 )
-from .event_conditions import Where
+from .event_conditions import Order, Where
 from .event_indexes import EventIndex, Path
+from .event_positions import BlockList, Position, Span
 from .event_shapes import WHOLE, Shape, Shapes
 from .event_text import documents, records_of
 from .event_views import EventView
@@ -55,8 +56,6 @@ Part = tuple[int, Sequence[int], Block | None]
 Change = tuple[int, int, list[Block]]
 # Indexes that events are in already which are still to be added.
 Entered = Sequence[EventIndex]
-# Blocks, and rows of the first and behind those of the last one: some events of a series that stand behind one another.
-Span = tuple[int, int, int, int]
 
 # Events are looked at one after the other to find some places if there are no more than this many for each of them.
 _FAR: Final = 32
@@ -66,16 +65,15 @@ _FEW: Final = 4096
 _SLICE: Final = 4096
 
 
-class EventSeries:
+class EventSeries(BlockList):
     """Events in time order. Times are integers of any size in the user's unit."""
 
     kind: ClassVar[str] = "ts-events"
     is_series: ClassVar[bool] = True
-    __slots__ = ("blocks", "count", "firsts", "indexes", "shapes", "soonest", "token", "version")
+    __slots__ = ("count", "indexes", "shapes", "soonest", "token", "version")
 
     def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.firsts: list[int] = []
+        super().__init__([], [])
         self.count = 0
         self.indexes: dict[Path, EventIndex] = {}
         self.shapes = Shapes()
@@ -144,8 +142,8 @@ class EventSeries:
                 block.insert(_slot(block, row), row)
                 self.firsts[at] = block.times[0]
             else:
-                merged = sorted([*block.rows(), *rows[done:stop]], key=place_of)
-                self._put(at, blocks_of(merged, self.token))
+                both = sorted([*block.rows(), *rows[done:stop]], key=place_of)
+                self._put(at, blocks_of(both, self.token))
             done = stop
 
     def _own(self, at: int) -> Block:
@@ -211,7 +209,7 @@ class EventSeries:
         replaced = before + sum(map(len, blocks)) - self.count
         if replaced:
             self._leave_stale(replaced)
-        self.soonest = min([block.soonest for block in self.blocks if block.soonest], default=0)
+        self.soonest = self._first_deadline()
 
     def _leave_stale(self, count: int) -> None:
         """So many events are gone, and still in the indexes; those are made again if there is hardly anything else in them."""
@@ -229,29 +227,27 @@ class EventSeries:
         wanted = set(places)
         span = self.span(min(wanted)[0], max(wanted)[0])
         found: dict[int, list[int]] = {}
-        if len(wanted) * _FAR < self._count(span):
+        if len(wanted) * _FAR < self.count_in(span):
             for time, leap in sorted(wanted):
                 for at, row in self._at_time(time):
                     if self.blocks[at].leap(row) == leap:
                         found.setdefault(at, []).append(row)
         else:
-            for at, rows in self._parts(span):
-                block = self.blocks[at]
-                times, shapes = block.times, block.shapes
-                some = [row for row in rows if (times[row], block.leap(row) if shapes[row].leap else -1) in wanted]
+            for at, rows in self.parts(span):
+                some = [row for row in rows if place_at(self.blocks[at], row) in wanted]
                 if some:
                     found[at] = some
         return [(at, found[at], None) for at in sorted(found)]
 
-    def _at_time(self, time: int) -> Iterator[tuple[int, int]]:
+    def _at_time(self, time: int) -> Iterator[Position]:
         """Blocks and rows of the events with a time."""
-        for at, rows in self._parts(self.span(time, time)):
+        for at, rows in self.parts(self.span(time, time)):
             for row in rows:
                 yield at, row
 
     def parts_of_span(self, span: Span) -> list[Part]:
         """The rows of events that stand behind one another."""
-        return [(at, rows, None) for at, rows in self._parts(span) if len(rows)]
+        return [(at, rows, None) for at, rows in self.parts(span) if len(rows)]
 
     def parts_expired(self, now_ms: int, most: int) -> list[Part]:
         """The rows of events whose time is over, whole blocks of them until there are ``most``."""
@@ -295,8 +291,11 @@ class EventSeries:
     def settle(self) -> int:
         """Look again when the first event expires, after some are gone; 0 if none does."""
         if self.soonest:
-            self.soonest = min([block.soonest for block in self.blocks if block.soonest], default=0)
+            self.soonest = self._first_deadline()
         return self.soonest
+
+    def _first_deadline(self) -> int:
+        return min([block.soonest for block in self.blocks if block.soonest], default=0)
 
     # ------------------------------------------------------------ indexes
 
@@ -311,10 +310,14 @@ class EventSeries:
             raise IndexExists(path)
         index = self.indexes[path] = EventIndex(path)
         index.ready = False
-        for block in self.view(0).blocks:
-            self._add_entries(index, block)
-            yield
-        index.ready = True
+        try:
+            for block in self.view(0).blocks:
+                self._add_entries(index, block)
+                yield
+            index.ready = True
+        finally:
+            if not index.ready and self.indexes.get(path) is index:  # nobody waits for it any more
+                del self.indexes[path]
 
     def entries_steps(self, blocks: Sequence[Block], indexes: Entered) -> Iterator[None]:
         """Enter events that are still to be added into indexes, in steps."""
@@ -339,53 +342,20 @@ class EventSeries:
                 self._add_entries(index, block)
 
     def _add_entries(self, index: EventIndex, block: Block) -> None:
-        index.add(index.entries(block.times, _members(block, range(len(block)), index.path[:1])))
+        index.add(_entries(index, block, range(len(block))))
 
     def _unindex(self, block: Block, rows: Sequence[int]) -> None:
         for index in self.indexes.values():
             if not index.ready:
                 index.stale += len(rows)
                 continue
-            times = [block.times[row] for row in rows]
-            index.remove(index.entries(times, _members(block, rows, index.path[:1])))
+            index.remove(_entries(index, block, rows))
 
     # ------------------------------------------------------------ reading
 
-    def span(self, low: int | None, high: int | None) -> Span:
-        """The events from one time to another, both included."""
-        first, start = (0, 0) if low is None else self.first_at(low)
-        last, stop = self._end() if high is None else self._behind(high)
-        return (first, start, first, start) if (last, stop) < (first, start) else (first, start, last, stop)
-
-    def first_at(self, time: int, leap: int = -1) -> tuple[int, int]:
-        """Block and row of the first event that is not before a time (or a fraction of the leap second behind it)."""
-        at = max(bisect_left(self.firsts, time) - 1, 0)
-        while at < len(self.blocks):
-            row = self.blocks[at].first_at(time, leap)
-            if row < len(self.blocks[at]):
-                return at, row
-            at += 1
-        return self._end()
-
-    def _behind(self, time: int) -> tuple[int, int]:
-        at = bisect_right(self.firsts, time) - 1
-        return (0, 0) if at < 0 else (at, self.blocks[at].behind(time))
-
-    def _end(self) -> tuple[int, int]:
-        return (len(self.blocks) - 1, len(self.blocks[-1])) if self.blocks else (0, 0)
-
-    def _parts(self, span: Span) -> Iterator[tuple[int, range]]:
-        """Blocks of a span, each with its rows."""
-        first, start, last, stop = span
-        for at in range(first, min(last + 1, len(self.blocks))):
-            yield at, range(start if at == first else 0, stop if at == last else len(self.blocks[at]))
-
-    def _count(self, span: Span) -> int:
-        return sum([len(rows) for _, rows in self._parts(span)])
-
     def rows_about(self, low: int | None, high: int | None) -> int:
         """About how many events there are from one time to another."""
-        first, start, last, stop = self.span(low, high)
+        (first, start), (last, stop) = self.span(low, high)
         return stop - start if first == last else (last - first) * MOST_ROWS
 
     def view(self, now_ms: int, *, lasting: bool = True) -> EventView:
@@ -492,17 +462,15 @@ class EventSeries:
             assert all(shape is WHOLE or self.shapes.by_names for shape in block.shapes)
         assert places == sorted(places)
         assert self.count == len(places)
-        assert self.soonest == min([block.soonest for block in self.blocks if block.soonest], default=0)
+        assert self.soonest == self._first_deadline()
         for index in self.indexes.values():
-            entries = [
-                index.entries(block.times, _members(block, range(len(block)), index.path[:1])) for block in self.blocks
-            ]
-            index.check([entry for some in entries for entry in some])
+            index.check([entry for block in self.blocks for entry in _entries(index, block, range(len(block)))])
 
 
-def _members(block: Block, rows: Sequence[int], names: Path) -> list[Event]:
-    """The documents of some events of a block, with these members alone."""
-    return documents(block.shapes, block.ends, block.text, rows, names, {})
+def _entries(index: EventIndex, block: Block, rows: Sequence[int]) -> list[tuple[Order, int]]:
+    """The entries of an index for some events of a block."""
+    members = documents(block.shapes, block.ends, block.text, rows, index.path[:1], {})
+    return index.entries([block.times[row] for row in rows], members)
 
 
 def runs_of(rows: Sequence[int]) -> bytes:
@@ -578,9 +546,7 @@ def add_events(
     blocks = series.blocks_of(times, events, deadlines)
     packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
     series.add_blocks(blocks)
-    keyspace.changed("ts.addevt", key, ("events.append", *packed))
-    if series.soonest:
-        keyspace.file_fields(key, series.soonest)
+    _report_added(keyspace, key, series, "events.append", packed)
 
 
 def put_events(keyspace: Keyspace, key: bytes, blocks: list[Block], entered: Entered = ()) -> None:
@@ -592,7 +558,7 @@ def put_events(keyspace: Keyspace, key: bytes, blocks: list[Block], entered: Ent
     series = _series(keyspace, key)
     packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
     _put(series, blocks, entered)
-    _put_done(keyspace, key, series, packed)
+    _report_added(keyspace, key, series, "events.put", packed)
 
 
 def merge_events(
@@ -602,11 +568,11 @@ def merge_events(
     series = _series(keyspace, key)
     packed = pack_blocks(blocks) if keyspace.feed.listeners else ()
     series.apply(changes, blocks, entered)
-    _put_done(keyspace, key, series, packed)
+    _report_added(keyspace, key, series, "events.put", packed)
 
 
-def _put_done(keyspace: Keyspace, key: bytes, series: EventSeries, packed: tuple[Any, ...]) -> None:
-    keyspace.changed("ts.addevt", key, ("events.put", *packed))
+def _report_added(keyspace: Keyspace, key: bytes, series: EventSeries, effect: str, packed: tuple[Any, ...]) -> None:
+    keyspace.changed("ts.addevt", key, (effect, *packed))
     if series.soonest:
         keyspace.file_fields(key, series.soonest)
 

@@ -286,6 +286,17 @@ def test_an_index_that_is_being_made() -> None:
     assert series.range(None, None, {"x": Between(at, at)})[0] == [3, 5, 23, 33, 43, 100]
 
 
+def test_an_index_that_nobody_waits_for_any_more() -> None:
+    series = EventSeries()
+    series.add(range(50), [{"x": number % 10} for number in range(50)])
+    steps = series.index_steps(("x",))
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert not series.indexes
+    series.create_index(("x",))
+    series.check()
+
+
 def test_leap_seconds_stand_behind_their_second() -> None:
     series = EventSeries()
     time = 1_483_228_799_999_999_999
