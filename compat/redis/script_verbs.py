@@ -41,14 +41,14 @@ def keys_and_args(argv: list[bytes], bad_number: str | None = None) -> tuple[lis
     return argv[3 : 3 + count], argv[3 + count :]
 
 
-def _eval(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
+def _eval(ctx: ServerContext, argv: list[bytes], read_only: bool) -> Reply:
     words = keys_and_args(argv)
     scripting = ctx.server.scripting
     sha, script = scripting.script_of(argv[1])
     return scripting.eval(ctx, argv, sha, script, words, read_only)
 
 
-def _evalsha(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
+def _evalsha(ctx: ServerContext, argv: list[bytes], read_only: bool) -> Reply:
     if len(argv[1]) != _SHA_CHARACTERS:
         raise RespError(NO_SCRIPT)
     words = keys_and_args(argv)
@@ -67,7 +67,7 @@ def eval_(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: that of the script
     """
-    return _eval(ctx, argv, read_only=False)
+    return _eval(ctx, argv, False)
 
 
 @verbs.verb("EVAL_RO", arity=-3, flags=_READS, keys=_KEYS_READ, since="7.0.0")
@@ -78,7 +78,7 @@ def eval_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: that of the script
     """
-    return _eval(ctx, argv, read_only=True)
+    return _eval(ctx, argv, True)
 
 
 @verbs.verb("EVALSHA", arity=-3, flags=_RUNS, keys=_KEYS, since="2.6.0")
@@ -89,7 +89,7 @@ def evalsha(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: that of the script
     """
-    return _evalsha(ctx, argv, read_only=False)
+    return _evalsha(ctx, argv, False)
 
 
 @verbs.verb("EVALSHA_RO", arity=-3, flags=_READS, keys=_KEYS_READ, since="7.0.0")
@@ -100,7 +100,7 @@ def evalsha_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: that of the script
     """
-    return _evalsha(ctx, argv, read_only=True)
+    return _evalsha(ctx, argv, True)
 
 
 @verbs.verb("SCRIPT", arity=-2, since="2.6.0")

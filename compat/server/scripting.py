@@ -11,7 +11,7 @@ import hashlib
 import importlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from januskv.commands.declare import Flag
@@ -25,13 +25,17 @@ from .faults import RespError
 from .scripting_state import Running
 
 if TYPE_CHECKING:
-    from januskv.commands.table import Command
+    from januskv.commands.table import Command, CommandTable
     from januskv.lua import Function, Library, LuaEngine, Script
+    from januskv.storage.feed import Feed
+
+    from .state import State
 
 log = logging.getLogger("januskv")
 
 # Scripts of EVAL that are kept; those of SCRIPT LOAD stay.
 MOST_EVALUATED: Final = 500
+_SHORT: Final = 4096
 # Bytes for scripts, and as many for functions.
 MOST_MEMORY: Final = 512 << 20
 _LEVELS: Final = {0: logging.DEBUG, 1: logging.INFO, 2: logging.INFO, 3: logging.WARNING}
@@ -60,12 +64,19 @@ class Scripting:
         self.version = REDIS_VERSION
         self.version_num = REDIS_VERSION_NUM
         self.core = core
+        self.table: CommandTable = core.table
+        self.state: State = core.state
+        self.fast = core.state.fast  # empty while the server is in a special state
+        self.feed: Feed = core.store.feed
+        self.databases = core.store.databases
         self.dispatcher = dispatcher
         self.busy = busy
         self.loaded: dict[bytes, Script] = {}  # by SHA-1, as SCRIPT LOAD has made them
         self.evaluated: OrderedDict[bytes, Script] = OrderedDict()
         self.evicted = 0
+        self._hashes: dict[bytes, bytes] = {}  # SHA-1 of texts: looking one up takes a tenth of the time
         self.running: Running | None = None
+        self._context: ClientContext | None = None  # of the script that ran last
         self._rules: dict[Command, _Rules] = {}
         self.libraries: dict[str, Library] = {}
         self.functions: dict[str, Function] = {}  # by their names in lower case
@@ -83,7 +94,13 @@ class Scripting:
 
     def script_of(self, body: bytes) -> tuple[bytes, Script]:
         """The SHA-1 of a script's text, and the script. Raises RespError where it cannot be compiled."""
-        sha = hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
+        sha = self._hashes.get(body)
+        if sha is None:
+            sha = hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
+            if len(body) <= _SHORT:
+                if len(self._hashes) >= MOST_EVALUATED:
+                    self._hashes.clear()
+                self._hashes[body] = sha
         script = self.find(sha)
         if script is None:
             script = self.compile(body)
@@ -132,33 +149,44 @@ class Scripting:
         read_only: bool,
     ) -> Reply:
         """Run a script with its keys and arguments. Raises RespError."""
-        read_only = self._check_flags(script.flags, read_only)
-        keys, args = words
-        running = Running(b"", argv, ctx, read_only)
-        return self._run(running, lambda: self.engine.run(script, keys, args, resp=2, sha=sha.decode()))
+        if script.flags is not None:
+            read_only = self._check_flags(script.flags, read_only)
+        engine = self._engine
+        assert engine is not None  # it has compiled the script
+        before = self._begin(b"", argv, ctx, read_only)
+        try:
+            return engine.run(script, words[0], words[1], sha)
+        except _lua().ScriptError as error:
+            raise RespError(_text(error)) from None
+        finally:
+            self._end(before)
 
-    def _check_flags(self, flags: frozenset[str] | None, read_only: bool) -> bool:
+    def _check_flags(self, flags: frozenset[str], read_only: bool) -> bool:
         """Whether a script with these flags may only read. Raises RespError where it may not run."""
-        if flags is None:
-            return read_only
         if read_only and _NO_WRITES not in flags:
             raise RespError("ERR Can not execute a script with write flag using *_ro command.")
-        fault = self.core.state.write_fault
+        fault = self.state.write_fault
         if fault and _NO_WRITES not in flags:
             raise RespError(f"MISCONF {fault}")
         return read_only or _NO_WRITES in flags
 
-    def _run(self, running: Running, run: Callable[[], Reply]) -> Reply:
+    def _begin(self, name: bytes, argv: list[bytes], ctx: ClientContext, read_only: bool) -> bool:
+        """Have a script or function as the one that runs; what ``_end`` needs. Raises RespError."""
         if self.running is not None:
             raise RespError("ERR A script cannot run another one")
-        feed, before = self.core.store.feed, self.core.store.feed.undivided
-        self.running, feed.undivided = running, True
-        try:
-            return run()
-        except _lua().ScriptError as error:
-            raise RespError(_text(error)) from None
-        finally:
-            self.running, feed.undivided = None, before
+        self._context = context = ctx.for_script(self._context)
+        self.running = Running(name, argv, ctx.client, context, read_only)
+        before = self.feed.undivided
+        self.feed.undivided = True
+        return before
+
+    def _end(self, before: bool) -> None:
+        running = self.running
+        assert running is not None
+        self.running = None
+        running.context.keyspace = self.databases[0]  # a session's is not to be kept for long
+        self.feed.undivided = before
+        if not self.fast:
             self.busy.end()
 
     # ------------------------------------------------------------ functions
@@ -254,9 +282,13 @@ class Scripting:
         """Call a function with its keys and arguments. Raises RespError."""
         function = self.functions[name]
         read_only = self._check_flags(function.flags, read_only)
-        running = Running(name.encode(), argv, ctx, read_only)
-        keys, args = words
-        return self._run(running, lambda: self.engine.call_function(function, keys, args, resp=2))
+        before = self._begin(name.encode(), argv, ctx, read_only)
+        try:
+            return self.engine.call_function(function, words[0], words[1])
+        except _lua().ScriptError as error:
+            raise RespError(_text(error)) from None
+        finally:
+            self._end(before)
 
     # ------------------------------------------------------------ what scripts ask for
 
@@ -264,7 +296,9 @@ class Scripting:
         """Run a command for the script that runs."""
         running = self.running
         assert running is not None
-        command = self.core.table.find(argv)
+        command = self.fast.get(argv[0])
+        if command is None:
+            command = self.table.find(argv)
         fault = self._fault(running, command, argv)
         if fault is not None:
             self.core.accounts.error(fault)
@@ -289,15 +323,15 @@ class Scripting:
             rules = self._rules[command] = _Rules(command.flags)
         if rules.forbidden:
             return "ERR This Redis command is not allowed from script"
-        state = self.core.state
         if rules.spreads and running.read_only:
             return "ERR Write commands are not allowed from read-only scripts."
-        if rules.writes and state.write_fault:
-            return f"MISCONF {state.write_fault}"
-        if rules.protected or state.loading or state.write_fault:
-            fault = self.dispatcher.refusal(None, command, argv)
-            if fault is not None:
-                return fault
+        if rules.protected or not self.fast:
+            if rules.writes and self.state.write_fault:
+                return f"MISCONF {self.state.write_fault}"
+            if rules.protected or self.state.loading or self.state.write_fault:
+                fault = self.dispatcher.refusal(None, command, argv)
+                if fault is not None:
+                    return fault
         if rules.writes:
             running.wrote = True
         return None
@@ -308,7 +342,7 @@ class Scripting:
 
     def acl_check(self, argv: list[bytes]) -> bool:
         """Whether the script may run a command. Raises RespError for one that there is not."""
-        if self.core.table.find(argv) is None:
+        if self.table.find(argv) is None:
             raise _lua().CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
         return True
 

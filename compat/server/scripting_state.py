@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from .stopwatch import now_ns
+
 if TYPE_CHECKING:
+    from .client import Client
     from .client_context import ClientContext
 
 
 class Running:
     """The script or function that runs. ``name``: of the function, or b"" for a script."""
 
-    __slots__ = ("argv", "client", "context", "killed", "name", "read_only", "started_s", "told", "wrote")
+    __slots__ = ("argv", "client", "context", "killed", "name", "read_only", "started_ns", "told", "wrote")
 
-    def __init__(self, name: bytes, argv: list[bytes], caller: ClientContext, read_only: bool) -> None:
+    def __init__(
+        self, name: bytes, argv: list[bytes], client: Client | None, context: ClientContext, read_only: bool
+    ) -> None:
         self.name = name
-        self.client = caller.client
+        self.client = client
         self.argv = argv
-        self.context = caller.for_script()
+        self.context = context
         self.read_only = read_only
-        self.started_s = time.monotonic()
+        self.started_ns = now_ns()
         self.wrote = False
         self.killed = False
         self.told = False
@@ -33,4 +37,4 @@ class Running:
     @property
     def spent_ms(self) -> int:
         """For how long it has run."""
-        return int((time.monotonic() - self.started_s) * 1000)
+        return (now_ns() - self.started_ns) // 1_000_000

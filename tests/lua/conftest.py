@@ -26,8 +26,11 @@ class FakeHost:
         self.versions: list[int] = []
         self.ticks = 0
         self.last_tick: int | None = None
+        self.bug = False
 
     def call(self, argv: list[bytes]) -> Reply:
+        if self.bug:
+            raise KeyError("a bug")
         self.calls.append(argv)
         name = argv[0].lower()
         if name in self.replies:
@@ -73,7 +76,7 @@ def evaluate(engine: LuaEngine, script: str | bytes, *args: bytes, keys: tuple[b
     """The reply to EVAL, errors included."""
     body = script.encode() if isinstance(script, str) else script
     try:
-        return engine.run(engine.compile(body), list(keys), list(args), sha=hashlib.sha1(body).hexdigest())
+        return engine.run(engine.compile(body), list(keys), list(args), sha=hashlib.sha1(body).hexdigest().encode())
     except ScriptError as error:
         return ErrorReply(error.text)
 

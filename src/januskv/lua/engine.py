@@ -19,6 +19,7 @@ from lupa.lua51 import LuaError, LuaMemoryError, LuaRuntime
 from januskv.resp.replies import Reply
 
 from . import libraries, patterns
+from .bridge import Bridge, BridgeError, bridge_to
 from .bytecode import without_library_tail_calls
 from .errors import CommandError, Killed, ScriptError
 from .metadata import FLAGS, library_name, script_flags
@@ -71,7 +72,7 @@ class Script:
     def body(self, runtime: _Runtime) -> Any:
         """The Lua function, in this runtime."""
         if self._runtime is not runtime:
-            self._body = runtime.interface[b"script"](self._chunk)
+            self._body = runtime.body(runtime.interface[b"script"](self._chunk))
             self._runtime = runtime
         return self._body
 
@@ -110,6 +111,8 @@ def text_of(error: Exception) -> bytes:
     """What Lua says of an error outside of scripts: the memory was used up, or the script was killed."""
     if isinstance(error, LuaMemoryError):
         return _OUT_OF_MEMORY
+    if isinstance(error, BridgeError):
+        return error.text
     return str(error).partition("\n")[0].encode("utf-8", "surrogateescape")
 
 
@@ -139,12 +142,22 @@ class _Runtime:
             max_memory=None if max_memory is None else 0,
         )
         self.lua = lua
+        self.bridge: Bridge | None = bridge_to(lua, host.call, self._converted, max_memory)
         load = lua.eval(b"loadstring")
         make_libraries = self._chunk(load, "libraries.lua")
         sandbox = self._chunk(load, "sandbox.lua")
-        self.interface: Any = sandbox(lua.table_from(self._callbacks()), make_libraries)
+        self._interface: Any = sandbox(lua.table_from(self._callbacks()), make_libraries)
         self.run: Any = self.interface[b"run"]
         self.call: Any = self.interface[b"call"]
+        if self.bridge is not None:
+            self.bridge.connect(self.interface)
+
+    @property
+    def interface(self) -> Any:
+        """The functions of the sandbox, by name. What is asked of Lua between scripts must not fail for want of memory."""
+        if self.bridge is not None and self.bridge.limited:
+            self.bridge.release()
+        return self._interface
 
     def _chunk(self, load: Any, name: str) -> Any:
         body = load((_FOLDER / name).read_bytes(), b"=januskv")
@@ -163,6 +176,7 @@ class _Runtime:
             b"tick": self._tick,
             b"over": lambda: self._over,
             b"call": self._call,
+            b"command": None if self.bridge is None else self.bridge.command,
             b"more": self._more,
             b"take": self._take,
         }
@@ -200,10 +214,8 @@ class _Runtime:
                 return (True, EXPECTED, error.position, error.wanted)
             except patterns.PatternError as error:
                 return (True, ERROR, str(error).encode())
-            except Killed as error:
-                return (True, FAILED, error.text)
             except BaseException as error:
-                return self._broken(error)
+                return self._excepted(error)
 
         return callback
 
@@ -237,20 +249,28 @@ class _Runtime:
             for i, each in enumerate(argv):
                 if type(each) is not bytes:
                     argv[i] = b"%d" % each if type(each) is int else number_text(each)
-            reply = self._host.call(argv)
-            if self._limit is None and type(reply) is bytes:
-                return reply
-            value = to_lua(reply, self._three)
-            if self._limit is not None:
-                value = self._fits(value)
-            if type(value) is tuple and len(value) > CHUNK:
-                self._rest = list(value)
-                return (True, MORE)
-            return value
-        except Killed as error:
-            return (True, FAILED, error.text)
+            return self._value(self._host.call(argv), self._three)
         except BaseException as error:
-            return self._broken(error)
+            return self._excepted(error)
+
+    def _converted(self, reply: Any, three: bool) -> Any:
+        """A reply, or an exception in its place, as a plain value or tokens."""
+        try:
+            return self._excepted(reply) if isinstance(reply, BaseException) else self._value(reply, three)
+        except BaseException as error:
+            return self._excepted(error)
+
+    def _value(self, reply: Reply, three: bool) -> Any:
+        value = to_lua(reply, three)
+        if self._limit is not None:
+            value = self._fits(value)
+        if type(value) is tuple and len(value) > CHUNK:
+            self._rest = list(value)
+            return (True, MORE)
+        return value
+
+    def _excepted(self, error: BaseException) -> Any:
+        return (True, FAILED, error.text) if isinstance(error, Killed) else self._broken(error)
 
     def _more(self) -> Any:
         part = self._rest[:CHUNK]
@@ -278,6 +298,8 @@ class _Runtime:
     def _set_resp(self, version: int) -> None:
         self._host.set_resp(version)
         self._three = version == 3
+        if self.bridge is not None:
+            self.bridge.three = self._three
 
     def _struct_pack(self, *given: Any) -> bytes:
         layout, *values = self._all(given)
@@ -338,55 +360,62 @@ class _Runtime:
 
     # ------------------------------------------------------------ what the engine calls
 
-    def execute(
-        self, run: Any, run_given: bytes, body: Any, keys: list[bytes], args: list[bytes], name: str, resp: int
-    ) -> Reply:
-        """Run a Lua function. Raises ScriptError."""
-        self._three = resp == 3
-        count = len(keys)
+    def body(self, function: Any) -> Any:
+        """A Lua function in the form that ``execute`` takes."""
+        return function if self.bridge is None else self.bridge.hold(function)
+
+    def execute(self, body: Any, keys: list[bytes], args: list[bytes], name: bytes, function: bool) -> Reply:
+        """Run a script, or a function of a library. Raises ScriptError. It begins in RESP2 whatever its caller speaks."""
+        self._three = False
+        self.make_room(keys, args, name)
         try:
-            if self._limit is not None:
-                size = sum(map(len, keys)) + sum(map(len, args)) + 128 * (count + len(args))
-                self.make_room(size, name)
-                self.lua.set_max_memory(self._limit)
-            if count + len(args) < _MANY_ARGUMENTS:
-                result = run(body, count, *keys, *args)
+            if self.bridge is not None:
+                result = self.bridge.run(body, keys, args, function)
+                if type(result) is not tuple:
+                    return result  # type: ignore[no-any-return]
             else:
-                give = self.interface[b"give"]
-                both = [*keys, *args]
-                for at in range(0, len(both), CHUNK):
-                    give(*both[at : at + CHUNK])
-                result = self.interface[run_given](body, count)
-        except (LuaError, LuaMemoryError) as error:
+                result = self._run(body, keys, args, function)
+        except (BridgeError, LuaError, LuaMemoryError) as error:
             result = (True, FAILED, text_of(error), None, False)
-        finally:
-            if self._limit is not None:
-                # What is asked of Lua between scripts must not fail.
-                self.lua.set_max_memory(0)
         if type(result) is not tuple:
-            if result is None or type(result) is bytes:
-                return result
-            return whole(result)
+            return whole(result) if type(result) in (int, float) else result
         return self._finish(result, name)
 
-    def make_room(self, size: int, name: str) -> None:
-        """Raises ScriptError where so many bytes do not fit."""
-        if self._limit is None:
-            return
-        size += 2 * _RESERVE
-        if self.lua.get_memory_used() + size > self._limit:
-            self.interface[b"collect"]()
-            if self.lua.get_memory_used() + size > self._limit:
-                raise ScriptError(b"ERR Error running script %b, %b" % (name.encode(), _OUT_OF_MEMORY))
+    def _run(self, body: Any, keys: list[bytes], args: list[bytes], function: bool) -> Any:
+        """Run a Lua function by lupa; a plain value or tokens."""
+        count = len(keys)
+        if count + len(args) < _MANY_ARGUMENTS:
+            return self.limited(self.call if function else self.run, body, count, *keys, *args)
+        give = self.interface[b"give"]
+        both = [*keys, *args]
+        for at in range(0, len(both), CHUNK):
+            give(*both[at : at + CHUNK])
+        return self.limited(self.interface[b"call_given" if function else b"run_given"], body, count)
 
-    def _finish(self, result: tuple[Any, ...], name: str) -> Reply:
+    def make_room(self, keys: list[bytes], args: list[bytes], name: bytes) -> None:
+        """Raises ScriptError where texts do not fit."""
+        if self._has_room(keys, args):
+            return
+        self.interface[b"collect"]()
+        if not self._has_room(keys, args):
+            raise ScriptError(b"ERR Error running script %b, %b" % (name, _OUT_OF_MEMORY))
+
+    def _has_room(self, keys: list[bytes], args: list[bytes]) -> bool:
+        if self.bridge is not None:
+            return self.bridge.has_room(keys, args)
+        if self._limit is None:
+            return True
+        size = 2 * _RESERVE + sum(map(len, keys)) + sum(map(len, args)) + 128 * (len(keys) + len(args))
+        return bool(self.lua.get_memory_used() + size <= self._limit)
+
+    def _finish(self, result: tuple[Any, ...], name: bytes) -> Reply:
         if self._scans:
             self._scans.clear()
         if len(result) == 5 and result[1] == FAILED and not self._taken:
             self._fail(result[2], result[3], result[4], name)
         return from_lua(self._all(result))
 
-    def _fail(self, text: bytes, source: bytes | bool, line: float | bool, name: str) -> NoReturn:
+    def _fail(self, text: bytes, source: bytes | bool, line: float | bool, name: bytes) -> NoReturn:
         self._rest, self._taken = [], []
         where = b"%b:%d" % (source, line) if type(source) is bytes and line is not False else b""
         failure, self.failure = self.failure, None
@@ -396,9 +425,9 @@ class _Runtime:
         if killed is not None:
             text, where = killed
         elif source is None:
-            raise ScriptError(b"ERR Error running script %b, %.100b" % (name.encode(), text))
+            raise ScriptError(b"ERR Error running script %b, %.100b" % (name, text))
         if where:
-            text = b"%b script: %b, on %b." % (text, name.encode(), where)
+            text = b"%b script: %b, on %b." % (text, name, where)
         raise ScriptError(text.replace(b"\r", b" ").replace(b"\n", b" "))
 
     def rearm(self) -> tuple[bytes, bytes] | None:
@@ -453,7 +482,7 @@ class LuaEngine:
     @staticmethod
     def _compiled(runtime: _Runtime, code: bytes, name: str, prefix: str) -> bytes:
         try:
-            runtime.make_room(len(code), name)
+            runtime.make_room([code], [], name.encode())
             fine, result = runtime.limited(runtime.interface[b"compile"], code, b"@" + name.encode())
         except (LuaError, LuaMemoryError):
             raise ScriptError(prefix.encode() + _OUT_OF_MEMORY) from None
@@ -461,15 +490,12 @@ class LuaEngine:
             raise ScriptError(prefix.encode() + result)
         return without_library_tail_calls(result)
 
-    def run(self, script: Script, keys: list[bytes], args: list[bytes], *, resp: int = 2, sha: str = "") -> Reply:
-        """What a script returns. Raises ScriptError.
-
-        A script begins in RESP2 whatever its caller speaks: ``resp`` is there for callers that want another.
-        """
+    def run(self, script: Script, keys: list[bytes], args: list[bytes], sha: bytes = b"") -> Reply:
+        """What a script returns. Raises ScriptError."""
         runtime = self._scripts or self._runtime()
         try:
             body = script._body if script._runtime is runtime else script.body(runtime)
-            return runtime.execute(runtime.run, b"run_given", body, keys, args, sha, resp)
+            return runtime.execute(body, keys, args, sha, False)
         except ScriptError as error:
             self._after_error(error, runtime)
             raise
@@ -515,20 +541,20 @@ class LuaEngine:
                 name.decode(),
                 description or None,
                 frozenset(flags.decode().split(",")) if flags else frozenset(),
-                body,
+                runtime.body(body),
                 runtime,
             )
         if not functions:
             raise ScriptError("ERR No functions registered")
         return functions
 
-    def call_function(self, function: Function, keys: list[bytes], args: list[bytes], *, resp: int = 2) -> Reply:
+    def call_function(self, function: Function, keys: list[bytes], args: list[bytes]) -> Reply:
         """What a function returns. Raises ScriptError."""
         runtime = self._functions
         if runtime is None or function.runtime is not runtime:
             runtime = self._load_again(function)
         try:
-            return runtime.execute(runtime.call, b"call_given", function.body, keys, args, function.name, resp)
+            return runtime.execute(function.body, keys, args, function.name.encode(), True)
         except ScriptError as error:
             self._after_error(error, runtime)
             raise

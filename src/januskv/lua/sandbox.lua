@@ -986,8 +986,14 @@ local host_call, host_take = host.call, host.take
 -- No function of the host can be called with much more than this, so the rest goes before.
 local MOST_WORDS = 4000
 
-local function asked(count, ...)
-    if count <= MOST_WORDS then
+-- Where there is a bridge (bridge.pyx) it has a function for this, in C.
+local command = host.command or function(...)
+    local count = select("#", ...)
+    if count == 0 then
+        return true, ERROR, NO_ARGUMENTS
+    elseif not all_sendable(count, ...) then
+        return true, ERROR, ARGUMENTS
+    elseif count <= MOST_WORDS then
         return host_call(...)
     end
     local words, at = { ... }, 1
@@ -999,23 +1005,11 @@ local function asked(count, ...)
 end
 
 function redis.call(...)
-    local count = select("#", ...)
-    if count == 0 then
-        raise(NO_ARGUMENTS)
-    elseif not all_sendable(count, ...) then
-        raise(ARGUMENTS)
-    end
-    return checked(asked(count, ...))
+    return checked(command(...))
 end
 
 function redis.pcall(...)
-    local count = select("#", ...)
-    if count == 0 then
-        return { err = NO_ARGUMENTS }
-    elseif not all_sendable(count, ...) then
-        return { err = ARGUMENTS }
-    end
-    return received(asked(count, ...))
+    return received(command(...))
 end
 
 function redis.acl_check_cmd(...)
@@ -1449,17 +1443,6 @@ function interface.library(code)
 end
 
 -- A chunk of its own: the frames below the script, by which errors know that they have passed it.
-local run_protected, call_protected = loadstring([[
-local xpcall, handler = ...
-return function(body)
-    return xpcall(body, handler)
-end, function(body, keys, arguments)
-    return xpcall(function()
-        local result = body(keys, arguments)
-        return result
-    end, handler)
-end]], "=januskv:run")(xpcall, error_handler)
-
 -- The numbers of one script go on where those of the last one ended, as in Redis, but for seeds.
 local function reset(environment_now)
     current, resp = environment_now, 2
@@ -1468,6 +1451,22 @@ local function reset(environment_now)
     end
     forget()
 end
+
+interface.start_script, interface.start_function = loadstring([[
+local xpcall, handler, reset, globals, scripts, functions = ...
+return function(body, keys, arguments)
+    reset(scripts)
+    globals.KEYS, globals.ARGV = keys, arguments
+    return xpcall(body, handler)
+end, function(body, keys, arguments)
+    reset(functions)
+    return xpcall(function()
+        local result = body(keys, arguments)
+        return result
+    end, handler)
+end]], "=januskv:run")(xpcall, error_handler, reset, base, scripts, functions)
+interface.finished = finished
+local start_script, start_function = interface.start_script, interface.start_function
 
 local function divide(list, count, keys, arguments)
     for i = 1, count do
@@ -1479,23 +1478,15 @@ local function divide(list, count, keys, arguments)
 end
 
 function interface.run(body, count, ...)
-    reset(scripts)
-    if count == 0 then
-        base.KEYS, base.ARGV = {}, { ... }
-    elseif count == 1 then
-        base.KEYS, base.ARGV = { (...) }, { select(2, ...) }
-    else
-        base.KEYS, base.ARGV = {}, {}
-        divide({ ... }, count, base.KEYS, base.ARGV)
-    end
-    return finished(run_protected(body))
+    local keys, arguments = {}, {}
+    divide({ ... }, count, keys, arguments)
+    return finished(start_script(body, keys, arguments))
 end
 
 function interface.call(body, count, ...)
     local keys, arguments = {}, {}
-    reset(functions)
     divide({ ... }, count, keys, arguments)
-    return finished(call_protected(body, keys, arguments))
+    return finished(start_function(body, keys, arguments))
 end
 
 -- Many arguments come as a list in parts, since the stack of C is short.
@@ -1507,20 +1498,17 @@ function interface.give(...)
 end
 
 function interface.run_given(body, count)
-    local list = given
+    local list, keys, arguments = given, {}, {}
     given = nil
-    base.KEYS, base.ARGV = {}, {}
-    reset(scripts)
-    divide(list, count, base.KEYS, base.ARGV)
-    return finished(run_protected(body))
+    divide(list, count, keys, arguments)
+    return finished(start_script(body, keys, arguments))
 end
 
 function interface.call_given(body, count)
     local list, keys, arguments = given, {}, {}
     given = nil
-    reset(functions)
     divide(list, count, keys, arguments)
-    return finished(call_protected(body, keys, arguments))
+    return finished(start_function(body, keys, arguments))
 end
 
 -- Runs a library. What it registers is fetched, then, one after the other.
