@@ -2,6 +2,7 @@
 
     python benchmarks/redis_side_by_side.py [--rounds 5] [--tests ping_mbulk,set,get,incr,mset]
         [--pipelines 1,16,64] [--sizes 3,512] [--builds compiled,plain] [--seconds 1.5] [--spread]
+    python benchmarks/redis_side_by_side.py --tests eval,evalsha,evalsha_get,evalsha_limiter --pipelines 1,16
 
 50 clients, 100,000 keys. A round runs the test once on every server; the order of the servers rotates
 from round to round. Prints a Markdown table: the figures of Redis, and for each build the medians of the
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import hashlib
 import io
 import shutil
 import statistics
@@ -21,19 +23,46 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from servers import BUILDS, Server, have_the_machine, markdown, numbers, origin, run_client, start, undisturbed, words
+from servers import (
+    BUILDS,
+    Server,
+    encode,
+    expect,
+    have_the_machine,
+    markdown,
+    numbers,
+    origin,
+    run_client,
+    start,
+    undisturbed,
+    words,
+)
 
 CLIENTS = 50
 KEYSPACE = 100_000
 
 # The keys of a test, all set beforehand: a run measures neither growth nor misses.
-PREFIXES = {"set": b"key:", "get": b"key:", "mset": b"key:", "mget": b"key:", "incr": b"counter:"}
+PREFIXES = {"set": b"key:", "get": b"key:", "mset": b"key:", "mget": b"key:", "incr": b"counter:", "evalsha_get": b"key:"}
 # Tests that remove what another test has to add first.
 FILLED_BY = {"lpop": "lpush", "rpop": "rpush", "spop": "sadd", "zpopmin": "zadd"}
 # Tests that do not depend on the size of the value; they run once.
-SIZELESS = {"ping", "ping_inline", "ping_mbulk", "incr", "mget10"}
+SIZELESS = {"ping", "ping_inline", "ping_mbulk", "incr", "mget10", "eval", "evalsha", "evalsha_limiter"}
+# What scripts run: nothing, one command, and how many calls a user has made this minute.
+SCRIPTS = {
+    "evalsha": "return 1",
+    "evalsha_get": "return redis.call('GET', KEYS[1])",
+    "evalsha_limiter": "local n = redis.call('INCR', KEYS[1]) "
+    "if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n",
+}
+_SHA = {name: hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest() for name, body in SCRIPTS.items()}
 # Tests of ours as arguments of redis-benchmark; the others are its own.
-COMMANDS = {"mget10": ["mget", *["key:__rand_int__"] * 10]}
+COMMANDS = {
+    "mget10": ["mget", *["key:__rand_int__"] * 10],
+    "eval": ["eval", "return 1", "0"],
+    "evalsha": ["evalsha", _SHA["evalsha"], "0"],
+    "evalsha_get": ["evalsha", _SHA["evalsha_get"], "1", "key:__rand_int__"],
+    "evalsha_limiter": ["evalsha", _SHA["evalsha_limiter"], "1", "user:__rand_int__", "60"],
+}
 
 
 class Run(NamedTuple):
@@ -66,6 +95,10 @@ def prepare(server: Server, test: str, size: int) -> None:
     name = "mget" if test == "mget10" else test
     if name in PREFIXES:
         server.fill(PREFIXES[name], KEYSPACE, b"0" if name == "incr" else b"x" * size)
+    if test in SCRIPTS:
+        with server.connect() as sock:
+            sha = _SHA[test].encode()
+            expect(sock, encode(b"SCRIPT", b"LOAD", SCRIPTS[test].encode()), b"$%d\r\n%b\r\n" % (len(sha), sha))
     if test in FILLED_BY:
         measure(server, FILLED_BY[test], 16, size, 500_000)
 

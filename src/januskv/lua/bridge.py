@@ -19,7 +19,9 @@ class Bridge:
 
     three: bool  # replies to commands have the form of RESP3
     limited: bool  # memory is limited, as for scripts
-    command: Any  # a Lua function: what redis.call gives its words to
+    # Lua functions: what redis.call gives its words to, and a part of cmsgpack.unpack.
+    command: Any
+    unpack: Any
 
     def connect(self, interface: Any) -> None:
         """Note the functions of the sandbox's interface that are called here."""

@@ -14,6 +14,8 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.math cimport floor
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from januskv.resp.replies import Simple
 
@@ -47,6 +49,7 @@ cdef enum:
     TABLE = 5
     # ours
     RESERVE = 1 << 20
+    DEEPEST_UNPACKED = 16
     DEEPEST = 6  # a C function of Lua's has 20 places on the stack: three for each level
 
 cdef struct Api:
@@ -66,6 +69,7 @@ cdef struct Api:
     void (*pushnumber)(State, double) noexcept
     void (*pushvalue)(State, int) noexcept
     void (*rawgeti)(State, int, int) noexcept
+    void (*rawset)(State, int) noexcept
     void (*rawseti)(State, int, int) noexcept
     void (*setfield)(State, int, const char*) noexcept
     void (*settop)(State, int) noexcept
@@ -121,6 +125,7 @@ cdef int _find(bytes path) except -1:
     lua.pushnumber = <void (*)(State, double) noexcept>_function(handle, b"lua_pushnumber")
     lua.pushvalue = <void (*)(State, int) noexcept>_function(handle, b"lua_pushvalue")
     lua.rawgeti = <void (*)(State, int, int) noexcept>_function(handle, b"lua_rawgeti")
+    lua.rawset = <void (*)(State, int) noexcept>_function(handle, b"lua_rawset")
     lua.rawseti = <void (*)(State, int, int) noexcept>_function(handle, b"lua_rawseti")
     lua.setfield = <void (*)(State, int, const char*) noexcept>_function(handle, b"lua_setfield")
     lua.settop = <void (*)(State, int) noexcept>_function(handle, b"lua_settop")
@@ -136,13 +141,15 @@ cdef int _find(bytes path) except -1:
 
 
 cdef int _open(State state) noexcept:
-    """What ``package.loadlib`` finds: notes the state, and returns two functions, for ``hold`` and for redis.call."""
+    """What ``package.loadlib`` finds: notes the state, and returns functions for ``hold``, redis.call and cmsgpack.unpack."""
     global opened
     opened = state
     lua.pushcclosure(state, _hand, 0)
     lua.pushlightuserdata(state, opening)
     lua.pushcclosure(state, _command, 1)
-    return 2
+    lua.pushlightuserdata(state, opening)
+    lua.pushcclosure(state, _unpack, 1)
+    return 3
 
 
 cdef int _hand(State state) noexcept:
@@ -156,6 +163,100 @@ cdef int _hand(State state) noexcept:
 cdef int _command(State state) noexcept:
     """What redis.call gives its words to."""
     return (<Bridge>lua.touserdata(state, GLOBALS - 1)).serve(state)
+
+
+cdef int _unpack(State state) noexcept:
+    """The one value that a text of MessagePack has, in an array; nil where the general way has to look at the text."""
+    cdef size_t size = 0
+    cdef const unsigned char* at = <const unsigned char*>lua.tolstring(state, 1, &size)
+    cdef const unsigned char* end = at + size
+    # The smallest table takes a byte, and eighty here.
+    if (<Bridge>lua.touserdata(state, GLOBALS - 1)).fits(state, 100 * <Py_ssize_t>size):
+        lua.createtable(state, 1, 0)
+        if _read(state, &at, end, 0) and at == end:
+            lua.rawseti(state, 2, 1)
+            return 1
+    lua.pushnil(state)
+    return 1
+
+
+cdef uint64_t _number(const unsigned char* at, int size) noexcept:
+    cdef uint64_t number = 0
+    cdef int i
+    for i in range(size):
+        number = number << 8 | at[i]
+    return number
+
+
+cdef bint _read(State state, const unsigned char** place, const unsigned char* end, int depth) noexcept:
+    """Read a value and put it on the stack; False for what is not whole or not common, with anything on the stack."""
+    cdef const unsigned char* at = place[0]
+    cdef int code, size, i
+    cdef uint64_t number, count
+    cdef uint32_t bits
+    cdef float single
+    cdef double double_
+    if at >= end:
+        return False
+    code = at[0]
+    at += 1
+    if code < 0x80 or code >= 0xE0:
+        lua.pushnumber(state, code if code < 0x80 else code - 256)
+    elif code == 0xC0:
+        lua.pushnil(state)
+    elif code == 0xC2 or code == 0xC3:
+        lua.pushboolean(state, code == 0xC3)
+    elif 0xCA <= code <= 0xD3:
+        size = 4 if code == 0xCA else 8 if code == 0xCB else 1 << (code & 3)
+        if end - at < size:
+            return False
+        number = _number(at, size)
+        at += size
+        if code == 0xCA:
+            bits = <uint32_t>number
+            memcpy(&single, &bits, 4)
+            double_ = single
+        elif code == 0xCB:
+            memcpy(&double_, &number, 8)
+        elif code < 0xCF:
+            double_ = <double>number
+        else:  # the sign from the size's highest bit; as in Redis also where eight bytes have none
+            double_ = <double>(<int64_t>(number << (64 - 8 * size)) >> (64 - 8 * size))
+        lua.pushnumber(state, double_)
+    else:
+        if code < 0xC0:
+            count = code & (0x1F if code >= 0xA0 else 0x0F)
+        elif code >= 0xD9:
+            size = 1 << (code - 0xD9 if code <= 0xDB else (code & 1) + 1)
+            if end - at < size:
+                return False
+            count = _number(at, size)
+            at += size
+        else:
+            return False
+        if count > <uint64_t>(end - at):
+            return False
+        if 0xA0 <= code < 0xDC:
+            lua.pushlstring(state, <const char*>at, count)
+            at += count
+        elif depth == DEEPEST_UNPACKED or not lua.checkstack(state, 8):
+            return False
+        else:
+            lua.createtable(state, 0, 0)
+            for i in range(<int>count):
+                if code < 0x90 or code >= 0xDE:
+                    if not _read(state, &at, end, depth + 1):
+                        return False
+                    if lua.type(state, -1) == NOTHING or lua.tonumber(state, -1) != lua.tonumber(state, -1):
+                        return False
+                if not _read(state, &at, end, depth + 1):
+                    return False
+                if code < 0x90 or code >= 0xDE:
+                    lua.rawset(state, -3)
+                else:
+                    lua.rawseti(state, -2, i + 1)
+    place[0] = at
+    return True
 
 
 class BridgeError(Exception):
@@ -191,7 +292,7 @@ cdef class Bridge:
         if type(opener) is tuple:
             raise LookupError(opener[1].decode(errors="replace"))
         self.runtime = runtime
-        self.hand, self.command = opener()
+        self.hand, self.command, self.unpack = opener()
         self.state = opened
         self.call = call
         self.converted = converted

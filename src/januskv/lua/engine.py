@@ -177,6 +177,7 @@ class _Runtime:
             b"over": lambda: self._over,
             b"call": self._call,
             b"command": None if self.bridge is None else self.bridge.command,
+            b"unpack_one": None if self.bridge is None else self.bridge.unpack,
             b"more": self._more,
             b"take": self._take,
         }

@@ -203,6 +203,8 @@ function cmsgpack.pack(...)
     return received(value, kind, text)
 end
 
+local unpack_one = host.unpack_one
+
 local function unpacked(text, limit, offset)
     local all = limit == 0 and offset == 0
     if offset < 0 or limit < 0 then
@@ -221,7 +223,11 @@ end
 
 function cmsgpack.unpack(...)
     local text = string_argument(1, select("#", ...), (...))
-    if unpacked(text, 0, 0) then
+    -- The bridge (bridge.pyx) reads what is common and whole.
+    local one = unpack_one and unpack_one(text)
+    if one then
+        return one[1]
+    elseif unpacked(text, 0, 0) then
         return received(true, tools.MORE)
     end
 end
