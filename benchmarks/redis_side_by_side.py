@@ -42,7 +42,14 @@ CLIENTS = 50
 KEYSPACE = 100_000
 
 # The keys of a test, all set beforehand: a run measures neither growth nor misses.
-PREFIXES = {"set": b"key:", "get": b"key:", "mset": b"key:", "mget": b"key:", "incr": b"counter:", "evalsha_get": b"key:"}
+PREFIXES = {
+    "set": b"key:",
+    "get": b"key:",
+    "mset": b"key:",
+    "mget": b"key:",
+    "incr": b"counter:",
+    "evalsha_get": b"key:",
+}
 # Tests that remove what another test has to add first.
 FILLED_BY = {"lpop": "lpush", "rpop": "rpush", "spop": "sadd", "zpopmin": "zadd"}
 # Tests that do not depend on the size of the value; they run once.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.lua.conftest import FakeHost
 
 from januskv.lua import LuaEngine
+from januskv.lua.tokens import line_of
 from januskv.resp.replies import Reply, Simple
 
 SHOW = b"""local function show(v, d)
@@ -26,11 +27,14 @@ WITH_ANOTHER = ENGINE.compile(
     SHOW + b"return {pcall(function() return show((cmsgpack.unpack(ARGV[1] .. '\\1')), 0) end)}"
 )
 
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=40)
+scalars = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=40)
+)
 packable = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=20)
-    | st.dictionaries(st.text(max_size=3) | st.integers(0, 5), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=20) | st.dictionaries(st.text(max_size=3) | st.integers(0, 5), inner, max_size=4)
+    ),
     max_leaves=30,
 )
 
@@ -63,9 +67,9 @@ WITH_FIELD = ENGINE.compile(b"local t = {redis.call('reply')} t.field = 1 return
 
 
 def flat(reply: Reply) -> Reply:
-    """A reply as it comes back from Lua: an array ends at the first null, and ends of lines in a status are spaces."""
+    """A reply as it comes back from Lua: a status is one line."""
     if type(reply) is Simple:
-        return Simple(reply.text.replace(b"\r", b" ").replace(b"\n", b" "))
+        return Simple(line_of(reply.text))
     return list(map(flat, reply)) if type(reply) is list else reply
 
 

@@ -19,7 +19,7 @@ from libc.string cimport memcpy
 
 from januskv.resp.replies import Simple
 
-from .tokens import ERROR, FAILED, number_text
+from .tokens import ERROR, FAILED, line_of, number_text
 
 cdef extern from "dlfcn.h" nogil:
     void* dlopen(const char* path, int mode)
@@ -390,7 +390,7 @@ cdef class Bridge:
                 if count == 0 and lua.type(state, -2) == STRING and lua.type(state, -1) == STRING:
                     text = lua.tolstring(state, -2, &size)
                     if size == 2 and text[0] == c"o" and text[1] == c"k":
-                        item = Simple(_text(state, -1).replace(b"\r", b" ").replace(b"\n", b" "))
+                        item = Simple(line_of(_text(state, -1)))
                         lua.settop(state, top + 1)
                         if lua.next(state, place):
                             item = OTHER

@@ -261,6 +261,11 @@ def size_of(value: Any) -> int:
     return 160 * len(value) + sum([len(each) for each in value if type(each) is bytes])
 
 
+def line_of(text: bytes) -> bytes:
+    """A text of a status or error as Redis sends it: what C's functions see of it, in one line."""
+    return text.partition(b"\0")[0].replace(b"\r", b" ").replace(b"\n", b" ")
+
+
 class _Results:
     """Tokens of a script's result as a reply."""
 
@@ -289,9 +294,9 @@ class _Results:
         if kind == SET:
             return SetReply([self.value() for _ in range(first)])
         if kind == STATUS:
-            return Simple(first.replace(b"\r", b" ").replace(b"\n", b" "))
+            return Simple(line_of(first))
         if kind == ERROR:
-            return ErrorReply(first.replace(b"\r", b" ").replace(b"\n", b" "))
+            return ErrorReply(line_of(first))
         if kind == DOUBLE:
             return float(first)
         if kind == BIG_NUMBER:
