@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import statistics
 import sys
+from functools import partial
 
 from servers import BUILDS, HERE, Server, have_the_machine, markdown, origin, run_client, start, undisturbed, words
 
@@ -47,7 +48,7 @@ def main() -> None:
             for number in range(args.rounds):
                 turn = number % len(servers)
                 for i in [*range(turn, len(servers)), *range(turn)]:
-                    runs[i].append(undisturbed(lambda i=i: measure(servers[i], args.jobs, together)))
+                    runs[i].append(undisturbed(partial(measure, servers[i], args.jobs, together)))
             row = [str(together), *(f"{statistics.median(column):.0f}" for column in zip(*runs[0], strict=True))]
             for ours in runs[1:]:
                 for kind in (0, 1):

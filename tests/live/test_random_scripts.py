@@ -109,7 +109,7 @@ def statement(chance: random.Random) -> str:
         lambda: f"redis.setresp({chance.choice([2, 3, 3])})",
         lambda: f"{name} = coroutine.wrap(function() return redis.call({call(chance)}) end)()",
         lambda: f"{name} = {{pcall(function() error({problem(chance)}) end)}}",
-        lambda: f"if {chance.random() < 0.2 and 'true' or 'a'} then error({problem(chance)}) end",
+        lambda: f"if {'true' if chance.random() < 0.2 else 'a'} then error({problem(chance)}) end",
         lambda: f"{name} = type({chance.choice('abc')})",
         lambda: f"for i = 1, 3 do {name} = redis.pcall({call(chance)}) end",
         lambda: f"{name} = tostring({name}) == 'x'",
