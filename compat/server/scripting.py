@@ -235,7 +235,7 @@ class Scripting:
         for library in libraries:
             old = held.pop(library.name, None)
             if old is not None and not replace:
-                raise RespError(f"ERR Library '{library.name}' already exists")
+                raise RespError(f"ERR Library {library.name} already exists")
             for name in () if old is None else old.functions:
                 del functions[name.lower()]
             for name, function in library.functions.items():

@@ -134,7 +134,7 @@ def test_libraries_are_data(make_house: Any) -> None:
         "ERR Can not execute a script with write flag using *_ro command."
     )
     assert again("FCALL", "ADD", 1, "k", 6) == 6
-    assert text(again("FUNCTION", "RESTORE", payload)) == "ERR Library 'lib' already exists"
+    assert text(again("FUNCTION", "RESTORE", payload)) == "ERR Library lib already exists"
     for policy in ("REPLACE", "FLUSH"):
         assert again("FUNCTION", "RESTORE", payload, policy) == Simple(b"OK")
     assert list(other.store.libraries.code) == [b"lib"]
