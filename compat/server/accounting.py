@@ -126,7 +126,8 @@ class Accounts:
         """The error reply for an exception of a handler. An unexpected one is logged and reported without details."""
         self.failed(command)
         text = self.error_text(command.name, error)
-        self.error(text)
+        if not (isinstance(error, RespError) and error.counted):
+            self.error(text)
         return ErrorReply(text)
 
     def error_text(self, name: str, error: Exception) -> str:

@@ -37,11 +37,15 @@ class Outcomes:
 
 
 class RespError(Exception):
-    """An error with its RESP text, code word included: ``RespError("ERR syntax error")``."""
+    """An error with its RESP text, code word included: ``RespError("ERR syntax error")``.
 
-    def __init__(self, text: str) -> None:
+    ``counted``: it is in the statistics of errors already, as the reply to a command of a script.
+    """
+
+    def __init__(self, text: str, *, counted: bool = False) -> None:
         super().__init__(text)
         self.text = text
+        self.counted = counted
 
 
 @dataclass(frozen=True, slots=True)

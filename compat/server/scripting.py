@@ -157,7 +157,7 @@ class Scripting:
         try:
             return engine.run(script, words[0], words[1], sha)
         except _lua().ScriptError as error:
-            raise RespError(_text(error)) from None
+            raise RespError(_text(error), counted=error.of_command) from None
         finally:
             self._end(before)
 
@@ -183,6 +183,8 @@ class Scripting:
     def _end(self, before: bool) -> None:
         running = self.running
         assert running is not None
+        if running.failed and (command := self.table.find(running.argv)) is not None:
+            self.core.accounts.failed(command)
         self.running = None
         running.context.keyspace = self.databases[0]  # a session's is not to be kept for long
         self.feed.undivided = before
@@ -286,7 +288,7 @@ class Scripting:
         try:
             return self.engine.call_function(function, words[0], words[1])
         except _lua().ScriptError as error:
-            raise RespError(_text(error)) from None
+            raise RespError(_text(error), counted=error.of_command) from None
         finally:
             self._end(before)
 
@@ -301,6 +303,8 @@ class Scripting:
             command = self.table.find(argv)
         fault = self._fault(running, command, argv)
         if fault is not None:
+            if command is not None and command.subcommands is None:
+                self.core.accounts.rejected(command)
             self.core.accounts.error(fault)
             return ErrorReply(fault)
         assert command is not None
@@ -345,6 +349,14 @@ class Scripting:
         if self.table.find(argv) is None:
             raise _lua().CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
         return True
+
+    def replied(self, text: bytes, of_command: bool) -> None:
+        """Count an error in the result of the script. One that a command had as reply was counted when the command ran."""
+        assert self.running is not None
+        self.running.failed = True
+        if not of_command:
+            # Without a space among the first bytes there is no code word.
+            self.core.accounts.error(text.decode("utf-8", "surrogateescape") if b" " in text[:31] else "ERR")
 
     def set_resp(self, version: int) -> None:
         """Replies are to be those of a version of the protocol: the engine converts them itself."""

@@ -8,4 +8,4 @@ cdef class Running:
     cdef readonly ClientContext context
     cdef readonly long long started_ns
     cdef readonly bint read_only
-    cdef public bint wrote, killed, told
+    cdef public bint wrote, killed, failed, told

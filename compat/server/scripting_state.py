@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Running:
     """The script or function that runs. ``name``: of the function, or b"" for a script."""
 
-    __slots__ = ("argv", "client", "context", "killed", "name", "read_only", "started_ns", "told", "wrote")
+    __slots__ = ("argv", "client", "context", "failed", "killed", "name", "read_only", "started_ns", "told", "wrote")
 
     def __init__(
         self, name: bytes, argv: list[bytes], client: Client | None, context: ClientContext, read_only: bool
@@ -27,6 +27,7 @@ class Running:
         self.started_ns = now_ns()
         self.wrote = False
         self.killed = False
+        self.failed = False  # its result is an error, or has one inside
         self.told = False
 
     @property

@@ -113,6 +113,42 @@ def test_a_binary_message(house: Any) -> None:
     assert errors(house) == {"KV_OPCODE_INVALID": 1}
 
 
+@pytest.mark.parametrize(
+    ("script", "failed", "codes"),
+    [
+        pytest.param("return redis.error_reply('MINE not today')", 1, {"MINE": 1}, id="made by the script"),
+        pytest.param("return {err='MINE not today'}", 1, {"MINE": 1}, id="a table of the script's own"),
+        pytest.param("return {err='noword'}", 1, {"ERR": 1}, id="without a code word"),
+        pytest.param("return {1, {{err='MINE a'}, {err='YOURS b'}}}", 1, {"MINE": 1, "YOURS": 1}, id="inside a result"),
+        pytest.param("return redis.pcall('LPUSH', 'text', 'x')", 1, {"WRONGTYPE": 1}, id="a command's, handed on"),
+        pytest.param("return redis.call('LPUSH', 'text', 'x')", 1, {"WRONGTYPE": 1}, id="a command's, not caught"),
+        pytest.param("error(redis.pcall('LPUSH', 'text', 'x'))", 1, {"WRONGTYPE": 1}, id="a command's, raised again"),
+        pytest.param("redis.pcall('LPUSH', 'text', 'x') return 1", 0, {"WRONGTYPE": 1}, id="a command's, kept"),
+        pytest.param("error({err='MINE not today'})", 1, {"MINE": 1}, id="raised by the script"),
+        pytest.param("error('text')", 1, {"ERR": 1}, id="raised as text"),
+        pytest.param("return {1, 2}", 0, {}, id="none"),
+    ],
+)
+def test_errors_of_scripts(house: Any, script: str, failed: int, codes: dict[str, int]) -> None:
+    wire = house.connect()
+    wire("SET", "text", "x")
+    wire("EVAL", script, 0)
+    assert counted(house, "EVAL") == (1, 0, failed)
+    assert errors(house) == codes
+    wire("FUNCTION", "LOAD", f"#!lua name=lib\nredis.register_function('f', function() {script} end)")
+    wire("FCALL", "f", 0)
+    assert counted(house, "FCALL") == (1, 0, failed)
+    assert errors(house) == {code: 2 * count for code, count in codes.items()}
+
+
+def test_commands_that_a_script_may_not_run_are_refused(house: Any) -> None:
+    wire = house.connect()
+    for command in ("'INCR'", "'SUBSCRIBE', 'a'", "'NOSUCH'", "'OBJECT', 'NOSUCH'"):
+        wire("EVAL", f"redis.pcall({command})", 0)
+    assert [counted(house, name) for name in ("INCR", "SUBSCRIBE", "OBJECT")] == [(0, 1, 0), (0, 1, 0), (0, 0, 0)]
+    assert errors(house) == {"ERR": 4}
+
+
 def test_each_refused_sample_is_an_error(house: Any) -> None:
     wire = house.connect()
     wire.line("TS.MADD a 1 1 a 2 2 b 1 1")

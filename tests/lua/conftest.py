@@ -23,6 +23,7 @@ class FakeHost:
         self.replies: dict[bytes, Reply] = {}
         self.calls: list[list[bytes]] = []
         self.logged: list[tuple[int, bytes]] = []
+        self.errors: list[tuple[bytes, bool]] = []
         self.versions: list[int] = []
         self.ticks = 0
         self.last_tick: int | None = None
@@ -49,6 +50,9 @@ class FakeHost:
         if argv[0] == b"nosuch":
             raise CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
         return argv[0] == b"get"
+
+    def replied(self, text: bytes, of_command: bool) -> None:
+        self.errors.append((text, of_command))
 
     def set_resp(self, version: int) -> None:
         self.versions.append(version)

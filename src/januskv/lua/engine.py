@@ -50,6 +50,9 @@ class Host(Protocol):
     def acl_check(self, argv: list[bytes]) -> bool:
         """Whether the caller may run this command. Raises CommandError for one that does not exist."""
 
+    def replied(self, text: bytes, of_command: bool) -> None:
+        """The result of the script is this error, or has it inside. ``of_command``: the reply to a command of the script was it."""
+
     def set_resp(self, version: int) -> None:
         """Replies to commands have the form of this version of RESP from here on."""
 
@@ -186,6 +189,7 @@ class _Runtime:
         for name, callback in (
             (b"acl_check", self._acl_check),
             (b"log", self._host.log),
+            (b"replied", self._host.replied),
             (b"set_resp", self._set_resp),
             (b"sha1hex", lambda text: hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()),
             (b"struct_pack", self._struct_pack),
@@ -377,7 +381,7 @@ class _Runtime:
             else:
                 result = self._run(body, keys, args, function)
         except (BridgeError, LuaError, LuaMemoryError) as error:
-            result = (True, FAILED, text_of(error), None, False)
+            result = (True, FAILED, text_of(error), None, False, False)
         if type(result) is not tuple:
             return whole(result) if type(result) in (int, float) else result
         return self._finish(result, name)
@@ -412,11 +416,11 @@ class _Runtime:
     def _finish(self, result: tuple[Any, ...], name: bytes) -> Reply:
         if self._scans:
             self._scans.clear()
-        if len(result) == 5 and result[1] == FAILED and not self._taken:
-            self._fail(result[2], result[3], result[4], name)
+        if len(result) == 6 and result[1] == FAILED and not self._taken:
+            self._fail(result[2], result[3], result[4], result[5], name)
         return from_lua(self._all(result))
 
-    def _fail(self, text: bytes, source: bytes | bool, line: float | bool, name: bytes) -> NoReturn:
+    def _fail(self, text: bytes, source: bytes | bool, line: float | bool, of_command: bool, name: bytes) -> NoReturn:
         self._rest, self._taken = [], []
         where = b"%b:%d" % (source, line) if type(source) is bytes and line is not False else b""
         failure, self.failure = self.failure, None
@@ -425,11 +429,12 @@ class _Runtime:
             raise failure
         if killed is not None:
             text, where = killed
+            of_command = False
         elif source is None:
             raise ScriptError(b"ERR Error running script %b, %.100b" % (name, text))
         if where:
             text = b"%b script: %b, on %b." % (text, name, where)
-        raise ScriptError(text.replace(b"\r", b" ").replace(b"\n", b" "))
+        raise ScriptError(text.replace(b"\r", b" ").replace(b"\n", b" "), of_command=of_command)
 
     def rearm(self) -> tuple[bytes, bytes] | None:
         """Let the next script run. Why and where this one was killed, if it was."""

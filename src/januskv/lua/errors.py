@@ -4,10 +4,11 @@ from __future__ import annotations
 
 
 class ScriptError(Exception):
-    """The error reply to a script; ``text`` begins with its code word."""
+    """The error reply to a script; ``text`` begins with its code word. ``of_command``: a command of the script had it as reply."""
 
-    def __init__(self, text: str | bytes) -> None:
+    def __init__(self, text: str | bytes, *, of_command: bool = False) -> None:
         super().__init__(text)
+        self.of_command = of_command
         self.text = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 

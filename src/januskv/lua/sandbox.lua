@@ -1135,12 +1135,14 @@ local function put(value, depth)
         size = size + 2
         return
     elseif depth > DEEPEST then
+        host.replied("ERR reached lua stack limit", false)
         out[size + 1], out[size + 2], out[size + 3] = true, ERROR, "ERR reached lua stack limit"
         size = size + 3
         return
     end
     local text = rawget(value, "err")
     if type(text) == "string" then
+        host.replied(text, rawget(value, "ignore_error_stats_update") == true)
         out[size + 1], out[size + 2], out[size + 3] = true, ERROR, text
         size = size + 3
         return
@@ -1237,7 +1239,8 @@ local function error_handler(problem)
     return problem
 end
 
--- `true` and tokens, a plain value, or `true`, FAILED and what is known of the error.
+-- `true` and tokens, a plain value, or `true`, FAILED and what is known of the error: its text, where it was raised, and whether a
+-- command raised it.
 local function finished(ok, value)
     if ok then
         local kind = type(value)
@@ -1252,11 +1255,12 @@ local function finished(ok, value)
         out = nil
         return sent(list, count)
     elseif type(value) ~= "table" then
-        return true, FAILED, type(value) == "string" and value or "execution failure", nil, false
+        return true, FAILED, type(value) == "string" and value or "execution failure", nil, false, false
     end
     local text, source, line = rawget(value, "err"), rawget(value, "source"), rawget(value, "line")
     return true, FAILED, type(text) == "string" and text or "ERR unknown error",
-        type(source) == "string" and source, type(line) == "number" and line
+        type(source) == "string" and source, type(line) == "number" and line,
+        rawget(value, "ignore_error_stats_update") == true
 end
 
 -- The environments ---------------------------------------------------------------------------------------------------------
