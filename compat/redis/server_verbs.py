@@ -147,6 +147,7 @@ def config_resetstat(ctx: ServerContext, argv: list[bytes]) -> Reply:
     server.accounts.reset()
     for client in server.clients.everyone():
         client.connection.bytes_in = client.connection.bytes_out = 0
+        client.connection.reads = client.connection.writes = 0
     for keyspace in server.store.keyspaces():
         keyspace.hits = keyspace.misses = keyspace.expired = 0
     server.store.feed.reclaimer.freed = 0

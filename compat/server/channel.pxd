@@ -19,7 +19,7 @@ cdef class Channel:
     cdef public bint running, closing, ended, lost, halted, sending, queued, piece_called, write_paused, small_buffer, retrying, stopped_reading
     cdef public object parked, pieces, session
     cdef public list unsent, behind
-    cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, most_written, query_limit, unsent_bytes, taken_before
+    cdef public long long active_ms, changes_before, changed, bytes_in, bytes_out, reads, writes, most_written, query_limit, unsent_bytes, taken_before
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t pending_input(self)
     cpdef run_batch(self)

@@ -85,6 +85,8 @@ class Channel:
         self.changed: int = 0  # the number of the last change made by its requests
         self.bytes_in: int = 0
         self.bytes_out: int = 0
+        self.reads: int = 0
+        self.writes: int = 0
         self.most_written: int = 0  # most bytes of replies at a time
         self.taken_before: int = 0  # ``taken_bytes`` when last checked; see ``has_read``
         self.query_limit: int = 0
@@ -150,6 +152,7 @@ class Channel:
         if self.closing:
             return
         self.bytes_in += len(data)
+        self.reads += 1
         if len(data) >= _MUCH_INPUT:
             self.rest()
         self.feed(data)
@@ -402,6 +405,7 @@ class Channel:
             return
         if data:
             self.bytes_out += len(data)
+            self.writes += 1
             if len(data) > self.most_written:
                 self.most_written = len(data)
             self.transport.write(data)

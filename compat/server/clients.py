@@ -94,6 +94,8 @@ class Clients:
         if self.by_id.pop(client.id, None) is not None:
             self.accounts.stats.closed_net_input_bytes += client.connection.bytes_in
             self.accounts.stats.closed_net_output_bytes += client.connection.bytes_out
+            self.accounts.stats.closed_reads += client.connection.reads
+            self.accounts.stats.closed_writes += client.connection.writes
 
     def http_opened(self) -> None:
         """Count a connection of the HTTP port that is not a client, or not yet."""
@@ -118,3 +120,11 @@ class Clients:
             received += client.connection.bytes_in
             sent += client.connection.bytes_out
         return received, sent
+
+    def reads_and_writes(self) -> tuple[int, int]:
+        """How often all connections were read from and written to since start or CONFIG RESETSTAT."""
+        reads, writes = self.accounts.stats.closed_reads, self.accounts.stats.closed_writes
+        for client in self.by_id.values():
+            reads += client.connection.reads
+            writes += client.connection.writes
+        return reads, writes

@@ -228,6 +228,7 @@ def stale_percentage(spaces: list[Keyspace]) -> float:
 def stats_section(server: Server) -> Fields:
     stats = server.accounts.stats
     received, sent = server.clients.net_bytes()
+    reads, writes = server.clients.reads_and_writes()
     spaces = list(server.store.keyspaces())
     return {
         "total_connections_received": stats.total_connections_received,
@@ -256,6 +257,8 @@ def stats_section(server: Server) -> Fields:
         "latest_fork_usec": forks.latest_us,
         **zeros("migrate_cached_sockets", "slave_expires_tracked_keys"),
         **zeros("total_active_defrag_time", "current_active_defrag_time", "dump_payload_sanitizations"),
+        "total_reads_processed": reads,
+        "total_writes_processed": writes,
         **zeros("io_threaded_reads_processed", "io_threaded_writes_processed"),
         **zeros("active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"),
         "tracking_total_keys": len(server.tracking.readers),

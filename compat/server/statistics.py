@@ -16,6 +16,8 @@ class Stats:
     rejected_connections: int = 0
     closed_net_input_bytes: int = 0  # of connections that are closed; see Clients.net_bytes
     closed_net_output_bytes: int = 0
+    closed_reads: int = 0  # of connections that are closed; see Clients.reads_and_writes
+    closed_writes: int = 0
     total_error_replies: int = 0
     unexpected_error_replies: int = 0
     client_query_buffer_limit_disconnections: int = 0

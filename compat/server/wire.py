@@ -19,6 +19,8 @@ class Wire(Protocol):
     changed: int
     bytes_in: int
     bytes_out: int
+    reads: int
+    writes: int
     most_written: int
     parked: Any
     running: bool

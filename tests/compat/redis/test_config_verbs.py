@@ -135,6 +135,11 @@ def test_resetstat(house: Any, wire: Any) -> None:
     info = wire("INFO", "stats", "commandstats", "errorstats").decode()
     for line in ("keyspace_hits:0", "keyspace_misses:0", "total_error_replies:0", "total_connections_received:0"):
         assert line in info
+    for line in (
+        "total_reads_processed:1\r\n",
+        "total_writes_processed:1\r\n",
+    ):  # those of this request and the reply before it
+        assert line in info
     assert "cmdstat_set" not in info
     assert "errorstat_ERR" not in info
 

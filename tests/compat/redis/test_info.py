@@ -109,6 +109,7 @@ def test_statistics(house: Any, wire: Any) -> None:
     names = ("keyspace_hits", "keyspace_misses", "expired_keys", "total_error_replies", "total_connections_received")
     assert [found[name] for name in names] == ["1", "1", "1", "2", "1"]
     assert int(found["total_net_input_bytes"]) == wire.connection.bytes_in
+    assert [found[name] for name in ("total_reads_processed", "total_writes_processed")] == ["7", "6"]
     assert int(found["total_commands_processed"]) == 4
 
 
