@@ -154,7 +154,7 @@ def bitop(ctx: Context, argv: list[bytes]) -> Reply:
         raise RespError(SYNTAX_ERROR)
     if operation == "NOT" and len(argv) != 4:
         raise RespError("ERR BITOP NOT must be called with a single source key.")
-    values = [ctx.keyspace.get(name) for name in argv[3:]]
+    values = [ctx.keyspace.read(name) for name in argv[3:]]
     result = combine(operation, [b"" if value is None else string_text(value) for value in values])
     if result:
         ctx.keyspace.put(argv[2], result, "set")

@@ -279,7 +279,7 @@ def search_command(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     """GEOSEARCH and GEOSEARCHSTORE."""
     verb = argv[0].decode(errors="replace")
     at = 2 if storing else 1
-    sorted_set = as_sorted_set(ctx.keyspace.get(argv[at]) if storing else ctx.keyspace.read(argv[at]))
+    sorted_set = as_sorted_set(ctx.keyspace.read(argv[at]))
     search = _Search(verb)
     args = Args(argv, at + 1)
     by_member = by_place = False  # each may be repeated, but not mixed; the same applies to the shapes

@@ -118,6 +118,8 @@ def pfmerge(ctx: Context, argv: list[bytes]) -> Reply:
 
     Cost: O(N) with N keys
     """
+    for name in argv[1:]:
+        ctx.keyspace.read(name)
     registers = _hyperloglog_of(ctx, argv[1])
     target = empty() if registers is None else registers
     new = merge(target, _several(ctx, argv[2:]), ctx.settings.hll_sparse_max_bytes)

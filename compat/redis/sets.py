@@ -220,10 +220,10 @@ def srandmember(ctx: Context, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- several sets
 
 
-def _sets(ctx: Context, names: Sequence[bytes], *, reading: bool) -> list[Members]:
+def _sets(ctx: Context, names: Sequence[bytes]) -> list[Members]:
     """The sets of keys, empty ones for keys that do not exist. Raises WrongType."""
     keyspace = ctx.keyspace
-    sets = [as_set(keyspace.read(name) if reading else keyspace.get(name)) for name in names]
+    sets = [as_set(keyspace.read(name)) for name in names]
     return [set() if each is None else each for each in sets]
 
 
@@ -241,12 +241,12 @@ def _difference(sets: Sequence[Members]) -> Members:
 
 
 def _combined(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members]) -> Reply:
-    return members_of(ctx, combine(_sets(ctx, argv[1:], reading=True)), None)
+    return members_of(ctx, combine(_sets(ctx, argv[1:])), None)
 
 
 def _stored(ctx: Context, argv: list[bytes], combine: Callable[[Sequence[Members]], Members], event: str) -> Reply:
     """The commands that store their result in their first key; an empty one removes it."""
-    result = combine(_sets(ctx, argv[2:], reading=False))
+    result = combine(_sets(ctx, argv[2:]))
     if result:
         ctx.keyspace.put(argv[1], result, event)
     else:
@@ -363,7 +363,7 @@ def sintercard(ctx: Context, argv: list[bytes]) -> Reply:
     args = Args(argv, 1)
     names = numbered_keys(args)
     limit = read_limit(args)
-    sets = sorted(_sets(ctx, names, reading=True), key=len)
+    sets = sorted(_sets(ctx, names), key=len)
     if not limit:
         return len(_intersection(sets))
     count = 0

@@ -79,7 +79,7 @@ def looked_up(keyspace: Keyspace, pattern: bytes, element: bytes) -> bytes | Non
     if arrow >= 0 and arrow + 2 < len(rest):
         rest, field = rest[:arrow], rest[arrow + 2 :]
     key = name + element + rest
-    value: Any = keyspace.get(key)
+    value: Any = keyspace.read(key)
     if value is None:
         return None
     if field is not None:
@@ -182,7 +182,7 @@ def sort_command(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     """SORT and SORT_RO."""
     options = _Options(Args(argv, 2), storing=storing)
     keyspace = ctx.keyspace
-    value = keyspace.get(argv[1]) if options.store is not None else keyspace.read(argv[1])
+    value = keyspace.read(argv[1])
     ordered: list[bytes] = []
     if value is not None and options.sorts:
         ordered = in_order(keyspace, all_of(value), options)

@@ -35,9 +35,9 @@ def _sum(old: float, new: float) -> float:
 _AGGREGATES: dict[bytes, Callable[[float, float], float]] = {b"SUM": _sum, b"MIN": min, b"MAX": max}
 
 
-def scores_at(ctx: Context, name: bytes, *, reading: bool) -> Scores:
+def scores_at(ctx: Context, name: bytes) -> Scores:
     """Members and scores of a sorted set or a set, none if absent. Raises WrongType."""
-    value: Any = ctx.keyspace.read(name) if reading else ctx.keyspace.get(name)
+    value: Any = ctx.keyspace.read(name)
     if value is None:
         return {}
     if type(value) is SortedSet:
@@ -47,21 +47,21 @@ def scores_at(ctx: Context, name: bytes, *, reading: bool) -> Scores:
     raise WrongType
 
 
-def read_inputs(ctx: Context, args: Args, verb: str, *, reading: bool) -> list[Scores]:
+def read_inputs(ctx: Context, args: Args, verb: str) -> list[Scores]:
     """The sorted sets of the next arguments, number and keys. Raises RespError, WrongType."""
     number = args.integer()
     if number < 1:
         raise RespError(f"ERR at least 1 input key is needed for '{verb}' command")
     if number > args.left():
         raise RespError(SYNTAX_ERROR)
-    return [scores_at(ctx, args.take(), reading=reading) for _ in range(number)]
+    return [scores_at(ctx, args.take()) for _ in range(number)]
 
 
 class Inputs:
     """The sorted sets of a command line from their number on, and the options after them."""
 
     def __init__(self, ctx: Context, args: Args, verb: str, *, weighted: bool = True, storing: bool = False) -> None:
-        self.sets = read_inputs(ctx, args, verb, reading=not storing)
+        self.sets = read_inputs(ctx, args, verb)
         number = len(self.sets)
         self.weights = [1.0] * number
         self.aggregate: Callable[[float, float], float] = _sum
@@ -209,7 +209,7 @@ def zintercard(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(N*K) with N members in the smallest of K sets
     """
     args = Args(argv, 1)
-    sets = sorted(read_inputs(ctx, args, "zintercard", reading=True), key=len)
+    sets = sorted(read_inputs(ctx, args, "zintercard"), key=len)
     limit = read_limit(args)
     count = 0
     for member in sets[0]:

@@ -455,7 +455,7 @@ def zrangestore(ctx: Context, argv: list[bytes]) -> Reply:
     Cost: O(log(N)+M) with N members and M stored
     """
     query = RangeQuery(Args(argv, 3), None, None, storing=True)
-    sorted_set = as_sorted_set(ctx.keyspace.get(argv[2]))
+    sorted_set = as_sorted_set(ctx.keyspace.read(argv[2]))
     scores = {} if sorted_set is None else dict(zip(*query.columns(sorted_set), strict=True))
     return put_result(ctx.keyspace, argv[1], scores, "zrangestore")
 

@@ -36,7 +36,7 @@ def xinfo(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def _stream_to_show(ctx: Context, name: bytes) -> Stream:
-    stream = stream_of(ctx.keyspace.get(name))
+    stream = stream_of(ctx.keyspace.read(name))
     if stream is None:
         raise RespError("ERR no such key")
     return stream

@@ -113,6 +113,32 @@ def test_statistics(house: Any, wire: Any) -> None:
     assert int(found["total_commands_processed"]) == 4
 
 
+@pytest.mark.parametrize(
+    ("line", "hits", "misses"),
+    [
+        ("SUNIONSTORE to set other none", 2, 1),
+        ("SINTERSTORE to none set", 1, 1),
+        ("SDIFFSTORE to set other", 2, 0),
+        ("ZUNIONSTORE to 2 zset none", 1, 1),
+        ("ZINTERSTORE to 2 none zset", 1, 1),
+        ("ZDIFFSTORE to 2 zset set", 2, 0),
+        ("ZRANGESTORE to zset 0 -1", 1, 0),
+        ("GEOSEARCHSTORE to none FROMLONLAT 1 1 BYRADIUS 1 m", 0, 1),
+        ("BITOP AND to text none", 1, 1),
+        ("PFMERGE to none", 0, 2),
+        ("SORT set ALPHA BY text_* GET # GET none_* STORE to", 2, 3),
+        ("XINFO STREAM stream", 1, 0),
+        ("XINFO GROUPS none", 0, 1),
+    ],
+)
+def test_what_a_stored_result_is_made_of_is_read(wire: Any, line: str, hits: int, misses: int) -> None:
+    for each in ("SADD set a b", "SADD other b", "ZADD zset 1 a", "SET text x", "SET text_a 1", "XADD stream 1 f v"):
+        wire.line(each)
+    wire.line(line)
+    found = fields(wire, "stats")
+    assert [int(found["keyspace_hits"]), int(found["keyspace_misses"])] == [hits, misses]
+
+
 def test_rates_are_those_of_the_last_samples(house: Any, wire: Any) -> None:
     for _ in range(16):
         for _ in range(10):
