@@ -977,7 +977,9 @@ local function checked(value, kind, ...)
     if value ~= true then
         return value
     elseif kind == ERROR then
-        error({ err = (...), ignore_error_stats_update = true }, 0)
+        local text = ...
+        -- Commands that have run are in the statistics of errors already.
+        error({ err = text, ignore_error_stats_update = text ~= NO_ARGUMENTS and text ~= ARGUMENTS }, 0)
     end
     return received(value, kind, ...)
 end
