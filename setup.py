@@ -38,6 +38,7 @@ _HOT = frozenset(
         "compat.server.native_requests",
         "compat.native.face",
         "compat.server.outbox",
+        "compat.server.tls_stream",
         "compat.redis.strings",
         "commands.context",
         "commands.keyvalues",

@@ -94,7 +94,10 @@ def test_short_options_and_an_empty_save() -> None:
         pytest.param(["a.conf", "--config", "b.conf"], ["--config: one file can be given"], id="two files"),
         pytest.param(
             ["--port", "0", "--http-port", "0"],
-            ["there is nothing to listen on: 'port' and 'http-port' are 0 and there is no 'unixsocket'"],
+            [
+                "there is nothing to listen on: 'port', 'http-port', 'tls-port' and 'tls-http-port' are 0"
+                " and there is no 'unixsocket'"
+            ],
             id="no listener",
         ),
     ],
@@ -108,6 +111,8 @@ def test_wrong_options(words: list[str], lines: list[str]) -> None:
 def test_one_listener_is_enough() -> None:
     assert read_config(["--port", "0"]).http_port == 8379
     assert read_config(["--port", "0", "--http-port", "0", "--unixsocket", "/tmp/x"]).unixsocket == "/tmp/x"
+    assert read_config(["--port", "0", "--http-port", "0", "--tls-port", "6380"]).tls_port == 6380
+    assert read_config(["--port", "0", "--http-port", "0", "--tls-http-port", "8380"]).tls_http_port == 8380
 
 
 def test_help_is_by_group_and_has_choices() -> None:

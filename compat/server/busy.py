@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from .core import Core
 from .scripting_state import Running
+from .tls_stream import TlsStream
 
 log = logging.getLogger("januskv")
 
@@ -115,6 +116,11 @@ class Guest:
         self.transport = GuestTransport(sock)
 
 
+def _holder(channel: Any) -> Any:
+    """What has the transport of a connection's socket: the connection, or the TLS around it."""
+    return channel.transport if isinstance(channel.transport, TlsStream) else channel
+
+
 class Busy:
     """Hears others while a script runs. ``doors`` gives what new connections come through; ``adopt`` makes them the loop's."""
 
@@ -160,7 +166,7 @@ class Busy:
             transport = channel.transport
             if transport is None or channel.running or channel.halted or channel.closing or channel in waiting:
                 continue
-            if isinstance(transport, GuestTransport):
+            if isinstance(_holder(channel).transport, GuestTransport):
                 continue
             sock = transport.get_extra_info("socket")
             if sock is not None:
@@ -186,8 +192,10 @@ class Busy:
         if not data:
             return
 
+        receiver = _holder(channel)
+
         def take() -> None:
-            channel.data_received(data)
+            receiver.data_received(data)
             if channel.transport is not None:
                 channel.flush()
 
@@ -195,15 +203,16 @@ class Busy:
 
     def _directly(self, channel: Any, number: int, act: Callable[[], None]) -> None:
         """Do something with a connection whose output goes to its socket now."""
-        real = channel.transport
-        channel.transport = DirectTransport(real, number)
+        holder = _holder(channel)
+        real = holder.transport
+        holder.transport = DirectTransport(real, number)
         try:
             act()
         except Exception:
             log.exception("%s cannot be answered while a script runs", channel.client.address)
         finally:
-            if channel.transport is not None:
-                channel.transport = real
+            if holder.transport is not None:
+                holder.transport = real
 
     def _accept(self, door: socket.socket, make: Callable[[], Any]) -> None:
         try:

@@ -31,6 +31,7 @@ class Clients:
         self.by_id: dict[int, Client] = {}
         self.peak = 0
         self.http_connections = 0  # connections of the HTTP port that are not clients: pages, and unfinished requests
+        self.handshakes = 0  # connections under TLS that are not clients yet
         self.last_id = 0
 
     def __len__(self) -> int:
@@ -75,8 +76,8 @@ class Clients:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many connections as allowed, including those for pages."""
-        return bool(len(self.by_id) + self.http_connections >= self.config.maxclients)
+        """Whether there are as many connections as allowed, including those for pages and unfinished handshakes of TLS."""
+        return bool(len(self.by_id) + self.http_connections + self.handshakes >= self.config.maxclients)
 
     @property
     def protected(self) -> bool:
@@ -104,6 +105,14 @@ class Clients:
     def http_closed(self) -> None:
         """Note that one of these has ended, or has become a client."""
         self.http_connections -= 1
+
+    def handshake_begun(self) -> None:
+        """Count a connection under TLS whose handshake is not over."""
+        self.handshakes += 1
+
+    def handshake_over(self) -> None:
+        """Note that one of these is gone, or has become a client."""
+        self.handshakes -= 1
 
     def each(self, clients: Iterable[Client], act: Callable[[Client], object]) -> None:
         """Do something to clients. One for which it fails is closed; the others are not affected."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from januskv.commands.table import Command
 from januskv.resp.encoder import encode
-from januskv.resp.inline import TimelyBuffer, TimelyLines
+from januskv.resp.inline import BinaryInput, TimelyBuffer, TimelyLines
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
 from januskv.resp.replies import ErrorReply, RawReply
 
@@ -200,6 +200,9 @@ class Connection(Channel):
         elif error.json:
             self.encoder.write_raw(self.native.refuse_line(str(error)))
         else:
+            if isinstance(error, BinaryInput):
+                line = f"client {self.client.address} closed: it sends binary data, perhaps TLS, which this port does not speak"
+                self.server.limited_log.note("binary", line)
             self.server.accounts.error("ERR")
             self.encoder.write(ErrorReply(f"ERR {error}"))
         self.close()

@@ -17,6 +17,7 @@ from .outbox import Outbox
 from .points import PointReceiver
 from .process import Process, Timer
 from .state import State
+from .tls import Tls
 
 if TYPE_CHECKING:
     from .native_requests import NativeRequests
@@ -41,6 +42,7 @@ class Core:
         self.limited_log = LimitedLog()
         self.state = State(table)
         self.clients = Clients(config, self.accounts, self.process, self.state, self.limited_log)
+        self.tls = Tls(self.clients, store.clock)
         self.monitors = Monitors(self.clients, self.state)
         self.native: NativeRequests  # see serve_native
         self.points = PointReceiver(self.state)  # see serve_points

@@ -145,6 +145,20 @@ ORIGINS = words_of(
 )
 
 
+def _parse_protocols(text: str) -> str:
+    words = text.split()
+    known = {each.lower(): each for each in ("TLSv1.2", "TLSv1.3")}
+    for word in words:
+        if word.lower() in ("tlsv1", "tlsv1.1"):
+            raise ConfigError(f"{word} is not safe, and not offered")
+        if word.lower() not in known:
+            raise ConfigError("the versions are TLSv1.2 and TLSv1.3")
+    return " ".join(sorted({known[word.lower()] for word in words}))
+
+
+TLS_PROTOCOLS = Kind(_parse_protocols, str, "VERSIONS")
+
+
 def fixed_at(kind: Kind, value: Any, reason: str) -> Kind:
     """A parameter that is shown, but whose other values ask for something unsupported."""
 
@@ -325,6 +339,7 @@ _NO_EVICTION = "eviction is not built yet"
 _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
 _NO_DEPRECATED_API = "scripts have the functions of Redis 7.4 and no older ones"
+_NO_OUTGOING = "this server opens no connections to others"
 _NO_ACL = "users other than the default one are not built yet"
 _ONE_END = "the server ends in order, and saves what is unsaved"
 _SLAVE = ("replica", "slave")  # a word in names, and its former form
@@ -402,6 +417,82 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Origins ('https://app.example.com'; 'null' for pages from files) whose pages may use the HTTP port, besides "
         "those that the server's own hosts have; '*': any.",
     ),
+    # TLS
+    Parameter(
+        "tls-port",
+        integer(-1, 65535),
+        0,
+        "TCP port of the data listener with TLS; 0: none, -1: one that the kernel chooses. With 'port 0' only TLS is served.",
+    ),
+    Parameter(
+        "tls-http-port",
+        integer(-1, 65535),
+        0,
+        "TCP port of the HTTP and WebSocket listener with TLS; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter(
+        "tls-timely-port",
+        integer(-1, 65535),
+        0,
+        "TCP port for 'put' lines with TLS; 0: none, -1: one that the kernel chooses.",
+        fixed=True,
+    ),
+    Parameter("tls-cert-file", PATH, "", "File with the server's certificate and those between it and its root (PEM)."),
+    Parameter("tls-key-file", PATH, "", "File with the private key of that certificate (PEM)."),
+    Parameter("tls-key-file-pass", TEXT, "", "Password of the private key; empty: it has none.", secret=True),
+    Parameter("tls-ca-cert-file", PATH, "", "File with the certificates (PEM) that those of clients must come from."),
+    Parameter(
+        "tls-ca-cert-dir", PATH, "", "Directory with such certificates, under names that 'openssl rehash' makes."
+    ),
+    Parameter(
+        "tls-auth-clients",
+        choice("no", "yes", "optional"),
+        "yes",
+        "Whether clients must show a certificate, which is verified; 'optional': those that have one; 'no': none is asked for.",
+    ),
+    Parameter(
+        "tls-protocols",
+        TLS_PROTOCOLS,
+        "",
+        "Versions of TLS, 'TLSv1.2 TLSv1.3' or one of them; empty: both. Older ones are refused.",
+    ),
+    Parameter(
+        "tls-ciphers", TEXT, "", "Ciphers of TLSv1.2, as OpenSSL lists them; empty: those that Python takes for safe."
+    ),
+    Parameter(
+        "tls-ciphersuites",
+        TEXT,
+        "",
+        "Suites of TLSv1.3; empty: those of OpenSSL. Others can be set from Python 3.15 on only.",
+    ),
+    Parameter(
+        "tls-prefer-server-ciphers", BOOL, False, "Choose the cipher by the server's order and not by the client's."
+    ),
+    Parameter(
+        "tls-dh-params-file", PATH, "", "File with Diffie-Hellman parameters (PEM); empty: none, keys come from curves."
+    ),
+    Parameter(
+        "tls-handshake-timeout",
+        integer(1, 3600),
+        10,
+        "Seconds after which a connection is closed whose handshake is not over.",
+    ),
+    Parameter(
+        "tls-max-handshakes",
+        integer(1, 2**31 - 1),
+        1024,
+        "Most handshakes that are not over; they count for 'maxclients', too. One more ends the one whose client has been silent longest.",
+    ),
+    Parameter(
+        "max-new-tls-connections-per-cycle",
+        integer(1, 1000),
+        1,
+        "Steps of handshakes that are done between two rounds of serving others.",
+    ),
+    _only("tls-session-caching", BOOL, True, "Python's ssl has no switch for it"),
+    _only("tls-session-cache-size", integer(), 20480, "it is OpenSSL's own, which Python's ssl cannot change"),
+    _only("tls-session-cache-timeout", integer(), 7200, "it is OpenSSL's own, which Python's ssl cannot change"),
     # points in Timely's forms
     Parameter(
         "timely-port",
@@ -561,7 +652,6 @@ PARAMETERS: tuple[Parameter, ...] = (
     _only("min-replicas-to-write", integer(), 0, _NO_REPLICATION, alias="min-slaves-to-write"),
     _only("min-replicas-max-lag", integer(), 10, _NO_REPLICATION, alias="min-slaves-max-lag"),
     _only("cluster-enabled", BOOL, False, _NO_CLUSTER),
-    _only("tls-port", integer(0, 65535), 0, "TLS is not built yet"),
     Parameter(
         "busy-reply-threshold",
         integer(0),
@@ -889,43 +979,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         choice("ip", "hostname", "unknown-endpoint"),
         {"cluster-preferred-endpoint-type": "ip"},
     ),
-    *_idle(
-        "TLS is not built yet",
-        TEXT,
-        {
-            "tls-ca-cert-dir": "",
-            "tls-ca-cert-file": "",
-            "tls-cert-file": "",
-            "tls-ciphers": "",
-            "tls-ciphersuites": "",
-            "tls-client-cert-file": "",
-            "tls-client-key-file": "",
-            "tls-dh-params-file": "",
-            "tls-key-file": "",
-            "tls-protocols": "",
-        },
-    ),
-    *_idle("TLS is not built yet", TEXT, {"tls-client-key-file-pass": "", "tls-key-file-pass": ""}, secret=True),
-    *_idle("TLS is not built yet", choice("no", "yes", "optional"), {"tls-auth-clients": "yes"}),
-    *_idle(
-        "TLS is not built yet",
-        BOOL,
-        {
-            "tls-cluster": False,
-            "tls-prefer-server-ciphers": False,
-            "tls-replication": False,
-            "tls-session-caching": True,
-        },
-    ),
-    *_idle(
-        "TLS is not built yet",
-        integer(),
-        {
-            "max-new-tls-connections-per-cycle": 1,
-            "tls-session-cache-size": 20480,
-            "tls-session-cache-timeout": 300,
-        },
-    ),
+    *_idle(_NO_OUTGOING, TEXT, {"tls-client-cert-file": "", "tls-client-key-file": ""}),
+    *_idle(_NO_OUTGOING, TEXT, {"tls-client-key-file-pass": ""}, secret=True),
+    *_idle(_NO_OUTGOING, BOOL, {"tls-cluster": False, "tls-replication": False}),
     *_idle(_NO_ACL, integer(), {"acllog-max-len": 128}),
     *_idle(_NO_ACL, choice("allchannels", "resetchannels"), {"acl-pubsub-default": "resetchannels"}),
     *_idle(_NO_EVICTION, integer(), {"lfu-decay-time": 1, "lfu-log-factor": 10}),
@@ -1015,6 +1071,7 @@ DIRECTIVES = {
 # The first parameter of each group -> heading in --help; idle ones, and those with a single value, are left out there.
 GROUPS = {
     "bind": "Listeners and connections",
+    "tls-port": "TLS",
     "timely-port": "Points in Timely's forms",
     "proto-max-bulk-len": "Limits of a client",
     "requirepass": "Access",

@@ -78,6 +78,9 @@ class Process:
         self.http_port = 0
         self.timely_port = 0
         self.timely_udp_port = 0
+        self.tls_port = 0
+        self.tls_http_port = 0
+        self.tls_timely_port = 0
         self.unix_socket = ""
         # The event loop's call_later.
         self.later: Callable[[float, Callable[[], None]], Timer] = never
@@ -88,6 +91,6 @@ class Process:
         self.most_clients: Callable[[int], int] = lambda wanted: wanted
         # Starts to keep data of a server that has not, with a log or without.
         self.begin_keeping: Callable[[bool], None] = keeps_nothing
-        # Changes the listening addresses or port.
-        self.rebind: Callable[[str, int], None] = lambda bind, port: None
+        # Changes the listening addresses, and the data ports without and with TLS.
+        self.rebind: Callable[[str, int, int], None] = lambda bind, port, tls_port: None
         self.tune_socket: Callable[[Any], None] = lambda sock: None

@@ -63,9 +63,9 @@ def server_section(server: Server) -> Fields:
         "process_id": server.process.id,
         "process_supervised": "no",
         "run_id": server.process.run_id,
-        "tcp_port": server.process.tcp_port,
-        "http_port": server.process.http_port,
-        "timely_port": server.process.timely_port,
+        "tcp_port": server.process.tcp_port or server.process.tls_port,
+        "http_port": server.process.http_port or server.process.tls_http_port,
+        "timely_port": server.process.timely_port or server.process.tls_timely_port,
         "timely_udp_port": server.process.timely_udp_port,
         "server_time_usec": server.store.clock.now_us(),
         "uptime_in_seconds": uptime_s,
@@ -82,12 +82,13 @@ def server_section(server: Server) -> Fields:
 
 def _listeners(server: Server) -> Iterator[str]:
     """The listeners of the data port, one entry per address: clients read these as pairs separated by commas."""
+    bound = [f"bind={word}" for word in server.config.bind.split()]
     if server.process.tcp_port:
-        yield ",".join(
-            ["name=tcp", *[f"bind={word}" for word in server.config.bind.split()], f"port={server.process.tcp_port}"]
-        )
+        yield ",".join(["name=tcp", *bound, f"port={server.process.tcp_port}"])
     if server.process.unix_socket:
         yield f"name=unix,bind={server.process.unix_socket}"
+    if server.process.tls_port:
+        yield ",".join(["name=tls", *bound, f"port={server.process.tls_port}"])
 
 
 def unread_bytes(client: Client) -> int:
@@ -100,6 +101,7 @@ def clients_section(server: Server) -> Fields:
     return {
         "connected_clients": len(clients),
         "cluster_connections": 0,
+        "tls_handshakes_unfinished": len(server.tls.unfinished),
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
         "client_recent_max_output_buffer": max(map(unread_bytes, clients), default=0),
@@ -268,6 +270,10 @@ def stats_section(server: Server) -> Fields:
         "total_error_replies": stats.total_error_replies,
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
+        "tls_handshakes_accepted": stats.tls_handshakes_accepted,
+        "tls_handshakes_failed": stats.tls_handshakes_failed,
+        "tls_handshakes_timed_out": stats.tls_handshakes_timed_out,
+        "tls_handshakes_displaced": stats.tls_handshakes_displaced,
         "timely_points_received": stats.timely_points_received,
         "timely_lines_refused": stats.timely_lines_refused,
         "client_query_buffer_limit_disconnections": stats.client_query_buffer_limit_disconnections,

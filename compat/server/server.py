@@ -104,20 +104,24 @@ class Server(Core):
                 f"The operating system is not able to handle the specified number of clients, try with {most}",
                 "maxclients",
             )
-        before = self.config.bind, self.process.tcp_port
-        bind, port = values.get("bind", before[0]), values.get("port", before[1])
-        moves = (bind, port) != before
+        context = self.tls.prepare(values)
+        before = self.config.bind, self.process.tcp_port, self.process.tls_port
+        names = ("bind", "port", "tls_port")
+        wanted_places = tuple(values.get(name, old) for name, old in zip(names, before, strict=True))
+        moves = wanted_places != before
         if moves:
             try:
-                self.process.rebind(bind, port)
+                self.process.rebind(*wanted_places)
             except ConfigError as error:
-                raise ConfigError(str(error), "bind" if "bind" in values else "port") from error
+                first = next(name for name in names if name in values)
+                raise ConfigError(str(error), first.replace("_", "-")) from error
         try:
             self.prepare_keeping(values)
         except ConfigError as error:
             if moves:
                 self.process.rebind(*before)
             raise ConfigError(str(error), "appendonly" if "appendonly" in values else "save") from error
+        self.tls.use(context)
 
     # ------------------------------------------------------------ keeping data
 

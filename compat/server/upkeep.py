@@ -56,6 +56,7 @@ class Upkeep:
         if self.persistence is not None:
             more = bool(attempted(self.persistence.run_cron)) or more
         self.look_after_clients(now_ms)
+        attempted(lambda: self.core.tls.run_cron(now_ms))
         attempted(lambda: self.close_lingering(now_ms))
         return more
 

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -79,6 +80,18 @@ _DATAGRAMS_AGAIN_S = 0.05
 _MOST_DATAGRAM_BYTES = 65536
 # The port of datagrams; the others are for connections.
 _UDP = "timely-udp-port"
+# The ports by parameter, and where their numbers are kept.
+_LISTENERS = {
+    "port": "tcp_port",
+    "http-port": "http_port",
+    "timely-port": "timely_port",
+    _UDP: "timely_udp_port",
+    "tls-port": "tls_port",
+    "tls-http-port": "tls_http_port",
+    "tls-timely-port": "tls_timely_port",
+}
+# Those of the data port, which are heard while a script runs long.
+_DATA = ("port", "tls-port")
 
 
 class StartError(Exception):
@@ -182,6 +195,9 @@ class App:
         self.bound: dict[tuple[str, str, int], list[Listener]] = {}
         self.opening: set[asyncio.Task[Any]] = set()  # listeners whose sockets are open already
         self.factories: dict[str, Callable[[], Any]] = {"port": self.connect, "timely-port": self.connect_timely}
+        self.factories |= {
+            f"tls-{name}": partial(self.connect_tls, name) for name in ("port", "http-port", "timely-port")
+        }
         self.ended = asyncio.Event()
         self.supervisor = Supervisor("no")
         self.ending = False
@@ -198,7 +214,8 @@ class App:
     async def start(self) -> None:
         """Open all listeners. Raises StartError, with nothing left open."""
         loop = asyncio.get_running_loop()
-        self.server.process.later = loop.call_later
+        process = self.server.process
+        process.later = loop.call_later
         self.server.outbox.soon = loop.call_soon
         self.server.process.stop = self.stop
         self.server.process.tune_socket = self.tune_socket
@@ -213,12 +230,16 @@ class App:
         opening = self.open_directory()
         self.server.state.set_loading(True)
         try:
-            self.server.process.tcp_port = await self.listen("port", self.config.port)
+            self.server.tls.use(self.server.tls.prepare({}))
             self.factories["http-port"] = await self.http.start()
-            self.server.process.http_port = await self.listen("http-port", self.config.http_port)
-            self.server.process.timely_port = await self.listen("timely-port", self.config.timely_port)
-            self.server.process.timely_udp_port = await self.listen(_UDP, self.config.timely_udp_port)
+            for name, attribute in _LISTENERS.items():
+                setattr(process, attribute, await self.listen(name, getattr(self.config, name.replace("-", "_"))))
             await self.listen_unix()
+        except ConfigError as error:
+            if opening is not None:
+                opening.abandon()
+            await self.close()
+            raise StartError(f"{error.parameter}: {error}") from error
         except OSError as error:
             if opening is not None:
                 opening.abandon()
@@ -328,11 +349,15 @@ class App:
 
     def doors(self) -> list[Door]:
         """What new connections to the data port come through, for who accepts them while the loop cannot."""
-        names = [listeners for place, listeners in self.bound.items() if place[0] == "port"]
-        found = [each for listeners in names for each in listeners if not isinstance(each, DatagramListener)]
+        found = [
+            (each, self.factories[place[0]])
+            for place, listeners in self.bound.items()
+            for each in listeners
+            if place[0] in _DATA and not isinstance(each, DatagramListener)
+        ]
         if self._unix_listener is not None:
-            found.append(self._unix_listener)
-        return [(_duplicate(sock), self.connect) for listener in found for sock in listener.sockets]
+            found.append((self._unix_listener, self.connect))
+        return [(_duplicate(sock), make) for listener, make in found for sock in listener.sockets]
 
     def adopt(self, sock: socket.socket, connection: Any, unsent: bytes) -> None:
         """Give the loop a connection that was accepted without it."""
@@ -340,6 +365,10 @@ class App:
         task = loop.create_task(loop.connect_accepted_socket(lambda: Adopted(connection, unsent), sock))
         self.opening.add(task)
         task.add_done_callback(self.opening.discard)
+
+    def connect_tls(self, name: str) -> Any:
+        """Create the protocol of a new connection to a port with TLS; what is inside is that of the port of this name."""
+        return self.server.tls.stream(self.factories[name])
 
     def connect_timely(self) -> Any:
         """Create the protocol of a new connection to Timely's port."""
@@ -382,8 +411,8 @@ class App:
             self.bound[name, address, port] = [listener]
         return port
 
-    def rebind(self, bind: str, port: int) -> None:
-        """Change the listening addresses, and the number of the data port; connections stay. Raises ConfigError.
+    def rebind(self, bind: str, port: int, tls_port: int) -> None:
+        """Change the listening addresses, and the numbers of the data ports; connections stay. Raises ConfigError.
 
         New sockets are opened before old ones are closed. So an address that overlaps an old one ('*') cannot be bound to
         the same port.
@@ -393,12 +422,8 @@ class App:
         fresh: dict[tuple[str, str, int], list[socket.socket]] = {}
         wanted: set[tuple[str, str, int]] = set()
         process = self.server.process
-        numbers = {
-            "port": port,
-            "http-port": process.http_port,
-            "timely-port": process.timely_port,
-            _UDP: process.timely_udp_port,
-        }
+        numbers = {name: getattr(process, attribute) for name, attribute in _LISTENERS.items()}
+        numbers |= {"port": port, "tls-port": tls_port}
         try:
             for name, number in numbers.items():
                 for word in bind.split() if number else []:
@@ -439,8 +464,9 @@ class App:
             for listener in self.bound.pop(place):
                 self.listeners.remove(listener)
                 listener.close()
-        process.tcp_port = numbers["port"]
-        log.log(NOTICE, "listening on %s, port %d", bind or "no address", self.server.process.tcp_port)
+        process.tcp_port, process.tls_port = numbers["port"], numbers["tls-port"]
+        tls = f", with TLS port {process.tls_port}" if process.tls_port else ""
+        log.log(NOTICE, "listening on %s, port %d%s", bind or "no address", process.tcp_port, tls)
 
     async def serve_socket(self, place: tuple[str, str, int], sock: socket.socket) -> None:
         """Accept connections on a listening socket."""
@@ -485,6 +511,13 @@ class App:
             parts.append(f"unix socket {self._unix_path}")
         if self.server.process.timely_port:
             parts.append(f"Timely lines on {host}:{self.server.process.timely_port}")
+        for port, what in (
+            (self.server.process.tls_port, "RESP and JSON lines"),
+            (self.server.process.tls_http_port, "HTTP and WebSocket"),
+            (self.server.process.tls_timely_port, "Timely lines"),
+        ):
+            if port:
+                parts.append(f"{what} with TLS on {host}:{port}")
         if self.server.process.timely_udp_port:
             parts.append(f"Timely datagrams on {host}:{self.server.process.timely_udp_port}")
         return f"JanusKV {__version__} ({build()}, pid {os.getpid()}) ready: {', '.join(parts)}"
@@ -567,6 +600,7 @@ class App:
         """Stop accepting connections and requests; clients get the replies to earlier ones."""
         for listener in self.listeners:
             listener.close()
+        self.server.tls.end()
         self.server.clients.each(self.server.clients.everyone(), lambda client: client.close())
 
     async def _end(self) -> None:

@@ -134,8 +134,11 @@ def read_config(words: Sequence[str]) -> Config:
             config.set_text(name, value)
         except ConfigError as error:
             wrong.append(f"--{name}: {error}")
-    if not (config.port or config.http_port or config.unixsocket):
-        wrong.append("there is nothing to listen on: 'port' and 'http-port' are 0 and there is no 'unixsocket'")
+    if not (config.port or config.http_port or config.unixsocket or config.tls_port or config.tls_http_port):
+        wrong.append(
+            "there is nothing to listen on: 'port', 'http-port', 'tls-port' and 'tls-http-port' are 0"
+            " and there is no 'unixsocket'"
+        )
     if wrong:
         raise ConfigError("\n".join(wrong))
     config.settle()
