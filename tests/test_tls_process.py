@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import ssl
@@ -265,3 +266,18 @@ def test_only_tls_and_another_port(start_januskv: Callable[..., Process], tmp_pa
 def test_a_start_without_a_certificate(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ended before it was ready"), januskv_process("--tls-port", "-1"):
         pass
+
+
+def test_who_comes_through_the_unix_socket(start_januskv: Callable[..., Process], tmp_path: Path) -> None:
+    path = tmp_path / "sock"
+    server = start_januskv("--unixsocket", str(path), "--unixsocketperm", "700", "--loglevel", "verbose")
+    assert path.stat().st_mode & 0o777 == 0o700
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        sock.sendall(b"PING\r\n")
+        assert sock.recv(10) == b"+PONG\r\n"
+    assert server.process.stdout is not None
+    line = b""
+    while b"unix socket:" not in line:
+        line = server.process.stdout.readline()
+    assert b"process %d, user %d, group %d" % (os.getpid(), os.getuid(), os.getgid()) in line

@@ -223,6 +223,7 @@ class Channel:
         self.query_limit = self.server.config.input_limit(self.client)
         if self.small_buffer == self.client.authenticated and self.transport is not None:
             self.small_buffer = not self.client.authenticated
+            self.server.clients.note_login(self.client)
             if self.small_buffer:
                 self.transport.set_write_buffer_limits(self.server.config.output_limit(self.client))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from januskv.commands.context import Caller
@@ -49,6 +50,7 @@ class Client(Caller):
         "lib_name",
         "lib_ver",
         "local_address",
+        "logs_in",
         "monitoring",
         "name",
         "no_evict",
@@ -79,6 +81,7 @@ class Client(Caller):
         self.lib_name = b""
         self.lib_ver = b""
         self.authenticated = True
+        self.logs_in = True  # False where nobody can: its connection has no time limit for it
         self.protocol = 2
         self.session: Session | None = None
         self.no_evict = False
@@ -150,6 +153,14 @@ class Client(Caller):
             return
         self.address = format_address(transport.get_extra_info("peername"))
         self.local_address = format_address(transport.get_extra_info("sockname"))
+
+    @property
+    def network(self) -> str:
+        """Whom the client's address belongs to: a machine for IPv4, a network of 64 bits for IPv6."""
+        if self.unix_socket:
+            return ""
+        host = self.address.rpartition(":")[0].strip("[]")
+        return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if ":" in host else host
 
     @property
     def is_local(self) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import struct
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .accounting import Accounts
 from .client import Client
@@ -11,13 +15,25 @@ from .logs import LimitedLog
 from .process import Process
 from .state import State
 
+log = logging.getLogger("januskv")
+
 # Why a new connection is rejected, on either port.
 FULL = "max number of clients reached"
+UNAUTHENTICATED = "max number of unauthenticated clients of this address reached"
 PROTECTED = (
     "JanusKV is running in protected mode because protected mode is enabled and no password is "
     "set for the default user. In this mode connections are only accepted from the loopback interface. "
     "To serve other machines set a password (requirepass), or set protected-mode to no."
 )
+
+
+def peer_credentials(sock: Any) -> str:
+    """Who has connected to a unix socket, as the system knows it."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return "this system does not tell of whom"
+    process, user, group = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    return f"process {process}, user {user}, group {group}"
 
 
 class Clients:
@@ -32,6 +48,9 @@ class Clients:
         self.peak = 0
         self.http_connections = 0  # connections of the HTTP port that are not clients: pages, and unfinished requests
         self.handshakes = 0  # connections under TLS that are not clients yet
+        # Who has not logged in where that is needed, the longest first: since when. And how many of each address.
+        self.unauthenticated: dict[Client, int] = {}
+        self._unauthenticated_at: dict[str, int] = {}
         self.last_id = 0
 
     def __len__(self) -> int:
@@ -62,6 +81,8 @@ class Clients:
                 self.limited_log.note(parameter, f"client {client.address} refused: {parameter}")
             connection.refuse(text)
             return
+        if client.unix_socket and log.isEnabledFor(logging.INFO):
+            log.info("client %d came through the unix socket: %s", client.id, peer_credentials(sock))
         self.add(client)
 
     def refusal(self, client: Client) -> tuple[str, str] | None:
@@ -72,7 +93,32 @@ class Clients:
             return "maxclients", f"ERR {FULL}"
         if self.protected and not client.is_local:
             return "protected-mode", f"DENIED {PROTECTED}"
+        if self.crowds(client):
+            return "max-unauthenticated-clients-per-address", f"ERR {UNAUTHENTICATED}"
         return None
+
+    def crowds(self, client: Client) -> bool:
+        """Whether too many connections of a new client's address have not logged in, if it has not either."""
+        most = self.config.max_unauthenticated_clients_per_address
+        if client.authenticated or not client.logs_in or client.unix_socket or not most:
+            return False
+        return bool(self._unauthenticated_at.get(client.network, 0) >= most)
+
+    def note_login(self, client: Client) -> None:
+        """Note that a client has logged in or, which a new one has not either, is no longer logged in."""
+        self._forget_unauthenticated(client)
+        if not client.authenticated and client.logs_in and client.id in self.by_id:  # it has not been rejected
+            self.unauthenticated[client] = self.accounts.store.clock.now_ms
+            place = client.network
+            self._unauthenticated_at[place] = self._unauthenticated_at.get(place, 0) + 1
+
+    def _forget_unauthenticated(self, client: Client) -> None:
+        if self.unauthenticated.pop(client, None) is None:
+            return
+        place = client.network
+        self._unauthenticated_at[place] -= 1
+        if not self._unauthenticated_at[place]:
+            del self._unauthenticated_at[place]
 
     @property
     def full(self) -> bool:
@@ -92,6 +138,7 @@ class Clients:
 
     def remove(self, client: Client) -> None:
         """Forget a connection that is gone; no error if it was not registered."""
+        self._forget_unauthenticated(client)
         if self.by_id.pop(client.id, None) is not None:
             self.accounts.stats.closed_net_input_bytes += client.connection.bytes_in
             self.accounts.stats.closed_net_output_bytes += client.connection.bytes_out

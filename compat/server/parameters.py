@@ -546,6 +546,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         OUTPUT_LIMITS,
         "Most unread replies by class of client: hard, soft, seconds.",
     ),
+    Parameter(
+        "max-unauthenticated-clients-per-address",
+        integer(),
+        1000,
+        "Most clients of one address (of IPv6: one network of 64 bits) that have not logged in, where they must; 0: any number.",
+    ),
+    Parameter(
+        "unauthenticated-timeout",
+        integer(0, 2**31 - 1),
+        60,
+        "Close a client that has to log in and has not after so many seconds; 0: never.",
+    ),
     Parameter("json-max-payload", memory(64), 64 << 20, "Largest native JSON message, in bytes."),
     # access
     Parameter(

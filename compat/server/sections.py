@@ -101,6 +101,7 @@ def clients_section(server: Server) -> Fields:
     return {
         "connected_clients": len(clients),
         "cluster_connections": 0,
+        "unauthenticated_clients": len(server.clients.unauthenticated),
         "tls_handshakes_unfinished": len(server.tls.unfinished),
         "maxclients": server.config.maxclients,
         "client_recent_max_input_buffer": max((c.connection.pending_input() for c in clients), default=0),
@@ -274,6 +275,7 @@ def stats_section(server: Server) -> Fields:
         "tls_handshakes_failed": stats.tls_handshakes_failed,
         "tls_handshakes_timed_out": stats.tls_handshakes_timed_out,
         "tls_handshakes_displaced": stats.tls_handshakes_displaced,
+        "unauthenticated_clients_timed_out": stats.unauthenticated_clients_timed_out,
         "timely_points_received": stats.timely_points_received,
         "timely_lines_refused": stats.timely_lines_refused,
         "client_query_buffer_limit_disconnections": stats.client_query_buffer_limit_disconnections,

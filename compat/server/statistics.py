@@ -27,6 +27,7 @@ class Stats:
     tls_handshakes_failed: int = 0
     tls_handshakes_timed_out: int = 0
     tls_handshakes_displaced: int = 0  # ended for newer ones, as there were too many
+    unauthenticated_clients_timed_out: int = 0
     timely_points_received: int = 0  # and stored
     timely_lines_refused: int = 0  # lines that are not points, and points that are not stored
     errors: dict[str, int] = field(default_factory=dict)  # code word -> count

@@ -57,6 +57,7 @@ class Upkeep:
             more = bool(attempted(self.persistence.run_cron)) or more
         self.look_after_clients(now_ms)
         attempted(lambda: self.core.tls.run_cron(now_ms))
+        attempted(lambda: self.close_unauthenticated(now_ms))
         attempted(lambda: self.close_lingering(now_ms))
         return more
 
@@ -101,6 +102,21 @@ class Upkeep:
         for client in idle:
             log.info("client %s closed: idle", client.address)
         self.core.clients.each(idle, lambda client: client.kill())
+
+    def close_unauthenticated(self, now_ms: int) -> None:
+        """Close clients that have not logged in for too long. A pause keeps nobody from it."""
+        limit_ms = self.core.config.unauthenticated_timeout * 1000
+        due = []
+        for client, since_ms in self.core.clients.unauthenticated.items() if limit_ms else ():
+            if now_ms - since_ms < limit_ms:
+                break
+            due.append(client)
+        for client in due:
+            self.core.accounts.stats.unauthenticated_clients_timed_out += 1
+            self.core.limited_log.note(
+                "log-in", f"client {client.address} closed: it has not logged in in time", logging.INFO
+            )
+        self.core.clients.each(due, lambda client: client.kill())
 
     def linger(self, client: Client) -> None:
         """Let a closing connection send the rest, as long as the client reads it."""

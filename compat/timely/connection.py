@@ -30,7 +30,7 @@ class TimelyConnection(Channel):
         self.tries = 0
         self.begun = False  # the first line has been looked at
         self.skipping = False  # in the middle of a line that is too long
-        self.client.authenticated = False  # nobody can log in here
+        self.client.authenticated = self.client.logs_in = False  # nobody can log in here
 
     # ------------------------------------------------------------ bytes
 

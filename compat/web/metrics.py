@@ -35,6 +35,11 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
             "tls_handshakes_displaced_total",
             "TLS handshakes ended for newer ones: too many.",
         ),
+        (
+            "unauthenticated_clients_timed_out",
+            "unauthenticated_clients_timed_out_total",
+            "Clients closed that did not log in in time.",
+        ),
         ("timely_points_received", "timely_points_received_total", "Points of metrics stored."),
         ("timely_lines_refused", "timely_lines_refused_total", "Lines and points of metrics that were not stored."),
         ("total_changes", "changes_total", "Changes of the data set."),

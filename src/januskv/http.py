@@ -22,7 +22,7 @@ from .compat.native.face import NativeFace
 from .compat.native.websocket import WebSocketConnection
 from .compat.server.access import SESSION_USER, authenticate, basic_or_bearer, credentials
 from .compat.server.client import format_address, is_loopback
-from .compat.server.clients import FULL, PROTECTED
+from .compat.server.clients import FULL, PROTECTED, UNAUTHENTICATED
 from .compat.server.hosts import WebAccess, path_of, split_target
 from .compat.server.logs import LimitedLog
 from .compat.server.server import Server
@@ -239,6 +239,10 @@ class HttpConnection(asyncio.Protocol):
         """A WebSocket for native JSON. Raises HandshakeError."""
         connection = WebSocketConnection(self.server, self.listener.native)
         self.log_in(connection, upgrade.authorization)
+        connection.client.describe(self.transport)
+        if self.server.clients.crowds(connection.client):
+            self.server.accounts.stats.rejected_connections += 1
+            raise Refusal(503, "max-unauthenticated-clients-per-address", UNAUTHENTICATED)
         return connection
 
     def timely_socket(self, upgrade: UpgradeRequest) -> WebSocketChannel:
