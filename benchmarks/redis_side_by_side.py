@@ -81,7 +81,8 @@ class Run(NamedTuple):
 
 def measure(server: Server, test: str, pipeline: int, size: int, count: int) -> Run:
     """Run redis-benchmark once. Raises RuntimeError when the server answers with errors."""
-    argv = ["redis-benchmark", "-p", str(server.port), "-c", str(CLIENTS), "-P", str(pipeline), "-n", str(count)]
+    argv = ["redis-benchmark", "-p", str(server.tls_port or server.port), *server.client_options]
+    argv += ["-c", str(CLIENTS), "-P", str(pipeline), "-n", str(count)]
     argv += ["-r", str(KEYSPACE), "-d", str(size), "--csv"]
     argv += COMMANDS.get(test) or ["-t", "ping_mbulk" if test == "ping" else test]
     errors, before = server.error_replies(), server.cpu_seconds()

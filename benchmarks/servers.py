@@ -178,6 +178,8 @@ class Server:
     port: int
     http_port: int
     pid: int
+    tls_port: int = 0  # where clients are to use TLS, with these options of redis-benchmark
+    client_options: tuple[str, ...] = ()
 
     def connect(self) -> socket.socket:
         """A connection to the data port."""
@@ -298,8 +300,45 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate for localhost that has signed itself, with its key, in a folder."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Tls:
+        """Make the files, with openssl."""
+        made = cls(folder)
+        argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        argv += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run([*argv, "-keyout", made.key, "-out", made.certificate], check=True, capture_output=True)
+        return made
+
+    @property
+    def certificate(self) -> str:
+        """The file of the certificate."""
+        return str(self.folder / "tls.crt")
+
+    @property
+    def key(self) -> str:
+        """The file of its key."""
+        return str(self.folder / "tls.key")
+
+    @property
+    def server_options(self) -> list[str]:
+        """What both servers are started with."""
+        files = ["--tls-cert-file", self.certificate, "--tls-key-file", self.key, "--tls-ca-cert-file"]
+        return [*files, self.certificate, "--tls-auth-clients", "no"]
+
+    @property
+    def client_options(self) -> tuple[str, ...]:
+        """What redis-benchmark is started with."""
+        return ("--tls", "--cacert", self.certificate)
+
+
 @contextlib.contextmanager
-def redis_server(*, logging: bool = False) -> Iterator[Server]:
+def redis_server(*, logging: bool = False, tls: Tls | None = None) -> Iterator[Server]:
     """A redis-server without persistence, or with its log. Raises SystemExit where it is not installed."""
     binary = shutil.which("redis-server")
     if binary is None:
@@ -316,15 +355,17 @@ def redis_server(*, logging: bool = False) -> Iterator[Server]:
         "--appendonly",
         "yes" if logging else "no",
     ]
+    tls_port = 0 if tls is None else free_port()
+    argv += [] if tls is None else ["--tls-port", str(tls_port), *tls.server_options]
     with started("redis-server", argv) as (process, _):
-        server = Server("redis", port, 0, process.pid)
+        server = Server("redis", port, 0, process.pid, tls_port, () if tls is None else tls.client_options)
         _await_ping(server, process)
         server.check_identity()
         yield server
 
 
 @contextlib.contextmanager
-def januskv(build: str = "compiled", *, logging: bool = False) -> Iterator[Server]:
+def januskv(build: str = "compiled", *, logging: bool = False, tls: Tls | None = None) -> Iterator[Server]:
     """A JanusKV of the compiled or the plain build, without persistence or with its log, on ports that the kernel chooses.
 
     The build "before" is the compiled one of the directory that JANUSKV_BEFORE names.
@@ -338,6 +379,7 @@ def januskv(build: str = "compiled", *, logging: bool = False) -> Iterator[Serve
         environment["PYTHONPATH"] = str(Path(os.environ["JANUSKV_BEFORE"]).resolve() / "src")
     argv = [sys.executable, "-m", "januskv", "--port", "-1", "--http-port", "-1", "--bind", "127.0.0.1"]
     argv += [] if logging else ["--save", ""]
+    argv += [] if tls is None else ["--tls-port", "-1", *tls.server_options]
     with started("januskv", argv, build, environment=environment) as (process, log):
         deadline = time.monotonic() + START_LIMIT_S
         while (ready := re.search(r"\((\w+), pid \d+\) ready: (.*)\n", log.read_text())) is None:
@@ -346,16 +388,18 @@ def januskv(build: str = "compiled", *, logging: bool = False) -> Iterator[Serve
             time.sleep(0.02)
         if ready[1] != ("compiled" if build == "before" else build):
             raise RuntimeError(f"this is the {ready[1]} build, not the {build} one")
-        port, http_port = (int(text) for text in re.findall(r"127\.0\.0\.1:(\d+)", ready[2])[:2])
+        port, http_port, *tls_ports = (int(text) for text in re.findall(r"127\.0\.0\.1:(\d+)", ready[2]))
         server = Server(build, port, http_port, process.pid)
+        if tls is not None:
+            server.tls_port, server.client_options = tls_ports[0], tls.client_options
         _await_ping(server, process)
         server.check_identity()
         yield server
 
 
-def start(build: str) -> contextlib.AbstractContextManager[Server]:
+def start(build: str, tls: Tls | None = None) -> contextlib.AbstractContextManager[Server]:
     """A server by its name on the command line, one of ``BUILDS``."""
-    return redis_server() if build == "redis" else januskv(build)
+    return redis_server(tls=tls) if build == "redis" else januskv(build, tls=tls)
 
 
 # ---------------------------------------------------------------- what the scripts share
