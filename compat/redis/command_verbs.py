@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from januskv.commands.categories import categories_of
 from januskv.commands.declare import SHOWN_FLAGS, Flag, KeySpec
 from januskv.commands.table import Command, Family
 from januskv.compat.server.context import ServerContext
@@ -20,46 +21,6 @@ verbs = Family("server")
 
 _FLAGS = Flag.LOADING | Flag.STALE
 _BAD_ARGUMENTS = "ERR Invalid arguments specified for command"
-
-_GROUP_CATEGORIES = {
-    "generic": "keyspace",
-    "string": "string",
-    "connection": "connection",
-    "transactions": "transaction",
-    "hash": "hash",
-    "list": "list",
-    "set": "set",
-    "sorted_set": "sortedset",
-    "stream": "stream",
-    "bitmap": "bitmap",
-    "hyperloglog": "hyperloglog",
-    "geo": "geo",
-    "scripting": "scripting",
-}
-_DATA_TYPES = frozenset({"string", "hash", "list", "set", "sortedset", "stream"})
-
-
-def categories_of(command: Command) -> list[str]:
-    """ACL categories: those implied by group and flags (as in Redis), and the declared ones."""
-    flags = command.flags
-    if command.subcommands and not flags:
-        return ["slow"]  # a container does nothing by itself; its subcommands have the categories
-    categories = list(command.options.categories)
-    group = _GROUP_CATEGORIES.get(command.options.group)
-    if group is not None and not (group == "keyspace" and _DATA_TYPES.intersection(categories)):
-        categories.append(group)
-    if Flag.WRITE in flags:
-        categories.append("write")
-    if Flag.READONLY in flags and group not in ("scripting",):
-        categories.append("read")
-    if Flag.ADMIN in flags:
-        categories += ["admin", "dangerous"]
-    if Flag.PUBSUB in flags:
-        categories.append("pubsub")
-    if Flag.BLOCKING in flags:
-        categories.append("blocking")
-    categories.append("fast" if Flag.FAST in flags else "slow")
-    return list(dict.fromkeys(categories))
 
 
 def _shown_flags(command: Command) -> SetReply:

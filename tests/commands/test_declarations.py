@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from januskv.commands.categories import categories_of
 from januskv.commands.declare import Flag
 from januskv.commands.params import is_misspelling
 from januskv.commands.table import Command
 from januskv.compat.commands import build_table
-from januskv.compat.redis.command_verbs import categories_of
 from januskv.resp.replies import ErrorReply, Simple
 
 NATIVE = build_table().native
