@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.store import Store
@@ -27,13 +29,54 @@ class Settings:
     zset_max_listpack_value: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a user may not run a command: ``reason`` is command, key or channel, ``name`` the one that is denied."""
+
+    reason: str
+    name: bytes
+
+
+class Account:
+    """Who a caller acts for. This base class is the server itself, which may do everything; see ``User`` for what users may do.
+
+    ``unrestricted``: it may run every command, with all keys and channels.
+    """
+
+    __slots__ = ("name", "unrestricted")
+
+    def __init__(self, name: str = "default") -> None:
+        self.name = name
+        self.unrestricted = True
+
+    def refusal(self, command: Command, argv: Sequence[bytes]) -> Refusal | None:
+        """Why it may not run a command line; None if it may."""
+        return None
+
+    def refusal_of(self, command: Command, uses: Any) -> Refusal | None:
+        """Why it may not run a command with these keys and channels; see ``acl.rights.Uses``."""
+        return None
+
+    def reads_all_keys(self, command: Command, argv: Sequence[bytes]) -> bool:
+        """Whether it may run a command line even if that reads any key (SORT BY)."""
+        return True
+
+
+THE_SERVER: Final = Account()
+
+
 class Caller:
     """The caller. This base class is not a connection: a script, an HTTP request, a test, the server itself."""
 
     __slots__ = ("user",)
 
-    def __init__(self, user: str = "default") -> None:
+    def __init__(self, user: Account = THE_SERVER) -> None:
         self.user = user
+
+    @property
+    def user_name(self) -> str:
+        """The name that its user goes by."""
+        return self.user.name
 
     @property
     def shown(self) -> str:

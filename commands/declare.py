@@ -160,6 +160,30 @@ def all_members(*flags: str) -> KeySpec:
     return KeySpec(flags=flags, names=names, notes="The keys are the members of the JSON object, but 'tkn'")
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """Where a command names channels of Pub/Sub: its arguments from ``begin`` on, all or the first one.
+
+    ``patterns``: they are glob patterns, which a user may listen to only if exactly this pattern is allowed.
+    """
+
+    begin: int = 1
+    several: bool = True
+    patterns: bool = False
+    # Native commands: the name of the member that holds a channel, or an array of them.
+    member: str = ""
+
+    def channels(self, argv: Sequence[bytes]) -> Sequence[bytes]:
+        """The channels in a command line."""
+        return argv[self.begin :] if self.several else argv[self.begin : self.begin + 1]
+
+    def channels_in(self, body: dict[str, Any]) -> list[bytes]:
+        """The channels in the body of a native command."""
+        value: Any = body.get(self.member)
+        names = value if type(value) is list else [value]
+        return [name.encode() for name in names if type(name) is str]
+
+
 # The key specs of a native command that names no keys: it concerns a whole keyspace, sessions or the server.
 NO_KEYS: Final[tuple[KeySpec, ...]] = ()
 
@@ -221,6 +245,7 @@ class Options:
     group: str = "generic"
     since: str = "1.0.0"
     categories: tuple[str, ...] = ()
+    channels: tuple[ChannelSpec, ...] = ()  # those that a user needs a right for
     params: tuple[Param, ...] | None = None
     in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()

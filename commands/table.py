@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .declare import DeclarationError, Flag, KeySpec, Manual, Options, Param, Redact, read_manual
+from .declare import ChannelSpec, DeclarationError, Flag, KeySpec, Manual, Options, Param, Redact, read_manual
 from .histogram import Histogram
 from .params import ParamCheck
 from .status import KEY_VALUES, Dialect
@@ -141,6 +141,7 @@ class Family:
         arity: int,
         flags: Flag = Flag.NONE,
         keys: KeySpec | tuple[KeySpec, ...] = (),
+        channels: ChannelSpec | None = None,
         since: str = "1.0.0",
         categories: tuple[str, ...] = (),
         group: str | None = None,
@@ -153,6 +154,7 @@ class Family:
         options = Options(
             flags=flags,
             keys=keys if isinstance(keys, tuple) else (keys,),
+            channels=() if channels is None else (channels,),
             group=group or self.group,
             since=since,
             categories=categories,
@@ -174,6 +176,7 @@ class Family:
         name: str,
         *,
         keys: KeySpec | tuple[KeySpec, ...],
+        channels: tuple[ChannelSpec, ...] = (),
         params: tuple[Param, ...] = (),
         check: Callable[[dict[str, Any]], None] | None = None,
         in_keyspace: bool = False,
@@ -199,6 +202,7 @@ class Family:
         options = Options(
             flags=flags | Flag.MOVABLEKEYS if specs else flags,
             keys=specs,
+            channels=channels,
             group=self.group,
             since=since,
             categories=self.categories + categories,

@@ -7,6 +7,7 @@ from januskv.commands.table import CommandTable, Family
 
 from .native import saves, service
 from .redis import (
+    acl_verbs,
     bitmaps,
     client_verbs,
     cluster_verbs,
@@ -68,6 +69,7 @@ FAMILIES: tuple[Family, ...] = (
     wait_verbs.verbs,
     pubsub_verbs.verbs,
     server_verbs.verbs,
+    acl_verbs.verbs,
     cluster_verbs.verbs,
     latency_verbs.verbs,
     memory_verbs.verbs,

@@ -235,7 +235,7 @@ def test_protected_mode_that_comes_later(open_port: Open) -> None:
     port = open_port(bind="0.0.0.0", requirepass="secret")
     visitor = port.connect(REMOTE)
     assert visitor.status(request("/metrics", "Authorization: Bearer secret")) == 200
-    port.house.server.config.requirepass = ""
+    port.house.server.users.set_default_password("")
     assert visitor.status(request("/metrics")) == 403
 
 

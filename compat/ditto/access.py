@@ -41,7 +41,9 @@ class Access:
     def is_open(self) -> bool:
         """Whether everybody may do everything: there is neither a password nor a key."""
         config = self.server.config
-        return not (config.requirepass or config.ditto_api_keys or config.ditto_api_keys_file or self.takes_tokens)
+        return not (
+            self.server.users.locked or config.ditto_api_keys or config.ditto_api_keys_file or self.takes_tokens
+        )
 
     def permissions_of(self, header: str | None) -> Permissions:
         """What a request may do. Raises DittoError (401), and 500 where a file with keys cannot be used."""
@@ -53,7 +55,7 @@ class Access:
         if given is None:
             raise DittoError(401, "The Authorization header is neither Basic nor Bearer")
         user, secret = given
-        if self.server.config.requirepass and password_fits(self.server, user, secret):
+        if self.server.users.locked and password_fits(self.server, user, secret):
             return ALL
         if header[:6].lower() != "bearer":
             raise DittoError(401, "Wrong user name or password")

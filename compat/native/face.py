@@ -16,6 +16,7 @@ from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, D
 from januskv.commands.table import Command
 from januskv.commands.work import LATER, Work, text_of
 from januskv.compat.server.accounting import Accounts
+from januskv.compat.server.acl.rights import uses_in
 from januskv.compat.server.client_context import NEEDS_CONNECTION, ClientContext
 from januskv.compat.server.config import Config
 from januskv.compat.server.context import ServerContext
@@ -171,7 +172,7 @@ class NativeFace(NativeRequests):
         if command is None:
             return self.refuse_name(name, body)
         client = context.client
-        if client is None or not client.authenticated or not self.fast:
+        if client is None or not client.trusted or not self.fast:
             refused = self.closer_look(context, command, body)
             if refused is not None:
                 self.accounts.rejected(command)
@@ -212,6 +213,12 @@ class NativeFace(NativeRequests):
             return self.refused(name, dialect, Status.NOT_PERMITTED, NEEDS_CONNECTION)
         if client is not None and not client.authenticated and Flag.NO_AUTH not in command.flags:
             return self.refused(name, dialect, Status.NOT_AUTHENTICATED, _NOT_AUTHENTICATED)
+        user = context.caller.user
+        if not user.unrestricted:
+            denied = user.refusal_of(command, uses_in(command, body if type(body) is dict else {}))
+            if denied is not None:
+                text = server.users.denied(denied, "toplevel", context.caller.user_name, client)
+                return self.refused(name, dialect, Status.NOT_PERMITTED, text.removeprefix("NOPERM "))
         if server.state.loading and Flag.LOADING not in command.flags:
             return self.refused(name, dialect, Status.LOADING, _LOADING)
         if server.state.busy and Flag.ALLOW_BUSY not in command.flags:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from januskv import __version__
-from januskv.commands.declare import NO_KEYS, REDACTED, Flag, Param
+from januskv.commands.declare import NO_KEYS, REDACTED, ChannelSpec, Flag, Param
 from januskv.commands.params import NativeError
 from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
@@ -93,7 +93,13 @@ def _held(ctx: ServerContext) -> Body:
 
 
 @commands.native(
-    "SV_SUBSCRIBE", keys=NO_KEYS, strict=True, categories=("pubsub",), params=_NAMES, flags=Flag.CONNECTION
+    "SV_SUBSCRIBE",
+    keys=NO_KEYS,
+    channels=(ChannelSpec(member="channels"), ChannelSpec(member="patterns", patterns=True)),
+    strict=True,
+    categories=("pubsub",),
+    params=_NAMES,
+    flags=Flag.CONNECTION,
 )
 def sv_subscribe(ctx: ServerContext, body: Body) -> Body:
     """{"SV_SUBSCRIBE": {"channels"?: [name, ...], "patterns"?: [pattern, ...], "keys"?: [pattern, ...]}}
@@ -144,6 +150,7 @@ def sv_unsubscribe(ctx: ServerContext, body: Body) -> Body:
 @commands.native(
     "SV_PUBLISH",
     keys=NO_KEYS,
+    channels=(ChannelSpec(member="channel"),),
     strict=True,
     categories=("pubsub",),
     params=(Param("channel", "string"), Param("message", "string")),
@@ -175,7 +182,8 @@ def sv_auth(ctx: ServerContext, body: Body) -> Body:
 
     Cost: O(1)
     """
-    if not authenticate(ctx.server, ctx.connected, body.get("user", DEFAULT_USER), body["password"]):
+    user = body.get("user", DEFAULT_USER)
+    if not authenticate(ctx.server, ctx.connected, user, body["password"], b"SV_AUTH"):
         raise NativeError(Status.NOT_AUTHENTICATED, "Invalid user name or password")
     return {"st": 1}
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from januskv.commands.declare import Flag
 from januskv.commands.table import Family
+from januskv.compat.server.acl.users import SESSION_USER
 from januskv.compat.server.client import Client
+from januskv.compat.server.client_lines import describe
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.server import Server
 from januskv.compat.server.tracking_mode import TrackingMode
 from januskv.compat.server.tracking_mode import describe as describe_tracking
-from januskv.resp.inline import wire_size
 from januskv.resp.replies import NO_REPLY, OK, Reply, SetReply, Verbatim
 from januskv.storage.errors import NotAnInteger
 
@@ -58,7 +57,7 @@ def client_info(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return Verbatim(b"txt", describe(ctx.server, ctx.connected, argv) + b"\n")
+    return Verbatim(b"txt", describe(ctx.server.waiting, ctx.connected, argv) + b"\n")
 
 
 @verbs.verb("CLIENT|GETNAME", arity=2, flags=_ANY, since="2.6.9")
@@ -291,82 +290,6 @@ def client_getredir(ctx: ServerContext, argv: list[bytes]) -> Reply:
 # ---------------------------------------------------------------- all connections
 
 
-def flags_of(server: Server, client: Client) -> str:
-    """The letters of CLIENT LIST's flags; N for none."""
-    letters = [
-        ("O", client.monitoring),
-        ("P", client.subscriptions is not None),
-        ("x", client.queue is not None),
-        ("b", client in server.waiting.by_client or client.connection.parked is not None),
-        ("t", client.tracking is not None),
-        ("R", client.tracking is not None and client.tracking.broken),
-        ("B", client.tracking is not None and client.tracking.broadcast),
-        ("d", client.watch_broken),
-        ("U", client.unix_socket),
-        ("c", client.connection.closing),
-        ("e", client.no_evict),
-        ("T", client.no_touch),
-    ]
-    return "".join(letter for letter, is_set in letters if is_set) or "N"
-
-
-def _sizes(server: Server, client: Client, argv: list[bytes]) -> dict[str, int]:
-    """The memory of a connection in bytes; ``argv`` is its running request."""
-    connection = client.connection
-    waiter = server.waiting.by_client.get(client)
-    kept = argv or connection.parked or (None if waiter is None else waiter.request) or []
-    queue = client.queue or []
-    sizes = {
-        "qbuf": connection.pending_input() + (wire_size(argv) if argv else 0),
-        "qbuf-free": connection.spare_input(),
-        "argv-mem": sum(map(len, kept)) if isinstance(kept, list) else len(kept),
-        "multi-mem": sum(sys.getsizeof(argv) + sum(map(len, argv)) for _, argv in queue),
-        "rbs": connection.encoder.room,
-        "rbp": connection.most_written,
-        "obl": 0,
-        "oll": 0,
-        "omem": connection.unread_bytes,
-    }
-    parts = (client, connection, connection.encoder, *client.watched)
-    sizes["tot-mem"] = sum(sizes.values()) - sizes["rbp"] + sum(map(sys.getsizeof, parts))
-    return sizes
-
-
-def describe(server: Server, client: Client, argv: list[bytes]) -> bytes:
-    """The line of one connection, in the fields of Redis 7.2; ``argv`` is its running request, if any."""
-    now_ms = server.store.clock.now_ms
-    connection = client.connection
-    transport = connection.transport
-    sizes = _sizes(server, client, argv)
-    sock = transport.get_extra_info("socket") if transport is not None else None
-    subscriptions = client.subscriptions
-    fields: list[tuple[str, object]] = [
-        ("id", client.id),
-        ("addr", client.address),
-        ("laddr", client.local_address),
-        ("fd", sock.fileno() if sock is not None else -1),
-        ("name", client.name.decode()),
-        ("age", (now_ms - client.created_ms) // 1000),
-        ("idle", (now_ms - client.active_ms) // 1000),
-        ("flags", flags_of(server, client)),
-        ("db", client.keyspace.index if client.session is None else client.session.token),
-        ("sub", 0 if subscriptions is None else len(subscriptions.channels)),
-        ("psub", 0 if subscriptions is None else len(subscriptions.patterns)),
-        ("ssub", 0 if subscriptions is None else len(subscriptions.shards)),
-        ("multi", -1 if client.queue is None else len(client.queue)),
-        ("watch", len(client.watched)),
-        *sizes.items(),
-        ("events", "rw" if sizes["omem"] else "r"),
-        ("cmd", client.last_command),
-        ("user", client.user),
-        ("redir", -1 if client.tracking is None else client.tracking.redirect),
-        ("resp", client.protocol),
-        ("lib-name", client.lib_name.decode()),
-        ("lib-ver", client.lib_ver.decode()),
-    ]
-    return " ".join(f"{name}={value}" for name, value in fields).encode()
-
-
 def _client_id(text: bytes) -> int:
     try:
         return parse_int(text)
@@ -405,7 +328,9 @@ def client_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     args.end()
     return Verbatim(
         b"txt",
-        b"".join(describe(ctx.server, client, argv if client is ctx.client else []) + b"\n" for client in clients),
+        b"".join(
+            describe(ctx.server.waiting, client, argv if client is ctx.client else []) + b"\n" for client in clients
+        ),
     )
 
 
@@ -433,10 +358,10 @@ def _kill_tests(ctx: ServerContext, args: Args) -> tuple[list[Test], bool]:
             local = word == b"LADDR"
             tests.append(lambda c, a=address, local=local: (c.local_address if local else c.address) == a)  # type: ignore[misc]
         elif word == b"USER":
-            user = args.take().decode(errors="replace")
-            if user != "default":
+            user = args.take().decode(errors="surrogateescape")
+            if user != SESSION_USER and user not in ctx.server.users.by_name:
                 raise RespError(f"ERR No such user '{user}'")
-            tests.append(lambda client, user=user: client.user == user)  # type: ignore[misc]
+            tests.append(lambda client, user=user: client.user_name == user)  # type: ignore[misc]
         elif word == b"MAXAGE":
             seconds = args.integer("ERR maxage is not an integer or out of range")
             if seconds <= 0:

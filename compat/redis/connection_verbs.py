@@ -45,9 +45,9 @@ def _hide_hello_login(argv: Sequence[bytes]) -> list[bytes]:
     return redacted
 
 
-def log_in(ctx: ServerContext, user: bytes, password: bytes) -> None:
+def log_in(ctx: ServerContext, user: bytes, password: bytes, command: bytes) -> None:
     """Authenticate the client. Raises RespError for a wrong name or password."""
-    if not authenticate(ctx.server, ctx.connected, _text(user), _text(password)):
+    if not authenticate(ctx.server, ctx.connected, _text(user), _text(password), command):
         raise RespError(_WRONG_PASSWORD if _text(user) != SESSION_USER else _NO_SUCH_SESSION)
 
 
@@ -93,16 +93,16 @@ def auth(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
 
-    Differs: there are two users, default and session; ACL users are not built yet.
+    Differs: there can be no ACL user of the name session.
     """
     if len(argv) > 3:
         raise RespError("ERR syntax error")
-    if len(argv) == 2 and not ctx.server.config.requirepass:
+    if len(argv) == 2 and ctx.server.users.default.nopass:
         raise RespError(
             "ERR AUTH <password> called without any password configured for the default user."
             " Are you sure your configuration is correct?"
         )
-    log_in(ctx, argv[1] if len(argv) == 3 else DEFAULT_USER.encode(), argv[-1])
+    log_in(ctx, argv[1] if len(argv) == 3 else DEFAULT_USER.encode(), argv[-1], argv[0])
     return OK
 
 
@@ -123,7 +123,7 @@ def hello(ctx: ServerContext, argv: list[bytes]) -> Reply:
     client = ctx.connected
     protocol, name, login = _hello_options(argv)
     if login is not None:
-        log_in(ctx, *login)
+        log_in(ctx, *login, argv[0])
     if not client.authenticated:
         raise RespError(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH"
@@ -241,7 +241,6 @@ def reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     client.protocol = 2
     client.name = b""
     client.no_evict = client.no_touch = False
-    client.user = DEFAULT_USER
-    client.authenticated = not server.config.requirepass
+    client.act_for(server.users.default, authenticated=server.users.default.is_open)
     client.select(ctx.store.databases[0])
     return Simple(b"RESET")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from januskv.commands.declare import Flag, key
+from januskv.commands.declare import ChannelSpec, Flag, key
 from januskv.commands.table import Family
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.subscriptions import CHANNELS, PATTERNS, SHARDS
@@ -48,7 +48,7 @@ def unsubscribe(ctx: ServerContext, argv: list[bytes], kind: str) -> Reply:
     return confirmations(f"{kind}unsubscribe", counts)
 
 
-@verbs.verb("SUBSCRIBE", arity=-2, flags=_LISTEN, since="2.0.0")
+@verbs.verb("SUBSCRIBE", arity=-2, flags=_LISTEN, channels=ChannelSpec(), since="2.0.0")
 def subscribe_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SUBSCRIBE channel [channel ...]
 
@@ -70,7 +70,7 @@ def unsubscribe_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return unsubscribe(ctx, argv, CHANNELS)
 
 
-@verbs.verb("PSUBSCRIBE", arity=-2, flags=_LISTEN, since="2.0.0")
+@verbs.verb("PSUBSCRIBE", arity=-2, flags=_LISTEN, channels=ChannelSpec(patterns=True), since="2.0.0")
 def psubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PSUBSCRIBE pattern [pattern ...]
 
@@ -92,7 +92,7 @@ def punsubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return unsubscribe(ctx, argv, PATTERNS)
 
 
-@verbs.verb("SSUBSCRIBE", arity=-2, flags=_LISTEN, keys=_SHARD_KEYS, since="7.0.0")
+@verbs.verb("SSUBSCRIBE", arity=-2, flags=_LISTEN, keys=_SHARD_KEYS, channels=ChannelSpec(), since="7.0.0")
 def ssubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SSUBSCRIBE shardchannel [shardchannel ...]
 
@@ -114,7 +114,7 @@ def sunsubscribe(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return unsubscribe(ctx, argv, SHARDS)
 
 
-@verbs.verb("PUBLISH", arity=3, flags=_TELL, since="2.0.0")
+@verbs.verb("PUBLISH", arity=3, flags=_TELL, channels=ChannelSpec(several=False), since="2.0.0")
 def publish(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """PUBLISH channel message
 
@@ -125,7 +125,7 @@ def publish(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return ctx.server.pubsub.publish(argv[1], argv[2])
 
 
-@verbs.verb("SPUBLISH", arity=3, flags=_TELL, keys=key("not_key"), since="7.0.0")
+@verbs.verb("SPUBLISH", arity=3, flags=_TELL, keys=key("not_key"), channels=ChannelSpec(several=False), since="7.0.0")
 def spublish(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """SPUBLISH shardchannel message
 

@@ -122,6 +122,8 @@ def config_set(ctx: ServerContext, argv: list[bytes]) -> Reply:
     except ConfigError as error:
         raise _config_set_failed(error.parameter, str(error)) from None
     ctx.server.config.update(new)
+    if "requirepass" in new:
+        ctx.server.users.set_default_password(ctx.server.config.requirepass)
     return OK
 
 
@@ -174,7 +176,7 @@ def config_rewrite(ctx: ServerContext, argv: list[bytes]) -> Reply:
     if config.path is None:
         raise RespError("ERR The server is running without a config file")
     try:
-        config.rewrite()
+        config.rewrite(ctx.server.users.config_lines())
     except OSError as error:
         raise RespError(f"ERR Rewriting config file: {error.strerror}") from error
     except ConfigError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isinf
 from operator import itemgetter
 from typing import Any
@@ -34,7 +34,7 @@ class _Options:
 
     __slots__ = ("alpha", "by", "count", "descending", "gets", "offset", "sorts", "store")
 
-    def __init__(self, args: Args, *, storing: bool) -> None:
+    def __init__(self, args: Args, *, storing: bool, reads_all: Callable[[], bool]) -> None:
         self.by: bytes | None = None
         self.gets: list[bytes] = []
         self.store: bytes | None = None
@@ -56,8 +56,12 @@ class _Options:
             elif word == b"BY" and args.more():
                 self.by = args.take()
                 self.sorts = self.sorts and b"*" in self.by
+                if b"*" in self.by and not reads_all():
+                    raise RespError("ERR BY option of SORT denied due to insufficient ACL permissions.")
             elif word == b"GET" and args.more():
                 self.gets.append(args.take())
+                if not reads_all():
+                    raise RespError("ERR GET option of SORT denied due to insufficient ACL permissions.")
             else:
                 raise RespError(SYNTAX_ERROR)
 
@@ -180,7 +184,13 @@ def in_order(keyspace: Keyspace, elements: list[bytes], options: _Options) -> li
 
 def sort_command(ctx: Context, argv: list[bytes], *, storing: bool) -> Reply:
     """SORT and SORT_RO."""
-    options = _Options(Args(argv, 2), storing=storing)
+    user, command = ctx.caller.user, ctx.command
+    options = _Options(
+        Args(argv, 2),
+        storing=storing,
+        # What BY and GET read follows from what is sorted: it takes the right to read all keys.
+        reads_all=lambda: user.unrestricted or command is None or user.reads_all_keys(command, argv),
+    )
     keyspace = ctx.keyspace
     value = keyspace.read(argv[1])
     ordered: list[bytes] = []

@@ -4,55 +4,47 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from januskv.storage.errors import NoSuchSession, StillLoading
 
+from .acl.users import DEFAULT_USER as DEFAULT_USER
+from .acl.users import SESSION_USER as SESSION_USER
 from .client import Client
 
 if TYPE_CHECKING:
     from .server import Server
 
-DEFAULT_USER = "default"
-# A client that logs in as this user, with a token as password, enters the session of the token.
-SESSION_USER = "session"
-
 _TOKEN = re.compile(rb"[1-9][0-9]{0,19}")
 
 
 def password_fits(server: Server, user: str, password: str) -> bool:
-    """Whether a user of this name has this password. Takes the same time for right and wrong ones."""
+    """Whether this is the default user with its password. Takes the same time for right and wrong ones."""
     # Passwords are bytes to Redis clients: what is not UTF-8 is carried through str by surrogateescape.
-    return _is_password(server, password.encode(errors="surrogateescape")) and user == DEFAULT_USER
+    return server.users.default_fits(password.encode(errors="surrogateescape")) and user == DEFAULT_USER
 
 
 def may_log_in(server: Server, user: str, password: str, names: Collection[str]) -> bool:
     """Whether a log-in to the web APIs as this user is allowed, who must be the default one or among ``names``.
 
-    All users share the password of the server. If none is set, log-ins fail: a name alone proves nothing. Takes the same
+    All users share the default user's password. If it has none, log-ins fail: a name alone proves nothing. Takes the same
     time for right and wrong passwords and names.
     """
-    fits = _is_password(server, password.encode(errors="surrogatepass"))
-    return fits and bool(server.config.requirepass) and (user == DEFAULT_USER or user in names)
+    fits = server.users.default_fits(password.encode(errors="surrogatepass"))
+    return fits and server.users.locked and (user == DEFAULT_USER or user in names)
 
 
-def _is_password(server: Server, password: bytes) -> bool:
-    wanted = server.config.requirepass.encode(errors="surrogateescape")
-    same = hmac.compare_digest(wanted, password)
-    return same or not wanted
-
-
-def authenticate(server: Server, client: Client, user: str, password: str) -> bool:
-    """Log a client in as a user; False, and nothing changes, for a wrong name or password."""
+def authenticate(server: Server, client: Client, user: str, password: str, command: bytes = b"AUTH") -> bool:
+    """Log a client in as a user; False, and nothing changes, for a wrong name or password, which ``command`` has in the ACL log."""
     if user == SESSION_USER:
         return _authenticate_in_session(server, client, password)
-    if not password_fits(server, user, password):
+    found = server.users.check(user, password.encode(errors="surrogateescape"))
+    if found is None:
+        server.users.login_failed(user, client, command)
         return False
-    client.user = user
-    client.authenticated = True
+    client.act_for(found, authenticated=True)
     client.refresh()
     return True
 
@@ -64,13 +56,14 @@ def _authenticate_in_session(server: Server, client: Client, password: str) -> b
     has logged in before.
     """
     token, _, rest = password.encode(errors="surrogateescape").partition(b":")
-    authenticated = (client.authenticated and not rest) or _is_password(server, rest)
+    authenticated = (client.authenticated and not rest) or server.users.default_fits(rest)
     try:
         enter_session(server, client, token_in(token) if authenticated else 0)
     except NoSuchSession:
         return False
-    client.user = SESSION_USER
-    client.authenticated = True
+    # Who has logged in as a user of few rights gets no more of them by a token.
+    user = client.user if client.authenticated and not rest else server.users.default
+    client.act_for(user, authenticated=True, login_name=SESSION_USER)
     client.refresh()
     return True
 
@@ -119,7 +112,7 @@ def credentials(header: str) -> tuple[str, str] | None:
 
 def basic_or_bearer(server: Server, header: str | None) -> bool:
     """Whether an HTTP request is authorized: no password is set, or its Authorization header has it."""
-    if not server.config.requirepass:
+    if not server.users.locked:
         return True
     given = None if header is None else credentials(header)
     return given is not None and password_fits(server, *given)

@@ -218,6 +218,13 @@ class Waiting:
         if connection.closing:
             self.forget(waiter.client)
             return
+        denied = waiter.client.user.refusal(waiter.command, waiter.request)
+        if denied is not None:  # the right was taken away meanwhile
+            text = self.core.users.denied(denied, "toplevel", waiter.client.user_name, waiter.client)
+            self.give_up(waiter.client, text)
+            if not connection.running:
+                connection.write_behind()
+            return
         connection.retrying = True
         reply, spent_ns = run_part(self.core.store.feed, self.tracking, waiter.client, partial(self.tried, waiter))
         connection.retrying = False

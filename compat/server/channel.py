@@ -59,7 +59,7 @@ class Channel:
         self.change_feed: Feed = server.store.feed
         self.outbox: Outbox = server.outbox
         self.encoder: Encoder = Encoder()
-        self.client: Client = Client(server.clients.new_id(), self.clock.now_ms, self)
+        self.client: Client = Client(server.clients.new_id(), self.clock.now_ms, self, server.users.default)
         self.context: ServerContext = ServerContext(server, self.client)
         self.transport: Any = None
         self.running: bool = False  # in the middle of a batch of requests

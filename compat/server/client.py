@@ -6,7 +6,7 @@ import socket
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from januskv.commands.context import Caller
+from januskv.commands.context import THE_SERVER, Account, Caller
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import Session
 
@@ -50,6 +50,7 @@ class Client(Caller):
         "lib_name",
         "lib_ver",
         "local_address",
+        "login_name",
         "logs_in",
         "monitoring",
         "name",
@@ -69,8 +70,8 @@ class Client(Caller):
         "watched",
     )
 
-    def __init__(self, number: int, now_ms: int, connection: Wire) -> None:
-        super().__init__()
+    def __init__(self, number: int, now_ms: int, connection: Wire, user: Account = THE_SERVER) -> None:
+        super().__init__(user)
         self.id = number
         self.connection = connection
         self.created_ms = now_ms
@@ -82,6 +83,7 @@ class Client(Caller):
         self.lib_ver = b""
         self.authenticated = True
         self.logs_in = True  # False where nobody can: its connection has no time limit for it
+        self.login_name = ""  # by which it has logged in, if that is not its user's
         self.protocol = 2
         self.session: Session | None = None
         self.no_evict = False
@@ -96,6 +98,20 @@ class Client(Caller):
         self.subscriptions: Subscriptions | None = None
         self.tracking: TrackingMode | None = None
         self.streaming = False  # points of metrics are pushed to it
+
+    @property
+    def user_name(self) -> str:
+        """The name that its user goes by."""
+        return self.login_name or self.user.name
+
+    def act_for(self, user: Account, *, authenticated: bool, login_name: str = "") -> None:
+        """Have another user from now on."""
+        self.user, self.authenticated, self.login_name = user, authenticated, login_name
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it has logged in, as a user who may do everything."""
+        return self.authenticated and self.user.unrestricted
 
     @property
     def shown(self) -> str:
@@ -123,6 +139,7 @@ class Client(Caller):
         """Whether commands may run without the checks of ``dispatch``."""
         return (
             self.authenticated
+            and self.user.unrestricted
             and self.queue is None
             and self.reply_mode == "on"
             and not self.monitoring

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .accounting import Accounts
+from .acl.users import Users
 from .client import Client
 from .config import Config
 from .logs import LimitedLog
@@ -40,9 +41,15 @@ class Clients:
     """The clients of a server, in the order in which they connected."""
 
     def __init__(
-        self, config: Config, accounts: Accounts, process: Process, state: State, limited_log: LimitedLog
+        self,
+        config: Config,
+        users: Users,
+        accounts: Accounts,
+        process: Process,
+        state: State,
+        limited_log: LimitedLog,
     ) -> None:
-        self.config, self.accounts, self.process = config, accounts, process
+        self.config, self.users, self.accounts, self.process = config, users, accounts, process
         self.state, self.limited_log = state, limited_log
         self.by_id: dict[int, Client] = {}
         self.peak = 0
@@ -128,7 +135,7 @@ class Clients:
     @property
     def protected(self) -> bool:
         """Whether only this machine is served: in protected mode without a password."""
-        return bool(self.config.protected_mode and not self.config.requirepass)
+        return bool(self.config.protected_mode and self.users.default.is_open)
 
     def add(self, client: Client) -> None:
         """Register a connection that has been accepted."""

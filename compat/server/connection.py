@@ -40,7 +40,7 @@ class Connection(Channel):
         self.parser: Parser = Parser()
         self.fast: dict[bytes, Command] = _NO_COMMANDS
         self.encoder.slices = True
-        self.client.authenticated = not server.config.requirepass
+        self.client.authenticated = server.users.default.is_open
 
     def refresh(self) -> None:
         """Apply the client's state and the limits, and choose between fast path and dispatcher."""

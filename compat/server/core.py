@@ -9,6 +9,7 @@ from januskv.commands.table import CommandTable
 from januskv.storage.store import Store
 
 from .accounting import Accounts
+from .acl.users import Users
 from .clients import Clients
 from .config import Config
 from .logs import LimitedLog
@@ -41,7 +42,8 @@ class Core:
         self.outbox = Outbox()
         self.limited_log = LimitedLog()
         self.state = State(table)
-        self.clients = Clients(config, self.accounts, self.process, self.state, self.limited_log)
+        self.users = Users(table, config, self.accounts, store.clock)
+        self.clients = Clients(config, self.users, self.accounts, self.process, self.state, self.limited_log)
         self.tls = Tls(self.clients, store.clock)
         self.monitors = Monitors(self.clients, self.state)
         self.native: NativeRequests  # see serve_native

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from januskv.commands.context import Refusal
 from januskv.commands.declare import Flag
 from januskv.commands.table import Command
 from januskv.resp.replies import NO_REPLY, QUEUED, ErrorReply, Reply
@@ -103,6 +104,11 @@ class Dispatcher:
         if refusal is not None:
             return self.refuse(None, command, refusal)
         assert command is not None
+        caller = context.caller
+        if not caller.user.unrestricted:
+            denied = caller.user.refusal(command, argv)
+            if denied is not None:
+                return self.refuse(None, command, self.denied(None, denied, "toplevel", caller.user_name))
         return self.execute(context, command, argv)
 
     def must_wait(self, context: ClientContext, client: Client, command: Command, argv: list[bytes]) -> bool:
@@ -131,6 +137,10 @@ class Dispatcher:
                 '-command option is set to "local", you can run it from a local connection, otherwise you need to set'
                 " this option in the configuration file, and then restart the server."
             )
+        if client is not None and not client.user.unrestricted:
+            denied = client.user.refusal(command, argv)
+            if denied is not None:
+                return self.denied(client, denied, "toplevel" if client.queue is None else "multi")
         if client is not None and client.subscribing and Flag.SUBSCRIBED not in command.flags:
             return (
                 f"ERR Can't execute '{command.text_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
@@ -144,6 +154,10 @@ class Dispatcher:
                 runs += [queued for queued, _ in client.queue]
             return self.refusal_of_state(client, runs)
         return None
+
+    def denied(self, client: Client | None, refusal: Refusal, context: str, name: str = "") -> str:
+        """Note that a user lacks a right; the error. ``context``: toplevel, multi or lua."""
+        return self.core.users.denied(refusal, context, name if client is None else client.user_name, client)
 
     def refusal_of_state(self, client: Client | None, runs: list[Command]) -> str | None:
         """Why a command may not run while the server or the session is unavailable; EXEC also runs what is queued."""
@@ -233,8 +247,17 @@ class Dispatcher:
         return reply
 
     def execute_queued(self, context: ClientContext, command: Command, argv: list[bytes]) -> Reply:
-        """Run one command of a transaction, unless earlier ones have selected a session that is not open."""
+        """Run one command of a transaction, unless its user has lost the right to it, or earlier ones have selected a session that is not open."""
         client = context.client
+        user = context.caller.user
+        if not user.unrestricted:
+            denied = user.refusal(command, argv)
+            if denied is not None:
+                self.denied(client, denied, "multi")
+                self.accounts.rejected(command)
+                text = _NO_LONGER_ALLOWED + _NO_LONGER[denied.reason]
+                self.accounts.error(text)
+                return ErrorReply(text)
         if context.nowhere:
             refusal = self.refusal_of_state(client, [command])
             if refusal is not None:
@@ -257,9 +280,19 @@ class Dispatcher:
         return replies
 
 
+# Why EXEC does not run a command that was queued.
+_NO_LONGER_ALLOWED: Final = (
+    "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call."
+    " This command is no longer allowed for the following reason: "
+)
+_NO_LONGER: Final = {
+    "command": "no permission to execute the command or subcommand",
+    "key": "no permission to touch the specified keys",
+    "channel": "no permission to access one of the channels used as arguments",
+}
+
 # Commands of Redis that are not built yet, so that users do not look for a misspelling.
 _NOT_BUILT = {
-    "ACL is": "ACL",
     "DUMP, RESTORE and MIGRATE are": "DUMP RESTORE RESTORE-ASKING MIGRATE",
 }
 _NOT_BUILT_TEXTS = {

@@ -44,7 +44,12 @@ def called(table: CommandTable, argv: Sequence[bytes]) -> tuple[Command | None, 
         return table.native.get(name), body
     if command is None or command.handle is None:
         return command, argv
-    return command, _body(argv[1]) if len(argv) > 1 else {}
+    return command, arguments_of(command, argv)
+
+
+def arguments_of(command: Command, argv: Sequence[bytes]) -> dict[str, Any]:
+    """The body of a native command in a line of its name and JSON text. Raises BadBody."""
+    return _body(argv[1]) if len(argv) > 1 else {}
 
 
 def keys_of(command: Command, arguments: Sequence[bytes] | dict[str, Any]) -> list[tuple[bytes, KeySpec]]:

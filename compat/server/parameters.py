@@ -340,7 +340,6 @@ _NO_REPLICATION = "replication is not built yet"
 _NO_CLUSTER = "cluster mode is not built yet"
 _NO_DEPRECATED_API = "scripts have the functions of Redis 7.4 and no older ones"
 _NO_OUTGOING = "this server opens no connections to others"
-_NO_ACL = "users other than the default one are not built yet"
 _ONE_END = "the server ends in order, and saves what is unsaved"
 _SLAVE = ("replica", "slave")  # a word in names, and its former form
 
@@ -567,6 +566,21 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Password of the default user; empty: none. Also from the environment, as JANUSKV_REQUIREPASS.",
         secret=True,
     ),
+    Parameter(
+        "aclfile",
+        PATH,
+        "",
+        "File of users, read at start and by ACL LOAD, written by ACL SAVE; empty: users are in the configuration file, as"
+        " lines 'user NAME RULE ...'.",
+        fixed=True,
+    ),
+    Parameter(
+        "acl-pubsub-default",
+        choice("allchannels", "resetchannels"),
+        "resetchannels",
+        "Whether new users may use all channels of Pub/Sub, or none.",
+    ),
+    Parameter("acllog-max-len", integer(), 128, "Entries of ACL LOG that are kept."),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
     Parameter(
         "enable-protected-configs",
@@ -882,7 +896,6 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("server-name", TEXT, "januskv", "The server_name of INFO.", fixed=True),
     # of redis.conf: what would ask for something unsupported
     _only("activedefrag", BOOL, False, "memory is not defragmented"),
-    _only("aclfile", TEXT, "", _NO_ACL, fixed=True),
     _only("locale-collate", TEXT, "", "SORT ALPHA compares bytes"),
     _only("oom-score-adj", choice("no", "yes", "relative", "absolute"), "no", "let the service manager set it"),
     _only("shutdown-on-sigint", TEXT, "default", _ONE_END),
@@ -994,8 +1007,6 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_idle(_NO_OUTGOING, TEXT, {"tls-client-cert-file": "", "tls-client-key-file": ""}),
     *_idle(_NO_OUTGOING, TEXT, {"tls-client-key-file-pass": ""}, secret=True),
     *_idle(_NO_OUTGOING, BOOL, {"tls-cluster": False, "tls-replication": False}),
-    *_idle(_NO_ACL, integer(), {"acllog-max-len": 128}),
-    *_idle(_NO_ACL, choice("allchannels", "resetchannels"), {"acl-pubsub-default": "resetchannels"}),
     *_idle(_NO_EVICTION, integer(), {"lfu-decay-time": 1, "lfu-log-factor": 10}),
     *_idle(
         "big values are always freed in steps",
@@ -1074,7 +1085,6 @@ DIRECTIVES = {
     "loadmodule": "there are no modules",
     "rename-command": "commands cannot be renamed yet",
     "sentinel": "this is not a sentinel",
-    "user": _NO_ACL,
     "list-max-ziplist-entries": "",
     "list-max-ziplist-value": "",
     "lua-replicate-commands": "",

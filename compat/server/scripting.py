@@ -327,6 +327,12 @@ class Scripting:
             rules = self._rules[command] = _Rules(command.flags)
         if rules.forbidden:
             return "ERR This Redis command is not allowed from script"
+        user = running.user
+        if user is not None:
+            denied = user.refusal(command, argv)
+            if denied is not None:
+                text = self.dispatcher.denied(running.client, denied, "lua", running.context.caller.user_name)
+                return text.replace("NOPERM ", "NOPERM ACL failure in script: ", 1)
         if rules.spreads and running.read_only:
             return "ERR Write commands are not allowed from read-only scripts."
         if rules.protected or not self.fast:
@@ -346,9 +352,12 @@ class Scripting:
 
     def acl_check(self, argv: list[bytes]) -> bool:
         """Whether the script may run a command. Raises RespError for one that there is not."""
-        if self.table.find(argv) is None:
+        command = self.table.find(argv)
+        if command is None:
             raise _lua().CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
-        return True
+        running = self.running
+        assert running is not None
+        return running.context.caller.user.refusal(command, argv) is None
 
     def replied(self, text: bytes, of_command: bool) -> None:
         """Count an error in the result of the script. One that a command had as reply was counted when the command ran."""

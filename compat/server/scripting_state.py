@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .stopwatch import now_ns
 
 if TYPE_CHECKING:
+    from januskv.commands.context import Account
+
     from .client import Client
     from .client_context import ClientContext
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 class Running:
     """The script or function that runs. ``name``: of the function, or b"" for a script."""
 
-    __slots__ = ("argv", "client", "context", "failed", "killed", "name", "read_only", "started_ns", "told", "wrote")
+    __slots__ = ("argv", "client", "context", "failed", "killed", "name", "read_only", "started_ns", "told", "user", "wrote")
 
     def __init__(
         self, name: bytes, argv: list[bytes], client: Client | None, context: ClientContext, read_only: bool
@@ -24,6 +26,8 @@ class Running:
         self.argv = argv
         self.context = context
         self.read_only = read_only
+        user = context.caller.user
+        self.user: Account | None = None if user.unrestricted else user  # whose rights are asked for; None may do everything
         self.started_ns = now_ns()
         self.wrote = False
         self.killed = False

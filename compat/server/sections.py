@@ -269,6 +269,10 @@ def stats_section(server: Server) -> Fields:
         "tracking_total_prefixes": len(server.tracking.prefixes),
         "unexpected_error_replies": stats.unexpected_error_replies,
         "total_error_replies": stats.total_error_replies,
+        **{
+            f"acl_access_denied_{name}": stats.denied.get(reason, 0)
+            for name, reason in (("auth", "auth"), ("cmd", "command"), ("key", "key"), ("channel", "channel"))
+        },
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
         "tls_handshakes_accepted": stats.tls_handshakes_accepted,

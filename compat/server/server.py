@@ -10,9 +10,11 @@ from januskv.commands.table import CommandTable
 from januskv.storage.durability.journal import Journal
 from januskv.storage.store import Store
 
+from .acl.rights import User
 from .blocking import Waiting
 from .busy import Busy
 from .client import Client
+from .client_lines import describe
 from .config import Config
 from .core import REDIS_VERSION as REDIS_VERSION
 from .core import Core
@@ -56,6 +58,8 @@ class Server(Core):
         self.busy = Busy(self)
         self.scripting = Scripting(self, self.dispatcher, self.busy)
         self.persistence: Persistence | None = None
+        self.users.on_change = self.user_changed
+        self.users.log.describe = lambda client: describe(self.waiting, client, [])
         store.sessions.on_end = self.sessions_ended
         self.state.on_writable = lambda: self.later(0, self.pause.resume_parked)
         self.config_changed()
@@ -81,6 +85,26 @@ class Server(Core):
 
         self.clients.each([client for client in self.clients.everyone() if client.session in ended], tell)
 
+    def user_changed(self, before: User, user: User | None) -> None:
+        """Apply a change of a user to its clients: all of one that was removed are closed (None), and those that listen to what they
+        no longer may.
+        """
+
+        def follow(client: Client) -> None:
+            held = client.subscriptions
+            if user is None:
+                client.act_for(self.users.default, authenticated=False)
+            elif held is None or user.may_listen((*held.channels, *held.shards), held.patterns):
+                if user is self.users.default and user.is_open:
+                    client.authenticated = True
+                client.refresh()
+                return
+            # One whose own command this is gets the reply first.
+            (client.close if client.connection.running else client.kill)()
+
+        concerned = before if user is None else user
+        self.clients.each([client for client in self.clients.everyone() if client.user is concerned], follow)
+
     # ------------------------------------------------------------ configuration
 
     def config_changed(self) -> None:
@@ -92,6 +116,7 @@ class Server(Core):
         self.state.set_time_all(self.config.slow_threshold_us < 1000)
         self.notifier.configure(self.config.notify_keyspace_events)
         self.tracking.limit()
+        self.users.log.trim()
         if self.persistence is not None:
             self.persistence.config_changed()
         self.clients.each(self.clients.everyone(), lambda client: client.refresh())

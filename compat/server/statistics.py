@@ -30,6 +30,7 @@ class Stats:
     unauthenticated_clients_timed_out: int = 0
     timely_points_received: int = 0  # and stored
     timely_lines_refused: int = 0  # lines that are not points, and points that are not stored
+    denied: dict[str, int] = field(default_factory=dict)  # command, key, channel, auth -> count
     errors: dict[str, int] = field(default_factory=dict)  # code word -> count
 
 

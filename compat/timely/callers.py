@@ -55,7 +55,7 @@ ANONYMOUS: Final = Caller()
 class _Session:
     user: str
     ends_ms: int
-    password: str  # that of the server when the session began
+    passwords: tuple[str, ...]  # digests of the default user's when the session began
 
 
 class Callers:
@@ -70,8 +70,13 @@ class Callers:
         """Whether requests are answered without a log-in."""
         config = self.server.config
         if config.timely_anonymous == "auto":
-            return not config.requirepass
+            return not self.server.users.locked
         return bool(config.timely_anonymous == "yes")
+
+    @property
+    def _passwords(self) -> tuple[str, ...]:
+        """What sessions end with: none outlives a change of the password."""
+        return tuple(self.server.users.default.passwords)
 
     # ------------------------------------------------------------ sessions
 
@@ -85,7 +90,7 @@ class Callers:
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.popitem(last=False)
         id_ = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
-        self._sessions[id_] = _Session(user, now_ms + config.timely_session_max_age * 1000, config.requirepass)
+        self._sessions[id_] = _Session(user, now_ms + config.timely_session_max_age * 1000, self._passwords)
         return id_
 
     def _drop_ended(self, now_ms: int) -> None:
@@ -103,7 +108,7 @@ class Callers:
         config = self.server.config
         if (
             self.server.store.clock.tick() < session.ends_ms
-            and session.password == config.requirepass
+            and session.passwords == self._passwords
             and (session.user == DEFAULT_USER or session.user in authorizations_of(config.timely_authorizations))
         ):
             return session.user
@@ -118,7 +123,9 @@ class Callers:
         A header that is wrong is refused; a session that is not open makes nobody of the caller where anonymous access is on.
         """
         config = self.server.config
-        if authorization is not None and (config.requirepass or config.timely_jwt_key or config.timely_jwt_key_file):
+        if authorization is not None and (
+            self.server.users.locked or config.timely_jwt_key or config.timely_jwt_key_file
+        ):
             return self._bearer_of(authorization)
         user = None if session is None else self._session_user(session)
         if user is not None:

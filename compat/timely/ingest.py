@@ -76,9 +76,9 @@ class Ingest(PointReceiver):
     def may_put(self, client: Client | None) -> bool:
         """Whether a client may put. None is anonymous, as is who is not authenticated."""
         allowed: str = self.config.timely_anonymous_put
-        if allowed == "yes" or (allowed == "auto" and not self.config.requirepass):
+        if allowed == "yes" or (allowed == "auto" and not self.server.users.locked):
             return True
-        return client is not None and client.authenticated and bool(self.config.requirepass)
+        return client is not None and client.trusted and self.server.users.locked
 
     def take(self, context: ClientContext, received: TimelyLines | TimelyBuffer) -> bytes:
         """See ``PointReceiver``."""

@@ -20,6 +20,8 @@ from . import __version__, plain_reason
 from .compat.commands import build_table
 from .compat.native.face import NativeFace
 from .compat.native.saves import load_at_start
+from .compat.server.acl.files import FileError
+from .compat.server.acl.rules import RuleError
 from .compat.server.busy import Door
 from .compat.server.config import Config
 from .compat.server.connection import Connection
@@ -227,6 +229,12 @@ class App:
         )
         self.server.process.rebind = self.rebind
         self.config.on_change = self.config_changed
+        try:
+            self.server.users.begin()
+        except (RuleError, FileError) as error:
+            raise StartError(f"users: {error}") from None
+        if self.config.aclfile and self.config.requirepass:
+            log.warning("'requirepass' gives way to the default user of the ACL file, if that has one")
         opening = self.open_directory()
         self.server.state.set_loading(True)
         try:

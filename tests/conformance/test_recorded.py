@@ -24,7 +24,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 DIFFERENCES = FOLDER.parent.parent / "docs" / "differences.md"
-FILES = ("redis74", "redis74_scripting", "redistimeseries")
+FILES = ("redis74", "redis74_acl", "redis74_scripting", "redistimeseries")
 LONGEST_WAIT_S = 2.0
 RECORDED_MS = 1_850_000_000_000  # about when the times to live that are left were recorded
 

@@ -7,6 +7,7 @@ a line may name relaxations:
     close N       integers may differ by N
     text          only the type of the reply is compared
     error         both reply with an error, possibly with different texts
+    denied        the same denial, in the words of Redis 7.4 and of 7.0
     differs NAME  replies differ, for the reason that docs/differences.md gives under NAME
 
 `janus> ...` and `redis> ...` are sent to one server only, `#` begins a comment, and `--- title` begins
@@ -146,6 +147,25 @@ def canonical(value: Any) -> Any:
     return value
 
 
+# How Redis 7.4 says what 7.0 said: patterns of ours, and the words of before.
+_DENIALS = (
+    (r"NOPERM ACL failure in script: User \S+ has no permissions to run the '\S+' command", "ERR The user executing the script can't run this command or subcommand"),
+    (r"NOPERM ACL failure in script: No permissions to access a key", "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"),
+    (r"NOPERM ACL failure in script: No permissions to access a channel", "ERR The user executing the script can't publish to the channel mentioned in the command"),
+    (r"NOPERM User \S+ has no permissions to run", "NOPERM this user has no permissions to run"),
+    (r"NOPERM No permissions to access a (key|channel)", r"NOPERM this user has no permissions to access one of the \1s used as arguments"),
+    (r"^User \S+ has no permissions", "This user has no permissions"),
+)  # fmt: skip
+
+
+def in_older_words(reply: Any) -> str:
+    """A denial as Redis 7.0 words it."""
+    text = (reply.text if isinstance(reply, ErrorReply) else reply).decode()
+    for ours, theirs in _DENIALS:
+        text = re.sub(ours, theirs, text)
+    return str(text)
+
+
 def equal(line: Line, ours: tuple[bytes, Any], theirs: tuple[bytes, Any]) -> bool:
     """Whether two replies to a line are the same, except for the line's relaxations."""
     (raw, value), (their_raw, their_value) = ours, theirs
@@ -153,6 +173,9 @@ def equal(line: Line, ours: tuple[bytes, Any], theirs: tuple[bytes, Any]) -> boo
         return line.relaxed("differs") is None
     if line.relaxed("differs"):
         return True
+    if line.relaxed("denied"):
+        before = their_value.text if isinstance(their_value, ErrorReply) else their_value
+        return type(value) is type(their_value) and in_older_words(value) == before.decode()
     if line.relaxed("error"):
         return isinstance(value, ErrorReply) and isinstance(their_value, ErrorReply)
     if line.relaxed("text"):

@@ -128,6 +128,7 @@ def test_a_session_ends_with_what_it_stands_on(make_house: MakeHouse, change: tu
     callers = Callers(house.server)
     session = callers.login("test", "test1")
     house.server.config.set_text(*change)
+    house.server.users.set_default_password(house.server.config.requirepass)
     with pytest.raises(Unauthenticated):
         callers.caller_of(session)
 
