@@ -39,7 +39,10 @@ def may_log_in(server: Server, user: str, password: str, names: Collection[str])
 def authenticate(server: Server, client: Client, user: str, password: str, command: bytes = b"AUTH") -> bool:
     """Log a client in as a user; False, and nothing changes, for a wrong name or password, which ``command`` has in the ACL log."""
     if user == SESSION_USER:
-        return _authenticate_in_session(server, client, password)
+        if _authenticate_in_session(server, client, password):
+            return True
+        server.users.login_failed(user, client, command)
+        return False
     found = server.users.check(user, password.encode(errors="surrogateescape"))
     if found is None:
         server.users.login_failed(user, client, command)

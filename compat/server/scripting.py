@@ -316,9 +316,7 @@ class Scripting:
 
     def _fault(self, running: Running, command: Command | None, argv: list[bytes]) -> str | None:
         """Why a script may not run a command. One that may write is noted."""
-        if command is None or (
-            command.subcommands is not None and len(argv) > 1 and argv[1].upper() not in command.subcommands
-        ):
+        if command is None or _is_unknown_part(command, argv):
             return "ERR Unknown Redis command called from script"
         if not command.min_args <= len(argv) <= command.max_args:
             return "ERR Wrong number of args calling Redis command from script"
@@ -353,7 +351,7 @@ class Scripting:
     def acl_check(self, argv: list[bytes]) -> bool:
         """Whether the script may run a command. Raises RespError for one that there is not."""
         command = self.table.find(argv)
-        if command is None:
+        if command is None or _is_unknown_part(command, argv):
             raise _lua().CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
         running = self.running
         assert running is not None
@@ -396,6 +394,11 @@ class Scripting:
                 " script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
             )
         running.killed = True
+
+
+def _is_unknown_part(command: Command, argv: list[bytes]) -> bool:
+    """Whether a line names a subcommand that its container does not have."""
+    return command.subcommands is not None and len(argv) > 1 and argv[1].upper() not in command.subcommands
 
 
 def busy_text(running: Running) -> str:

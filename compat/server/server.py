@@ -87,14 +87,20 @@ class Server(Core):
 
     def user_changed(self, before: User, user: User | None) -> None:
         """Apply a change of a user to its clients: all of one that was removed are closed (None), and those that listen to what they
-        no longer may.
+        no longer may, or watch the commands of others.
         """
+        monitor = self.table.commands[b"MONITOR"]
+
+        def may_keep(client: Client, user: User) -> bool:
+            held = client.subscriptions
+            if client.monitoring and user.refusal(monitor, [b"MONITOR"]) is not None:
+                return False
+            return held is None or user.may_listen((*held.channels, *held.shards), held.patterns)
 
         def follow(client: Client) -> None:
-            held = client.subscriptions
             if user is None:
                 client.act_for(self.users.default, authenticated=False)
-            elif held is None or user.may_listen((*held.channels, *held.shards), held.patterns):
+            elif may_keep(client, user):
                 if user is self.users.default and user.is_open:
                     client.authenticated = True
                 client.refresh()

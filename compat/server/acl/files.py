@@ -67,7 +67,7 @@ def _add(
             if not told:
                 wrong.append(f"{where}: {error}. ")
             told = True
-    user.settle()
+    rules.settle(user)
     return wrong
 
 

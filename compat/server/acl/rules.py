@@ -84,6 +84,11 @@ class Rules:
                 found.setdefault(name, []).append(command)
         return found
 
+    @cached_property
+    def count(self) -> int:
+        """The number of commands and subcommands."""
+        return sum(1 for _ in self.table.everything())
+
     @property
     def all_channels(self) -> bool:
         """Whether new users may use all channels."""
@@ -110,6 +115,13 @@ class Rules:
                 self.apply(user, rule)
             except RuleError as error:
                 raise BadRule(rule, error) from None
+        self.settle(user)
+
+    def settle(self, user: User) -> None:
+        """Note what follows from the rules that were applied."""
+        for selector in user.selectors:
+            if selector.takes_new and len(selector.commands) == self.count:
+                selector.all_commands = True  # what was taken away has been given back
         user.settle()
 
     def apply(self, user: User, rule: bytes) -> None:
