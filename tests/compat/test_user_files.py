@@ -63,9 +63,10 @@ def test_the_default_user_is_as_configured_unless_the_file_has_it(begin: Any) ->
         pytest.param("alice on\n", ":1 should start with user keyword followed by the username. ", id="no user"),
         pytest.param("\nuser\n", ":2 should start with user keyword followed by the username. ", id="no name"),
         pytest.param("# x\n", ":1 should start with user keyword", id="there are no comments"),
-        pytest.param('user a >"x\n', ":1: unbalanced quotes in acl line. ", id="an open quote"),
+        pytest.param('user a ">x"\n', ":1: Syntax error. ", id="quotes mean nothing"),
+        pytest.param("user  a on\n", ":1: Syntax error. ", id="two blanks"),
         pytest.param("user a on\nuser a off\n", "WARNING: Duplicate user 'a' found on line 2. ", id="twice"),
-        pytest.param('user "a b" on\n', ":1: username 'a b' contains invalid characters. ", id="a blank in a name"),
+        pytest.param("user a\tb on\n", ":1: username 'a\tb' contains invalid characters. ", id="a blank in a name"),
         pytest.param("user session on\n", ":1: username 'session' contains invalid characters. ", id="reserved"),
         pytest.param("user a (+get\n", ":1: Unmatched parenthesis in selector definition.", id="an open bracket"),
         pytest.param(
@@ -209,6 +210,8 @@ def test_rewriting(make_house: Any, tmp_path: Path, name: str, text: str) -> Non
     wire = house.connect()
     wire("ACL", "DELUSER", "bob")
     wire("ACL", "SETUSER", "carol", "on", ">y", "~a", "(+set ~b)")
+    wire("ACL", "SETUSER", "carol", "~a\"b'", "&\\")
+    wire("ACL", "SETUSER", 'q"u', "on", '(+get ~"it\'s")')
     wire("CONFIG", "SET", "requirepass", "pw")
     assert wire("CONFIG", "REWRITE") == OK
     rewritten = (tmp_path / name).read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from januskv.compat.commands import build_table
 from januskv.compat.server.acl.passwords import fits, is_digest, scrypt_of, sha256_of
 from januskv.compat.server.acl.rights import User, uses_in, uses_of
-from januskv.compat.server.acl.rules import RuleError, Rules, line_of, merged, shown
+from januskv.compat.server.acl.rules import RuleError, Rules, config_line_of, line_of, merged, shown
 from januskv.compat.server.config import Config
 from januskv.resp.inline import split_words
 
@@ -228,7 +228,9 @@ RIGHTS = st.one_of(
     st.builds(str.__add__, st.just("&"), st.sampled_from(["a", "a*", "*"])),
     st.sampled_from(["allkeys", "resetkeys", "allchannels", "resetchannels", "allcommands", "nocommands"]),
 )
+QUOTED = st.sampled_from(['~a"b', "&it's", "~\\", '&"'])
 SELECTORS = st.builds(lambda rules: f"({' '.join(rules)})", st.lists(RIGHTS, max_size=4))
+ROOT = st.one_of(WORDS, RIGHTS, SELECTORS, QUOTED, st.just("""(~"a'b" &'c"d')"""))
 LINES = [
     *("GET a", "GET b", "SET ab 1", "MGET a b", "CONFIG GET x", "CONFIG SET a b", "CLIENT ID", "SELECT 0", "SELECT 2"),
     *(
@@ -259,7 +261,7 @@ def rights(user: User) -> tuple[Any, ...]:
 
 
 @settings(max_examples=300)
-@given(st.lists(st.one_of(WORDS, RIGHTS, SELECTORS), max_size=10))
+@given(st.lists(ROOT, max_size=10))
 def test_a_description_gives_the_same_rights_again(rules: list[str]) -> None:
     user = RULES.new_user("u")
     for rule in rules:
@@ -270,9 +272,10 @@ def test_a_description_gives_the_same_rights_again(rules: list[str]) -> None:
             assert rights(user) == rights(user.copy())
             continue
         user.become(copy)
-    words = split_words(line_of(user))
-    assert words is not None
-    again = RULES.new_user("u")
-    RULES.apply_all(again, words[2:])
-    assert rights(again) == rights(user)
-    assert line_of(again) == line_of(user)
+    in_configuration = split_words(config_line_of(user))
+    assert in_configuration is not None
+    for words in (line_of(user).split(b" "), in_configuration):  # a line of an ACL file, and of the configuration
+        again = RULES.new_user("u")
+        RULES.apply_all(again, words[2:])
+        assert rights(again) == rights(user)
+        assert line_of(again) == line_of(user)

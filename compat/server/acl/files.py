@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from januskv.resp.inline import split_words
-
 from .rights import User
 from .rules import BadRule, OpenBracket, RuleError, Rules, UnknownName, has_spaces, line_of, merged, text_of
 
@@ -28,11 +26,9 @@ def read(rules: Rules, path: str, reserved: Iterable[str] = ()) -> dict[str, Use
     users: dict[str, User] = {}
     wrong: list[str] = []
     for number, line in enumerate(lines, 1):
-        words = split_words(line.strip(b" \t\r\n"))
-        if words is None:
-            wrong.append(f"{path}:{number}: unbalanced quotes in acl line. ")
-        elif words:
-            wrong += _add(rules, users, words, path, number, reserved)
+        # Quotes mean nothing here, as to redis-server: they belong to patterns.
+        if line := line.strip(b" \t\r\n"):
+            wrong += _add(rules, users, line.split(b" "), path, number, reserved)
     if wrong:
         raise FileError("".join(wrong) + _KEPT)
     return users

@@ -9,7 +9,7 @@ from typing import Final
 
 from januskv.commands.categories import CATEGORIES, categories_of
 from januskv.commands.table import Command, CommandTable
-from januskv.compat.server.config import Config
+from januskv.compat.server.config import Config, quoted_word
 from januskv.resp.inline import split_words
 
 from .passwords import SCRYPT_WORD, fits, is_digest, scrypt_of, sha256_of
@@ -354,6 +354,12 @@ def _shown_selector(selector: Selector) -> bytes:
     return b" ".join(part for part in parts if part)
 
 
+def _quoted(rules: bytes) -> bytes:
+    """Rules in a form in which quotes mean something: words with quotes are quoted themselves."""
+    words = rules.split(b" ")
+    return b" ".join(quoted_word(word).encode() if b'"' in word or b"'" in word else word for word in words)
+
+
 def shown(user: User) -> bytes:
     """The rules that make a user what it is, in one line."""
     root, *others = user.selectors
@@ -362,7 +368,7 @@ def shown(user: User) -> bytes:
             *shown_flags(user),
             *(b"#" + digest.encode() for digest in user.passwords),
             _shown_selector(root),
-            *(b"(" + _shown_selector(each) + b")" for each in others),
+            *(b"(" + _quoted(_shown_selector(each)) + b")" for each in others),
         ]
     )
 
@@ -370,3 +376,8 @@ def shown(user: User) -> bytes:
 def line_of(user: User) -> bytes:
     """A user as a line of ACL LIST, of an ACL file and of the configuration."""
     return b"user " + user.name.encode(errors="surrogateescape") + b" " + shown(user)
+
+
+def config_line_of(user: User) -> bytes:
+    """A user as a line of a configuration file."""
+    return _quoted(line_of(user))

@@ -17,7 +17,7 @@ from . import files
 from .log import AclLog
 from .passwords import fits
 from .rights import User
-from .rules import RuleError, Rules, has_spaces, line_of, text_of
+from .rules import RuleError, Rules, config_line_of, has_spaces, text_of
 
 log = logging.getLogger("januskv")
 
@@ -171,8 +171,8 @@ class Users:
         """The lines of users for the configuration file; none while they are as the other parameters have them."""
         if self.config.aclfile:
             return []
-        lines = [line_of(user) for user in self.everyone()]
-        return [] if lines == [line_of(self._first_default())] else lines
+        lines = [config_line_of(user) for user in self.everyone()]
+        return [] if lines == [config_line_of(self._first_default())] else lines
 
     # ------------------------------------------------------------ denials
 
