@@ -57,6 +57,10 @@ class Account:
         """Why it may not run a command with these keys and channels; see ``acl.rights.Uses``."""
         return None
 
+    def may_enter(self, session: str | None) -> bool:
+        """Whether it may use the session of a name, or the numbered databases (None)."""
+        return True
+
     def reads_all_keys(self, command: Command, argv: Sequence[bytes]) -> bool:
         """Whether it may run a command line even if that reads any key (SORT BY)."""
         return True

@@ -12,7 +12,7 @@ from januskv.storage.store import Store
 from .context import Context
 from .declare import NO_KEYS, Flag, Param
 from .params import NativeError
-from .sessions import check_new, token_of
+from .sessions import check_name, check_new, token_of
 from .status import Status
 from .table import Family
 from .work import FEW, LongArray, Parts, Steps, Work, batched, key_batches
@@ -113,6 +113,7 @@ def sh_restore(ctx: Context, body: Body) -> Body:
     Cost: O(1)
     """
     token, name, shared = token_of(body), body["name"], body.get("shared", False)
+    check_name(ctx, name)
     if token < LEAST_TOKEN:
         raise NativeError(Status.SESSION_TOKEN_INVALID)
     namesake = ctx.store.sessions.shared_by_name(name) if shared else None

@@ -49,6 +49,7 @@ def sh_new(ctx: Context, body: Body) -> Body:
     """
     expiry = body.get("expiry", {})
     name = body["name"]
+    check_name(ctx, name)
     try:
         session = ctx.store.sessions.open_new(
             name,
@@ -69,10 +70,22 @@ def sh_open(ctx: Context, body: Body) -> Body:
 
     Cost: O(1)
     """
-    session = ctx.store.sessions.shared_by_name(body["name"])
+    session = ctx.store.sessions.shared_by_name(body["name"]) if ctx.caller.user.may_enter(body["name"]) else None
     if session is None:
         return {"tkn": None, "st": Status.SESSION_OPEN_FAIL.value}
     return {"tkn": session.token, "st": 1}
+
+
+def _session(ctx: Context, token: int) -> Session | None:
+    """The open session of a token; to a user who may not use it there is none."""
+    session = ctx.store.sessions.by_token.get(token)
+    return session if session is None or ctx.caller.user.may_enter(session.name) else None
+
+
+def check_name(ctx: Context, name: str) -> None:
+    """Check that the caller's user may use sessions of a name. Raises NativeError 171."""
+    if not ctx.caller.user.may_enter(name):
+        raise NativeError(Status.NOT_PERMITTED, "This user may not use sessions of this name")
 
 
 def token_of(body: Body) -> int:
@@ -92,7 +105,7 @@ def sh_end(ctx: Context, body: Body) -> Body:
     Cost: O(N) with N keys
     """
     token = token_of(body)
-    if token not in ctx.store.sessions.by_token:
+    if _session(ctx, token) is None:
         return {"st": Status.SESSION_NOT_EXIST.value, "tkn": token, "m": NO_SUCH_SESSION}
     ctx.store.sessions.end(token)
     return {"st": 1, "tkn": token}
@@ -111,7 +124,8 @@ def sh_end_all(ctx: Context, body: Body) -> Body | Work:
 
     def steps() -> Steps:
         ended = 0
-        for some in batched(list(sessions.by_token), _STEP):
+        mine = [token for token, each in sessions.by_token.items() if ctx.caller.user.may_enter(each.name)]
+        for some in batched(mine, _STEP):
             ended += sessions.end_some(some)
             yield
         return {"st": 1, "cnt": ended}
@@ -142,7 +156,7 @@ def sh_info(ctx: Context, body: Body) -> Body:
     Cost: O(1)
     """
     token = token_of(body)
-    session = ctx.store.sessions.by_token.get(token)
+    session = _session(ctx, token)
     if session is None:
         return {
             "tkn": token,
@@ -163,17 +177,13 @@ def sh_info_all(ctx: Context, body: Body) -> Body | Work:
 
     Cost: O(N) with N sessions
     """
-    sessions = ctx.store.sessions.by_token
+    sessions = [each for each in ctx.store.sessions.by_token.values() if ctx.caller.user.may_enter(each.name)]
     if len(sessions) <= FEW:
-        return {
-            "st": 1,
-            "totalSessions": len(sessions),
-            "totalKeys": sum(len(each.keyspace) for each in sessions.values()),
-        }
+        return {"st": 1, "totalSessions": len(sessions), "totalKeys": sum(len(each.keyspace) for each in sessions)}
 
     def steps() -> Steps:
         count = keys = 0
-        for some in batched(list(sessions.values())):
+        for some in batched(sessions):
             open_ones = [each for each in some if not each.ended]
             count += len(open_ones)
             keys += sum(len(each.keyspace) for each in open_ones)
@@ -191,5 +201,4 @@ def sh_exists(ctx: Context, body: Body) -> Body:
 
     Cost: O(N) with N tokens
     """
-    by_token = ctx.store.sessions.by_token
-    return {"st": 1, "exist": [token for token in body["tkns"] if is_uint(token) and token in by_token]}
+    return {"st": 1, "exist": [token for token in body["tkns"] if is_uint(token) and _session(ctx, token) is not None]}

@@ -44,14 +44,16 @@ def test_what_has_no_effect_can_be_set_and_read(wire: Any) -> None:
 
 def test_all_that_is_wrong_is_told_together(tmp_path: Path) -> None:
     path = tmp_path / "redis.conf"
-    path.write_text("nosuch 1\nhz fast\nmaxmemroy 1\nuser alice on\nlua-replicate-commands yes\nport 1\n")
+    path.write_text(
+        "nosuch 1\nhz fast\nmaxmemroy 1\nrename-command a b\nuser alice on\nlua-replicate-commands yes\nport 1\n"
+    )
     with pytest.raises(ConfigError) as caught:
         Config().apply_file(str(path))
     assert str(caught.value).splitlines() == [
         f"{path}:1: nosuch: unknown parameter 'nosuch'",
         f"{path}:2: hz: argument couldn't be parsed into an integer",
         f"{path}:3: maxmemroy: unknown parameter 'maxmemroy', did you mean 'maxmemory'?",
-        f"{path}:4: user: users other than the default one are not built yet",
+        f"{path}:4: rename-command: commands cannot be renamed yet",
     ]
 
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from januskv.commands.context import Account
 from januskv.commands.declare import Flag
 from januskv.commands.params import NativeError, is_uint
 from januskv.commands.status import DONE, GOING_WELL, KEY_VALUES, TIME_SERIES, Dialect, Status, code_word, dialect_of
@@ -257,6 +258,8 @@ class NativeFace(NativeRequests):
             elif "tkn" in body or self.config.sessions_required:
                 token = body.get("tkn")
                 scoped = self.scoped
+                if not context.caller.user.unrestricted:
+                    self.check_session(context.caller.user, token)
                 scoped.keyspace = self.session_keyspace(token)
                 scoped.client = context.client
                 scoped.caller = context.caller
@@ -266,6 +269,8 @@ class NativeFace(NativeRequests):
             else:
                 if context.keyspace.index < 0 and context.nowhere:
                     raise NativeError(Status.SESSION_NOT_EXIST, context.nowhere)
+                if context.client is None and not context.caller.user.may_enter(None):
+                    raise NativeError(Status.NOT_PERMITTED, "This user may not use the databases")
                 reply = command.handle(context, body)  # type: ignore[misc]
         except Exception as error:
             return self.failure(command, error)
@@ -308,6 +313,12 @@ class NativeFace(NativeRequests):
         if not command.rules.dialect.reads_any_body:
             raise NativeError(Status.COMMAND_TYPE)
         return {}
+
+    def check_session(self, user: Account, token: Any) -> None:
+        """Check that a user may use the session of a token. Raises NativeError 100: to the user there is none."""
+        session = self.server.store.sessions.by_token.get(token) if is_uint(token) else None
+        if session is not None and not user.may_enter(session.name):
+            raise NativeError(Status.SESSION_NOT_EXIST, token=token)
 
     def session_keyspace(self, token: Any) -> Keyspace:
         """The keyspace of the session with a token, whose time restarts. Raises NativeError 100, 101."""

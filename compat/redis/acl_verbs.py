@@ -20,6 +20,7 @@ from januskv.compat.server.acl.rules import (
     shown_commands,
     shown_flags,
     shown_keys,
+    shown_sessions,
     text_of,
 )
 from januskv.compat.server.acl.users import denial
@@ -161,6 +162,7 @@ def acl_getuser(ctx: ServerContext, argv: list[bytes]) -> Reply:
         "passwords": list(user.passwords),
         **_described(user.root),
         "selectors": [_described(each) for each in user.selectors[1:]],
+        **({} if user.sessions is None else {"sessions": shown_sessions(user)}),
     }
 
 

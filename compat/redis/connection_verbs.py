@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
-from januskv.compat.server.access import DEFAULT_USER, SESSION_USER, authenticate, enter_session, leave_place
+from januskv.compat.server.access import (
+    DEFAULT_USER,
+    SESSION_USER,
+    authenticate,
+    enter_session,
+    leave_place,
+    stay_within_rights,
+)
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.server import REDIS_VERSION
@@ -16,7 +23,7 @@ from januskv.storage.sessions import LEAST_TOKEN, is_cut_token
 
 from .args import Args
 from .client_verbs import check_name
-from .keys import checked_index, database_number
+from .keys import check_place, checked_index, database_number
 from .server_verbs import module_entries
 
 verbs = Family("connection")
@@ -184,6 +191,8 @@ def select(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Differs: a number beyond the databases can be a session's token.
     """
     number = database_number(ctx, argv[1])
+    if number < LEAST_TOKEN:
+        check_place(ctx, None)
     if ctx.client is None:  # a script: for its own commands
         ctx.keyspace = ctx.store.databases[checked_index(ctx, number)]
         return OK
@@ -243,4 +252,5 @@ def reset(ctx: ServerContext, argv: list[bytes]) -> Reply:
     client.no_evict = client.no_touch = False
     client.act_for(server.users.default, authenticated=server.users.default.is_open)
     client.select(ctx.store.databases[0])
+    stay_within_rights(server, client)
     return Simple(b"RESET")

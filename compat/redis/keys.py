@@ -11,7 +11,7 @@ from januskv.compat.server.faults import RespError
 from januskv.compat.server.logs import NOTICE
 from januskv.resp.replies import OK, Reply, Simple
 from januskv.resp.slices import items_reply
-from januskv.storage.errors import NoSuchKey, NotAnInteger, StillLoading
+from januskv.storage.errors import NoSuchKey, NoSuchSession, NotAnInteger, StillLoading
 from januskv.storage.glob import matcher
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.sessions import LEAST_TOKEN, Session
@@ -227,14 +227,23 @@ def renamenx(ctx: Context, argv: list[bytes]) -> Reply:
     return 1
 
 
+def check_place(ctx: Context, session: str | None) -> None:
+    """Check that the caller's user may use the session of a name, or the numbered databases (None). Raises RespError."""
+    if not ctx.caller.user.may_enter(session):
+        raise RespError(f"NOPERM User {ctx.caller.user_name} has no permissions to use the databases")
+
+
 def find_keyspace(ctx: ServerContext, text: bytes) -> tuple[Keyspace, Session | None]:
     """The database of a number, or the session of a token with its keyspace."""
     number = database_number(ctx, text)
     if number >= LEAST_TOKEN:
         if ctx.server.state.loading:
             raise StillLoading
+        if not ctx.caller.user.may_enter(ctx.store.sessions.look_up(number).name):
+            raise NoSuchSession(number)
         session = ctx.store.sessions.enter(number)
         return session.keyspace, session
+    check_place(ctx, None)
     return ctx.store.databases[checked_index(ctx, number)], None
 
 
@@ -656,6 +665,7 @@ def flushall(ctx: ServerContext, argv: list[bytes]) -> Reply:
     Differs: the keys of sessions stay.
     """
     _check_flush_option(argv)
+    check_place(ctx, None)
     keys = sum(map(len, ctx.store.databases))
     ctx.store.flush_all()
     ctx.server.tracking.flushed()
@@ -671,6 +681,7 @@ def swapdb(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
+    check_place(ctx, None)
     numbers: list[int] = []
     for text, which in ((argv[1], "first"), (argv[2], "second")):
         try:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from januskv.commands.context import Account
 from januskv.storage.errors import NoSuchSession, StillLoading
 
 from .acl.users import DEFAULT_USER as DEFAULT_USER
@@ -48,6 +49,7 @@ def authenticate(server: Server, client: Client, user: str, password: str, comma
         server.users.login_failed(user, client, command)
         return False
     client.act_for(found, authenticated=True)
+    stay_within_rights(server, client)
     client.refresh()
     return True
 
@@ -61,11 +63,11 @@ def _authenticate_in_session(server: Server, client: Client, password: str) -> b
     token, _, rest = password.encode(errors="surrogateescape").partition(b":")
     authenticated = (client.authenticated and not rest) or server.users.default_fits(rest)
     try:
-        enter_session(server, client, token_in(token) if authenticated else 0)
+        user = client.user if client.authenticated and not rest else server.users.default
+        enter_session(server, client, token_in(token) if authenticated else 0, user)
     except NoSuchSession:
         return False
     # Who has logged in as a user of few rights gets no more of them by a token.
-    user = client.user if client.authenticated and not rest else server.users.default
     client.act_for(user, authenticated=True, login_name=SESSION_USER)
     client.refresh()
     return True
@@ -76,8 +78,16 @@ def token_in(text: bytes) -> int:
     return int(text) if _TOKEN.fullmatch(text) else 0
 
 
-def enter_session(server: Server, client: Client, token: int) -> None:
-    """Select the session of a token for a client.
+def stay_within_rights(server: Server, client: Client) -> None:
+    """Deny a client all data if its user may not use the database or session that it has selected."""
+    session = client.session
+    if not client.user.may_enter(None if session is None else session.name):
+        leave_place(server, client, 0 if session is None else session.token)
+
+
+def enter_session(server: Server, client: Client, token: int, user: Account | None = None) -> None:
+    """Select the session of a token for a client; for a ``user`` that it is about to be, or its own. A session that the user may
+    not use is none to it.
 
     Raises NoSuchSession and StillLoading. The client can then use no data until it selects a database or another session:
     programs that overlook the error would otherwise continue in a database that they never meant to use.
@@ -86,6 +96,8 @@ def enter_session(server: Server, client: Client, token: int) -> None:
     try:
         if server.state.loading:
             raise StillLoading
+        if not (user or client.user).may_enter(sessions.look_up(token).name):
+            raise NoSuchSession(token)
         session = sessions.enter(token)
     except (NoSuchSession, StillLoading):
         leave_place(server, client, token)

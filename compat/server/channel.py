@@ -62,6 +62,9 @@ class Channel:
         self.client: Client = Client(server.clients.new_id(), self.clock.now_ms, self, server.users.default)
         self.context: ServerContext = ServerContext(server, self.client)
         self.transport: Any = None
+        if not self.client.user.may_enter(None):
+            self.client.session = server.store.sessions.missing(0)
+            self.context.keyspace = self.client.session.keyspace
         self.running: bool = False  # in the middle of a batch of requests
         self.retrying: bool = False  # in the middle of retrying a blocked command
         self.behind: list[bytes] = []  # messages of a command to its own client, sent after its reply

@@ -103,6 +103,12 @@ class Server(Core):
             elif may_keep(client, user):
                 if user is self.users.default and user.is_open:
                     client.authenticated = True
+                if user.sessions is not None and not user.may_enter(
+                    None if client.session is None else client.session.name
+                ):
+                    nowhere = self.store.sessions.missing(0)
+                    client.select(nowhere.keyspace, nowhere)
+                    self.waiting.give_up(client, "UNBLOCKED the selected session has ended")
                 client.refresh()
                 return
             # One whose own command this is gets the reply first.

@@ -53,6 +53,13 @@ def refusal(user: User, line: str) -> str:
         pytest.param("%R~a %W~a", "off sanitize-payload ~a resetchannels -@all", id="rights to a key add up"),
         pytest.param("+Get +@REAd", "off sanitize-payload resetchannels -@all +get +@read", id="in any letter case"),
         pytest.param("+kv_get", "off sanitize-payload resetchannels -@all +kv_get", id="a native command"),
+        pytest.param(
+            "session:b* session:a ~x", "off sanitize-payload session:b* session:a ~x resetchannels -@all", id="sessions"
+        ),
+        pytest.param(
+            "session:a resetsessions", "off sanitize-payload resetsessions resetchannels -@all", id="no sessions"
+        ),
+        pytest.param("session:a allsessions", "off sanitize-payload resetchannels -@all", id="all sessions"),
         pytest.param("(&a) ON", "on sanitize-payload resetchannels -@all (resetchannels &a -@all)", id="a selector"),
     ],
 )
@@ -139,6 +146,7 @@ def test_who_may_do_what(rules: str, line: str, expected: str) -> None:
         ("+@all -get ~* &*", False),
         ("+@all %R~* &*", False),
         ("+@all ~*", False),
+        ("+@all ~* &* session:*", False),
     ],
 )
 def test_who_needs_no_checks(rules: str, unrestricted: bool) -> None:
@@ -218,7 +226,7 @@ WORDS = st.one_of(
     st.sampled_from(
         ["on", "off", "nopass", "resetpass", "reset", "sanitize-payload", "skip-sanitize-payload", ">pw", ">q"]
     ),
-    st.sampled_from(["clearselectors"]),
+    st.sampled_from(["clearselectors", "allsessions", "resetsessions", "session:a", "session:b*"]),
 )
 RIGHTS = st.one_of(
     st.builds(str.__add__, st.sampled_from("+-"), st.sampled_from(NAMES)),
@@ -254,6 +262,8 @@ def rights(user: User) -> tuple[Any, ...]:
         user.passwords,
         user.sanitizes,
         user.unrestricted,
+        None if user.sessions is None else list(user.sessions),
+        [user.may_enter(name) for name in (None, "", "a", "bc")],
         [(each.commands, each.all_commands, each.takes_new) for each in user.selectors],
         [{command: sorted(words) for command, words in each.first_args.items()} for each in user.selectors],
         [refusal(user, line) for line in LINES],

@@ -202,7 +202,7 @@ class User(Account):
     Clients refer to it, so it is changed in place (``become``). ``version`` grows with each change.
     """
 
-    __slots__ = ("enabled", "nopass", "passwords", "sanitizes", "selectors", "version")
+    __slots__ = ("enabled", "nopass", "passwords", "sanitizes", "selectors", "sessions", "version")
 
     def __init__(self, name: str, *, all_channels: bool = False) -> None:
         super().__init__(name)
@@ -211,6 +211,8 @@ class User(Account):
         self.passwords: list[str] = []  # digests, in order
         self.sanitizes = True
         self.selectors = [Selector(all_channels=all_channels)]
+        # The patterns of the names of sessions to which it is confined; None: it may use all, and the numbered databases.
+        self.sessions: dict[bytes, Callable[[bytes], bool]] | None = None
         self.unrestricted = False
         self.version = 0
 
@@ -235,11 +237,12 @@ class User(Account):
         self.enabled, self.nopass, self.sanitizes = other.enabled, other.nopass, other.sanitizes
         self.passwords = list(other.passwords)
         self.selectors = [each.copy() for each in other.selectors]
+        self.sessions = None if other.sessions is None else dict(other.sessions)
         self.settle()
 
     def settle(self) -> None:
         """Note what follows from the rights after a change."""
-        self.unrestricted = any(each.unrestricted for each in self.selectors)
+        self.unrestricted = self.sessions is None and any(each.unrestricted for each in self.selectors)
         self.version += 1
 
     def refusal(self, command: Command, argv: Sequence[bytes]) -> Refusal | None:
@@ -252,7 +255,21 @@ class User(Account):
         """Why it may not run a command with these keys and channels (``uses_in`` finds those of a native command)."""
         return None if self.unrestricted else self._refusal(command, (), uses)
 
+    def confine(self, pattern: bytes | None) -> None:
+        """Let it use the sessions whose names match a pattern, besides those it may use already; None: confine it to none."""
+        self.sessions = {} if pattern is None or self.sessions is None else self.sessions
+        if pattern is not None:
+            self.sessions[pattern] = matcher(pattern)
+
+    def may_enter(self, session: str | None) -> bool:
+        """Whether it may use the session of a name, or the numbered databases (None)."""
+        if self.sessions is None:
+            return True
+        return session is not None and any(matches(session.encode()) for matches in self.sessions.values())
+
     def _refusal(self, command: Command, argv: Sequence[bytes], uses: Uses) -> Refusal | None:
+        if self.sessions is not None and command.handle is not None and Flag.ADMIN in command.flags:
+            return Refusal("command", command.text_name.encode())  # it concerns all sessions
         # Redis names the command unless a selector allows it, else the last of the keys or channels that are denied.
         last = Refusal("command", command.text_name.encode())
         furthest = (_RANKS["command"], 0)

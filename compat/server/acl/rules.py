@@ -32,6 +32,10 @@ _NO_DIGEST: Final = "The password hash must be exactly 64 characters and contain
 _NO_FIRST_ARG: Final = "Allowing first-arg of a subcommand is not supported"
 
 
+# Begins a rule about sessions, which is ours.
+SESSION_WORD: Final = b"session:"
+
+
 class RuleError(Exception):
     """A rule that cannot be applied, in Redis' words."""
 
@@ -140,6 +144,14 @@ class Rules:
                 user.passwords.clear()
             case b"sanitize-payload" | b"skip-sanitize-payload":
                 user.sanitizes = word == b"sanitize-payload"
+            case b"allsessions":
+                user.sessions = None
+            case b"resetsessions":
+                user.confine(None)
+            case _ if word.startswith(SESSION_WORD):
+                if has_spaces(rule):
+                    raise RuleError(SYNTAX)
+                user.confine(rule[len(SESSION_WORD) :])
             case b"clearselectors":
                 del user.selectors[1:]
             case b"reset":
@@ -346,6 +358,13 @@ def shown_flags(user: User) -> list[bytes]:
     ]
 
 
+def shown_sessions(user: User) -> bytes:
+    """The rules of the sessions to which a user is confined; none if it is not."""
+    if user.sessions is None:
+        return b""
+    return b" ".join(SESSION_WORD + pattern for pattern in user.sessions) or b"resetsessions"
+
+
 def _shown_selector(selector: Selector) -> bytes:
     channels = shown_channels(selector)
     if not selector.all_channels:
@@ -367,6 +386,7 @@ def shown(user: User) -> bytes:
         [
             *shown_flags(user),
             *(b"#" + digest.encode() for digest in user.passwords),
+            *([sessions] if (sessions := shown_sessions(user)) else []),
             _shown_selector(root),
             *(b"(" + _quoted(_shown_selector(each)) + b")" for each in others),
         ]
