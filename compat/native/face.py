@@ -173,7 +173,7 @@ class NativeFace(NativeRequests):
         if command is None:
             return self.refuse_name(name, body)
         client = context.client
-        if client is None or not client.authenticated or not client.user.unrestricted or not self.fast:
+        if client is None or not client.trusted or not self.fast:
             refused = self.closer_look(context, command, body)
             if refused is not None:
                 self.accounts.rejected(command)

@@ -222,6 +222,7 @@ class Channel:
 
     def refresh(self) -> None:
         """Update everything derived from the client's state and the configuration, after either has changed."""
+        self.client.settle()
         self.session = self.client.session
         self.query_limit = self.server.config.input_limit(self.client)
         if self.small_buffer == self.client.authenticated and self.transport is not None:

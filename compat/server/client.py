@@ -65,6 +65,7 @@ class Client(Caller):
         "streaming",
         "subscriptions",
         "tracking",
+        "trusted",
         "unix_socket",
         "watch_broken",
         "watched",
@@ -83,6 +84,7 @@ class Client(Caller):
         self.lib_ver = b""
         self.authenticated = True
         self.logs_in = True  # False where nobody can: its connection has no time limit for it
+        self.trusted = False  # it has logged in, as a user who may do everything
         self.login_name = ""  # by which it has logged in, if that is not its user's
         self.protocol = 2
         self.session: Session | None = None
@@ -107,11 +109,11 @@ class Client(Caller):
     def act_for(self, user: Account, *, authenticated: bool, login_name: str = "") -> None:
         """Have another user from now on."""
         self.user, self.authenticated, self.login_name = user, authenticated, login_name
+        self.trusted = False  # until ``refresh``
 
-    @property
-    def trusted(self) -> bool:
-        """Whether it has logged in, as a user who may do everything."""
-        return self.authenticated and self.user.unrestricted
+    def settle(self) -> None:
+        """Note whether its requests need to be checked."""
+        self.trusted = self.authenticated and self.user.unrestricted
 
     @property
     def shown(self) -> str:

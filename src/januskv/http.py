@@ -254,7 +254,7 @@ class HttpConnection(asyncio.Protocol):
     def log_in(self, connection: WebSocketConnection, header: str | None) -> None:
         """Log a WebSocket in as its Authorization header says. Raises HandshakeError where it asks for a session in vain."""
         client = connection.client
-        client.authenticated = basic_or_bearer(self.server, header)
+        client.act_for(self.server.users.default, authenticated=basic_or_bearer(self.server, header))
         login = None if header is None else credentials(header)
         if login is None or login[0] != SESSION_USER:
             return

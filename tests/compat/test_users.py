@@ -278,6 +278,9 @@ def test_the_log_is_short(wire: Any, user: Any) -> None:
         user.line(name)
     assert [entry["object"] for entry in log_of(wire, 9)] == [b"ttl", b"type", b"strlen"]
     assert len(log_of(wire, 2)) == 2
+    user("GET", "x" * 100)
+    user("AUTH", "x" * 5000, "y")
+    assert len(log_of(wire)[0]["username"]) == 1024
     wire("CONFIG", "SET", "acllog-max-len", 1)
     assert len(log_of(wire)) == 1
     wire("CONFIG", "SET", "acllog-max-len", 0)

@@ -16,6 +16,8 @@ from januskv.storage.clock import Clock
 # Denials that are alike and no further apart are one entry, if it is among the newest.
 _LIKE_WITHIN_MS: Final = 60_000
 _LOOK_BACK: Final = 10
+# Bytes of a key, a channel or a name that are kept: they come from clients with few rights.
+_MOST_KEPT: Final = 1024
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class AclLog:
             self.entries.clear()
             return
         now_ms = self.clock.now_ms
+        name, user = name[:_MOST_KEPT], user[:_MOST_KEPT]
         about = b"" if client is None else self.describe(client)
         like = next(
             (
