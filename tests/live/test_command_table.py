@@ -16,6 +16,9 @@ pytestmark = pytest.mark.live
 # (command, element) -> why ours differs from redis-server 7.0's.
 SINCE_7_2 = "as Redis since 7.2"
 NAMED = {
+    ("acl|deluser", "tips"): SINCE_7_2,
+    ("acl|save", "tips"): SINCE_7_2,
+    ("acl|setuser", "tips"): SINCE_7_2,
     ("client|setname", "tips"): SINCE_7_2,
     ("command|getkeys", "arity"): SINCE_7_2,
     ("command|getkeysandflags", "arity"): SINCE_7_2,

@@ -44,7 +44,7 @@ ODD = [
     *("99999999999999999999", "01", "infinity", ".5", "1.", "1e-400", "0x1p-3", "-", "+", "(1", "1e308"),
 ]
 # Transcripts of the other commands are about the server or its clients.
-NOT_FOR_THIS = {"connection", "pubsub", "replication", "server", "tracking", "wait"}
+NOT_FOR_THIS = {"acl", "connection", "pubsub", "replication", "server", "tracking", "wait"}
 # Commands that wait, draw lots, tell the time, or are about the server.
 # fmt: off
 SKIPPED = {
