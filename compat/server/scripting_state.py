@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 class Running:
     """The script or function that runs. ``name``: of the function, or b"" for a script."""
 
-    __slots__ = ("argv", "client", "context", "failed", "killed", "name", "read_only", "started_ns", "told", "user", "wrote")
+    __slots__ = (
+        "argv",
+        "client",
+        "context",
+        "failed",
+        "killed",
+        "name",
+        "read_only",
+        "started_ns",
+        "told",
+        "user",
+        "wrote",
+    )
 
     def __init__(
         self, name: bytes, argv: list[bytes], client: Client | None, context: ClientContext, read_only: bool
@@ -27,7 +39,8 @@ class Running:
         self.context = context
         self.read_only = read_only
         user = context.caller.user
-        self.user: Account | None = None if user.unrestricted else user  # whose rights are asked for; None may do everything
+        # Whose rights the script has; None: it may do everything.
+        self.user: Account | None = None if user.unrestricted else user
         self.started_ns = now_ns()
         self.wrote = False
         self.killed = False
