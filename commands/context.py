@@ -49,6 +49,11 @@ class Account:
         self.name = name
         self.unrestricted = True
 
+    @property
+    def guard(self) -> Any:
+        """What tells which requests need no closer look (``acl.guards.Guard``); None: none needs one."""
+        return None
+
     def refusal(self, command: Command, argv: Sequence[bytes]) -> Refusal | None:
         """Why it may not run a command line; None if it may."""
         return None

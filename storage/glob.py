@@ -115,17 +115,29 @@ def _as_regex(tokens: list[Token]) -> re.Pattern[bytes]:
     return re.compile(first + between + last, re.DOTALL)
 
 
+TEXT, PREFIX = range(2)
+
+
+def form_of(pattern: bytes) -> tuple[int, bytes] | None:
+    """Whether a pattern is a TEXT or a PREFIX, and which one; None for others. What stands for all has the empty prefix."""
+    return _form(_read(pattern))
+
+
+def _form(tokens: list[Token]) -> tuple[int, bytes] | None:
+    form, literal = (PREFIX, tokens[:-1]) if tokens and tokens[-1][0] == _STAR else (TEXT, tokens)
+    if any(kind != _BYTE for kind, _ in literal):
+        return None
+    return form, bytes(byte for _, byte in literal if isinstance(byte, int))
+
+
 def _compile(pattern: bytes) -> Callable[[bytes], bool]:
     tokens = _read(pattern)
-    kinds = [kind for kind, _ in tokens]
-    if kinds == [_STAR]:
-        return lambda text: True
-    if all(kind == _BYTE for kind in kinds):
-        literal = bytes(byte for _, byte in tokens if isinstance(byte, int))
-        return lambda text: text == literal
-    if kinds[-1] == _STAR and all(kind == _BYTE for kind in kinds[:-1]):
-        prefix = bytes(byte for _, byte in tokens[:-1] if isinstance(byte, int))
-        return lambda text: text.startswith(prefix)
+    form = _form(tokens)
+    if form is not None:
+        kind, literal = form
+        if kind == TEXT:
+            return lambda text: text == literal
+        return (lambda text: text.startswith(literal)) if literal else lambda text: True
     if len(tokens) > _REGEX_TOKENS:
         return lambda text: match_tokens(tokens, text)
     fullmatch = _as_regex(tokens).fullmatch

@@ -36,7 +36,7 @@ def is_loopback(host: str) -> bool:
 class Client(Caller):
     """State of a connection that commands read and change.
 
-    A client is *plain* while its commands can take the fast path from the table to the handler; in every
+    A client is *plain* while its commands can take the fast path from the table to the handler, past its user's guard; in every
     other state (MULTI, not authenticated, replies off, ...) they go through ``dispatch``. Code that changes such a
     state calls ``refresh``.
     """
@@ -138,10 +138,9 @@ class Client(Caller):
 
     @property
     def plain(self) -> bool:
-        """Whether commands may run without the checks of ``dispatch``."""
+        """Whether commands may run without the checks of ``dispatch``, but for that of its user's rights."""
         return (
             self.authenticated
-            and self.user.unrestricted
             and self.queue is None
             and self.reply_mode == "on"
             and not self.monitoring

@@ -15,6 +15,7 @@ from januskv.resp.inline import BinaryInput, TimelyBuffer, TimelyLines
 from januskv.resp.parser import HttpRequest, Parser, ProtocolError
 from januskv.resp.replies import ErrorReply, RawReply
 
+from .acl.guards import Guard
 from .channel import FLUSH_BYTES, Channel
 from .dispatch import Dispatcher
 from .native_requests import NativeRequests
@@ -31,7 +32,7 @@ class Connection(Channel):
     """Reads requests, runs them in order and writes the replies.
 
     ``fast`` is the server's table of commands on the fast path, or an empty one while the client is in a special
-    state; then every request goes through the dispatcher.
+    state; then every request goes through the dispatcher, as does what the ``guard`` of a user with limited rights does not allow.
     """
 
     def __init__(self, server: Server, dispatcher: Dispatcher, native: NativeRequests) -> None:
@@ -39,6 +40,7 @@ class Connection(Channel):
         self.dispatcher: Dispatcher = dispatcher
         self.parser: Parser = Parser()
         self.fast: dict[bytes, Command] = _NO_COMMANDS
+        self.guard: Guard | None = None
         self.encoder.slices = True
         self.client.authenticated = server.users.default.is_open
 
@@ -47,6 +49,7 @@ class Connection(Channel):
         super().refresh()
         client, config, parser = self.client, self.server.config, self.parser
         self.fast = self.server.state.fast if client.plain else _NO_COMMANDS
+        self.guard = client.user.guard
         parser.max_bulk = config.proto_max_bulk_len
         parser.max_json = config.json_max_payload
         parser.authenticated = client.authenticated
@@ -136,7 +139,7 @@ class Connection(Channel):
                         encoder.write_raw(native.answer_line(context, request))
                 else:
                     command = self.fast.get(request[0])
-                    if command is None or not command.min_args <= len(request) <= command.max_args:
+                    if command is None or not command.min_args <= len(request) <= command.max_args or (self.guard is not None and not self.guard.allows(command, request)):
                         encoder.write(dispatcher.route(context, request))
                     elif command.timed:
                         encoder.write(dispatcher.execute(context, command, request))

@@ -43,10 +43,10 @@ def test_rights_count_at_once(wire: Any, user: Any) -> None:
     assert user("GET", "a") is None
     assert user("GET", "b") == NO_KEY
     wire("ACL", "SETUSER", "u", "allcommands", "allkeys", "allchannels")
-    assert user.connection.client.plain
+    assert user.connection.client.trusted
     assert user("SET", "b", "1") == OK
     wire("ACL", "SETUSER", "u", "-set")
-    assert not user.connection.client.plain
+    assert not user.connection.client.trusted
     assert user("SET", "b", "2") == no_command("set")
     assert user("GET", "b") == b"1"
 

@@ -16,7 +16,7 @@ SHOW = b"""local function show(v, d)
  if type(v) ~= 'table' or d > 30 then return tostring(v) end
  local n, p = {}, {} for k in pairs(v) do n[#n + 1] = k end
  table.sort(n, function(a, b) return type(a) .. tostring(a) < type(b) .. tostring(b) end)
- for _, k in ipairs(n) do p[#p + 1] = tostring(k) .. '=' .. show(v[k], d + 1) end
+ for _, k in ipairs(n) do p[#p + 1] = (type(k) == 'table' and 'table' or tostring(k)) .. '=' .. show(v[k], d + 1) end
  return '{' .. table.concat(p, ',') .. '}' .. #v end
 """
 HOST = FakeHost()

@@ -14,8 +14,7 @@ from januskv.commands.table import Command
 from januskv.compat.server.key_names import BadBody, arguments_of
 from januskv.storage.glob import matcher
 
-READ: Final = 1
-WRITE: Final = 2
+from .guards import READ, Guard, KeyPattern, Part, rights_of
 
 # Which reason is told if the selectors refuse for several: that of the one that came furthest.
 _RANKS: Final = {"command": 1, "key": 2, "channel": 4}
@@ -42,11 +41,6 @@ class Uses(NamedTuple):
 
     keys: Sequence[KeyUse] = ()
     channels: Sequence[ChannelUse] = ()
-
-
-def rights_of(flags: Sequence[str]) -> int:
-    """The rights that a key spec's flags ask for; whether a key exists may be asked with any right."""
-    return (READ if "access" in flags else 0) | (WRITE if {"insert", "update", "delete"}.intersection(flags) else 0)
 
 
 def uses_of(command: Command, argv: Sequence[bytes]) -> Uses:
@@ -101,17 +95,6 @@ def _channels(spec: ChannelSpec, argv: Sequence[bytes]) -> Iterable[ChannelUse]:
     return [ChannelUse(name, spec.patterns, at) for at, name in enumerate(spec.channels(argv), spec.begin)]
 
 
-class KeyPattern:
-    """A pattern of keys with the rights to them."""
-
-    __slots__ = ("matches", "pattern", "rights")
-
-    def __init__(self, pattern: bytes, rights: int) -> None:
-        self.pattern = pattern
-        self.rights = rights
-        self.matches: Callable[[bytes], bool] = matcher(pattern)
-
-
 class Selector:
     """Commands together with keys and channels.
 
@@ -160,6 +143,11 @@ class Selector:
         """Whether it allows everything."""
         return self.all_commands and self.all_keys and self.all_channels
 
+    @property
+    def part(self) -> Part:
+        """What the check on the fast path takes."""
+        return Part(None if self.all_commands else self.commands, None if self.all_keys else list(self.keys.values()))
+
     def allows_command(self, command: Command, argv: Sequence[bytes]) -> bool:
         """Whether a command may be run, whatever its keys are. Log-ins always may."""
         if self.all_commands or command in self.commands or Flag.NO_AUTH in command.flags:
@@ -171,7 +159,7 @@ class Selector:
         """Whether there are these rights to a key, in one pattern."""
         if self.all_keys:
             return True
-        return any(each.rights & rights == rights and each.matches(name) for each in self.keys.values())
+        return any(each.allows(name, rights) for each in self.keys.values())
 
     def allows_channel(self, name: bytes, is_pattern: bool) -> bool:
         """Whether a channel may be used. A pattern must be exactly one that is allowed."""
@@ -202,7 +190,7 @@ class User(Account):
     Clients refer to it, so it is changed in place (``become``). ``version`` grows with each change.
     """
 
-    __slots__ = ("enabled", "nopass", "passwords", "sanitizes", "selectors", "sessions", "version")
+    __slots__ = ("_guard", "enabled", "nopass", "passwords", "sanitizes", "selectors", "sessions", "version")
 
     def __init__(self, name: str, *, all_channels: bool = False) -> None:
         super().__init__(name)
@@ -215,6 +203,7 @@ class User(Account):
         self.sessions: dict[bytes, Callable[[bytes], bool]] | None = None
         self.unrestricted = False
         self.version = 0
+        self._guard: Guard | None = None
 
     @property
     def root(self) -> Selector:
@@ -244,6 +233,14 @@ class User(Account):
         """Note what follows from the rights after a change."""
         self.unrestricted = self.sessions is None and any(each.unrestricted for each in self.selectors)
         self.version += 1
+        self._guard = None
+
+    @property
+    def guard(self) -> Guard | None:
+        """The check of its rights on the fast path, until they change; None if it may do everything."""
+        if self._guard is None and not self.unrestricted:
+            self._guard = Guard([each.part for each in self.selectors])
+        return self._guard
 
     def refusal(self, command: Command, argv: Sequence[bytes]) -> Refusal | None:
         """Why it may not run a command line; None if it may."""

@@ -12,8 +12,9 @@ from januskv.commands.table import Command, CommandTable
 from januskv.compat.server.config import Config, quoted_word
 from januskv.resp.inline import split_words
 
+from .guards import READ, WRITE, KeyPattern
 from .passwords import SCRYPT_WORD, fits, is_digest, scrypt_of, sha256_of
-from .rights import READ, WRITE, KeyPattern, Selector, User
+from .rights import Selector, User
 
 _SPACES = re.compile(rb"[ \t\n\v\f\r\0]")
 
