@@ -16,8 +16,8 @@ from januskv.compat.server.access import (
     stay_within_rights,
 )
 from januskv.compat.server.context import ServerContext
+from januskv.compat.server.core import REDIS_VERSION
 from januskv.compat.server.faults import RespError
-from januskv.compat.server.server import REDIS_VERSION
 from januskv.resp.replies import OK, PONG, Reply, Simple
 from januskv.storage.sessions import LEAST_TOKEN, is_cut_token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from januskv.commands.declare import Flag, KeySpec
+from januskv.commands.declare import Flag
 from januskv.commands.table import Family
 from januskv.compat.server.context import ServerContext
 from januskv.compat.server.faults import RespError
@@ -13,28 +13,15 @@ from januskv.storage.glob import matcher
 
 from .function_payloads import dumped, restored
 from .help import help_lines, wrong_form
-from .script_verbs import keys_and_args
+from .script_verbs import KEYS, KEYS_READ, RUNS, keys_and_args
 
 if TYPE_CHECKING:
     from januskv.lua import Function, Library
 
 verbs = Family("scripting", categories=("scripting",))
 
-_RUNS = Flag.NOSCRIPT | Flag.STALE | Flag.SKIP_MONITOR | Flag.MAY_REPLICATE | Flag.NO_MANDATORY_KEYS | Flag.MOVABLEKEYS
 _WRITES = Flag.NOSCRIPT | Flag.WRITE | Flag.DENYOOM
 _SHARDS = ("request_policy:all_shards", "response_policy:all_succeeded")
-_KEYS = KeySpec(
-    begin=2,
-    numkeys=True,
-    flags=("RW", "access", "update"),
-    notes="We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
-)
-_KEYS_READ = KeySpec(
-    begin=2,
-    numkeys=True,
-    flags=("RO", "access"),
-    notes="We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
-)
 
 
 def _shown(word: bytes) -> str:
@@ -52,7 +39,7 @@ def _fcall(ctx: ServerContext, argv: list[bytes], *, read_only: bool) -> Reply:
     return scripting.call_function(ctx, argv, name, words, read_only)
 
 
-@verbs.verb("FCALL", arity=-3, flags=_RUNS, keys=_KEYS, since="7.0.0")
+@verbs.verb("FCALL", arity=-3, flags=RUNS, keys=KEYS, since="7.0.0")
 def fcall(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FCALL function numkeys [key [key ...]] [arg [arg ...]]
 
@@ -63,7 +50,7 @@ def fcall(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return _fcall(ctx, argv, read_only=False)
 
 
-@verbs.verb("FCALL_RO", arity=-3, flags=(_RUNS | Flag.READONLY) & ~Flag.MAY_REPLICATE, keys=_KEYS_READ, since="7.0.0")
+@verbs.verb("FCALL_RO", arity=-3, flags=(RUNS | Flag.READONLY) & ~Flag.MAY_REPLICATE, keys=KEYS_READ, since="7.0.0")
 def fcall_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]
 

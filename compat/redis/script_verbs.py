@@ -15,12 +15,12 @@ from .help import help_lines
 
 verbs = Family("scripting", categories=("scripting",))
 
-_RUNS = Flag.NOSCRIPT | Flag.STALE | Flag.SKIP_MONITOR | Flag.MAY_REPLICATE | Flag.NO_MANDATORY_KEYS | Flag.MOVABLEKEYS
-_READS = (_RUNS | Flag.READONLY) & ~Flag.MAY_REPLICATE
+RUNS = Flag.NOSCRIPT | Flag.STALE | Flag.SKIP_MONITOR | Flag.MAY_REPLICATE | Flag.NO_MANDATORY_KEYS | Flag.MOVABLEKEYS
+_READS = (RUNS | Flag.READONLY) & ~Flag.MAY_REPLICATE
 _SHA_CHARACTERS = 40
 _NOTES = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
-_KEYS = KeySpec(begin=2, numkeys=True, flags=("RW", "access", "update"), notes=_NOTES)
-_KEYS_READ = KeySpec(
+KEYS = KeySpec(begin=2, numkeys=True, flags=("RW", "access", "update"), notes=_NOTES)
+KEYS_READ = KeySpec(
     begin=2,
     numkeys=True,
     flags=("RO", "access"),
@@ -59,7 +59,7 @@ def _evalsha(ctx: ServerContext, argv: list[bytes], read_only: bool) -> Reply:
     return scripting.eval(ctx, argv, sha, script, words, read_only)
 
 
-@verbs.verb("EVAL", arity=-3, flags=_RUNS, keys=_KEYS, since="2.6.0")
+@verbs.verb("EVAL", arity=-3, flags=RUNS, keys=KEYS, since="2.6.0")
 def eval_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EVAL script numkeys [key [key ...]] [arg [arg ...]]
 
@@ -70,7 +70,7 @@ def eval_(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return _eval(ctx, argv, False)
 
 
-@verbs.verb("EVAL_RO", arity=-3, flags=_READS, keys=_KEYS_READ, since="7.0.0")
+@verbs.verb("EVAL_RO", arity=-3, flags=_READS, keys=KEYS_READ, since="7.0.0")
 def eval_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]
 
@@ -81,7 +81,7 @@ def eval_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return _eval(ctx, argv, True)
 
 
-@verbs.verb("EVALSHA", arity=-3, flags=_RUNS, keys=_KEYS, since="2.6.0")
+@verbs.verb("EVALSHA", arity=-3, flags=RUNS, keys=KEYS, since="2.6.0")
 def evalsha(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]
 
@@ -92,7 +92,7 @@ def evalsha(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return _evalsha(ctx, argv, False)
 
 
-@verbs.verb("EVALSHA_RO", arity=-3, flags=_READS, keys=_KEYS_READ, since="7.0.0")
+@verbs.verb("EVALSHA_RO", arity=-3, flags=_READS, keys=KEYS_READ, since="7.0.0")
 def evalsha_ro(ctx: ServerContext, argv: list[bytes]) -> Reply:
     """EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]
 

@@ -9,11 +9,11 @@ from januskv.commands.declare import REDACTED, Flag
 from januskv.commands.table import Family
 from januskv.compat.server.config import Config
 from januskv.compat.server.context import ServerContext
+from januskv.compat.server.core import REDIS_VERSION
 from januskv.compat.server.faults import RespError
 from januskv.compat.server.parameters import BY_NAME, ConfigError, Parameter
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.sections import MODULES
-from januskv.compat.server.server import REDIS_VERSION
 from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 

@@ -139,7 +139,11 @@ class Connection(Channel):
                         encoder.write_raw(native.answer_line(context, request))
                 else:
                     command = self.fast.get(request[0])
-                    if command is None or not command.min_args <= len(request) <= command.max_args or (self.guard is not None and not self.guard.allows(command, request)):
+                    if (
+                        command is None
+                        or not command.min_args <= len(request) <= command.max_args
+                        or (self.guard is not None and not self.guard.allows(command, request))
+                    ):
                         encoder.write(dispatcher.route(context, request))
                     elif command.timed:
                         encoder.write(dispatcher.execute(context, command, request))

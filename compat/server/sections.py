@@ -16,9 +16,10 @@ from januskv.storage.durability.children import forks
 from januskv.storage.keyspace import Keyspace
 
 from .client import Client
+from .core import REDIS_VERSION
 from .latencies import percentiles_us
 from .process import build, peak_resident_bytes, resident_bytes
-from .server import REDIS_VERSION, Server
+from .server import Server
 
 # Built-in features that clients know as modules, with the module versions that they follow.
 MODULES = {"timeseries": 11209}

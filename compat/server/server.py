@@ -16,7 +16,6 @@ from .busy import Busy
 from .client import Client
 from .client_lines import describe
 from .config import Config
-from .core import REDIS_VERSION as REDIS_VERSION
 from .core import Core
 from .dispatch import Dispatcher
 from .long_commands import LongCommands

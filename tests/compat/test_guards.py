@@ -87,3 +87,25 @@ def test_a_change_of_rights_is_followed_at_once() -> None:
     assert client.connection.guard is None
     admin("ACL", "SETUSER", "u", "-get")
     assert client("GET", "b") == ErrorReply("NOPERM User u has no permissions to run the 'get' command")
+
+
+def test_bodies_of_native_commands() -> None:
+    house = House()
+    house.connect()("ACL", "SETUSER", "u", "on", "nopass", "~a*", "%R~b*", "+@all", "-sv_export")
+    client = house.connect()
+    client("AUTH", "u", "x")
+    guard, named = client.connection.guard, house.server.table.by_name
+    assert guard is not None
+    for name, body, allowed in (
+        ("kv_get", {"keys": ["a1", "b1"]}, True),
+        ("kv_get", {"keys": ["a1", "c1"]}, False),
+        ("kv_set", {"keys": {"a1": 1}}, True),
+        ("kv_set", {"keys": {"b1": 1}}, False),
+        ("kv_get", [], False),
+        ("kv_keys", {}, False),
+        ("sv_export", {}, False),
+    ):
+        command = named(name)
+        assert command is not None
+        assert guard.allows_body(command, body) is allowed, (name, body)
+        assert not guard.allows(command, [name.encode(), b"{}"])

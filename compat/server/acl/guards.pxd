@@ -17,8 +17,12 @@ cdef class _Place:
     cdef Py_ssize_t first, last, step
     cdef int rights
 
+cdef class _Names:
+    cdef object find
+    cdef int rights
+
 cdef class _Plan:
-    cdef list places, choices
+    cdef list places, names, choices
 
 cdef class Guard:
     cdef object _parts
@@ -26,9 +30,13 @@ cdef class Guard:
 
     @cython.locals(plan=_Plan, keys=list)
     cpdef bint allows(self, Command command, list request) except -1
+    @cython.locals(plan=_Plan, keys=list)
+    cpdef bint allows_body(self, Command command, object body) except -1
     cdef _Plan _plan_of(self, Command command)
 
 @cython.locals(place=_Place, size=Py_ssize_t, last=Py_ssize_t, at=Py_ssize_t)
 cdef bint _are_allowed(_Plan plan, list keys, list request) except -1
+@cython.locals(each=_Names)
+cdef bint _are_names_allowed(_Plan plan, list keys, dict body) except -1
 @cython.locals(pattern=KeyPattern)
 cdef bint _is_allowed(list keys, bytes name, int rights) except -1

@@ -6,10 +6,10 @@ says why: a guard never refuses anything, and allows only what the dispatcher wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
-from januskv.commands.declare import KeySpec
+from januskv.commands.declare import Flag, KeySpec
 from januskv.commands.table import Command
 from januskv.storage.glob import PREFIX, TEXT, form_of, matcher
 
@@ -61,13 +61,25 @@ class _Place:
         self.rights: int = rights_of(spec.flags) if spec.flags_of is None else READ | WRITE
 
 
+class _Names:
+    """The keys in the body of a native command, and the rights that they take."""
+
+    __slots__ = ("find", "rights")
+
+    def __init__(self, spec: KeySpec) -> None:
+        assert spec.names is not None
+        self.find: Callable[[dict[str, Any]], Iterable[str]] = spec.names
+        self.rights: int = rights_of(spec.flags)
+
+
 class _Plan:
-    """What a command takes: keys at some places, in one of some lists of patterns (None: all keys)."""
+    """What a command takes: keys at some places, or with some names, in one of some lists of patterns (None: all keys)."""
 
-    __slots__ = ("choices", "places")
+    __slots__ = ("choices", "names", "places")
 
-    def __init__(self, places: list[_Place], choices: list[list[KeyPattern] | None]) -> None:
+    def __init__(self, places: list[_Place], names: list[_Names], choices: list[list[KeyPattern] | None]) -> None:
         self.places = places
+        self.names = names
         self.choices = choices
 
 
@@ -87,7 +99,9 @@ class Guard:
         self._plans: dict[Command, _Plan] = {}
 
     def allows(self, command: Command, request: list[bytes]) -> bool:
-        """Whether a command line with a valid number of words is allowed for sure."""
+        """Whether a command line with a valid number of words is allowed for sure. That of a native command never is."""
+        if command.handle is not None:
+            return False
         plan = self._plans.get(command)
         if plan is None:
             plan = self._plans[command] = self._plan_of(command)
@@ -96,14 +110,35 @@ class Guard:
                 return True
         return False
 
+    def allows_body(self, command: Command, body: object) -> bool:
+        """Whether a native command with this body is allowed for sure."""
+        plan = self._plans.get(command)
+        if plan is None:
+            plan = self._plans[command] = self._plan_of(command)
+        if type(body) is not dict:
+            return False
+        for keys in plan.choices:  # noqa: SIM110
+            if keys is None or _are_names_allowed(plan, keys, body):
+                return True
+        return False
+
     def _plan_of(self, command: Command) -> _Plan:
         options = command.options
         specs = [spec for spec in options.keys if "not_key" not in spec.flags]
-        if command.handle is not None or options.channels or not all(map(_is_plain, specs)):
-            return _Plan([], [])
-        places = [_Place(spec) for spec in specs]
+        places, names = [], []
+        if options.channels:
+            return _Plan([], [], [])
+        if command.handle is not None:
+            # Those that name no keys may concern all of them, or other sessions.
+            if not specs or Flag.ADMIN in command.flags or any(spec.names is None for spec in specs):
+                return _Plan([], [], [])
+            names = [_Names(spec) for spec in specs]
+        elif all(map(_is_plain, specs)):
+            places = [_Place(spec) for spec in specs]
+        else:
+            return _Plan([], [], [])
         choices = [part.keys for part in self._parts if part.commands is None or command in part.commands]
-        return _Plan(places, choices if places else [None for _ in choices])
+        return _Plan(places, names, choices if specs else [None for _ in choices])
 
 
 def _is_plain(spec: KeySpec) -> bool:
@@ -129,6 +164,14 @@ def _are_allowed(plan: _Plan, keys: list[KeyPattern], request: list[bytes]) -> b
             if not _is_allowed(keys, request[at], place.rights):
                 return False
             at += place.step
+    return True
+
+
+def _are_names_allowed(plan: _Plan, keys: list[KeyPattern], body: dict[str, Any]) -> bool:
+    for each in plan.names:
+        for name in each.find(body):
+            if not _is_allowed(keys, name.encode(errors="surrogatepass"), each.rights):
+                return False
     return True
 
 
