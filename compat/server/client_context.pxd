@@ -4,5 +4,3 @@ cdef class ClientContext(Context):
     cdef public object client
     cdef public bint as_json
     cdef public long long timed_ns
-
-    cpdef ClientContext for_script(self, ClientContext last)

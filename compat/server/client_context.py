@@ -33,11 +33,8 @@ class ClientContext(Context):
             raise RespError("ERR " + NEEDS_CONNECTION)
         return self.client
 
-    def for_script(self, last: ClientContext | None) -> ClientContext:
-        """A context for the commands of a script: the same keyspace and caller, and nobody who could wait for a reply.
-
-        That of the ``last`` script is used again.
-        """
+    def for_script(self) -> ClientContext:
+        """A context for the commands of scripts: the same keyspace and user, and nobody who could wait for a reply."""
         raise NotImplementedError
 
     @property

@@ -18,15 +18,10 @@ class ServerContext(ClientContext):
         super().__init__(server.store, server.config, client)
         self.server: Server = server
 
-    def for_script(self, last: ClientContext | None) -> ClientContext:
-        """A context for the commands of a script: the same keyspace and caller, and nobody who could wait for a reply.
-
-        That of the ``last`` script is used again.
-        """
-        if last is None:
-            last = ServerContext(self.server)
-            last.caller = ScriptCaller()
-            last.in_transaction = True
-        last.keyspace = self.keyspace
-        last.caller.user = self.caller.user
-        return last
+    def for_script(self) -> ClientContext:
+        """A context for the commands of scripts: the same keyspace and user, and nobody who could wait for a reply."""
+        context = ServerContext(self.server)
+        context.keyspace = self.keyspace
+        context.caller = ScriptCaller(self.caller.user)
+        context.in_transaction = True
+        return context

@@ -24,6 +24,7 @@ cdef class Scripting:
     @cython.locals(sha=bytes)
     cpdef tuple script_of(self, bytes body)
     cpdef object eval(self, ClientContext ctx, list argv, bytes sha, object script, tuple words, bint read_only)
+    @cython.locals(context=ClientContext)
     cdef object _begin(self, bytes name, list argv, ClientContext ctx, bint read_only)
     cdef object _end(self, bint before)
     @cython.locals(command=Command, running=Running)

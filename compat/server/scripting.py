@@ -76,7 +76,7 @@ class Scripting:
         self.evicted = 0
         self._hashes: dict[bytes, bytes] = {}  # SHA-1 of texts: looking one up takes a tenth of the time
         self.running: Running | None = None
-        self._context: ClientContext | None = None  # of the script that ran last
+        self._context: ClientContext | None = None  # of all scripts, one after the other
         self._rules: dict[Command, _Rules] = {}
         self.libraries: dict[str, Library] = {}
         self.functions: dict[str, Function] = {}  # by their names in lower case
@@ -174,8 +174,13 @@ class Scripting:
         """Have a script or function as the one that runs; what ``_end`` needs. Raises RespError."""
         if self.running is not None:
             raise RespError("ERR A script cannot run another one")
-        self._context = context = ctx.for_script(self._context)
-        self.running = Running(name, argv, ctx.client, context, read_only)
+        context, user = self._context, ctx.caller.user
+        if context is None:
+            context = self._context = ctx.for_script()
+        elif user is not context.caller.user:
+            context.caller.user = user
+        context.keyspace = ctx.keyspace
+        self.running = Running(name, argv, ctx.client, context, None if user.unrestricted else user, read_only)
         before = self.feed.undivided
         self.feed.undivided = True
         return before

@@ -31,16 +31,20 @@ class Running:
     )
 
     def __init__(
-        self, name: bytes, argv: list[bytes], client: Client | None, context: ClientContext, read_only: bool
+        self,
+        name: bytes,
+        argv: list[bytes],
+        client: Client | None,
+        context: ClientContext,
+        user: Account | None,
+        read_only: bool,
     ) -> None:
         self.name = name
         self.client = client
         self.argv = argv
         self.context = context
+        self.user = user  # whose rights the script has; None: it may do everything
         self.read_only = read_only
-        user = context.caller.user
-        # Whose rights the script has; None: it may do everything.
-        self.user: Account | None = None if user.unrestricted else user
         self.started_ns = now_ns()
         self.wrote = False
         self.killed = False
