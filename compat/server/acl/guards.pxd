@@ -4,29 +4,34 @@ cimport cython
 
 from januskv.commands.table cimport Command
 
+@cython.final
 cdef class KeyPattern:
     cdef readonly bytes pattern
     cdef public int rights
     cdef readonly object matches
-    cdef int _form
+    cdef int _form, _first
     cdef bytes _text
 
     cpdef bint allows(self, bytes name, int rights) except -1
 
 cdef class _Place:
-    cdef Py_ssize_t first, last, step
-    cdef int rights
+    cdef readonly Py_ssize_t first, last, step
+    cdef readonly int rights
 
 cdef class _Names:
     cdef object find
     cdef int rights
 
 cdef class _Plan:
-    cdef list places, names, choices
+    cdef list places, names, choices, patterns
+    cdef int rights
 
+@cython.final
 cdef class Guard:
     cdef object _parts
     cdef dict _plans
+    cdef Command _command
+    cdef _Plan _plan
 
     @cython.locals(plan=_Plan, keys=list)
     cpdef bint allows(self, Command command, list request) except -1

@@ -27,7 +27,7 @@ def rights_of(flags: Sequence[str]) -> int:
 class KeyPattern:
     """A pattern of keys with the rights to them."""
 
-    __slots__ = ("_form", "_text", "matches", "pattern", "rights")
+    __slots__ = ("_first", "_form", "_text", "matches", "pattern", "rights")
 
     def __init__(self, pattern: bytes, rights: int) -> None:
         self.pattern: bytes = pattern
@@ -36,10 +36,13 @@ class KeyPattern:
         form = form_of(pattern)
         self._form: int = _GENERAL if form is None else form[0]
         self._text: bytes = b"" if form is None else form[1]
+        self._first: int = self._text[0] if self._text else -1  # most keys differ in the first byte
 
     def allows(self, name: bytes, rights: int) -> bool:
         """Whether it gives these rights to a key."""
         if self.rights & rights != rights:
+            return False
+        if self._first >= 0 and (not name or name[0] != self._first):
             return False
         if self._form == PREFIX:
             return name.startswith(self._text)
@@ -75,12 +78,17 @@ class _Names:
 class _Plan:
     """What a command takes: keys at some places, or with some names, in one of some lists of patterns (None: all keys)."""
 
-    __slots__ = ("choices", "names", "places")
+    __slots__ = ("choices", "names", "patterns", "places", "rights")
 
     def __init__(self, places: list[_Place], names: list[_Names], choices: list[list[KeyPattern] | None]) -> None:
         self.places = places
         self.names = names
         self.choices = choices
+        # Of most commands: a key that is the first argument, and one list of patterns.
+        self.patterns: list[KeyPattern] | None = None
+        self.rights: int = 0
+        if len(places) == len(choices) == 1 and places[0].first == places[0].last == 1:
+            self.patterns, self.rights = choices[0], places[0].rights
 
 
 class Part:
@@ -97,14 +105,24 @@ class Guard:
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
         self._plans: dict[Command, _Plan] = {}
+        # Of the last request: those of a pipeline are often alike.
+        self._command: Command | None = None
+        self._plan: _Plan | None = None
 
     def allows(self, command: Command, request: list[bytes]) -> bool:
         """Whether a command line with a valid number of words is allowed for sure. That of a native command never is."""
-        if command.handle is not None:
-            return False
-        plan = self._plans.get(command)
-        if plan is None:
-            plan = self._plans[command] = self._plan_of(command)
+        if command is self._command:
+            plan = self._plan
+        else:
+            if command.handle is not None:
+                return False
+            plan = self._plans.get(command)
+            if plan is None:
+                plan = self._plans[command] = self._plan_of(command)
+            self._command, self._plan = command, plan
+        assert plan is not None
+        if plan.patterns is not None:
+            return _is_allowed(plan.patterns, request[1], plan.rights)
         for keys in plan.choices:  # noqa: SIM110 - a generator would cost more than the check
             if keys is None or _are_allowed(plan, keys, request):
                 return True
