@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from januskv.commands.context import Account
 from januskv.storage.errors import NoSuchSession, StillLoading
 
+from .acl.rights import User
 from .acl.users import DEFAULT_USER as DEFAULT_USER
 from .acl.users import SESSION_USER as SESSION_USER
-from .client import Client
+from .client import Client, Peer
 
 if TYPE_CHECKING:
     from .server import Server
@@ -21,37 +22,63 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(rb"[1-9][0-9]{0,19}")
 
 
-def password_fits(server: Server, user: str, password: str) -> bool:
-    """Whether this is the default user with its password. Takes the same time for right and wrong ones."""
-    # Passwords are bytes to Redis clients: what is not UTF-8 is carried through str by surrogateescape.
-    return server.users.default_fits(password.encode(errors="surrogateescape")) and user == DEFAULT_USER
+class LoginNeeded(Exception):
+    """A request shows no credentials, or wrong ones."""
 
 
-def may_log_in(server: Server, user: str, password: str, names: Collection[str]) -> bool:
-    """Whether a log-in to the web APIs as this user is allowed, who must be the default one or among ``names``.
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sends HTTP requests: the peer, and the common name of its certificate, which is a user's, or empty."""
 
-    All users share the default user's password. If it has none, log-ins fail: a name alone proves nothing. Takes the same
-    time for right and wrong passwords and names.
-    """
-    fits = server.users.default_fits(password.encode(errors="surrogatepass"))
-    return fits and server.users.locked and (user == DEFAULT_USER or user in names)
+    peer: Peer | None = None
+    certificate: str = ""
+
+
+NOBODY_KNOWN: Final = Visitor()
 
 
 def authenticate(server: Server, client: Client, user: str, password: str, command: bytes = b"AUTH") -> bool:
-    """Log a client in as a user; False, and nothing changes, for a wrong name or password, which ``command`` has in the ACL log."""
+    """Log a client in as a user; False, and nothing changes, for a wrong name or password, which ``command`` has in the ACL log.
+
+    Raises LoginsSlowed.
+    """
     if user == SESSION_USER:
+        server.users.attempts.check(client)
         if _authenticate_in_session(server, client, password):
             return True
         server.users.login_failed(user, client, command)
         return False
-    found = server.users.check(user, password.encode(errors="surrogateescape"))
+    found = checked_user(server, user, password, client, command)
     if found is None:
-        server.users.login_failed(user, client, command)
         return False
-    client.act_for(found, authenticated=True)
+    act_for(server, client, found)
+    return True
+
+
+def checked_user(server: Server, user: str, password: str, place: Client | Peer | None, command: bytes) -> User | None:
+    """The user with this name and password; None, which is noted, if there is none. Raises LoginsSlowed."""
+    users = server.users
+    users.attempts.check(place)
+    # Passwords are bytes to Redis clients: what is not UTF-8 is carried through str by surrogateescape.
+    found = users.check(user, bytes_of(password))
+    if found is None:
+        users.login_failed(user, place, command)
+    return found
+
+
+def bytes_of(password: str) -> bytes:
+    """A password as it is digested; what is not text, from JSON, is no password's."""
+    try:
+        return password.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return password.encode(errors="surrogatepass")
+
+
+def act_for(server: Server, client: Client, user: User) -> None:
+    """Have a client logged in as a user."""
+    client.act_for(user, authenticated=True)
     stay_within_rights(server, client)
     client.refresh()
-    return True
 
 
 def _authenticate_in_session(server: Server, client: Client, password: str) -> bool:
@@ -125,9 +152,39 @@ def credentials(header: str) -> tuple[str, str] | None:
     return (user or DEFAULT_USER, password) if colon else None
 
 
-def basic_or_bearer(server: Server, header: str | None) -> bool:
-    """Whether an HTTP request is authorized: no password is set, or its Authorization header has it."""
-    if not server.users.locked:
-        return True
-    given = None if header is None else credentials(header)
-    return given is not None and password_fits(server, *given)
+def names_nobody(server: Server, given: tuple[str, str] | None) -> bool:
+    """Whether the credentials of a request need not be looked at: no password is set, and they name no user besides the default one."""
+    users = server.users
+    return not users.locked and (given is None or given[0] == DEFAULT_USER or not users.has_others)
+
+
+def user_of_request(server: Server, header: str | None, visitor: Visitor, face: bytes) -> User:
+    """Whom an HTTP request acts for: the user that its Authorization header names, or else its certificate, or else the default user.
+
+    ``face`` stands in the ACL log for a command. Raises LoginNeeded and LoginsSlowed.
+    """
+    users = server.users
+    if header is None:
+        certified = users.by_name.get(visitor.certificate)
+        if certified is not None and certified.enabled:
+            return certified
+        if users.locked:
+            raise LoginNeeded
+        return users.default
+    given = credentials(header)
+    if names_nobody(server, given):
+        return users.default
+    if given is None:
+        raise LoginNeeded
+    user = checked_user(server, *given, visitor.peer, face)
+    if user is None:
+        raise LoginNeeded
+    return user
+
+
+def refusal_to(server: Server, user: User, command: bytes, peer: Peer | None) -> str:
+    """Why a request may not have what a command without arguments gives, which is noted; empty if it may."""
+    refusal = user.refusal(server.table.commands[command], [command])
+    if refusal is None:
+        return ""
+    return server.users.denied(refusal, "toplevel", user.name, peer).partition(" ")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,42 @@ def format_address(address: Any) -> str:
 def is_loopback(host: str) -> bool:
     """Whether a peer's address belongs to this machine and cannot belong to another."""
     return host == "::1" or host.startswith(("127.", "::ffff:127."))
+
+
+def network_of(address: str) -> str:
+    """Whom an address belongs to: a machine for IPv4, a network of 64 bits for IPv6."""
+    host = address.rpartition(":")[0].strip("[]")
+    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if ":" in host else host
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a request comes from that is not a client's."""
+
+    address: str
+    local_address: str = ""
+
+    @property
+    def network(self) -> str:
+        """See ``network_of``."""
+        return network_of(self.address)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine, judging by its address."""
+        return is_loopback(self.address.rpartition(":")[0].strip("[]"))
+
+    @property
+    def described(self) -> bytes:
+        """What is known of it, in the form of CLIENT LIST."""
+        return f"addr={self.address} laddr={self.local_address}".encode()
+
+
+def peer_of(transport: Any) -> Peer:
+    """The peer of a connection."""
+    return Peer(
+        format_address(transport.get_extra_info("peername")), format_address(transport.get_extra_info("sockname"))
+    )
 
 
 class Client(Caller):
@@ -175,10 +212,7 @@ class Client(Caller):
     @property
     def network(self) -> str:
         """Whom the client's address belongs to: a machine for IPv4, a network of 64 bits for IPv6."""
-        if self.unix_socket:
-            return ""
-        host = self.address.rpartition(":")[0].strip("[]")
-        return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if ":" in host else host
+        return "" if self.unix_socket else network_of(self.address)
 
     @property
     def is_local(self) -> bool:

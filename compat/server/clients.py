@@ -15,6 +15,7 @@ from .config import Config
 from .logs import LimitedLog
 from .process import Process
 from .state import State
+from .tls_stream import certificate_name
 
 log = logging.getLogger("januskv")
 
@@ -77,6 +78,7 @@ class Clients:
         connection = client.connection
         transport = connection.transport
         client.describe(transport)
+        self.log_in_by_certificate(client)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             self.process.tune_socket(sock)
@@ -91,6 +93,21 @@ class Clients:
         if client.unix_socket and log.isEnabledFor(logging.INFO):
             log.info("client %d came through the unix socket: %s", client.id, peer_credentials(sock))
         self.add(client)
+
+    def log_in_by_certificate(self, client: Client) -> None:
+        """Have a new client logged in as the user whose name its certificate has, if that is wanted and there is one."""
+        name = self.certificate_of(client.connection.transport)
+        user = self.users.certified(name, client) if name else None
+        if user is None:
+            return
+        client.act_for(user, authenticated=True)
+        if not user.may_enter(None):
+            nowhere = self.accounts.store.sessions.missing(0)
+            client.select(nowhere.keyspace, nowhere)
+
+    def certificate_of(self, transport: Any) -> str:
+        """The name in the certificate of a new connection that logs it in; empty if there is none, or that is not wanted."""
+        return certificate_name(transport) if self.config.tls_auth_clients_user == "CN" else ""
 
     def refusal(self, client: Client) -> tuple[str, str] | None:
         """Why a new connection cannot be served: the parameter that decides, and a RESP error; None if it can."""

@@ -48,6 +48,14 @@ class RespError(Exception):
         self.counted = counted
 
 
+class LoginsSlowed(Exception):
+    """Too many log-ins from an address have failed: others are refused for some seconds without being looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many log-ins of this address have failed, try again in {seconds} s")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """The outer forms of one error class. ``series_status`` is the one in replies of TS_ commands."""
@@ -114,6 +122,9 @@ FAULTS: dict[type[Exception], Fault] = {
     errors.GroupExists: Fault(Status.VALUE_TYPE, "BUSYGROUP Consumer Group name already exists", 409),
     errors.NotHyperLogLog: Fault(Status.VALUE_TYPE, "WRONGTYPE Key is not a valid HyperLogLog string value.", 409),
     errors.CorruptHyperLogLog: Fault(Status.VALUE_TYPE, "INVALIDOBJ Corrupted HLL object detected", 409),
+    LoginsSlowed: Fault(
+        Status.NOT_AUTHENTICATED, "WRONGPASS too many log-ins of this address have failed, try again later", 429
+    ),
     errors.KeyHoldsSeries: Fault(Status.HELD_BY_SERIES, "WRONGTYPE the key holds a series", 409),
 }
 

@@ -85,10 +85,12 @@ def memory(least: int = 0, most: int = sys.maxsize) -> Kind:
 def choice(*words: str) -> Kind:
     """One of some words, in any letter case."""
 
+    spelt = {word.lower(): word for word in words}
+
     def parse(text: str) -> str:
-        if text.lower() not in words:
+        if text.lower() not in spelt:
             raise ConfigError(f"argument(s) must be one of the following: {', '.join(words)}")
-        return text.lower()
+        return spelt[text.lower()]
 
     return Kind(parse, str, "|".join(words))
 
@@ -451,6 +453,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Whether clients must show a certificate, which is verified; 'optional': those that have one; 'no': none is asked for.",
     ),
     Parameter(
+        "tls-auth-clients-user",
+        choice("off", "CN"),
+        "off",
+        "'CN': a client is logged in as the user whose name is the common name of its verified certificate, if there is such a user.",
+    ),
+    Parameter(
         "tls-protocols",
         TLS_PROTOCOLS,
         "",
@@ -581,6 +589,19 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Whether new users may use all channels of Pub/Sub, or none.",
     ),
     Parameter("acllog-max-len", integer(), 128, "Entries of ACL LOG that are kept."),
+    Parameter(
+        "max-login-failures-per-address",
+        integer(),
+        10,
+        "Log-ins of one address (of IPv6: one network of 64 bits) that may fail, each within a minute of the one before; then others are"
+        " refused unseen for a second, and for twice as long after each further failure. Not for this machine. 0: any number.",
+    ),
+    Parameter(
+        "max-login-delay",
+        integer(1, 86_400),
+        60,
+        "Longest time for which log-ins are refused after failed ones, in seconds.",
+    ),
     Parameter("enable-debug-command", choice("no", "yes", "local"), "no", "Whether DEBUG may be used.", fixed=True),
     Parameter(
         "enable-protected-configs",

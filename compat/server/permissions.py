@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,22 +26,35 @@ class BadPermissions(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The series that are allowed: those whose whole name one of the expressions matches."""
+    """The series that are allowed: those whose whole name one of the expressions matches, and that the user of a key may use.
+
+    ``keys`` tells the latter; None: all.
+    """
 
     everything: bool = False
     patterns: tuple[Any, ...] = ()
+    keys: Callable[[bytes], bool] | None = None
 
     def allows(self, name: str | None) -> bool:
         """Whether a series is allowed; None: something that is not a series, or not one series."""
-        return self.everything or (name is not None and any(each.fullmatch(name) for each in self.patterns))
+        if name is None:
+            return self.everything and self.keys is None
+        return (self.everything or any(each.fullmatch(name) for each in self.patterns)) and (
+            self.keys is None or self.keys(name.encode())
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What somebody may do."""
+    """What somebody may do. ``user``: the name of the user to whom a key belongs, whose rights count besides; empty: none.
+
+    ``delete``: what else must allow that events are deleted; None: nothing.
+    """
 
     read: Permission = Permission()
     write: Permission = Permission()
+    delete: Permission | None = None
+    user: str = ""
 
 
 ALL: Final = Permissions(Permission(everything=True), Permission(everything=True))
@@ -50,7 +63,19 @@ ALL: Final = Permissions(Permission(everything=True), Permission(everything=True
 def read_permissions(document: object, *, strict: bool = False) -> Permissions:
     """The permissions in a document; ``strict`` refuses members that mean nothing. Raises BadPermissions."""
     members = _members(document, ("read", "write"), "permissions", strict)
-    return Permissions(*(_permission(members.get(name), name, strict) for name in ("read", "write")))
+    read, write = (_permission(members.get(name), name, strict) for name in ("read", "write"))
+    return Permissions(read, write)
+
+
+def _permissions_of_key(document: object) -> Permissions:
+    """The permissions of a key. One of a user, ``{"user": "ada"}``, has all rights of that user unless it says which. Raises BadPermissions."""
+    if not isinstance(document, dict) or "user" not in document:
+        return read_permissions(document, strict=True)
+    user = document["user"]
+    if not isinstance(user, str) or not user:
+        raise BadPermissions("'user' is not the name of a user")
+    own = {name: value for name, value in document.items() if name != "user"}
+    return replace(read_permissions(own, strict=True) if own else ALL, user=user)
 
 
 def _permission(document: object, place: str, strict: bool) -> Permission:
@@ -113,7 +138,7 @@ def keys_of(text: str) -> dict[bytes, Permissions]:
         if not _KEY.fullmatch(key):
             raise BadPermissions(f"key {number} is empty, too long, or has other characters than visible ones of ASCII")
         try:
-            found[digest_of(key)] = read_permissions(permissions, strict=True)
+            found[digest_of(key)] = _permissions_of_key(permissions)
         except BadPermissions as error:
             raise BadPermissions(f"key {number}: {error}") from None
     return found

@@ -274,6 +274,8 @@ def stats_section(server: Server) -> Fields:
             f"acl_access_denied_{name}": stats.denied.get(reason, 0)
             for name, reason in (("auth", "auth"), ("cmd", "command"), ("key", "key"), ("channel", "channel"))
         },
+        "login_failures": stats.login_failures,
+        "logins_slowed": stats.logins_slowed,
         "total_changes": server.store.feed.changes,
         "protocol_errors": stats.protocol_errors,
         "tls_handshakes_accepted": stats.tls_handshakes_accepted,

@@ -30,6 +30,8 @@ class Stats:
     unauthenticated_clients_timed_out: int = 0
     timely_points_received: int = 0  # and stored
     timely_lines_refused: int = 0  # lines that are not points, and points that are not stored
+    login_failures: int = 0
+    logins_slowed: int = 0  # refused unseen, as too many of the address have failed
     denied: dict[str, int] = field(default_factory=dict)  # command, key, channel, auth -> count
     errors: dict[str, int] = field(default_factory=dict)  # code word -> count
 

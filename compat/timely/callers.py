@@ -1,7 +1,10 @@
-"""Who asks: sessions of logged-in users, bearer tokens, the server's password, or nobody; and what they may see.
+"""Who asks: sessions of logged-in users, bearer tokens, passwords, certificates, or nobody; and what they may see.
 
-A session is an id of random bits that POST /login gives for user and password (``compat.server.access`` decides). It ends after
-``timely-session-max-age``, when the password changes and when the user is no longer named. A JWT brings its authorizations with it.
+A session is an id of random bits that POST /login gives for user and password. It ends after ``timely-session-max-age``, and when
+the password changes or the user is off or removed. A JWT brings its authorizations with it.
+
+Everybody acts for a user of the server, whose rights count: one that is named in ``timely-authorizations`` and is no user of the
+server for the default one, whose password it has; so does who has not logged in.
 """
 
 from __future__ import annotations
@@ -9,10 +12,18 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from januskv.compat.server.access import DEFAULT_USER, credentials, may_log_in
+from januskv.compat.server.access import (
+    DEFAULT_USER,
+    NOBODY_KNOWN,
+    Visitor,
+    bytes_of,
+    credentials,
+    names_nobody,
+)
+from januskv.compat.server.acl.rights import User
 from januskv.compat.server.parameters import authorizations_of
 from januskv.compat.server.tokens import BadToken, BadTokenKey, claims_of
 from januskv.storage.errors import BadVisibility
@@ -26,16 +37,22 @@ if TYPE_CHECKING:
 COOKIE: Final = "TSESSIONID"
 # Sessions at a time; the one that began first ends for another one.
 MOST_SESSIONS: Final = 10_000
+# Stands in the ACL log for the command of a failed log-in.
+_FACE: Final = b"TIMELY"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and what this user may see. ``others``: authorizations of the users behind a proxied one, who all must be allowed."""
+    """Who asks, and what this user may see. ``others``: authorizations of the users behind a proxied one, who all must be allowed.
+
+    ``account``: the user of the server whose rights count; None: the default one.
+    """
 
     user: str | None = None
     authorizations: frozenset[bytes] = frozenset()
     authenticated: bool = False
     others: tuple[frozenset[bytes], ...] = ()
+    account: User | None = field(default=None, compare=False)
 
     def may_see(self, visibility: bytes) -> bool:
         """Whether the points of a visibility expression are shown. What cannot be read is shown to nobody."""
@@ -55,7 +72,8 @@ ANONYMOUS: Final = Caller()
 class _Session:
     user: str
     ends_ms: int
-    passwords: tuple[str, ...]  # digests of the default user's when the session began
+    account: User
+    passwords: tuple[object, ...]  # what its account could log in by when the session began
 
 
 class Callers:
@@ -73,24 +91,40 @@ class Callers:
             return not self.server.users.locked
         return bool(config.timely_anonymous == "yes")
 
-    @property
-    def _passwords(self) -> tuple[str, ...]:
-        """What sessions end with: none outlives a change of the password."""
-        return tuple(self.server.users.default.passwords)
+    def _account(self, user: str) -> User | None:
+        """The user of the server that somebody with this name acts for: of this name, or else the default one if it is in the table."""
+        users = self.server.users
+        known = authorizations_of(self.server.config.timely_authorizations)
+        return users.by_name.get(user) or (users.default if user in known else None)
+
+    def _checked(self, user: str, password: str) -> User | None:
+        """The user of the server that somebody acts for with this name and password; None if these are wrong.
+
+        A name alone proves nothing: there are no log-ins with the default user's password where it has none.
+        """
+        users = self.server.users
+        account = self._account(user)
+        found = users.check(DEFAULT_USER if account is None else account.name, bytes_of(password))
+        return None if account is None or (found is users.default and not users.locked) else found
 
     # ------------------------------------------------------------ sessions
 
-    def login(self, user: str, password: str) -> str | None:
-        """The id of a new session for a user; None for a wrong name or password."""
-        config = self.server.config
-        if not may_log_in(self.server, user, password, authorizations_of(config.timely_authorizations)):
+    def login(self, user: str, password: str, visitor: Visitor = NOBODY_KNOWN) -> str | None:
+        """The id of a new session for a user; None for a wrong name or password. Raises LoginsSlowed."""
+        config, users = self.server.config, self.server.users
+        users.attempts.check(visitor.peer)
+        account = self._checked(user, password)
+        if account is None:
+            users.login_failed(user, visitor.peer, _FACE)
             return None
         now_ms = self.server.store.clock.tick()
         self._drop_ended(now_ms)
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.popitem(last=False)
         id_ = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
-        self._sessions[id_] = _Session(user, now_ms + config.timely_session_max_age * 1000, self._passwords)
+        self._sessions[id_] = _Session(
+            user, now_ms + config.timely_session_max_age * 1000, account, _passwords(account)
+        )
         return id_
 
     def _drop_ended(self, now_ms: int) -> None:
@@ -101,64 +135,87 @@ class Callers:
                 break
             del self._sessions[id_]
 
-    def _session_user(self, id_: str) -> str | None:
-        session = self._sessions.get(id_)
-        if session is None:
+    def of_session(self, id_: str | None) -> Caller | None:
+        """Who has begun a session that is open."""
+        session = None if id_ is None else self._sessions.get(id_)
+        if session is None or id_ is None:
             return None
-        config = self.server.config
+        account = session.account
         if (
             self.server.store.clock.tick() < session.ends_ms
-            and session.passwords == self._passwords
-            and (session.user == DEFAULT_USER or session.user in authorizations_of(config.timely_authorizations))
+            and session.passwords == _passwords(account)
+            and self._account(session.user) is account
+            and self.server.users.is_known(account)
         ):
-            return session.user
+            return self._user(session.user, account)
         del self._sessions[id_]
         return None
 
     # ------------------------------------------------------------ who asks
 
-    def caller_of(self, session: str | None, authorization: str | None = None) -> Caller:
-        """Who asks, by the id of a session and the Authorization header. Raises ApiError (401).
+    def caller_of(
+        self, session: str | None, authorization: str | None = None, visitor: Visitor = NOBODY_KNOWN
+    ) -> Caller:
+        """Who asks, by the Authorization header, the id of a session, or a certificate. Raises ApiError (401) and LoginsSlowed.
 
         A header that is wrong is refused; a session that is not open makes nobody of the caller where anonymous access is on.
         """
         config = self.server.config
-        if authorization is not None and (
-            self.server.users.locked or config.timely_jwt_key or config.timely_jwt_key_file
+        if authorization is not None and not (
+            names_nobody(self.server, credentials(authorization))
+            and not (config.timely_jwt_key or config.timely_jwt_key_file)
         ):
-            return self._bearer_of(authorization)
-        user = None if session is None else self._session_user(session)
-        if user is not None:
-            return self._user(user)
+            return self._bearer_of(authorization, visitor)
+        caller = self.of_session(session)
+        if caller is not None:
+            return caller
+        certified = self.server.users.by_name.get(visitor.certificate)
+        if session is None and certified is not None and certified.enabled:
+            return self._user(certified.name, certified)
         if not self.anonymous:
             raise nobody() if session is None else unknown_session()
         return ANONYMOUS
 
-    def _user(self, user: str) -> Caller:
+    def _user(self, user: str, account: User) -> Caller:
         known = authorizations_of(self.server.config.timely_authorizations)
-        return Caller(user, known.get(user, frozenset()), authenticated=True)
+        return Caller(user, known.get(user, frozenset()), authenticated=True, account=account)
 
-    def _bearer_of(self, header: str) -> Caller:
-        """Who sends an Authorization header: a JWT, or the server's password. Raises ApiError."""
+    def _bearer_of(self, header: str, visitor: Visitor) -> Caller:
+        """Who sends an Authorization header: a JWT, or a password. Raises ApiError and LoginsSlowed."""
         given = credentials(header)
         if given is None:
             raise Unauthenticated("The Authorization header is neither Basic nor Bearer")
         user, secret = given
-        known = authorizations_of(self.server.config.timely_authorizations)
-        if may_log_in(self.server, user, secret, known):
-            return self._user(user)
-        if header[:6].lower() != "bearer":
-            raise Unauthenticated("Wrong user name or password")
-        return self._token_user(secret)
+        users = self.server.users
+        users.attempts.check(visitor.peer)
+        account = self._checked(user, secret)
+        if account is not None:
+            return self._user(user, account)
+        try:
+            if header[:6].lower() != "bearer":
+                raise Unauthenticated("Wrong user name or password")
+            return self._token_user(secret)
+        except Unauthenticated:
+            users.login_failed(user, visitor.peer, _FACE)
+            raise
 
     def _token_user(self, token: str) -> Caller:
-        """The user, or users, of a JWT. Raises ApiError."""
+        """The user, or users, of a JWT, whose rights are those of the user of the server with its name, or the default one's. Raises ApiError."""
         claims = _claims(token, self.server.config.timely_jwt_key, self.server.config.timely_jwt_key_file)
         principals = claims.get("principals")
         if not isinstance(principals, list) or not principals:
             raise Unauthenticated("The token names no principals")
         sets = tuple(map(_authorizations, principals))
-        return Caller(_name_of(principals[-1]), sets[-1], authenticated=True, others=sets[:-1])
+        name, users = _name_of(principals[-1]), self.server.users
+        account = users.by_name.get(name, users.default)
+        if account is not users.default and not account.enabled:
+            raise Unauthenticated("The user of the token is off")
+        return Caller(name, sets[-1], authenticated=True, others=sets[:-1], account=account)
+
+
+def _passwords(account: User) -> tuple[object, ...]:
+    """What a user can log in by. No session outlives a change of it."""
+    return (account.nopass, *account.passwords)
 
 
 def _authorizations(principal: object) -> frozenset[bytes]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
+from januskv.compat.server.access import NOBODY_KNOWN, Visitor
 from januskv.compat.server.json_text import JsonError, loads
 from januskv.compat.server.server import Server
 from januskv.compat.server.stopwatch import now_ns
@@ -48,15 +49,22 @@ Steps = Generator[None, None, None]
 class TimelyWebSocket(WebSocketChannel):
     """Reads requests, runs them in order and writes the replies; and what subscriptions bring, between replies.
 
-    ``session`` and ``authorization`` are those of the upgrade request.
+    ``session`` and ``authorization`` are those of the upgrade request, ``visitor`` is who has sent it.
     """
 
-    def __init__(self, face: TimelyFace, session: str | None, authorization: str | None) -> None:
+    def __init__(
+        self,
+        face: TimelyFace,
+        session: str | None,
+        authorization: str | None,
+        visitor: Visitor = NOBODY_KNOWN,
+    ) -> None:
         server: Server = face.server
         super().__init__(server, server.native, server.config.timely_max_frame)
         self.face = face
         self.cookie = session
         self.authorization = authorization
+        self.visitor = visitor
         self.steps: Steps | None = None  # of the request that is under way
         self.stepping = False  # in the middle of one of these steps, which may end the connection
         self.subscriber: Subscriber | None = None
@@ -129,7 +137,7 @@ class TimelyWebSocket(WebSocketChannel):
         if session is None:
             given = document.get("sessionId")
             session = given if isinstance(given, str) else None
-        return self.face.callers.caller_of(session, self.authorization)
+        return self.face.callers.caller_of(session, self.authorization, self.visitor)
 
     def known_caller(self, document: dict[str, Any]) -> Caller:
         """Who asks for what everybody may ask for: nobody, where it is not known."""

@@ -40,6 +40,8 @@ _FROM_INFO: dict[str, tuple[tuple[str, str, str], ...]] = {
             "unauthenticated_clients_timed_out_total",
             "Clients closed that did not log in in time.",
         ),
+        ("login_failures", "login_failures_total", "Log-ins that have failed."),
+        ("logins_slowed", "logins_slowed_total", "Log-ins refused unseen: too many of the address have failed."),
         ("timely_points_received", "timely_points_received_total", "Points of metrics stored."),
         ("timely_lines_refused", "timely_lines_refused_total", "Lines and points of metrics that were not stored."),
         ("total_changes", "changes_total", "Changes of the data set."),

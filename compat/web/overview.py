@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 from januskv import __version__
+from januskv.compat.server.acl.rights import User
 from januskv.compat.server.process import build
 from januskv.compat.server.sections import memory_section
 from januskv.compat.server.server import Server
@@ -16,10 +17,12 @@ from januskv.storage.sessions import Session
 MOST_SESSIONS: Final = 50
 
 
-def overview(server: Server) -> dict[str, Any]:
-    """The state of a server. O(databases + clients + sessions)."""
+def overview(server: Server, user: User) -> dict[str, Any]:
+    """The state of a server, as a user may see it: names of sessions only with the right to SH_INFO_ALL. O(databases + clients + sessions)."""
     now_ms = server.store.clock.tick()
     sessions = server.store.sessions.by_token.values()
+    lists = user.refusal(server.table.commands[b"SH_INFO_ALL"], [b"SH_INFO_ALL"]) is None
+    named = sessions if lists else ()
     memory = memory_section(server)
     received, sent = server.clients.net_bytes()
     rates, metrics = server.accounts.rates, server.store.databases[server.config.timely_database]
@@ -33,7 +36,7 @@ def overview(server: Server) -> dict[str, Any]:
         "sessions": {
             "open": len(sessions),
             "keys": sum(len(session.keyspace) for session in sessions),
-            "first": [_session(session, now_ms) for session in islice(sessions, MOST_SESSIONS)],
+            "first": [_session(session, now_ms) for session in islice(named, MOST_SESSIONS)],
         },
         "metrics": {
             "database": metrics.index,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from aiohttp import web
 
-from .compat.server.access import basic_or_bearer
+from .compat.server.access import NOBODY_KNOWN, LoginNeeded, Visitor, refusal_to, user_of_request
+from .compat.server.acl.rights import User
 from .compat.timely.callers import COOKIE
 from .compat.timely.errors import ApiError, nobody
 from .compat.web.overview import overview
@@ -91,19 +92,26 @@ class BrowserPage:
         return response
 
     async def overview(self, request: web.Request) -> web.Response:
-        """The server's state; requires the password if one is set. Raises ApiError."""
-        if not self._may_look(request):
-            raise nobody()
-        return web.Response(body=orjson.dumps(overview(self.server)), content_type="application/json")
+        """The server's state, for users who may run INFO. Raises ApiError and LoginsSlowed."""
+        connection = self.listener.by_protocol.get(request.protocol)
+        visitor = NOBODY_KNOWN if connection is None else connection.visitor
+        user = self._user(request, visitor)
+        refused = refusal_to(self.server, user, b"INFO", visitor.peer)
+        if refused:
+            raise ApiError(403, refused)
+        return web.Response(body=orjson.dumps(overview(self.server, user)), content_type="application/json")
 
-    def _may_look(self, request: web.Request) -> bool:
-        """Whether a request has the password, or belongs to a session that was opened with it."""
-        if basic_or_bearer(self.server, request.headers.get("Authorization")):
-            return True
-        session = self.listener.session_of(
-            request.headers.get("Origin"), request.headers.get("Host", ""), request.cookies.get(COOKIE)
-        )
+    def _user(self, request: web.Request, visitor: Visitor) -> User:
+        """Whom a request acts for: its header or its session tells. Raises ApiError and LoginsSlowed."""
+        header = request.headers.get("Authorization")
+        if header is None:
+            session = self.listener.session_of(
+                request.headers.get("Origin"), request.headers.get("Host", ""), request.cookies.get(COOKIE)
+            )
+            caller = self.listener.timely.callers.of_session(session)
+            if caller is not None and caller.account is not None:
+                return caller.account
         try:
-            return self.listener.timely.callers.caller_of(session).authenticated
-        except ApiError:
-            return False
+            return user_of_request(self.server, header, visitor, b"HTTP")
+        except LoginNeeded:
+            raise nobody() from None

@@ -44,7 +44,9 @@ from .compat.ditto.openapi import openapi
 from .compat.ditto.parameters import pairs_of, read
 from .compat.ditto.queries import Answer, plan_of, read_timeout
 from .compat.server.accepted import packing
+from .compat.server.access import NOBODY_KNOWN
 from .compat.server.bodies import BadPacking, BodyTooLong, UnknownCoding
+from .compat.server.faults import LoginsSlowed
 from .compat.server.hosts import split_target
 from .compat.server.json_text import dumps
 from .compat.server.permissions import Permissions
@@ -150,6 +152,9 @@ class DittoPages:
             response = self.error(request, error, form)
         except Cut as cut:
             response = self.error(request, cut.error, form)
+        except LoginsSlowed as error:
+            response = self.error(request, DittoError(429, str(error), seconds=error.seconds), form)
+            response.headers["Retry-After"] = str(error.seconds)
         except web.RequestPayloadError as error:
             response = self.error(request, DittoError(400, f"The body cannot be read: {error}"), form)
         except ConnectionError:
@@ -195,11 +200,14 @@ class DittoPages:
         if operation.open:
             return Permissions()
         header = request.headers.get("Authorization")
+        connection = self.listener.by_protocol.get(request.protocol)
+        visitor = NOBODY_KNOWN if connection is None else connection.visitor
         if header is not None and self.face.access.takes_tokens:
             await load("jwt")
-        permissions = self.face.access.permissions_of(header)
+        permissions = self.face.access.permissions_of(header, visitor)
         wanted = {"read": permissions.read, "write": permissions.write}.get(operation.permission or "")
-        if wanted is not None and not wanted.allows(name):
+        more = permissions.delete if operation is DELETE else None
+        if (wanted is not None and not wanted.allows(name)) or (more is not None and not more.allows(name)):
             raise DittoError(403, "This is not allowed")
         return permissions
 

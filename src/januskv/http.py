@@ -20,9 +20,19 @@ from typing import Any, Protocol
 
 from .compat.native.face import NativeFace
 from .compat.native.websocket import WebSocketConnection
-from .compat.server.access import SESSION_USER, authenticate, basic_or_bearer, credentials
-from .compat.server.client import format_address, is_loopback
+from .compat.server.access import (
+    NOBODY_KNOWN,
+    SESSION_USER,
+    LoginNeeded,
+    Visitor,
+    act_for,
+    authenticate,
+    credentials,
+    user_of_request,
+)
+from .compat.server.client import format_address, is_loopback, peer_of
 from .compat.server.clients import FULL, PROTECTED, UNAUTHENTICATED
+from .compat.server.faults import LoginsSlowed
 from .compat.server.hosts import WebAccess, path_of, split_target
 from .compat.server.logs import LimitedLog
 from .compat.server.server import Server
@@ -54,6 +64,7 @@ MOST_GUESTS = 16
 GUEST_S = 2.0
 # Time limits are looked at this often.
 _CRON_S = 0.5
+_ASKS_FOR_LOGIN = "WWW-Authenticate: Basic\r\n"
 TIMELY_WEBSOCKET = "/websocket"
 WEBSOCKETS = frozenset({"/", TIMELY_WEBSOCKET})
 HEALTH = frozenset({"/healthz", "/readyz"})
@@ -102,6 +113,7 @@ class HttpConnection(asyncio.Protocol):
         self.peer: Any = None
         self.head = bytearray()
         self.pages: Any = None  # aiohttp's protocol, once it has the connection
+        self.visitor = NOBODY_KNOWN
         self.refusal: Refusal | None = None  # for the connection as a whole: only health is told
         self.owes = True  # something has arrived, or must arrive, that has had no answer
         self.works = False  # a request has arrived whole, and its answer is being made
@@ -119,6 +131,7 @@ class HttpConnection(asyncio.Protocol):
         if sock is not None:
             self.server.process.tune_socket(sock)
         self.since_s = self.listener.now_s()
+        self.visitor = self.listener.visitor_of(transport)
         self.refusal = self.listener.refusal_of(self)
         if self.refusal is None:
             self.listener.admit(self)
@@ -238,8 +251,8 @@ class HttpConnection(asyncio.Protocol):
     def native_socket(self, upgrade: UpgradeRequest) -> WebSocketChannel:
         """A WebSocket for native JSON. Raises HandshakeError."""
         connection = WebSocketConnection(self.server, self.listener.native)
-        self.log_in(connection, upgrade.authorization)
         connection.client.describe(self.transport)
+        self.log_in(connection, upgrade.authorization)
         if self.server.clients.crowds(connection.client):
             self.server.accounts.stats.rejected_connections += 1
             raise Refusal(503, "max-unauthenticated-clients-per-address", UNAUTHENTICATED)
@@ -249,21 +262,31 @@ class HttpConnection(asyncio.Protocol):
         """A WebSocket for the API of Timely, which asks at each request who may do what."""
         headers = upgrade.headers
         session = self.listener.session_of(headers.get("origin"), headers.get("host", ""), upgrade.cookies.get(COOKIE))
-        return TimelyWebSocket(self.listener.timely, session, upgrade.authorization)
+        return TimelyWebSocket(self.listener.timely, session, upgrade.authorization, self.visitor)
 
     def log_in(self, connection: WebSocketConnection, header: str | None) -> None:
-        """Log a WebSocket in as its Authorization header says. Raises HandshakeError where it asks for a session in vain."""
-        client = connection.client
-        client.act_for(self.server.users.default, authenticated=basic_or_bearer(self.server, header))
+        """Log a WebSocket in as its Authorization header or its certificate says. One that has to log in may do so by a command, too.
+
+        Raises HandshakeError where credentials are wrong.
+        """
+        server, client = self.server, connection.client
         login = None if header is None else credentials(header)
-        if login is None or login[0] != SESSION_USER:
-            return
         try:
-            known = authenticate(self.server, client, *login)
+            if login is not None and login[0] == SESSION_USER:
+                client.act_for(server.users.default, authenticated=not server.users.locked)
+                if not authenticate(server, client, *login, b"WEBSOCKET"):
+                    raise HandshakeError(401, "Unauthorized", "no such session", _ASKS_FOR_LOGIN)
+            else:
+                act_for(server, client, user_of_request(server, header, self.visitor, b"WEBSOCKET"))
+        except LoginNeeded:
+            if header is not None:
+                raise HandshakeError(401, "Unauthorized", "wrong user name or password", _ASKS_FOR_LOGIN) from None
+            client.act_for(server.users.default, authenticated=False)
+        except LoginsSlowed as error:
+            after = f"Retry-After: {error.seconds}\r\n"
+            raise HandshakeError(429, "Too Many Requests", str(error), after) from None
         except StillLoading:
             raise HandshakeError(503, "Service Unavailable", "loading") from None
-        if not known:
-            raise HandshakeError(401, "Unauthorized", "no such session", "WWW-Authenticate: Basic\r\n")
 
     def refuse(self, error: HandshakeError) -> None:
         """Answer with an error, and end the connection."""
@@ -396,6 +419,13 @@ class HttpListener:
     def session_of(self, origin: str | None, host: str, cookie: str | None) -> str | None:
         """The session of a request with a cookie, which pages of any origin may not use."""
         return cookie if web_access(self.server).trusts(origin, host) else None
+
+    def visitor_of(self, transport: Any) -> Visitor:
+        """Who has connected; a certificate that should log in and is no user's is noted."""
+        peer, name = peer_of(transport), self.server.clients.certificate_of(transport)
+        if name:
+            self.server.users.certified(name, peer)
+        return Visitor(peer, name)
 
     def protects_from(self, connection: HttpConnection) -> bool:
         """Whether protected mode keeps this peer out."""

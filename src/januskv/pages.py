@@ -12,8 +12,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from .browser import BrowserPage
 from .compat.ditto.endpoints import is_ditto
-from .compat.server.access import basic_or_bearer
+from .compat.server.access import NOBODY_KNOWN, LoginNeeded, refusal_to, user_of_request
 from .compat.server.clients import PROTECTED
+from .compat.server.faults import LoginsSlowed
 from .compat.server.hosts import split_target
 from .compat.server.stopwatch import now_ns
 from .compat.timely.errors import ApiError
@@ -157,9 +158,18 @@ class Pages:
         return web.Response(text="ready\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Statistics in Prometheus' format; needs the password if one is set."""
-        if not basic_or_bearer(self.server, request.headers.get("Authorization")):
+        """Statistics in Prometheus' format, for users who may run INFO."""
+        connection = self.listener.by_protocol.get(request.protocol)
+        visitor = NOBODY_KNOWN if connection is None else connection.visitor
+        try:
+            user = user_of_request(self.server, request.headers.get("Authorization"), visitor, b"HTTP")
+        except LoginNeeded:
             return web.Response(status=401, text="password needed\n", headers={"WWW-Authenticate": "Basic"})
+        except LoginsSlowed as error:
+            return web.Response(status=429, text=f"{error}\n", headers={"Retry-After": str(error.seconds)})
+        refused = refusal_to(self.server, user, b"INFO", visitor.peer)
+        if refused:
+            return web.Response(status=403, text=f"{refused}\n")
         lines: list[str] = []
         began = now_ns()
         for line in exposition(self.server):

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
 
+from .compat.server.access import NOBODY_KNOWN, Visitor
 from .compat.server.accepted import packing, ranked
 from .compat.server.bodies import BadPacking, BodyTooLong, UnknownCoding
+from .compat.server.faults import LoginsSlowed
 from .compat.timely import answers
 from .compat.timely.callers import ANONYMOUS, COOKIE, Caller
 from .compat.timely.errors import ApiError, BadRequest
@@ -115,6 +117,8 @@ class TimelyPages:
             )
         except ApiError as error:
             response = self.error(error)
+        except LoginsSlowed as error:
+            response = self.error(ApiError(429, str(error)), {"Retry-After": str(error.seconds)})
         if not response.prepared:
             response.headers.update(self._common_headers(request))
         return response
@@ -207,7 +211,11 @@ class TimelyPages:
         config = self.server.config
         if header is not None and (config.timely_jwt_key or config.timely_jwt_key_file):
             await load("jwt")
-        return self.face.callers.caller_of(cookie, header)
+        return self.face.callers.caller_of(cookie, header, self._visitor(request))
+
+    def _visitor(self, request: web.Request) -> Visitor:
+        connection = self.listener.by_protocol.get(request.protocol)
+        return NOBODY_KNOWN if connection is None else connection.visitor
 
     async def _confirmed(self) -> None:
         """Wait until the log has what was stored. Raises ApiError if that fails."""
@@ -286,7 +294,7 @@ class TimelyPages:
         user, password = given.text("username"), given.text("password")
         if user is None or password is None:
             raise BadRequest("Username or password is missing", "The request has 'username' and 'password'")
-        session = self.face.callers.login(user, password)
+        session = self.face.callers.login(user, password, self._visitor(request))
         if session is None:
             self.server.limited_log.note("timely-login", "log-in to the Timely API refused: wrong user or password")
             return web.Response(status=401, content_type="application/json")

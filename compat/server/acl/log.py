@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from januskv.compat.server.accounting import Accounts
-from januskv.compat.server.client import Client
+from januskv.compat.server.client import Client, Peer
 from januskv.compat.server.config import Config
 from januskv.storage.clock import Clock
 
@@ -45,7 +45,7 @@ class AclLog:
         # Describes a client in the form of CLIENT LIST; the server sets it.
         self.describe: Callable[[Client], bytes] = lambda client: b""
 
-    def add(self, reason: str, context: str, name: bytes, user: str, client: Client | None) -> None:
+    def add(self, reason: str, context: str, name: bytes, user: str, client: Client | Peer | None) -> None:
         """Note a denial."""
         denied = self.accounts.stats.denied
         denied[reason] = denied.get(reason, 0) + 1
@@ -54,7 +54,9 @@ class AclLog:
             return
         now_ms = self.clock.now_ms
         name, user = name[:_MOST_KEPT], user[:_MOST_KEPT]
-        about = b"" if client is None else self.describe(client)
+        about = b""
+        if client is not None:
+            about = client.described if isinstance(client, Peer) else self.describe(client)
         like = next(
             (
                 each

@@ -95,6 +95,11 @@ def _channels(spec: ChannelSpec, argv: Sequence[bytes]) -> Iterable[ChannelUse]:
     return [ChannelUse(name, spec.patterns, at) for at, name in enumerate(spec.channels(argv), spec.begin)]
 
 
+def any_key(key: bytes) -> bool:
+    """All keys are allowed."""
+    return True
+
+
 class Selector:
     """Commands together with keys and channels.
 
@@ -278,6 +283,18 @@ class User(Account):
             if (_RANKS[refusal.reason], position) > furthest:
                 last, furthest = refusal, (_RANKS[refusal.reason], position)
         return last
+
+    def keys_of(self, command: Command, rights: int) -> Callable[[bytes], bool] | None:
+        """What tells the keys for which it may run a command and has these rights; None if it may not run the command at all.
+
+        A selector that allows the command must allow the key, too. Sessions are not asked about.
+        """
+        found = [each for each in self.selectors if each.allows_command(command, ())]
+        if not found:
+            return None
+        if any(each.all_keys for each in found):
+            return any_key
+        return lambda key: any(each.allows_key(key, rights) for each in found)
 
     def reads_all_keys(self, command: Command, argv: Sequence[bytes]) -> bool:
         """Whether it may run a command line even if that reads any key (SORT BY)."""

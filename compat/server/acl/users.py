@@ -9,11 +9,12 @@ from typing import Final
 from januskv.commands.context import Refusal
 from januskv.commands.table import CommandTable
 from januskv.compat.server.accounting import Accounts
-from januskv.compat.server.client import Client
+from januskv.compat.server.client import Client, Peer
 from januskv.compat.server.config import Config
 from januskv.storage.clock import Clock
 
 from . import files
+from .attempts import Attempts
 from .log import AclLog
 from .passwords import fits
 from .rights import User
@@ -39,9 +40,10 @@ class Users:
     """
 
     def __init__(self, table: CommandTable, config: Config, accounts: Accounts, clock: Clock) -> None:
-        self.config = config
+        self.config, self.accounts = config, accounts
         self.rules = Rules(table, config)
         self.log = AclLog(clock, config, accounts)
+        self.attempts = Attempts(clock, config, accounts)
         self.default = User(DEFAULT_USER)
         self.by_name: dict[str, User] = {DEFAULT_USER: self.default}
         self.on_change: Callable[[User, User | None], None] = lambda before, user: None
@@ -67,6 +69,15 @@ class Users:
     def default_fits(self, password: bytes) -> bool:
         """Whether this is a password of the default user."""
         return self.check(DEFAULT_USER, password) is not None
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are users besides the default one."""
+        return len(self.by_name) > 1
+
+    def is_known(self, user: User) -> bool:
+        """Whether a user is there still, and may log in."""
+        return user.enabled and self.by_name.get(user.name) is user
 
     # ------------------------------------------------------------ changing
 
@@ -176,16 +187,31 @@ class Users:
 
     # ------------------------------------------------------------ denials
 
-    def denied(self, refusal: Refusal, context: str, user: str, client: Client | None) -> str:
+    def denied(self, refusal: Refusal, context: str, user: str, client: Client | Peer | None) -> str:
         """Note that a user was denied a command; the text of the error."""
         self.log.add(refusal.reason, context, refusal.name, user, client)
         return f"NOPERM {denial(refusal, user)}"
 
-    def login_failed(self, user: str, client: Client, command: bytes) -> None:
-        """Note a failed log-in."""
-        context = client.connection.context
-        within = client.queue is not None or context.in_transaction
+    def login_failed(self, user: str, client: Client | Peer | None, command: bytes) -> None:
+        """Note a failed log-in, for its address as well."""
+        self.attempts.failed(client)
+        self.note_failure(user, client, command)
+
+    def note_failure(self, user: str, client: Client | Peer | None, command: bytes) -> None:
+        """Have a failed log-in in the log."""
+        within = isinstance(client, Client) and (client.queue is not None or client.connection.context.in_transaction)
         self.log.add("auth", "multi" if within else "toplevel", command, user, client)
+
+    def certified(self, name: str, client: Client | Peer) -> User | None:
+        """The user whose name a verified certificate has; None if there is none, which is noted. An empty name is no one's."""
+        user = self.by_name.get(name)
+        if user is not None and user.enabled:
+            return user
+        if name:
+            self.accounts.stats.login_failures += 1
+            self.note_failure(name, client, b"TLS")
+            log.info("the certificate of %s is that of no user: %s", client.address, ascii(name[:100]))
+        return None
 
 
 def denial(refusal: Refusal, user: str, *, named: bool = False) -> str:
