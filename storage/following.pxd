@@ -12,7 +12,7 @@ cdef class Cursor:
 
 cdef class Follower:
     cdef public bytes metric
-    cdef public object accepts, end_ms, on_work, on_wait, unlooked, arrived
+    cdef public object accepts, may_read, end_ms, on_work, on_wait, unlooked, arrived
     cdef public Clock clock
     cdef public long long start_ms, lag_ms, waiting
     cdef public dict cursors, reading

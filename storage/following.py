@@ -52,7 +52,8 @@ Run = tuple[Cursor, Sequence[int], Sequence[float]]
 
 
 class Follower:
-    """A follower of one metric: of those series whose labels it ``accepts``, from ``start_ms`` on.
+    """A follower of one metric: of those series whose labels it ``accepts``, and whose keys it ``may_read`` (None: all), from
+    ``start_ms`` on.
 
     With ``end_ms`` it gets what is stored up to that time, and is ``finished`` then; without, what is or becomes older than
     ``lag_ms``. ``on_work`` is called when there may be something to ``take``, ``on_wait`` when there will be at
@@ -68,9 +69,11 @@ class Follower:
         start_ms: int = 0,
         end_ms: int | None = None,
         lag_ms: int = 0,
+        may_read: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.metric = metric
         self.accepts = accepts
+        self.may_read = may_read
         self.clock = clock
         self.start_ms = start_ms
         self.end_ms = end_ms
@@ -272,7 +275,7 @@ class Following:
             return
         for cursor in list(self.by_key.get(key, ())):
             follower = cursor.follower
-            if held is not cursor.series or not _is_of(follower, cursor.series):
+            if held is not cursor.series or not _is_of(follower, key, cursor.series):
                 self._leave(cursor)
             cursor.note = None
         if type(held) is SampleSeries:
@@ -281,7 +284,7 @@ class Following:
 
     def _meet(self, follower: Follower, key: bytes, held: object) -> None:
         """Have a follower follow the series of a key, if it is to and does not yet."""
-        if type(held) is not SampleSeries or key in follower.cursors or not _is_of(follower, held):
+        if type(held) is not SampleSeries or key in follower.cursors or not _is_of(follower, key, held):
             return
         cursor = Cursor(follower, key, held, follower.start_ms - 1)
         follower.cursors[key] = cursor
@@ -335,15 +338,19 @@ class Following:
                     assert follower.cursors.keys() == {
                         key
                         for key, held in self.keyspace.data.items()
-                        if type(held) is SampleSeries and _is_of(follower, held)
+                        if type(held) is SampleSeries and _is_of(follower, key, held)
                     }
         assert len(cursors) == sum(len(each.cursors) for some in self.by_metric.values() for each in some)
         assert bool(self.by_metric) == (self.on_change in self.keyspace.feed.listeners)
 
 
-def _is_of(follower: Follower, series: SampleSeries) -> bool:
+def _is_of(follower: Follower, key: bytes, series: SampleSeries) -> bool:
     """Whether a series is one that a follower follows."""
-    return series.labels.get(NAME_LABEL) == follower.metric and follower.accepts(series.labels)
+    return (
+        series.labels.get(NAME_LABEL) == follower.metric
+        and follower.accepts(series.labels)
+        and (follower.may_read is None or follower.may_read(key))
+    )
 
 
 def _ascending(times: Sequence[int]) -> bool:

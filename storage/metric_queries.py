@@ -224,17 +224,19 @@ def query_steps(
     may_see: Callable[[bytes], bool],
     *,
     age_off: AgeOff | None = None,
+    may_read: Callable[[bytes], bool] | None = None,
 ) -> Generator[None, None, list[MetricGroup]]:
     """The groups of a query, in the order of their tags' values (very many: in any order); in steps of a millisecond or two.
 
-    ``may_see`` tells whether series with a visibility (b"" for none) may be seen; it is called once for each.
+    ``may_see`` tells whether series with a visibility (b"" for none) may be seen; it is called once for each. ``may_read``
+    tells the keys of series that may be read, None: all. If there are none among those asked for, it is as if there were no such metric.
     Raises NoMatchingTags, UnknownFunction, TooManyFilters, TooManyBuckets and TooManyValues; the first three, and
     TooManyBuckets if empty buckets are filled, before samples are read.
     """
     plan = _plan(query)
     if plan is None:
         return []
-    chosen = yield from _chosen(keyspace, plan, may_see)
+    chosen = yield from _chosen(keyspace, plan, may_see, may_read)
     grouped_keys = _grouped_keys(query)
     groups: dict[tuple[bytes, ...], _Members] = {}
     every = _Tags()
@@ -309,7 +311,11 @@ def _grouped_keys(query: MetricQuery) -> list[bytes]:
 
 
 def choose_steps(
-    keyspace: Keyspace, metric: bytes, filters: tuple[TagFilter, ...], may_see: Callable[[bytes], bool]
+    keyspace: Keyspace,
+    metric: bytes,
+    filters: tuple[TagFilter, ...],
+    may_see: Callable[[bytes], bool],
+    may_read: Callable[[bytes], bool] | None = None,
 ) -> Generator[None, None, list[bytes]]:
     """The keys of a metric's series that pass filters and may be seen, in steps of a millisecond or two.
 
@@ -317,11 +323,13 @@ def choose_steps(
     """
     plan = _plan(MetricQuery(metric, 0, MOST_TIME, filters))
     assert plan is not None
-    chosen = yield from _chosen(keyspace, plan, may_see)
+    chosen = yield from _chosen(keyspace, plan, may_see, may_read)
     return [key for key, _ in chosen]
 
 
-def _chosen(keyspace: Keyspace, plan: _Plan, may_see: Callable[[bytes], bool]) -> Generator[None, None, Chosen]:
+def _chosen(
+    keyspace: Keyspace, plan: _Plan, may_see: Callable[[bytes], bool], may_read: Callable[[bytes], bool] | None
+) -> Generator[None, None, Chosen]:
     """The series of the metric that pass the filters and may be seen. Raises NoMatchingTags."""
     query = plan.query
     index = keyspace.labels
@@ -330,6 +338,8 @@ def _chosen(keyspace: Keyspace, plan: _Plan, may_see: Callable[[bytes], bool]) -
         raise NoMatchingTags
     accepted = yield from _accepted(plan, tags)
     if accepted is None:
+        if may_read is not None:
+            raise NoMatchingTags
         return []
     explicit = {each.key for each in query.filters} if query.explicit_tags else None
     absent = {each.key for each in query.filters if each.negated and not each.values and each.matches is None}
@@ -351,8 +361,10 @@ def _chosen(keyspace: Keyspace, plan: _Plan, may_see: Callable[[bytes], bool]) -
         visibility = labels.get(VISIBILITY_LABEL, b"")
         if visibility not in seen:
             seen[visibility] = may_see(visibility)
-        if seen[visibility]:
+        if seen[visibility] and (may_read is None or may_read(key)):
             chosen.append((key, series))
+    if may_read is not None and not chosen:
+        raise NoMatchingTags  # what may not be read must not be told from what is not there
     return chosen
 
 

@@ -747,14 +747,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         "timely-anonymous",
         choice("auto", "yes", "no"),
         "auto",
-        "Answer the requests of the Timely API without a log-in; 'auto': unless a password is set.",
+        "Answer the requests of the Timely API without a log-in, with the rights of the default user; 'auto': unless a password is set.",
     ),
     Parameter(
         "timely-authorizations",
         AUTHORIZATIONS,
         "",
-        "Who may log in to the Timely API besides 'default', with the server's password, and which labels of visibility each may see:"
-        " 'test A,B,C; ops D'.",
+        "Which labels of visibility each user may see in the Timely API: 'test A,B,C; ops D'. Names that are no users of the server may log in there"
+        " with the default user's password.",
     ),
     Parameter(
         "timely-session-max-age", integer(1, 10**9), 86_400, "How long a session of the Timely API lasts, in seconds."

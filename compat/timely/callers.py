@@ -170,7 +170,7 @@ class Callers:
         if caller is not None:
             return caller
         certified = self.server.users.by_name.get(visitor.certificate)
-        if session is None and certified is not None and certified.enabled:
+        if certified is not None and certified.enabled:
             return self._user(certified.name, certified)
         if not self.anonymous:
             raise nobody() if session is None else unknown_session()

@@ -9,6 +9,7 @@ from januskv.resp.inline import begins_timely_buffer
 
 from .binary import CutBuffer
 from .ingest import Ingest
+from .rights import Keys, writable
 
 
 class Datagrams:
@@ -28,20 +29,24 @@ class Datagrams:
         peer = format_address(address)
         if self.server.clients.protected and not is_loopback(address[0]):
             self.server.limited_log.note("protected-mode", f"datagrams of {peer} refused: protected-mode")
-        elif not self.ingest.may_put(None):
+            return
+        user = self.ingest.user_of(None)
+        if user is None:
             self.ingest.refuse_anonymous(peer, max(data.count(b"\n"), 1))
-        elif begins_timely_buffer(data, 0):
+            return
+        may_write = writable(self.server, user)
+        if begins_timely_buffer(data, 0):
             try:
-                self.ingest.take_binary(data, peer)
+                self.ingest.take_binary(data, peer, may_write)
             except CutBuffer as error:
                 self.ingest.refused(f"points of {peer} refused: {error}")
         else:
-            self.take_lines(data, peer)
+            self.take_lines(data, peer, may_write)
 
-    def take_lines(self, data: bytes, peer: str) -> None:
+    def take_lines(self, data: bytes, peer: str, may_write: Keys) -> None:
         """Store the points of the lines that have an end."""
         end = data.rfind(b"\n") + 1
         if end < len(data):
             self.ingest.refused(f"a line of {peer} is refused: it has no end")
         if end:
-            self.ingest.take_lines(data[:end])
+            self.ingest.take_lines(data[:end], may_write)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from januskv import __version__
+from januskv.compat.server.acl.rights import User, any_key
 from januskv.compat.server.client import Client
 from januskv.compat.server.client_context import ClientContext
 from januskv.compat.server.points import PointReceiver
@@ -21,6 +22,7 @@ from .binary import BadBuffer, CutBuffer, read_buffer
 from .lines import Lines
 from .points import BadPoint, Point, PutFault, Run
 from .put_line import BadPointVisibility, check_point, point_of_line
+from .rights import Keys, writable
 
 # Texts of metric and tags whose key is known; each takes about 400 bytes.
 _MOST_KNOWN: Final = 1 << 18
@@ -29,6 +31,7 @@ _DAY_MS: Final = 86_400_000
 _SHOWN: Final = 100
 # What is too old is looked for so often.
 _SWEEP_EVERY_MS: Final = 60_000
+_FORBIDDEN: Final = "their sender may not write this series"
 _OTHER_TYPE: Final = "the key of its series holds something else"
 
 
@@ -75,10 +78,16 @@ class Ingest(PointReceiver):
 
     def may_put(self, client: Client | None) -> bool:
         """Whether a client may put. None is anonymous, as is who is not authenticated."""
+        return self.user_of(client) is not None
+
+    def user_of(self, client: Client | None) -> User | None:
+        """The user whose rights count for what a client puts: its own or, for anonymous ones, the default one; None if nothing is taken."""
+        users = self.server.users
+        if client is not None and client.authenticated and isinstance(client.user, User):
+            if client.user is not users.default or (users.locked and client.logs_in):
+                return client.user
         allowed: str = self.config.timely_anonymous_put
-        if allowed == "yes" or (allowed == "auto" and not self.server.users.locked):
-            return True
-        return client is not None and client.trusted and self.server.users.locked
+        return users.default if allowed == "yes" or (allowed == "auto" and not users.locked) else None
 
     def take(self, context: ClientContext, received: TimelyLines | TimelyBuffer) -> bytes:
         """See ``PointReceiver``."""
@@ -96,10 +105,11 @@ class Ingest(PointReceiver):
     def take_lines_of(self, context: ClientContext, block: bytes) -> bytes:
         """``take_lines`` if the client may put; else ``version`` is answered, and the rest counted and logged."""
         client = context.connected
-        if self.may_put(client):
+        user = self.user_of(client)
+        if user is not None:
             if self.server.monitors:
                 self.show_lines(context, block)
-            return self.take_lines(block)
+            return self.take_lines(block, writable(self.server, user))
         lines = block.replace(b"\r", b"\n").split(b"\n")
         versions = lines.count(b"version")
         self.refuse_anonymous(client.address, sum(map(bool, lines)) - versions)
@@ -108,14 +118,15 @@ class Ingest(PointReceiver):
     def take_binary_of(self, context: ClientContext, data: bytes) -> None:
         """``take_binary`` if the client may put; else it is counted and logged. Raises CutBuffer."""
         client = context.connected
-        if not self.may_put(client):
+        user = self.user_of(client)
+        if user is None:
             self.refuse_anonymous(client.address)
             return
         if self.server.monitors:
             self.server.monitors.feed(context, [b"put", data])
-        self.take_binary(data, client.address)
+        self.take_binary(data, client.address, writable(self.server, user))
 
-    def take_binary(self, data: bytes, address: str = "") -> None:
+    def take_binary(self, data: bytes, address: str = "", may_write: Keys = any_key) -> None:
         """Store the points of a buffer, log and count what is wrong. Raises CutBuffer where it has no end."""
         try:
             points = read_buffer(data)
@@ -124,7 +135,7 @@ class Ingest(PointReceiver):
         except BadBuffer as error:
             self.refused(f"points of {address} refused: {error}")
             return
-        for fault in self.put(points):
+        for fault in self.put(points, may_write):
             if fault is not None:
                 self.refused(f"a point of {address} is refused: {fault.message}", 0)
 
@@ -150,24 +161,28 @@ class Ingest(PointReceiver):
 
     # ------------------------------------------------------------ points
 
-    def take_lines(self, block: bytes) -> bytes:
-        """Store the points of whole lines; what is answered: the version, and what is wrong with visibilities."""
+    def take_lines(self, block: bytes, may_write: Keys = any_key) -> bytes:
+        """Store the points of whole lines in series that may be written; what is answered: the version, and what is wrong with visibilities."""
         self.follow_settings()
         self.replies = []
-        self.store(self.lines.gather(block))
+        self.store(self.lines.gather(block), may_write)
         return b"".join(self.replies)
 
-    def put(self, points: Sequence[Point | PutFault]) -> list[PutFault | None]:
-        """Store points; for each None, or why it is not stored. What is not a point stays what it is."""
+    def put(self, points: Sequence[Point | PutFault], may_write: Keys = any_key) -> list[PutFault | None]:
+        """Store points in series that may be written; for each None, or why it is not stored. What is not a point stays what it is."""
         self.follow_settings()
-        return [self.put_one(point) if isinstance(point, Point) else self.count_fault(point) for point in points]
+        return [
+            self.put_one(point, may_write) if isinstance(point, Point) else self.count_fault(point) for point in points
+        ]
 
-    def put_one(self, point: Point) -> PutFault | None:
+    def put_one(self, point: Point, may_write: Keys) -> PutFault | None:
         """Store a point; why it is not stored."""
         try:
             check_point(point)
             keyspace = self.keyspace
             key = series_key(point.metric, point.tags, point.visibility or self.visibility)
+            if not may_write(key):
+                return self.count_fault(PutFault(_FORBIDDEN, forbidden=True))
             if self.store_run(keyspace, key, keyspace.get(key), (point.time_ms,), (point.value,)):
                 return self.count_fault(PutFault("the point is older than it is kept for"))
         except BadPoint as error:
@@ -198,12 +213,15 @@ class Ingest(PointReceiver):
         key = series_key(point.metric, point.tags, point.visibility or self.visibility)
         return key, point.time_ms, point.value
 
-    def store(self, runs: list[Run]) -> None:
+    def store(self, runs: list[Run], may_write: Keys = any_key) -> None:
         """Store points, series by series."""
         keyspace = self.keyspace
         ages = self.ages
         stored = 0
         for key, times, values in runs:
+            if may_write is not any_key and not may_write(key):
+                self.refused(f"points are refused: {_FORBIDDEN}: {shown(key)}", len(times))
+                continue
             series = keyspace.get(key)
             if type(series) is SampleSeries and not ages:
                 too_old = series.add_run(keyspace, key, times, values)

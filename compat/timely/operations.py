@@ -11,6 +11,7 @@ from januskv import __version__
 from januskv.storage import metric_names
 from januskv.storage.errors import BadVisibility, NoMatchingTags, StorageError
 from januskv.storage.labels import NAME_LABEL
+from januskv.storage.metric_names import Sight
 from januskv.storage.metric_queries import AGGREGATORS, query_steps
 from januskv.storage.samples import SampleSeries
 
@@ -21,9 +22,11 @@ from .filters import FILTERS, encoded
 from .ingest import Ingest
 from .points import PutFault, read_points
 from .requests import FUNCTIONS, Dialect, SuggestRequest, read_lookup, read_query, read_suggest
+from .rights import Keys, readable, writable
 from .subscriptions import Subscriptions
 
 if TYPE_CHECKING:
+    from januskv.compat.server.acl.rights import User
     from januskv.compat.server.server import Server
     from januskv.storage.age_off import AgeOff
     from januskv.storage.keyspace import Keyspace
@@ -65,6 +68,24 @@ class TimelyFace:
         self.ingest.follow_settings()
         return self.ingest.age_off
 
+    def account(self, caller: Caller) -> User:
+        """The user of the server whose rights a caller has."""
+        return self.server.users.default if caller.account is None else caller.account
+
+    def may_read(self, caller: Caller) -> Keys | None:
+        """What tells the keys of series that a caller may read; None: all. Raises ApiError (403) where there can be none."""
+        return readable(self.server, self.account(caller))
+
+    def unchanged(self, caller: Caller) -> Callable[[], bool]:
+        """What tells whether the user of a caller is as it is now: nobody has changed its rights, or removed it."""
+        user, users = self.account(caller), self.server.users
+        version = user.version
+        return lambda: user.version == version and users.by_name.get(user.name) is user
+
+    def sight(self, caller: Caller) -> Sight:
+        """The series whose names and tags a caller is told. Raises ApiError (403) where there can be none."""
+        return Sight(self.age_off, self.may_read(caller))
+
     @property
     def dialect(self) -> Dialect:
         """Where Timely and OpenTSDB disagree, who is right."""
@@ -77,44 +98,47 @@ class TimelyFace:
 
 def _suggest(face: TimelyFace, document: Any, caller: Caller) -> Steps:
     asked = read_suggest(document)
+    sight = face.sight(caller)
     if asked.kind == "metrics":
         steps = metric_names.metric_names_steps(
             face.keyspace,
             prefix=encoded(asked.prefix or ""),
             containing=encoded(asked.metric or ""),
             most=asked.most,
-            age_off=face.age_off,
+            sight=sight,
         )
         return [text_of(name) for name in (yield from steps)]
     # Without a metric Timely has no answer; what begins with a text is looked for among all metrics, as by OpenTSDB.
     if not asked.metric and (asked.prefix is None or face.dialect.strict):
         return []
-    found = yield from _tag_names(face, asked, encoded(asked.metric) if asked.metric else None)
+    found = yield from _tag_names(face, asked, encoded(asked.metric) if asked.metric else None, sight)
     begin = encoded(asked.prefix or "")
     names = [text_of(name) for name in found if name.startswith(begin)]
     return names if asked.most < 0 else names[: asked.most]
 
 
-def _tag_names(face: TimelyFace, asked: SuggestRequest, metric: bytes | None) -> Generator[None, None, list[bytes]]:
+def _tag_names(
+    face: TimelyFace, asked: SuggestRequest, metric: bytes | None, sight: Sight
+) -> Generator[None, None, list[bytes]]:
     """The keys of tags, or values of a key; of all keys where none is given, but only if no metric is either."""
-    keyspace, age_off = face.keyspace, face.age_off
+    keyspace = face.keyspace
     if asked.kind == "tagv" and asked.key:
-        return (yield from metric_names.tag_values_steps(keyspace, metric, encoded(asked.key), age_off=age_off))
+        return (yield from metric_names.tag_values_steps(keyspace, metric, encoded(asked.key), sight=sight))
     if asked.kind == "tagv" and metric is not None:
         return []
-    keys = yield from metric_names.tag_keys_steps(keyspace, metric, age_off=age_off)
+    keys = yield from metric_names.tag_keys_steps(keyspace, metric, sight=sight)
     if asked.kind == "tagk":
         return keys
     values: set[bytes] = set()
     for key in keys:
-        values.update((yield from metric_names.tag_values_steps(keyspace, None, key, age_off=age_off)))
+        values.update((yield from metric_names.tag_values_steps(keyspace, None, key, sight=sight)))
     return sorted(values)
 
 
 def _lookup(face: TimelyFace, document: Any, caller: Caller) -> Steps:
     began = time.perf_counter()
     asked = read_lookup(document)
-    pairs = yield from metric_names.tag_pairs_steps(face.keyspace, encoded(asked.metric), age_off=face.age_off)
+    pairs = yield from metric_names.tag_pairs_steps(face.keyspace, encoded(asked.metric), sight=face.sight(caller))
     found = []
     for number, (key, value) in enumerate(pairs, 1):
         if asked.takes(key, value):
@@ -134,7 +158,7 @@ def _lookup(face: TimelyFace, document: Any, caller: Caller) -> Steps:
 
 
 def _metrics(face: TimelyFace, document: Any, caller: Caller) -> Steps:
-    found = yield from metric_names.all_metrics_steps(face.keyspace, MOST_TAG_VALUES, age_off=face.age_off)
+    found = yield from metric_names.all_metrics_steps(face.keyspace, MOST_TAG_VALUES, sight=face.sight(caller))
     listed = []
     for number, (name, pairs) in enumerate(found, 1):
         tags = [{"key": text_of(key), "value": text_of(value)} for key, value in pairs]
@@ -147,12 +171,15 @@ def _metrics(face: TimelyFace, document: Any, caller: Caller) -> Steps:
 def _cache(face: TimelyFace, document: Any, caller: Caller) -> Steps:
     """What is held of which metrics, and from when to when."""
     keyspace = face.keyspace
-    names = yield from metric_names.metric_names_steps(keyspace, age_off=face.age_off)
+    sight = face.sight(caller)
+    names = yield from metric_names.metric_names_steps(keyspace, sight=sight)
     oldest: int | None = None
     newest: int | None = None
     for name in names:
         for number, key in enumerate(list(keyspace.labels.keys_with(NAME_LABEL, name)), 1):
             series = keyspace.get(key)
+            if sight.may_read is not None and not sight.may_read(key):
+                continue
             if type(series) is SampleSeries and (first := series.first_after(-1)) is not None:
                 oldest = first[0] if oldest is None else min(oldest, first[0])
                 newest = series.last_time if newest is None else max(newest, series.last_time)
@@ -167,9 +194,12 @@ def _cache(face: TimelyFace, document: Any, caller: Caller) -> Steps:
 
 def _query(face: TimelyFace, document: Any, caller: Caller) -> Steps:
     asked = read_query(document, face.server.store.clock.now_ms, face.dialect)
+    may_read = face.may_read(caller)
     answer = []
     for number, each in enumerate(asked.queries):
-        groups = yield from query_steps(face.keyspace, each.query, caller.may_see, age_off=face.age_off)
+        groups = yield from query_steps(
+            face.keyspace, each.query, caller.may_see, age_off=face.age_off, may_read=may_read
+        )
         for group in groups:
             answer.append(series_of(each, group, asked, number))
     return answer
@@ -189,12 +219,13 @@ def _put(face: TimelyFace, document: Any, caller: Caller) -> Steps:
         raise nobody()
     if face.server.state.write_fault:
         raise ApiError(503, "Points cannot be stored", face.server.state.write_fault)
+    may_write = writable(face.server, face.account(caller))
     many = isinstance(document, list)
     held = document if many else [document]
     errors: list[dict[str, Any]] = []
     for at in range(0, len(held), _POINTS):
         points = read_points(held[at : at + _POINTS] if many else document, strict=face.dialect.strict)
-        for number, fault in enumerate(face.ingest.put(points), at):
+        for number, fault in enumerate(face.ingest.put(points, may_write), at):
             if fault is not None:
                 if not many:
                     raise _refused(fault)
@@ -206,6 +237,8 @@ def _put(face: TimelyFace, document: Any, caller: Caller) -> Steps:
 def _refused(fault: PutFault) -> ApiError:
     if fault.about_visibility:
         return ApiError(500, f"Error storing put metric: {fault.message}", fault.message)
+    if fault.forbidden:
+        return ApiError(403, fault.message)
     return BadRequest(fault.message)
 
 

@@ -38,10 +38,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class PutFault:
-    """Why a point is not stored; ``about_visibility``: its visibility is not an expression, of which clients are told."""
+    """Why a point is not stored; ``about_visibility``: its visibility is not an expression, of which clients are told; ``forbidden``: its
+    sender may not write the series."""
 
     message: str
     about_visibility: bool = False
+    forbidden: bool = False
 
 
 class BadPoint(Exception):

@@ -39,6 +39,7 @@ _LONGEST_S: Final = 600.0
 # Subscriptions and streams that one socket may have.
 MOST_STREAMS: Final = 1000
 
+RIGHTS_CHANGED: Final = "the user of a subscription of this socket has changed"
 TOO_SLOW: Final = "the subscriptions of this socket leave too much unread"
 TOO_MANY_SERIES: Final = "the subscriptions of this socket follow too many series"
 
@@ -63,13 +64,21 @@ class Socket(Protocol):
 class Stream:
     """One metric of a subscription, on its way to a socket."""
 
-    def __init__(self, subscriber: Subscriber, subscription: str, follower: Follower, delay_ms: int) -> None:
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        subscription: str,
+        follower: Follower,
+        delay_ms: int,
+        allowed: Callable[[], bool],
+    ) -> None:
         self.subscriber = subscriber
         self.hub = subscriber.hub
         self.subscription = dumps(subscription).decode()
         self.metric = dumps(text(follower.metric)).decode()
         self.follower = follower
         self.delay_ms = delay_ms
+        self.allowed = allowed  # whether the user has the rights still that it had
         self.next_ms = 0  # no batch before this time, unless it is full
         self.elements: list[str] = []  # of a batch that is not full
         self.element_bytes = _ELEMENT_BYTES + len(self.subscription) + len(self.metric)
@@ -112,6 +121,9 @@ class Stream:
     def step(self) -> bool:
         """Do a little; whether there is more to do now."""
         hub, follower, elements = self.hub, self.follower, self.elements
+        if not self.allowed():
+            self.subscriber.socket.refuse_on(RIGHTS_CHANGED)
+            return False
         hub.following.look(follower)
         for cursor, times, values in follower.take(hub.batch - len(elements)):
             self.word(cursor, times, values)
@@ -193,13 +205,15 @@ class Subscriber:
         self.streams[subscription] = {}
         self.hub.file_ping(self)
 
-    def add(self, subscription: str, follower: Follower, delay_ms: int) -> None:
+    def add(
+        self, subscription: str, follower: Follower, delay_ms: int, allowed: Callable[[], bool] = lambda: True
+    ) -> None:
         """Follow a metric, instead of what was followed of it."""
         streams = self.streams[subscription]
         replaced = streams.pop(follower.metric, None)
         if replaced is not None:
             self.hub.end(replaced)
-        stream = streams[follower.metric] = Stream(self, subscription, follower, delay_ms)
+        stream = streams[follower.metric] = Stream(self, subscription, follower, delay_ms, allowed)
         stream.on_work()
         stream.on_wait()
 
@@ -347,6 +361,7 @@ class Subscriptions:
         *,
         start_ms: int,
         end_ms: int | None,
+        may_read: Callable[[bytes], bool] | None = None,
     ) -> Follower:
         """A follower of a metric under the settings of the server."""
         return Follower(
@@ -356,6 +371,7 @@ class Subscriptions:
             start_ms=start_ms,
             end_ms=end_ms,
             lag_ms=self.server.config.timely_subscription_lag * 1000,
+            may_read=may_read,
         )
 
     def end(self, stream: Stream) -> None:

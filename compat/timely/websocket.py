@@ -215,21 +215,25 @@ class TimelyWebSocket(WebSocketChannel):
     def follow(self, subscriber: Subscriber, asked: AddRequest, caller: Caller) -> Steps:
         """Let a subscription follow a metric, from when it is known that something matches. Raises ApiError."""
         hub = self.face.subscriptions
+        may_read, allowed = self.face.may_read(caller), self.face.unchanged(caller)
         oldest_ms = self.face.age_off.oldest_ms(asked.metric, self.clock.now_ms)
         follower = hub.follower(
             asked.metric,
             asked.accepts(caller.may_see),
             start_ms=max(asked.start_ms, oldest_ms),
             end_ms=asked.end_ms,
+            may_read=may_read,
         )
         hub.following.add(follower)  # what comes while series are looked for joins
         added = False
         try:
-            keys = yield from choose_steps(hub.following.keyspace, asked.metric, asked.filters, caller.may_see)
+            keys = yield from choose_steps(
+                hub.following.keyspace, asked.metric, asked.filters, caller.may_see, may_read
+            )
             if asked.subscription in subscriber.streams:
                 hub.following.look_through(follower, keys)
                 delay_ms = self.server.config.timely_subscription_delay if asked.delay_ms is None else asked.delay_ms
-                subscriber.add(asked.subscription, follower, delay_ms)
+                subscriber.add(asked.subscription, follower, delay_ms, allowed)
                 added = True
         finally:
             if not added:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
 
-from .compat.server.access import NOBODY_KNOWN, Visitor
 from .compat.server.accepted import packing, ranked
+from .compat.server.access import NOBODY_KNOWN, Visitor
 from .compat.server.bodies import BadPacking, BodyTooLong, UnknownCoding
 from .compat.server.faults import LoginsSlowed
 from .compat.timely import answers
 from .compat.timely.callers import ANONYMOUS, COOKIE, Caller
-from .compat.timely.errors import ApiError, BadRequest
+from .compat.timely.errors import ApiError, BadRequest, Unauthenticated
 from .compat.timely.operations import OPERATIONS, TimelyFace, run
 from .compat.timely.properties import Properties
 from .compat.timely.requests import document_of, document_of_parameters
@@ -202,8 +202,8 @@ class TimelyPages:
         return document
 
     async def _caller(self, operation: str, request: web.Request) -> Caller:
-        """Who asks. What is open to everybody is asked by nobody, but for points, which may need a log-in. Raises ApiError."""
-        if OPERATIONS[operation].open and (operation != "put" or self.face.ingest.may_put(None)):
+        """Who asks. What is open to everybody is asked by nobody; points are put by whoever it is. Raises ApiError and LoginsSlowed."""
+        if OPERATIONS[operation].open and operation != "put":
             return ANONYMOUS
         # Pages of any origin may not use what a browser knows of its user.
         cookie = request.cookies.get(COOKIE) if is_trusted(self.server, request) else None
@@ -211,7 +211,12 @@ class TimelyPages:
         config = self.server.config
         if header is not None and (config.timely_jwt_key or config.timely_jwt_key_file):
             await load("jwt")
-        return self.face.callers.caller_of(cookie, header, self._visitor(request))
+        try:
+            return self.face.callers.caller_of(cookie, header, self._visitor(request))
+        except Unauthenticated:
+            if operation == "put" and self.face.ingest.may_put(None):
+                return ANONYMOUS
+            raise
 
     def _visitor(self, request: web.Request) -> Visitor:
         connection = self.listener.by_protocol.get(request.protocol)

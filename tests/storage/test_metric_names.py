@@ -13,6 +13,7 @@ from januskv.storage.clock import ManualClock
 from januskv.storage.keyspace import Keyspace
 from januskv.storage.labels import NAME_LABEL, VISIBILITY_LABEL, Filter
 from januskv.storage.metric_names import (
+    Sight,
     all_metrics,
     metric_names,
     metric_names_steps,
@@ -180,30 +181,30 @@ def aging(keyspace: Keyspace) -> Keyspace:
 
 def test_what_is_too_old_is_not_named(aging: Keyspace) -> None:
     day = AgeOff(DAY)
-    assert metric_names(aging, age_off=day) == [b"cpu", b"disk.free", b"disk.used", b"future", b"up"]
-    assert metric_names(aging, prefix=b"o", age_off=day) == []
+    assert metric_names(aging, sight=Sight(day)) == [b"cpu", b"disk.free", b"disk.used", b"future", b"up"]
+    assert metric_names(aging, prefix=b"o", sight=Sight(day)) == []
     assert metric_names(aging) == [b"cpu", b"disk.free", b"disk.used", b"future", b"old", b"up"]
-    assert tag_keys(aging, b"disk.used", age_off=day) == [b"host", b"mnt"]
-    assert tag_values(aging, b"disk.used", b"host", age_off=day) == [b"db1", b"db7"]
-    assert tag_keys(aging, None, age_off=day) == [b"core", b"host", b"mnt"]
-    assert tag_values(aging, None, b"host", age_off=day) == [b"db1", b"db2", b"db7", b"db9"]
-    assert tag_pairs(aging, b"old", age_off=day) == []
-    assert tag_pairs(aging, b"old", age_off=AgeOff(3 * DAY)) == [(b"host", b"db1")]
-    assert tag_pairs(aging, b"old", age_off=AgeOff(DAY, {b"old": 0})) == [(b"host", b"db1")]
-    assert [name for name, _ in all_metrics(aging, 9, age_off=day)] == metric_names(aging, age_off=day)
+    assert tag_keys(aging, b"disk.used", sight=Sight(day)) == [b"host", b"mnt"]
+    assert tag_values(aging, b"disk.used", b"host", sight=Sight(day)) == [b"db1", b"db7"]
+    assert tag_keys(aging, None, sight=Sight(day)) == [b"core", b"host", b"mnt"]
+    assert tag_values(aging, None, b"host", sight=Sight(day)) == [b"db1", b"db2", b"db7", b"db9"]
+    assert tag_pairs(aging, b"old", sight=Sight(day)) == []
+    assert tag_pairs(aging, b"old", sight=Sight(AgeOff(3 * DAY))) == [(b"host", b"db1")]
+    assert tag_pairs(aging, b"old", sight=Sight(AgeOff(DAY, {b"old": 0}))) == [(b"host", b"db1")]
+    assert [name for name, _ in all_metrics(aging, 9, sight=Sight(day))] == metric_names(aging, sight=Sight(day))
 
 
 def test_names_go_with_the_clock(aging: Keyspace) -> None:
     clock: Any = aging.clock
     clock.advance(DAY)
-    assert b"cpu" in metric_names(aging, age_off=AgeOff(DAY))
+    assert b"cpu" in metric_names(aging, sight=Sight(AgeOff(DAY)))
     clock.advance(1)
-    assert metric_names(aging, age_off=AgeOff(DAY)) == [b"future"]
+    assert metric_names(aging, sight=Sight(AgeOff(DAY))) == [b"future"]
 
 
 def test_a_series_without_samples_is_named(aging: Keyspace) -> None:
     series_for(aging, b"empty", {b"host": b"new"})
-    assert tag_pairs(aging, b"empty", age_off=AgeOff(1)) == [(b"host", b"new")]
+    assert tag_pairs(aging, b"empty", sight=Sight(AgeOff(1))) == [(b"host", b"new")]
 
 
 def swept(keyspace: Keyspace, age_off: AgeOff) -> tuple[int, int]:
@@ -266,7 +267,7 @@ def test_long_lists_are_made_in_steps() -> None:
     for number in range(25_000):
         series_for(keyspace, b"m%05d" % number, {b"host": b"%05d" % number})
     assert count_steps(metric_names_steps(keyspace)) == 2
-    assert count_steps(metric_names_steps(keyspace, age_off=AgeOff(1))) == 50
+    assert count_steps(metric_names_steps(keyspace, sight=Sight(AgeOff(1)))) == 50
     assert count_steps(tag_values_steps(keyspace, None, b"host")) == 2
     steps = tag_values_steps(keyspace, None, b"host")
     next(steps)
