@@ -49,6 +49,7 @@ _OF_GROUPS: Final = {
     "hyperloglog": "hyperloglog",
     "geo": "geo",
     "scripting": "scripting",
+    "timeseries": "timeseries",
 }
 _DATA_TYPES: Final = frozenset({"string", "hash", "list", "set", "sortedset", "stream"})
 
