@@ -118,6 +118,41 @@ def test_websocket_and_pages(server: TlsProcess) -> None:
     asyncio.run(run())
 
 
+def test_users_of_certificates_and_sessions(server: TlsProcess) -> None:
+    base = f"https://localhost:{server.http_port}"
+
+    async def run() -> None:
+        context = server.authority.client_context(server.client)
+        stranger = aiohttp.TCPConnector(ssl=server.authority.client_context())
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            for path, status in (("/metrics", 403), ("/api/metrics", 200), ("/api/v1/timeseries/s/events", 403)):
+                async with session.get(base + path) as response:
+                    assert response.status == status, path
+            async with session.ws_connect(base.replace("https", "wss") + "/", origin=base) as websocket:
+                await websocket.send_str('{"KV_GET":{"keys":["w"]}}')
+                assert '"st":171' in await websocket.receive_str()
+        async with aiohttp.ClientSession(connector=stranger) as session:
+            async with session.get(base + "/metrics") as response:
+                assert response.status == 200
+            login = {"username": "app1", "password": "secret"}
+            async with session.post(base + "/login", json=login) as response:
+                assert response.status == 200
+                assert "; Secure" in response.headers["Set-Cookie"]
+            async with session.get(base + "/api/server") as response:
+                assert response.status == 403
+
+    with server.redis() as client, server.redis(certificate=True) as known:
+        client.acl_setuser("app1", enabled=True, passwords=["+secret"], commands=["+ts.mrange", "+acl|whoami"])
+        client.config_set("tls-auth-clients-user", "CN")
+        try:
+            assert known.acl_whoami() == "app1"
+            assert client.acl_whoami() == "default"
+            asyncio.run(run())
+        finally:
+            client.config_set("tls-auth-clients-user", "off")
+            client.acl_deluser("app1")
+
+
 def test_certificates_exchanged_under_load(server: TlsProcess) -> None:
     pairs = [server.authority.issue(f"renewed-{number}", "localhost") for number in range(2)]
     failures: list[Exception] = []

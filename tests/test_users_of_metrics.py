@@ -338,6 +338,6 @@ def test_a_subscription_ends_with_a_change_of_its_user(house: TimelyHouse, chang
 
 @pytest.mark.parametrize("user", ["sender", "kiosk", "mute"])
 def test_a_subscription_without_the_right(house: TimelyHouse, user: str) -> None:
-    socket, found = subscribed(house, user)
+    _, found = subscribed(house, user)
     assert found[0] == 1008
     house.check()

@@ -69,7 +69,7 @@ class Access:
             certified = users.by_name.get(visitor.certificate)
             if certified is not None and certified.enabled:
                 return self._of_user(certified)
-        if self.is_open and names_nobody(self.server, given):
+        if self.is_open and names_nobody(self.server, self._named(given)):
             return self._of_user(users.default)
         if header is None:
             raise DittoError(401, "The request has no Authorization header")
@@ -77,26 +77,31 @@ class Access:
             raise DittoError(401, "The Authorization header is neither Basic nor Bearer")
         users.attempts.check(visitor.peer)
         user, secret = given
-        basic = header[:6].lower() != "bearer"
         try:
-            return self._known(user, secret) if basic else self._of_bearer(secret)
+            return self._known(user, secret) if header[:6].lower() != "bearer" else self._of_bearer(user, secret)
         except LoginNeeded as error:
-            name = user if basic or ":" not in secret else secret.partition(":")[0]
-            users.login_failed(name, visitor.peer, _FACE)
+            users.login_failed((self._named(given) or given)[0], visitor.peer, _FACE)
             raise DittoError(401, str(error)) from None
 
-    def _of_bearer(self, secret: str) -> Permissions:
+    def _named(self, given: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Name and password of credentials, also where ``NAME:PASSWORD`` of a user stands for a key."""
+        if given is None or given[0] != DEFAULT_USER:
+            return given
+        name, colon, password = given[1].partition(":")
+        return (name, password) if colon and name in self.server.users.by_name else given
+
+    def _of_bearer(self, user: str, secret: str) -> Permissions:
         """What a key, a token or a password allows, or ``NAME:PASSWORD`` of a user. Raises LoginNeeded, and DittoError (403, 500)."""
         known = self._of_key(secret)
         if known is not None:
             return known
         try:
-            return self._known(DEFAULT_USER, secret)
+            return self._known(user, secret)
         except LoginNeeded:
             pass
-        name, colon, password = secret.partition(":")
-        if colon and name in self.server.users.by_name:
-            return self._known(name, password)
+        named = self._named((user, secret))
+        if named is not None and named[0] != user:
+            return self._known(*named)
         if not self.takes_tokens:
             raise LoginNeeded("The key is not known")
         return self._of_token(secret)
