@@ -792,7 +792,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         API_KEYS,
         "",
         "Keys of the Ditto API and what each allows, as JSON:"
-        ' \'{"KEY": {"read": {"everything": true}, "write": {"timeseries": ["sensors-.*"]}}}\'; empty: none.',
+        ' \'{"KEY": {"read": {"everything": true}, "write": {"timeseries": ["sensors-.*"]}}}\'; empty: none.'
+        ' With "user" a key belongs to a user, whose rights count in addition.',
         secret=True,
     ),
     Parameter(

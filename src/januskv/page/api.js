@@ -3,6 +3,9 @@
 /** The server wants a log-in first. */
 export class NeedsLogin extends Error {}
 
+/** The user may not see this. */
+export class Forbidden extends Error {}
+
 async function answered(response) {
   if (response.status === 401) throw new NeedsLogin("Log in to see this.");
   const text = await response.text();
@@ -15,7 +18,7 @@ async function answered(response) {
   } catch {
     // No document of ours: the status says what there is to say.
   }
-  throw new Error(message);
+  throw response.status === 403 ? new Forbidden(message) : new Error(message);
 }
 
 /** The JSON document of a GET request; `parameters` go into its query. */

@@ -1,6 +1,6 @@
 // The beginning of everything: the server's state, the explorer, and the log-in where one is needed.
 
-import { logIn, NeedsLogin } from "./api.js";
+import { Forbidden, logIn, NeedsLogin } from "./api.js";
 import { Explorer } from "./explorer.js";
 import { Server } from "./server.js";
 
@@ -19,6 +19,9 @@ function fault(error) {
     state("Log-in needed", "bad");
     element("open-login").hidden = false;
     if (!refused && !dialog.open) askForLogin();
+  } else if (error instanceof Forbidden) {
+    state(error.message, "bad");
+    element("open-login").hidden = false;
   } else {
     state("No connection to the server", "bad");
   }
