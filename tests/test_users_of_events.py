@@ -148,6 +148,14 @@ def test_changes_count_at_once(open_api: Open) -> None:
         assert api.get(events("s1"), **basic("reader")).status == status
 
 
+def test_what_is_denied_is_in_the_log(open_api: Open) -> None:
+    api = open_api()
+    assert api.get(events("t"), **basic("reader")).status == 403
+    [entry] = api.port.house.server.users.log.entries
+    assert (entry.reason, entry.name, entry.user) == ("key", b"t", "reader")
+    assert entry.client.startswith(b"addr=127.0.0.1:")
+
+
 def test_the_default_user_s_rights_are_those_of_requests_without_a_log_in(open_api: Open) -> None:
     api = open_api()
     set_user(api.port.house, "default", "resetkeys", "%R~s1")

@@ -219,6 +219,8 @@ def test_points_need_the_right_to_write_their_series(api: Api) -> None:
     assert (answer.status, answer.json["success"], answer.json["failed"]) == (400, 1, 1)
     assert {b"cpu{host=z}", b"cpu{host=y}"} <= keys(api)
     assert b"mem{host=z}" not in keys(api)
+    [entry] = api.port.house.server.users.log.entries
+    assert (entry.reason, entry.name, entry.user, entry.count) == ("key", b"mem{host=z}", "sender", 2)
 
 
 @pytest.mark.parametrize("user", ["reader", "mute", "kiosk", "keyless"])
@@ -258,6 +260,9 @@ def test_lines_have_the_rights_of_their_sender(open_api: Open) -> None:
     set_user(house, "sender", "-TS.ADD")
     wire.send(line)
     assert house.server.accounts.stats.timely_lines_refused == refused + 2
+    entry = house.server.users.log.entries[0]
+    assert (entry.reason, entry.name, entry.user, entry.count) == ("command", b"ts.add", "sender", 2)
+    assert b"user=sender" in entry.client
     wire("AUTH", "kiosk", "kiosk")
     wire.send(line)
     assert house.server.accounts.stats.timely_lines_refused == refused + 4

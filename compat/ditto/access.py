@@ -124,6 +124,7 @@ class Access:
             self._of_command(user, b"TS_GET", READ),
             self._of_command(user, b"TS_ADD_EVT", WRITE),
             self._of_command(user, b"TS_DEL_EVT", WRITE),
+            user.name,
         )
 
     def _of_command(self, user: User, command: bytes, rights: int) -> Permission:
@@ -139,7 +140,7 @@ class Access:
         if user is None or not user.enabled:
             raise LoginNeeded("The user of the key is off")
         most = self._of_user(user)
-        return Permissions(_both(known.read, most.read), _both(known.write, most.write), most.delete)
+        return Permissions(_both(known.read, most.read), _both(known.write, most.write), most.delete, known.user)
 
     def _of_key(self, key: str) -> Permissions | None:
         config = self.server.config

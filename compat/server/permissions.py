@@ -46,7 +46,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What somebody may do. ``user``: the name of the user to whom a key belongs, whose rights count besides; empty: none.
+    """What somebody may do. ``user``: the name of the user whose rights count, to whom a key belongs; empty: none.
 
     ``delete``: what else must allow that events are deleted; None: nothing.
     """

@@ -109,7 +109,7 @@ class Ingest(PointReceiver):
         if user is not None:
             if self.server.monitors:
                 self.show_lines(context, block)
-            return self.take_lines(block, writable(self.server, user))
+            return self.take_lines(block, writable(self.server, user, client))
         lines = block.replace(b"\r", b"\n").split(b"\n")
         versions = lines.count(b"version")
         self.refuse_anonymous(client.address, sum(map(bool, lines)) - versions)
@@ -124,7 +124,7 @@ class Ingest(PointReceiver):
             return
         if self.server.monitors:
             self.server.monitors.feed(context, [b"put", data])
-        self.take_binary(data, client.address, writable(self.server, user))
+        self.take_binary(data, client.address, writable(self.server, user, client))
 
     def take_binary(self, data: bytes, address: str = "", may_write: Keys = any_key) -> None:
         """Store the points of a buffer, log and count what is wrong. Raises CutBuffer where it has no end."""

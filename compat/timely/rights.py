@@ -15,6 +15,7 @@ from januskv.compat.server.acl.rights import READ, WRITE, User, any_key
 from .errors import ApiError
 
 if TYPE_CHECKING:
+    from januskv.compat.server.client import Client
     from januskv.compat.server.server import Server
 
 Keys = Callable[[bytes], bool]
@@ -22,11 +23,6 @@ Keys = Callable[[bytes], bool]
 READS: Final = b"TS.MRANGE"
 STORES: Final = b"TS.ADD"
 CONFINED: Final = "is confined to sessions, and metrics are in a database"
-
-
-def no_key(key: bytes) -> bool:
-    """No key is allowed."""
-    return False
 
 
 def readable(server: Server, user: User) -> Keys | None:
@@ -43,9 +39,18 @@ def readable(server: Server, user: User) -> Keys | None:
     return None if keys is any_key else keys
 
 
-def writable(server: Server, user: User) -> Keys:
-    """What tells the keys of series in which a user may store points: ``any_key``, ``no_key`` or another function."""
+def writable(server: Server, user: User, client: Client | None = None) -> Keys:
+    """What tells the keys of series in which a user may store points: ``any_key``, or a function that notes what it refuses."""
     if user.unrestricted:
         return any_key
-    keys = user.keys_of(server.table.commands[STORES], WRITE) if user.may_enter(None) else None
-    return no_key if keys is None else keys
+    command = server.table.commands[STORES]
+    keys = user.keys_of(command, WRITE) if user.may_enter(None) else None
+
+    def may_write(key: bytes) -> bool:
+        if keys is not None and keys(key):
+            return True
+        refusal = Refusal("key", key) if keys is not None else Refusal("command", command.text_name.encode())
+        server.users.denied(refusal, "toplevel", user.name, client)
+        return False
+
+    return any_key if keys is any_key else may_write

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import HttpVersion11, web
 
+from .commands.context import Refusal
 from .compat.ditto import media
 from .compat.ditto.endpoints import (
     CREATE_INDEX,
@@ -208,6 +209,9 @@ class DittoPages:
         wanted = {"read": permissions.read, "write": permissions.write}.get(operation.permission or "")
         more = permissions.delete if operation is DELETE else None
         if (wanted is not None and not wanted.allows(name)) or (more is not None and not more.allows(name)):
+            if permissions.user:
+                refusal = Refusal("key", (name or "").encode())
+                self.server.users.denied(refusal, "toplevel", permissions.user, visitor.peer)
             raise DittoError(403, "This is not allowed")
         return permissions
 
