@@ -66,6 +66,10 @@ class Account:
         """Whether it may use the session of a name, or the numbered databases (None)."""
         return True
 
+    def may_access(self, key: bytes, *, write: bool = False) -> bool:
+        """Whether it may read, or write, a key that a command line does not name."""
+        return True
+
     def reads_all_keys(self, command: Command, argv: Sequence[bytes]) -> bool:
         """Whether it may run a command line even if that reads any key (SORT BY)."""
         return True

@@ -10,7 +10,7 @@ import enum
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 
@@ -90,6 +90,8 @@ class KeySpec:
     search: Callable[[Sequence[bytes]], Iterable[int]] | None = None
     # Native commands: finds the names of the keys in the body. COMMAND calls such a position unknown too.
     names: Callable[[dict[str, Any]], Iterable[str]] | None = None
+    # Native commands: the names are glob patterns, and a user needs the right to all keys that match. COMMAND does not show these.
+    patterns: bool = False
 
     def positions(self, argv: Sequence[bytes]) -> Iterator[int]:
         """Yield the indexes of the keys in a command line. Raises ValueError for a malformed one."""
@@ -151,6 +153,19 @@ def member(name: str, *flags: str) -> KeySpec:
     return KeySpec(flags=flags, names=names, notes=f"The keys are named by '{name}' in the JSON object")
 
 
+def member_patterns(name: str, *flags: str) -> KeySpec:
+    """Like ``member`` for a parameter with glob patterns: all keys that they match count."""
+    return replace(member(name, *flags), patterns=True)
+
+
+def all_keys(*flags: str, unless: str = "") -> KeySpec:
+    """That a native command reads or changes any key of a keyspace, so that it takes the right to all of them.
+
+    ``unless``: a parameter that names the keys instead, if it is there and not empty.
+    """
+    return KeySpec(flags=flags, names=lambda body: () if unless and body.get(unless) else ("*",), patterns=True)
+
+
 def all_members(*flags: str) -> KeySpec:
     """The key spec of a native command whose body has a member for each key. A numeric token is not a key."""
 
@@ -184,7 +199,7 @@ class ChannelSpec:
         return [name.encode() for name in names if type(name) is str]
 
 
-# The key specs of a native command that names no keys: it concerns a whole keyspace, sessions or the server.
+# The key specs of a native command that is not about keys: it concerns sessions or the server.
 NO_KEYS: Final[tuple[KeySpec, ...]] = ()
 
 
@@ -246,6 +261,9 @@ class Options:
     since: str = "1.0.0"
     categories: tuple[str, ...] = ()
     channels: tuple[ChannelSpec, ...] = ()  # those that a user needs a right for
+    key_patterns: tuple[
+        KeySpec, ...
+    ] = ()  # native: the keys that are not named one by one; a user needs a right for them too
     params: tuple[Param, ...] | None = None
     in_keyspace: bool = False  # native: acts in a keyspace, and takes a session's token as ``tkn``
     hints: tuple[str, ...] = ()
@@ -264,6 +282,6 @@ class Options:
             raise DeclarationError(f"{name}: WRITE and READONLY exclude each other")
         if self.keys and not self.flags & (Flag.WRITE | Flag.READONLY | Flag.NOSCRIPT | Flag.ADMIN | Flag.FAST):
             raise DeclarationError(f"{name}: a command with keys is WRITE or READONLY")
-        for spec in self.keys:
+        for spec in (*self.keys, *self.key_patterns):
             if not spec.flags or spec.flags[0] not in ("RO", "RW", "OW", "RM", "not_key"):
                 raise DeclarationError(f"{name}: a key spec begins with RO, RW, OW, RM or not_key")

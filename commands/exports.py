@@ -10,7 +10,7 @@ from januskv.storage.sessions import LEAST_TOKEN
 from januskv.storage.store import Store
 
 from .context import Context
-from .declare import NO_KEYS, Flag, Param
+from .declare import NO_KEYS, Flag, Param, all_keys
 from .params import NativeError
 from .sessions import check_name, check_new, token_of
 from .status import Status
@@ -28,7 +28,7 @@ _MOST_COUNT = 1_000_000
 
 @commands.native(
     "SV_EXPORT",
-    keys=NO_KEYS,
+    keys=all_keys("RO", "access"),
     strict=True,
     params=(
         Param("from", "uint", required=False),

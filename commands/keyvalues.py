@@ -29,7 +29,7 @@ from januskv.storage.values import (
 )
 
 from .context import Context
-from .declare import NO_KEYS, Flag, Param, member
+from .declare import Flag, Param, all_keys, member
 from .jsonpath import Budget, PathError, PathTooCostly, compile, normalised
 from .params import NativeError
 from .status import DONE, Status
@@ -192,7 +192,7 @@ def kv_rmv(ctx: Context, body: Body) -> Body:
     return DONE
 
 
-@commands.native("KV_CLEAR", keys=NO_KEYS, in_keyspace=True, flags=Flag.WRITE)
+@commands.native("KV_CLEAR", keys=all_keys("RM", "delete"), in_keyspace=True, flags=Flag.WRITE)
 def kv_clear(ctx: Context, body: Body) -> Body | Work:
     """{"KV_CLEAR": {"tkn"?: token}}
 
@@ -211,7 +211,7 @@ def kv_clear(ctx: Context, body: Body) -> Body | Work:
 
 @commands.native(
     "KV_CLEAR_SET",
-    keys=member("keys", "OW", "update"),
+    keys=(member("keys", "OW", "update"), all_keys("RM", "delete")),
     params=(KEYS_OBJECT,),
     in_keyspace=True,
     flags=Flag.WRITE | Flag.DENYOOM,
@@ -273,7 +273,7 @@ def kv_contains(ctx: Context, body: Body) -> Body:
     return {"st": 1, "contains": existing}
 
 
-@commands.native("KV_COUNT", keys=NO_KEYS, in_keyspace=True, flags=Flag.READONLY)
+@commands.native("KV_COUNT", keys=all_keys("RO", "access"), in_keyspace=True, flags=Flag.READONLY)
 def kv_count(ctx: Context, body: Body) -> Body:
     """{"KV_COUNT": {"tkn"?: token}}
 
@@ -284,7 +284,7 @@ def kv_count(ctx: Context, body: Body) -> Body:
     return {"st": 1, "cnt": len(ctx.keyspace.data) - ctx.keyspace.series_count}
 
 
-@commands.native("KV_KEYS", keys=NO_KEYS, in_keyspace=True, flags=Flag.READONLY)
+@commands.native("KV_KEYS", keys=all_keys("RO", "access"), in_keyspace=True, flags=Flag.READONLY)
 def kv_keys(ctx: Context, body: Body) -> Body | Work:
     """{"KV_KEYS": {"tkn"?: token}}
 
@@ -378,7 +378,7 @@ def find(batches: Iterable[Examples], body: Body, keys: list[str] | LongArray, v
 
 @commands.native(
     "KV_FIND",
-    keys=member("keys", "RO", "access"),
+    keys=(member("keys", "RO", "access"), all_keys("RO", "access", unless="keys")),
     params=(Param("keys", "array", required=False), Param("path", "string"), Param("rsp", "string")),
     check=check_find,
     in_keyspace=True,

@@ -8,7 +8,7 @@ from januskv.storage.errors import SessionExists
 from januskv.storage.sessions import Session
 
 from .context import Context
-from .declare import NO_KEYS, Flag, Param
+from .declare import NO_KEYS, Flag, Param, all_keys
 from .params import NativeError, ParamCheck, is_uint
 from .status import NO_SUCH_SESSION, Status
 from .table import Family
@@ -96,7 +96,7 @@ def token_of(body: Body) -> int:
     return int(body["tkn"])
 
 
-@commands.native("SH_END", keys=NO_KEYS, needs_body=True, flags=Flag.WRITE)
+@commands.native("SH_END", keys=all_keys("RM", "delete"), needs_body=True, flags=Flag.WRITE)
 def sh_end(ctx: Context, body: Body) -> Body:
     """{"SH_END": {"tkn": token}}
 
@@ -111,7 +111,7 @@ def sh_end(ctx: Context, body: Body) -> Body:
     return {"st": 1, "tkn": token}
 
 
-@commands.native("SH_END_ALL", keys=NO_KEYS, flags=Flag.WRITE)
+@commands.native("SH_END_ALL", keys=all_keys("RM", "delete"), flags=Flag.WRITE)
 def sh_end_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_END_ALL": {}}
 
@@ -147,7 +147,7 @@ def _expiry_of(session: Session, now_ms: int) -> Body:
     return {"expires": True, "expiry": settings}
 
 
-@commands.native("SH_INFO", keys=NO_KEYS, needs_body=True, check=check_info, flags=Flag.READONLY)
+@commands.native("SH_INFO", keys=all_keys("RO", "access"), needs_body=True, check=check_info, flags=Flag.READONLY)
 def sh_info(ctx: Context, body: Body) -> Body:
     """{"SH_INFO": {"tkn": token}}
 
@@ -169,7 +169,7 @@ def sh_info(ctx: Context, body: Body) -> Body:
     return about | _expiry_of(session, ctx.store.clock.now_ms)
 
 
-@commands.native("SH_INFO_ALL", keys=NO_KEYS, flags=Flag.READONLY)
+@commands.native("SH_INFO_ALL", keys=all_keys("RO", "access"), flags=Flag.READONLY)
 def sh_info_all(ctx: Context, body: Body) -> Body | Work:
     """{"SH_INFO_ALL": {}}
 

@@ -198,10 +198,12 @@ class Family:
         have) refuses unknown parameters. Over RESP the body may be left out, unless a parameter is
         required or the command ``needs_body``.
         """
-        specs = keys if isinstance(keys, tuple) else (keys,)
+        given = keys if isinstance(keys, tuple) else (keys,)
+        specs = tuple(spec for spec in given if not spec.patterns)
         options = Options(
             flags=flags | Flag.MOVABLEKEYS if specs else flags,
             keys=specs,
+            key_patterns=tuple(spec for spec in given if spec.patterns),
             channels=channels,
             group=self.group,
             since=since,

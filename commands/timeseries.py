@@ -32,7 +32,7 @@ from januskv.storage.samples import SampleSeries
 from januskv.storage.values import is_series, name_to_json
 
 from .context import Context
-from .declare import NO_KEYS, Flag, Param, all_members, member
+from .declare import Flag, Param, all_keys, all_members, member
 from .params import MISSING, NativeError, ParamCheck
 from .status import TIME_SERIES, SeriesStatus
 from .table import Family
@@ -568,7 +568,7 @@ def _described(key: bytes, series: EventSeries | SampleSeries) -> Body:
     return described
 
 
-@commands.native("TS_LIST", keys=NO_KEYS, strict=True, in_keyspace=True, flags=Flag.READONLY)
+@commands.native("TS_LIST", keys=all_keys("RO", "access"), strict=True, in_keyspace=True, flags=Flag.READONLY)
 def ts_list(ctx: Context, body: Body) -> Body | Work:
     """{"TS_LIST": {"tkn"?: token}}
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from januskv.commands.declare import NO_KEYS, Flag, Param
+from januskv.commands.declare import Flag, Param, all_keys
 from januskv.commands.keyvalues import put_values
 from januskv.commands.params import NativeError, ParamCheck, is_uint
 from januskv.commands.status import KEY_VALUES as DIALECT
@@ -78,7 +78,7 @@ def _here(ctx: ServerContext) -> Keyspace:
 
 @commands.native(
     "KV_SAVE",
-    keys=NO_KEYS,
+    keys=all_keys("RO", "access"),
     needs_body=True,
     categories=("keyvalue",),
     flags=Flag.ADMIN | Flag.NO_MULTI | Flag.CONNECTION,
@@ -101,7 +101,7 @@ def kv_save(ctx: ServerContext, body: Body) -> Body | Later:
 
 @commands.native(
     "SH_SAVE",
-    keys=NO_KEYS,
+    keys=all_keys("RO", "access"),
     needs_body=True,
     categories=("session",),
     flags=Flag.ADMIN | Flag.NO_MULTI | Flag.CONNECTION,
@@ -127,7 +127,7 @@ def sh_save(ctx: ServerContext, body: Body) -> Body | Later:
 
 @series_commands.native(
     "TS_SAVE",
-    keys=NO_KEYS,
+    keys=all_keys("RO", "access"),
     strict=True,
     categories=("timeseries",),
     params=(_NAME,),
@@ -207,7 +207,9 @@ def loaded(name: str, work: Callable[[], Body]) -> Body:
         return {"st": Status.LOAD_ERROR.value, "name": name}
 
 
-@commands.native("KV_LOAD", keys=NO_KEYS, categories=("keyvalue",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+@commands.native(
+    "KV_LOAD", keys=all_keys("OW", "update"), categories=("keyvalue",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN
+)
 def kv_load(ctx: ServerContext, body: Body) -> Body:
     """{"KV_LOAD": {"name": name}}
 
@@ -225,7 +227,9 @@ def kv_load(ctx: ServerContext, body: Body) -> Body:
     return loaded(body["name"], work)
 
 
-@commands.native("SH_LOAD", keys=NO_KEYS, categories=("session",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN)
+@commands.native(
+    "SH_LOAD", keys=all_keys("OW", "update"), categories=("session",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN
+)
 def sh_load(ctx: ServerContext, body: Body) -> Body:
     """{"SH_LOAD": {"name": name}}
 
@@ -242,7 +246,12 @@ def sh_load(ctx: ServerContext, body: Body) -> Body:
 
 
 @series_commands.native(
-    "TS_LOAD", keys=NO_KEYS, strict=True, categories=("timeseries",), params=(_NAME,), flags=Flag.WRITE | Flag.ADMIN
+    "TS_LOAD",
+    keys=all_keys("OW", "update"),
+    strict=True,
+    categories=("timeseries",),
+    params=(_NAME,),
+    flags=Flag.WRITE | Flag.ADMIN,
 )
 def ts_load(ctx: ServerContext, body: Body) -> Body:
     """{"TS_LOAD": {"name": name}}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from januskv import __version__
-from januskv.commands.declare import NO_KEYS, REDACTED, ChannelSpec, Flag, Param
+from januskv.commands.declare import NO_KEYS, REDACTED, ChannelSpec, Flag, Param, member_patterns
 from januskv.commands.params import NativeError
 from januskv.commands.sessions import token_of
 from januskv.commands.status import Status
@@ -94,7 +94,7 @@ def _held(ctx: ServerContext) -> Body:
 
 @commands.native(
     "SV_SUBSCRIBE",
-    keys=NO_KEYS,
+    keys=member_patterns("keys", "RO", "access"),
     channels=(ChannelSpec(member="channels"), ChannelSpec(member="patterns", patterns=True)),
     strict=True,
     categories=("pubsub",),

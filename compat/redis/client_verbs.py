@@ -57,7 +57,7 @@ def client_info(ctx: ServerContext, argv: list[bytes]) -> Reply:
 
     Cost: O(1)
     """
-    return Verbatim(b"txt", describe(ctx.server.waiting, ctx.connected, argv) + b"\n")
+    return Verbatim(b"txt", describe(ctx.server.waiting, ctx.connected, argv, ctx.connected) + b"\n")
 
 
 @verbs.verb("CLIENT|GETNAME", arity=2, flags=_ANY, since="2.6.9")
@@ -329,7 +329,8 @@ def client_list(ctx: ServerContext, argv: list[bytes]) -> Reply:
     return Verbatim(
         b"txt",
         b"".join(
-            describe(ctx.server.waiting, client, argv if client is ctx.client else []) + b"\n" for client in clients
+            describe(ctx.server.waiting, client, argv if client is ctx.client else [], ctx.client) + b"\n"
+            for client in clients
         ),
     )
 

@@ -14,6 +14,7 @@ from januskv.compat.server.faults import RespError
 from januskv.compat.server.parameters import BY_NAME, ConfigError, Parameter
 from januskv.compat.server.persistence import Persistence
 from januskv.compat.server.sections import MODULES
+from januskv.compat.server.shown_tokens import sees_tokens, without_tokens
 from januskv.resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from januskv.storage.glob import matcher
 
@@ -227,8 +228,9 @@ def slowlog_get(ctx: ServerContext, argv: list[bytes]) -> Reply:
         if count < -1:
             raise RespError("ERR count should be greater than or equal to -1")
     entries = list(ctx.server.accounts.slowlog.entries)
+    tokens = {} if sees_tokens(ctx.server.table, ctx.caller.user) else ctx.store.sessions.by_token
     return [
-        [entry.number, entry.time_s, entry.usec, entry.argv, entry.address, entry.client_name]
+        [entry.number, entry.time_s, entry.usec, without_tokens(entry.argv, tokens), entry.address, entry.client_name]
         for entry in (entries if count < 0 else entries[:count])
     ]
 

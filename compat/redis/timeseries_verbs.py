@@ -8,7 +8,7 @@ functions in one query (``AGGREGATION avg,max 60000``); filters by regular expre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -20,6 +20,7 @@ from januskv.resp.replies import OK, Choice, NamedRows, PairMap, Reply, SampleNu
 from januskv.resp.slices import SAMPLES, SampleRows, Together
 from januskv.storage.chunks import Sample
 from januskv.storage.errors import StorageError
+from januskv.storage.labels import Filter
 from januskv.storage.sample_queries import Rows
 from januskv.storage.samples import Rule, SampleSeries
 from januskv.storage.series_queries import Chosen, choose_series, latest_sample, query_each, query_groups, query_series
@@ -52,10 +53,20 @@ _WRITE = Flag.WRITE | Flag.DENYOOM | Flag.MODULE
 _NO_SUCH_KEY = "the key does not exist"
 _NOT_A_SERIES = "the key is not a TSDB key"
 _WRONG_TYPE = "ERR WRONGTYPE Operation against a key holding the wrong kind of value"
+_NO_RIGHT = "NOPERM TSDB: current user doesn't have {} permission to one or more keys that match the specified filter"
 _BEYOND_RETENTION = "When a series has compactions, deleting samples or compaction buckets beyond the series retention period is not possible"
 
 
 # ---------------------------------------------------------------- finding series
+
+
+def _chosen(ctx: Context, filters: Sequence[Filter], *, write: bool = False) -> Chosen:
+    """The series that pass all filters, if the caller's user has the right to all of them. Raises RespError."""
+    chosen = choose_series(ctx.keyspace, filters)
+    user = ctx.caller.user
+    if not user.unrestricted and not all(user.may_access(name, write=write) for name, _ in chosen):
+        raise RespError(_NO_RIGHT.format("write" if write else "read"))
+    return chosen
 
 
 def series_at(ctx: Context, name: bytes) -> SampleSeries | None:
@@ -303,7 +314,7 @@ def ts_del(ctx: Context, argv: list[bytes]) -> Reply:
     low, high = read_ends(argv, 2)
     if len(argv) == 4:
         return _remove(ctx, argv[1], known_series(ctx, argv[1]), low, high)
-    chosen = choose_series(ctx.keyspace, read_filters(argv[5:]))
+    chosen = _chosen(ctx, read_filters(argv[5:]), write=True)
     for _, series in chosen:
         _check_removal(series, low)
     return sum([_remove(ctx, name, series, low, high) for name, series in chosen])
@@ -432,7 +443,7 @@ def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
     """
     query = read_last(argv)
     replies: list[tuple[Any, ...]] = []
-    for name, series in choose_series(ctx.keyspace, query.filters or ()):
+    for name, series in _chosen(ctx, query.filters or ()):
         last = latest_sample(ctx.keyspace, name, series) if query.selection.latest else series.last()
         replies.append((name, _labels(series.labels, query), _sample(last)))
     return NamedRows(replies)
@@ -440,7 +451,7 @@ def ts_mget(ctx: Context, argv: list[bytes]) -> Reply:
 
 def _mrange(ctx: Context, argv: list[bytes], reverse: bool) -> Reply:
     query = read_ranges(argv, reverse=reverse)
-    chosen = choose_series(ctx.keyspace, query.filters or ())
+    chosen = _chosen(ctx, query.filters or ())
     if query.group_by is not None:
         return _grouped(ctx, chosen, query)
     found = query_each(ctx.keyspace, chosen, query.selection)

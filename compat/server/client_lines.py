@@ -8,6 +8,7 @@ from januskv.resp.inline import wire_size
 
 from .blocking import Waiting
 from .client import Client
+from .shown_tokens import sees_tokens
 
 
 def flags_of(waiting: Waiting, client: Client) -> str:
@@ -51,8 +52,19 @@ def _sizes(waiting: Waiting, client: Client, argv: list[bytes]) -> dict[str, int
     return sizes
 
 
-def describe(waiting: Waiting, client: Client, argv: list[bytes]) -> bytes:
-    """The line of one connection, in the fields of Redis 7.2; ``argv`` is its running request, if any."""
+def _place(waiting: Waiting, client: Client, viewer: Client | None) -> int:
+    session = client.session
+    if session is None:
+        return client.keyspace.index
+    shown = viewer is not None and (session is viewer.session or sees_tokens(waiting.core.table, viewer.user))
+    return session.token if shown else -1
+
+
+def describe(waiting: Waiting, client: Client, argv: list[bytes], viewer: Client | None = None) -> bytes:
+    """The line of one connection, in the fields of Redis 7.2; ``argv`` is its running request, if any.
+
+    The token of its session is shown to a ``viewer`` in the same session, or who may see tokens; the database is -1 otherwise.
+    """
     now_ms = waiting.core.store.clock.now_ms
     connection = client.connection
     transport = connection.transport
@@ -68,7 +80,7 @@ def describe(waiting: Waiting, client: Client, argv: list[bytes]) -> bytes:
         ("age", (now_ms - client.created_ms) // 1000),
         ("idle", (now_ms - client.active_ms) // 1000),
         ("flags", flags_of(waiting, client)),
-        ("db", client.keyspace.index if client.session is None else client.session.token),
+        ("db", _place(waiting, client, viewer)),
         ("sub", 0 if subscriptions is None else len(subscriptions.channels)),
         ("psub", 0 if subscriptions is None else len(subscriptions.patterns)),
         ("ssub", 0 if subscriptions is None else len(subscriptions.shards)),

@@ -45,7 +45,7 @@ class Core:
         self.users = Users(table, config, self.accounts, store.clock)
         self.clients = Clients(config, self.users, self.accounts, self.process, self.state, self.limited_log)
         self.tls = Tls(self.clients, store.clock)
-        self.monitors = Monitors(self.clients, self.state)
+        self.monitors = Monitors(table, self.clients, self.state)
         self.native: NativeRequests  # see serve_native
         self.points = PointReceiver(self.state)  # see serve_points
 

@@ -94,7 +94,7 @@ class Server(Core):
             held = client.subscriptions
             if client.monitoring and user.refusal(monitor, [b"MONITOR"]) is not None:
                 return False
-            return held is None or user.may_listen((*held.channels, *held.shards), held.patterns)
+            return held is None or user.may_listen((*held.channels, *held.shards), held.patterns, held.keys)
 
         def follow(client: Client) -> None:
             if user is None:

@@ -21,13 +21,21 @@ ABOUT_SESSIONS = {
     *("SH_NEW", "SH_OPEN", "SH_END", "SH_END_ALL", "SH_INFO", "SH_INFO_ALL", "SH_EXISTS"),
     *("SH_ENTER", "SH_RESTORE", "SH_SAVE", "SH_LOAD"),
 }
-# SV_SUBSCRIBE takes patterns of keys, which are not keys.
+# Those that take the right to all keys, or to the keys of patterns.
+BY_PATTERN = {
+    *(ABOUT_ALL_KEYS | {"SV_SUBSCRIBE", "KV_FIND", "KV_CLEAR_SET"}),
+    *("SH_END", "SH_END_ALL", "SH_INFO", "SH_INFO_ALL", "SH_SAVE", "SH_LOAD"),
+}
 ABOUT_THE_SERVER = {"SV_INFO", "SV_AUTH", "SV_PUBLISH", "SV_SUBSCRIBE", "SV_UNSUBSCRIBE"}
 
 
 def test_every_command_names_its_keys_or_has_a_reason_not_to() -> None:
     without = {name for name, command in NATIVE.items() if not command.options.keys}
     assert without == ABOUT_ALL_KEYS | ABOUT_SESSIONS | ABOUT_THE_SERVER
+
+
+def test_which_commands_take_the_right_to_all_keys() -> None:
+    assert {name for name, command in NATIVE.items() if command.options.key_patterns} == BY_PATTERN
 
 
 @pytest.mark.parametrize("command", NATIVE.values(), ids=list(NATIVE))

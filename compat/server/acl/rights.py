@@ -5,6 +5,7 @@ A command is allowed if one selector allows it with all of its keys and channels
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,16 +17,23 @@ from januskv.storage.glob import matcher
 
 from .guards import READ, Guard, KeyPattern, Part, rights_of
 
+# What makes a pattern more than a name.
+_GLOB: Final = re.compile(rb"[*?\[\\]")
+
 # Which reason is told if the selectors refuse for several: that of the one that came furthest.
 _RANKS: Final = {"command": 1, "key": 2, "channel": 4}
 
 
 class KeyUse(NamedTuple):
-    """A key of a command line, and the rights that it takes: READ, WRITE, both, or 0 for any. ``position``: its index there."""
+    """A key of a command line, and the rights that it takes: READ, WRITE, both, or 0 for any. ``position``: its index there.
+
+    ``is_pattern``: the name is a pattern, of which all keys are used.
+    """
 
     name: bytes
     rights: int
     position: int
+    is_pattern: bool = False
 
 
 class ChannelUse(NamedTuple):
@@ -53,7 +61,7 @@ def uses_of(command: Command, argv: Sequence[bytes]) -> Uses:
         try:
             return uses_in(command, arguments_of(command, argv))
         except BadBody:
-            return _plain_uses(command, argv)
+            return _plain_uses(command, argv) if command.options.plain else uses_in(command, {})
     return Uses(
         [use for spec in options.keys if "not_key" not in spec.flags for use in _keys(spec, argv)],
         [use for each in options.channels for use in _channels(each, argv)],
@@ -64,21 +72,21 @@ def uses_in(command: Command, body: dict[str, Any]) -> Uses:
     """The keys and channels in the body of a native command. ``position`` is their place among these."""
     options = command.options
     keys = [
-        (name.encode(errors="surrogatepass"), rights_of(spec.flags))
-        for spec in options.keys
+        (name.encode(errors="surrogatepass"), rights_of(spec.flags), spec.patterns)
+        for spec in (*options.keys, *options.key_patterns)
         if spec.names is not None and "not_key" not in spec.flags
         for name in spec.names(body)
     ]
     channels = [(name, each.patterns) for each in options.channels for name in each.channels_in(body)]
     return Uses(
-        [KeyUse(name, rights, at) for at, (name, rights) in enumerate(keys, 1)],
+        [KeyUse(name, rights, at, is_pattern) for at, (name, rights, is_pattern) in enumerate(keys, 1)],
         [ChannelUse(name, is_pattern, at) for at, (name, is_pattern) in enumerate(channels, 1)],
     )
 
 
 def _plain_uses(command: Command, argv: Sequence[bytes]) -> Uses:
     """A native command with a plain argument, which may be a key."""
-    if command.options.plain is None or not command.options.keys:
+    if not command.options.keys:
         return Uses()
     return Uses([KeyUse(argv[1], rights_of(command.options.keys[0].flags), 1)])
 
@@ -166,6 +174,16 @@ class Selector:
             return True
         return any(each.allows(name, rights) for each in self.keys.values())
 
+    def allows_keys(self, pattern: bytes, rights: int) -> bool:
+        """Whether there are these rights to all keys of a pattern: it must be exactly one that is allowed, or a mere name."""
+        if self.all_keys:
+            return True
+        for name in (pattern, b"*"):
+            allowed = self.keys.get(name)
+            if allowed is not None and allowed.rights & rights == rights:
+                return True
+        return _GLOB.search(pattern) is None and self.allows_key(pattern, rights)
+
     def allows_channel(self, name: bytes, is_pattern: bool) -> bool:
         """Whether a channel may be used. A pattern must be exactly one that is allowed."""
         if self.all_channels:
@@ -180,7 +198,7 @@ class Selector:
             return Refusal("command", command.text_name.encode()), 0
         if not self.all_keys:
             for use in uses.keys:
-                if not self.allows_key(use.name, use.rights):
+                if not (self.allows_keys if use.is_pattern else self.allows_key)(use.name, use.rights):
                     return Refusal("key", use.name), use.position
         if not self.all_channels:
             for each in uses.channels:
@@ -300,19 +318,22 @@ class User(Account):
         """Whether it may run a command line even if that reads any key (SORT BY)."""
         uses = uses_of(command, argv)
         return any(
-            selector.refusal(command, argv, uses) is None and (selector.all_keys or _all_readable(selector))
+            selector.refusal(command, argv, uses) is None and selector.allows_keys(b"*", READ)
             for selector in self.selectors
         )
 
-    def may_listen(self, channels: Iterable[bytes], patterns: Iterable[bytes]) -> bool:
-        """Whether it may be subscribed to these channels and patterns."""
-        return all(self._may_use(name, False) for name in channels) and all(
-            self._may_use(pattern, True) for pattern in patterns
+    def may_access(self, key: bytes, *, write: bool = False) -> bool:
+        """Whether it may read, or write, a key that a command line does not name."""
+        rights = WRITE if write else READ
+        return self.unrestricted or any(selector.allows_key(key, rights) for selector in self.selectors)
+
+    def may_listen(self, channels: Iterable[bytes], patterns: Iterable[bytes], keys: Iterable[bytes] = ()) -> bool:
+        """Whether it may be subscribed to these channels and patterns, and to changes of the keys of patterns."""
+        return (
+            all(self._may_use(name, False) for name in channels)
+            and all(self._may_use(pattern, True) for pattern in patterns)
+            and all(any(selector.allows_keys(each, READ) for selector in self.selectors) for each in keys)
         )
 
     def _may_use(self, channel: bytes, is_pattern: bool) -> bool:
         return any(selector.allows_channel(channel, is_pattern) for selector in self.selectors)
-
-
-def _all_readable(selector: Selector) -> bool:
-    return any(each.pattern == b"*" and each.rights & READ for each in selector.keys.values())
