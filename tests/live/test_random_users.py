@@ -7,11 +7,14 @@ channels, selectors. Both servers get the same rules, and must then say the same
 from __future__ import annotations
 
 import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tests.compat.rights_examples import EXAMPLES
-from tests.conftest import encoded, words
+from tests.conftest import Process, encoded, words
 from tests.transcripts.reading import in_older_words
 
 from januskv.resp.replies import ErrorReply
@@ -146,8 +149,20 @@ class Side:
         return found
 
 
-def test_random_users(janus: Any, oracle: Any) -> None:
-    ours, theirs = Side(janus.port), Side(oracle.port)
+@pytest.fixture
+def servers(start_januskv: Callable[..., Process], start_redis: Callable[..., Process]) -> Iterator[tuple[Side, Side]]:
+    """Both, with somebody who reads redis-server's log: it waits when nobody does."""
+    ours, theirs = start_januskv(), start_redis()
+    assert theirs.process.stdout is not None
+    reader = threading.Thread(target=deque, args=(theirs.process.stdout, 0))
+    reader.start()
+    yield Side(ours.port), Side(theirs.port)
+    theirs.process.terminate()
+    reader.join()
+
+
+def test_random_users(servers: tuple[Side, Side]) -> None:
+    ours, theirs = servers
     for seed in seeds(150):
         chance = chance_of("users", seed)
         rules = [rule(chance) for _ in range(chance.randrange(1, 9))]

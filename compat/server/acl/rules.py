@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from januskv.commands.categories import CATEGORIES, categories_of
+from januskv.commands.declare import REDACTED
 from januskv.commands.table import Command, CommandTable
 from januskv.compat.server.config import Config, quoted_word
 from januskv.resp.inline import split_words
@@ -57,10 +58,11 @@ class OpenBracket(RuleError):
 
 
 class BadRule(RuleError):
-    """A rule that cannot be applied to a user, named in the error."""
+    """A rule that cannot be applied to a user, named in the error, but for passwords."""
 
     def __init__(self, rule: bytes, reason: RuleError) -> None:
-        super().__init__(f"Error in ACL SETUSER modifier '{text_of(rule)}': {reason}")
+        shown = rule[:1] + REDACTED if rule[:1] in (b"<", b">") else rule
+        super().__init__(f"Error in ACL SETUSER modifier '{text_of(shown)}': {reason}")
         self.rule, self.reason = rule, reason
 
 
