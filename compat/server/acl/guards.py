@@ -144,7 +144,7 @@ class Guard:
         options = command.options
         specs = [spec for spec in options.keys if "not_key" not in spec.flags]
         places, names = [], []
-        if options.channels:
+        if options.channels or options.key_patterns:
             return _Plan([], [], [])
         if command.handle is not None:
             # Those that name no keys may concern all of them, or other sessions.

@@ -15,7 +15,7 @@ from januskv.commands.table import Command
 from januskv.compat.server.key_names import BadBody, arguments_of
 from januskv.storage.glob import matcher
 
-from .guards import READ, Guard, KeyPattern, Part, rights_of
+from .guards import READ, WRITE, Guard, KeyPattern, Part, rights_of
 
 # What makes a pattern more than a name.
 _GLOB: Final = re.compile(rb"[*?\[\\]")
