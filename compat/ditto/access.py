@@ -17,7 +17,8 @@ from januskv.compat.server.access import (
     credentials,
     names_nobody,
 )
-from januskv.compat.server.acl.rights import READ, WRITE, User, any_key
+from januskv.compat.server.acl.guards import READ, WRITE
+from januskv.compat.server.acl.rights import User, any_key
 from januskv.compat.server.permissions import (
     ALL,
     BadPermissions,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from januskv.commands.context import Refusal
-from januskv.compat.server.acl.rights import READ, WRITE, User, any_key
+from januskv.compat.server.acl.guards import READ, WRITE
+from januskv.compat.server.acl.rights import User, any_key
 
 from .errors import ApiError
 
