@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from .compat.timely.sockets import TimelyHouse, frames
+from januskv.compat.server.access import Visitor
+from januskv.compat.server.client import Peer
+from januskv.compat.timely.connection import TimelyConnection
+from januskv.compat.timely.datagrams import Datagrams
+from januskv.compat.timely.websocket import TimelyWebSocket
+
+from .compat.timely.sockets import Socket, TimelyHouse, frames
 from .conftest import FakeTransport
 from .http_port import HttpPort
 from .timely_api import Api, T
@@ -272,9 +278,6 @@ def test_lines_have_the_rights_of_their_sender(open_api: Open) -> None:
 
 
 def test_lines_on_timely_s_own_port_have_the_default_user_s_rights(open_api: Open) -> None:
-    from januskv.compat.timely.connection import TimelyConnection
-    from januskv.compat.timely.datagrams import Datagrams
-
     api = open_api()
     house = api.port.house
     connection = TimelyConnection(house.server, house.ingest)
@@ -346,3 +349,39 @@ def test_a_subscription_without_the_right(house: TimelyHouse, user: str) -> None
     _, found = subscribed(house, user)
     assert found[0] == 1008
     house.check()
+
+
+# ---------------------------------------------------------------- WebSockets
+
+
+def socket_of(house: TimelyHouse, authorization: str | None, visitor: Visitor) -> Socket:
+    socket = house.socket()
+    socket.connection = TimelyWebSocket(house.face, None, authorization, visitor)
+    socket.connection.connection_made(socket.transport)
+    return socket
+
+
+def test_log_ins_over_a_websocket_are_slowed() -> None:
+    house = TimelyHouse(requirepass="secret", max_login_failures_per_address=2)
+    visitor = Visitor(Peer("192.0.2.1:5000"))
+    for _ in range(2):
+        assert socket_of(house, "Bearer wrong", visitor)("aggregators") == (1008, "User must authenticate")
+    slowed = (1008, "too many log-ins of this address have failed, try again later")
+    assert socket_of(house, "Bearer secret", visitor)("aggregators") == slowed
+    house.clock.advance(1000)
+    assert "sum" in socket_of(house, "Bearer secret", visitor)("aggregators")
+
+
+def test_a_websocket_with_a_certificate(house: TimelyHouse) -> None:
+    socket = socket_of(house, None, Visitor(Peer("192.0.2.1:5000"), "reader"))
+    assert socket("suggest", type="tagv", m="cpu", t="host") == ["a1"]
+    set_user(house, "reader", "off")
+    assert socket("suggest", type="tagv", m="cpu", t="host") == (1008, "User must authenticate")
+
+
+def test_points_over_a_websocket_need_the_right(house: TimelyHouse) -> None:
+    socket = house.socket(None, basic("sender")["Authorization"])
+    document = {"timestamp": 5000, "value": 1, "tags": [{"host": "z"}]}
+    assert socket("put", metric="cpu", **document) is None
+    assert b"cpu{host=z}" in house.store.databases[0].data
+    assert socket("put", metric="mem", **document) == (1008, "their sender may not write this series")

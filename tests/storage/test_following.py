@@ -418,3 +418,13 @@ def test_random_programs_against_a_model(seed: int) -> None:
     for follower in followers:
         place.following.remove(follower)
     assert place.feed.listeners == []
+
+
+def test_series_that_may_not_be_read_are_not_followed(place: Place) -> None:
+    place.put(1000, 1.0, host="a")
+    place.put(1000, 2.0, host="b")
+    follower = place.follow(may_read=lambda key: key == b"m{host=a}")  # type: ignore[arg-type]
+    place.put(2000, 3.0, host="b")
+    place.put(2000, 4.0, host="c")
+    place.put(2000, 5.0, host="a")
+    assert place.taken(follower) == [("a", 1000, 1.0), ("a", 2000, 5.0)]

@@ -273,3 +273,32 @@ def test_long_lists_are_made_in_steps() -> None:
     next(steps)
     keyspace.clear()
     assert count_steps(steps) == 1
+
+
+# ---------------------------------------------------------------- what may be read
+
+
+def test_names_of_series_that_may_not_be_read() -> None:
+    keyspace = Store(clock=ManualClock(NOW)).databases[0]
+    for metric, tags in ((b"a", {b"host": b"x"}), (b"a", {b"host": b"y", b"rack": b"r"}), (b"b", {b"host": b"z"})):
+        series_for(keyspace, metric, tags)
+    sight = Sight(may_read=lambda key: key.startswith(b"a{host=x"))
+    assert metric_names(keyspace, sight=sight) == [b"a"]
+    assert tag_keys(keyspace, b"a", sight=sight) == [b"host"]
+    assert tag_keys(keyspace, None, sight=sight) == [b"host"]
+    assert tag_values(keyspace, None, b"host", sight=sight) == [b"x"]
+    assert tag_pairs(keyspace, b"b", sight=sight) == []
+    assert all_metrics(keyspace, 9, sight=sight) == [(b"a", [(b"host", b"x")])]
+
+
+def test_many_series_that_may_not_be_read_are_examined_in_steps() -> None:
+    keyspace = Store(clock=ManualClock(NOW)).databases[0]
+    for number in range(5000):
+        series_for(keyspace, b"m", {b"host": b"%04d" % number})
+    steps = metric_names_steps(keyspace, sight=Sight(may_read=lambda key: False))
+    assert count_steps(steps) == 9
+    steps = metric_names_steps(keyspace, sight=Sight(may_read=lambda key: False))
+    next(steps)
+    keyspace.clear()
+    assert count_steps(steps) == 8
+    assert metric_names(keyspace) == []

@@ -994,3 +994,31 @@ def test_answers_are_those_of_a_slow_model(made: tuple[list[Sampled], list[Sampl
     for group, (_, wanted) in zip(found, expected, strict=True):
         assert group.times.tolist() == list(wanted)
         assert group.values.tolist() == pytest.approx(list(wanted.values()), rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+# ---------------------------------------------------------------- what may be read
+
+
+def test_series_that_may_not_be_read_are_as_if_they_were_not_there() -> None:
+    keyspace = Store(clock=ManualClock(T)).databases[0]
+    for host in (b"a", b"b"):
+        key, series = series_for(keyspace, b"m", {b"host": host})
+        series.add(keyspace, key, T, 1.0)
+
+    def hosts(metric: bytes, pattern: bytes, may_read: Callable[[bytes], bool] | None) -> list[dict[bytes, bytes]]:
+        wanted = TagFilter(b"host", (pattern,) if pattern else (), grouped=True)
+        steps = query_steps(keyspace, MetricQuery(metric, T, END, (wanted,)), is_public, may_read=may_read)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return [group.tags for group in end.value]
+
+    def only_a(key: bytes) -> bool:
+        return key == b"m{host=a}"
+
+    assert hosts(b"m", b"", None) == [{b"host": b"a"}, {b"host": b"b"}]
+    assert hosts(b"m", b"", only_a) == [{b"host": b"a"}]
+    for metric, pattern in ((b"m", b"b"), (b"m", b"nosuch"), (b"nosuch", b"")):
+        with pytest.raises(NoMatchingTags):
+            hosts(metric, pattern, only_a)
