@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from januskv.commands.context import THE_SERVER, Account, Caller
@@ -36,8 +36,11 @@ def is_loopback(host: str) -> bool:
 
 def network_of(address: str) -> str:
     """Whom an address belongs to: a machine for IPv4, a network of 64 bits for IPv6."""
-    host = address.rpartition(":")[0].strip("[]")
-    return str(ip_network(f"{host.partition('%')[0]}/64", strict=False)) if ":" in host else host
+    host = address.rpartition(":")[0].strip("[]").partition("%")[0]
+    if ":" not in host:
+        return host
+    mapped = IPv6Address(host).ipv4_mapped
+    return str(ip_network(f"{host}/64", strict=False) if mapped is None else mapped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,13 @@ def test_a_network_of_ipv6_is_one_address(house: House) -> None:
     assert house.connect(("2001:db8:0:1::1", 5000))("AUTH", "secret") == OK
 
 
+def test_an_address_of_ipv4_on_a_socket_of_ipv6_is_one_machine(house: House) -> None:
+    fail(house, 3, ("::ffff:192.0.2.1", 5000))
+    assert house.connect(("::ffff:192.0.2.1", 5000))("AUTH", "secret") == SLOWED
+    assert house.connect(("::ffff:192.0.2.2", 5000))("AUTH", "secret") == OK
+    assert house.connect(REMOTE)("AUTH", "secret") == SLOWED
+
+
 def test_the_table_is_bounded(house: House) -> None:
     attempts = house.server.users.attempts
     fail(house, 3)
