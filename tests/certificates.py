@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = datetime.timedelta(days=1)
+_NOW = datetime.timedelta()
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Authority:
         self.path = str(folder / f"{name.replace(' ', '-')}.crt")
         Path(self.path).write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, from_now: datetime.timedelta = _NOW
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC) + from_now
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -52,13 +55,13 @@ class Authority:
             .not_valid_after(now + _DAY)
         )
 
-    def issue(self, file: str, *names: str, password: str = "") -> Pair:
-        """A certificate whose subject has these common names, for localhost."""
+    def issue(self, file: str, *names: str, password: str = "", from_now: datetime.timedelta = _NOW) -> Pair:
+        """A certificate whose subject has these common names, for localhost; valid for a day before and after a time."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
         hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
-            self._builder(subject, key)
+            self._builder(subject, key, from_now)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .sign(self.key, hashes.SHA256())
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -382,6 +383,20 @@ def test_certificates_are_required(setting: Setting, tmp_path: Path) -> None:
             client.handshake()
         assert client.inside is None
     assert info(house, "tls_handshakes_failed") == 2
+
+
+@pytest.mark.parametrize("days", [-2, 2], ids=["expired", "not valid yet"])
+@pytest.mark.parametrize("verifies", ["yes", "optional"])
+@pytest.mark.parametrize("version", [V1_2, V1_3])
+def test_certificates_of_another_time(setting: Setting, days: int, verifies: str, version: ssl.TLSVersion) -> None:
+    house = setting.house(tls_auth_clients=verifies)
+    pair = setting.authority.issue(f"other-time{days}", "app1", from_now=datetime.timedelta(days=days))
+    client = TlsClient(house, setting.authority.client_context(pair, version))
+    with pytest.raises(ssl.SSLError):  # TLS 1.3 tells the client after its handshake
+        client.handshake().send(b"PING\r\n")
+    assert client.inside is None
+    assert info(house, "tls_handshakes_failed") == 1
+    assert setting.connect(house, setting.client, version).send(b"PING\r\n") == b"+PONG\r\n"
 
 
 def test_certificates_are_optional(setting: Setting, tmp_path: Path) -> None:

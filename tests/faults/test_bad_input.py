@@ -59,6 +59,8 @@ pytestmark = pytest.mark.usefixtures("bystander")
     [
         pytest.param(b"*1000000000\r\n", b"-ERR Protocol error: invalid multibulk length\r\n", id="a huge count"),
         pytest.param(b"*2\r\n$1000000000000\r\n", b"-ERR Protocol error: invalid bulk length\r\n", id="a huge length"),
+        pytest.param(b"*1\r\n$536870913\r\n", b"-ERR Protocol error: invalid bulk length\r\n", id="512 MB and a byte"),
+        pytest.param(b"*1048577\r\n", b"-ERR Protocol error: invalid multibulk length\r\n", id="one argument too many"),
         pytest.param(b"*1\r\n:1\r\n", b"-ERR Protocol error: expected '$', got ':'\r\n", id="a reply as request"),
         pytest.param(b"x" * 70_000, b"-ERR Protocol error: too big inline request\r\n", id="a line without end"),
         pytest.param(b'SET "a\r\n', b"-ERR Protocol error: unbalanced quotes in request\r\n", id="an open quote"),

@@ -56,11 +56,22 @@ def fits(password: bytes, digests: list[str]) -> bool:
     own = sha256_of(password)
     found = False
     for digest in digests:
-        if digest.startswith("scrypt:"):
+        if is_costly(digest):
             found |= _fits_scrypt(password, digest)
         else:
             found |= hmac.compare_digest(own, digest)
     return found
+
+
+def is_costly(digest: str) -> bool:
+    """Whether it takes long to compare a password with a digest."""
+    return digest.startswith("scrypt:")
+
+
+def fits_nothing(password: bytes, digest: str) -> None:
+    """Take as long as to find out that a password does not have a digest, whether or not it has."""
+    cost, *_ = digest.split("$")
+    _fits_scrypt(password, f"{cost}${'00' * 16}${'00' * 32}")
 
 
 def _fits_scrypt(password: bytes, digest: str) -> bool:

@@ -16,7 +16,7 @@ from januskv.storage.clock import Clock
 from . import files
 from .attempts import Attempts
 from .log import AclLog
-from .passwords import fits
+from .passwords import fits, fits_nothing, is_costly
 from .rights import User
 from .rules import RuleError, Rules, config_line_of, has_spaces, text_of
 
@@ -61,10 +61,21 @@ class Users:
         return not self.default.is_open
 
     def check(self, name: str, password: bytes) -> User | None:
-        """The user with this name and password; None if there is none. Takes as long for names that do not exist."""
+        """The user with this name and password; None if there is none.
+
+        That takes as long for names that do not exist: while a password of anybody is kept by scrypt, each failure costs that.
+        """
         user = self.by_name.get(name)
-        same = fits(password, [] if user is None else user.passwords)
-        return user if user is not None and user.enabled and (user.nopass or same) else None
+        digests = [] if user is None else user.passwords
+        same = fits(password, digests)
+        if user is not None and user.enabled and (user.nopass or same):
+            return user
+        if not any(map(is_costly, digests)):
+            everyone = self.by_name.values()
+            costly = next((each for other in everyone for each in other.passwords if is_costly(each)), None)
+            if costly is not None:
+                fits_nothing(password, costly)
+        return None
 
     def default_fits(self, password: bytes) -> bool:
         """Whether this is a password of the default user."""
