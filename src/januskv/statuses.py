@@ -38,7 +38,7 @@ MEANINGS: dict[Status, str] = {
     Status.LOAD_COMPLETE: "a save is loaded",
     Status.LOAD_ERROR: "there is no such save, or it cannot be loaded",
     Status.NOT_AUTHENTICATED: "the connection has not logged in, or the login is wrong (ours)",
-    Status.NOT_PERMITTED: "not allowed here, as in a transaction (ours)",
+    Status.NOT_PERMITTED: "not allowed here, as in a transaction, or not to this user (ours)",
     Status.UNKNOWN: "any other failure; `m` says which, or the server's log",
 }
 
