@@ -52,10 +52,13 @@ def _evalsha(ctx: ServerContext, argv: list[bytes], read_only: bool) -> Reply:
     if len(argv[1]) != _SHA_CHARACTERS:
         raise RespError(NO_SCRIPT)
     words = keys_and_args(argv)
-    scripting, sha = ctx.server.scripting, argv[1].lower()
+    scripting, sha = ctx.server.scripting, argv[1]
     script = scripting.find(sha)
     if script is None:
-        raise RespError(NO_SCRIPT)
+        sha = sha.lower()
+        script = scripting.find(sha)
+        if script is None:
+            raise RespError(NO_SCRIPT)
     return scripting.eval(ctx, argv, sha, script, words, read_only)
 
 

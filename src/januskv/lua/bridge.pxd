@@ -15,7 +15,7 @@ cdef class Bridge:
     cdef size_t limit
     cdef public bint three
     cdef readonly bint limited
-    cdef _Body scripts, functions, finish
+    cdef _Body reset_script, reset_function, finish, error_handler, globals, dirty
 
     cpdef object release(self)
     cpdef bint has_room(self, list keys, list arguments) except -1

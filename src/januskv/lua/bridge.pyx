@@ -302,9 +302,12 @@ cdef class Bridge:
 
     def connect(self, interface):
         """Note the functions of the sandbox's interface that are called here."""
-        self.scripts = self.hold(interface[b"start_script"])
-        self.functions = self.hold(interface[b"start_function"])
+        self.reset_script = self.hold(interface[b"reset_script"])
+        self.reset_function = self.hold(interface[b"reset_function"])
         self.finish = self.hold(interface[b"finished"])
+        self.error_handler = self.hold(interface[b"error_handler"])
+        self.globals = self.hold(interface[b"globals"])
+        self.dirty = self.hold(interface[b"dirty"])
 
     def hold(self, function):
         """A Lua function in the form that ``run`` takes."""
@@ -330,25 +333,39 @@ cdef class Bridge:
         cdef State state = self.state
         cdef int top = lua.gettop(state), status, count
         self.three = False
-        lua.checkstack(state, 8)
-        lua.rawgeti(state, REGISTRY, self.functions.place if function else self.scripts.place)
-        lua.rawgeti(state, REGISTRY, body.place)
-        _push_texts(state, keys)
-        _push_texts(state, arguments)
+        lua.checkstack(state, 10)
+        lua.rawgeti(state, REGISTRY, self.error_handler.place)
+        lua.rawgeti(state, REGISTRY, self.dirty.place)
+        lua.rawgeti(state, -1, 1)
+        if lua.toboolean(state, -1):
+            lua.rawgeti(state, REGISTRY, self.reset_function.place if function else self.reset_script.place)
+            lua.pcall(state, 0, 0, 0)
+        if function:
+            lua.settop(state, top + 1)
+            lua.rawgeti(state, REGISTRY, body.place)
+            _push_texts(state, keys)
+            _push_texts(state, arguments)
+        else:
+            lua.rawgeti(state, REGISTRY, self.globals.place)
+            _push_texts(state, keys)
+            lua.setfield(state, -2, b"KEYS")
+            _push_texts(state, arguments)
+            lua.setfield(state, -2, b"ARGV")
+            lua.settop(state, top + 1)
+            lua.rawgeti(state, REGISTRY, body.place)
         if self.limit and not self.limited:
             self.set_max_memory(self.limit)
             self.limited = True
         try:
-            status = lua.pcall(state, 3, 2, 0)
+            status = lua.pcall(state, 2 if function else 0, 1, top + 1)
             if status == 0:
-                if lua.toboolean(state, -2):
-                    result = self.result(state, lua.gettop(state), 1)
-                    if result is not OTHER:
-                        return result
-                lua.rawgeti(state, REGISTRY, self.finish.place)
-                lua.pushvalue(state, -3)
-                lua.pushvalue(state, -3)
-                status = lua.pcall(state, 2, MULTIPLE, 0)
+                result = self.result(state, top + 2, 1)
+                if result is not OTHER:
+                    return result
+            lua.rawgeti(state, REGISTRY, self.finish.place)
+            lua.pushboolean(state, status == 0)
+            lua.pushvalue(state, top + 2)
+            status = lua.pcall(state, 2, MULTIPLE, 0)
             if status:
                 raise BridgeError(_text(state, -1))
             count = lua.gettop(state) - top - 2

@@ -761,6 +761,7 @@ end
 local shared = defaults()
 libraries.cjson = new_cjson(shared, function()
     changed = true
+    tools.dirty[1] = true
 end)
 
 -- What a script has set ends with it.

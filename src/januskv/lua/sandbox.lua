@@ -786,11 +786,15 @@ function maths.random(...)
     error("wrong number of arguments", 2)
 end
 
+-- Whether there is something to be reset before the next script: the bridge (bridge.pyx) looks, and saves the call.
+local dirty = { true }
+
 local own_high, own_low -- where the numbers went on before a script has set a seed of its own
 
 function maths.randomseed(...)
     local number = ...
     if not own_high then
+        dirty[1] = true
         own_high, own_low = high, low
     end
     seed(c_int(number_argument(1, select("#", ...), number)))
@@ -1092,6 +1096,7 @@ function redis.setresp(...)
         raise("ERR RESP version must be 2 or 3.")
     end
     resp = version
+    dirty[1] = true
     received(host.set_resp(version))
 end
 
@@ -1277,6 +1282,7 @@ end
 local tools = {
     null = null,
     hidden = hidden,
+    dirty = dirty,
     argument_error = argument_error,
     type_error = type_error,
     number_argument = number_argument,
@@ -1471,7 +1477,18 @@ end, function(body, keys, arguments)
         return result
     end, handler)
 end]], "=januskv:run")(xpcall, error_handler, reset, base, scripts, functions)
-interface.finished = finished
+interface.finished, interface.error_handler, interface.globals, interface.dirty = finished, error_handler, base, dirty
+
+function interface.reset_script()
+    dirty[1] = false
+    reset(scripts)
+end
+
+function interface.reset_function()
+    dirty[1] = false
+    reset(functions)
+end
+
 local start_script, start_function = interface.start_script, interface.start_function
 
 local function divide(list, count, keys, arguments)
