@@ -113,6 +113,8 @@ def test_series_that_pass_a_filter_must_be_readable(wire: Any, user: Any, line: 
     wire.line("TS.ADD other 1 1 LABELS kind t")
     wire.line("ACL SETUSER u %R~s ~a")
     assert user.line(line) == ErrorReply(NO_SERIES.text.decode().format("read"))
+    in_script = user("EVAL", "return redis.pcall(unpack(ARGV))", 0, *line.split())
+    assert in_script.text.startswith(b"NOPERM TSDB: current user doesn't have read permission")
     assert user.line(line.replace("kind=t", "kind=t room=1")) != []
     assert user.line(line.replace("kind=t", "kind=none")) == []
     assert sorted(user.line("TS.QUERYINDEX kind=t")) == [b"other", b"s"]
