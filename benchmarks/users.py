@@ -71,7 +71,7 @@ def main() -> None:
                 expect(sock, encode(b"ACL", b"SETUSER", b"app", *RULES), b"+OK\r\n")
                 expect(sock, encode(b"RPUSH", b"mylist", *[b"value"] * 100), b":100\r\n")
         for pipeline in args.pipelines:
-            count = 400_000 if pipeline > 1 else 100_000
+            count = 1_500_000 if pipeline > 1 else 200_000
             for test in args.tests:
                 row = [test, str(pipeline)]
                 for server in servers:

@@ -55,6 +55,20 @@ def test_broken_messagepack_is_an_error_in_either_way(value: object, more: st.Da
     assert alone == other or "Missing bytes" in str(alone) or "Missing bytes" in str(other)
 
 
+# A library whose settings a script has looked at spells everything in the general way.
+JSON = ENGINE.compile(
+    b"local other = cjson.new() other.encode_max_depth(1000) "
+    b"local value = cmsgpack.unpack(ARGV[1]) return {{pcall(cjson.encode, value)}, {pcall(other.encode, value)}}"
+)
+
+
+@given(packable | st.dictionaries(st.integers(-3, 60) | st.floats(allow_nan=False), scalars, max_size=8) | st.text())
+def test_json_is_written_in_the_same_way(value: object) -> None:
+    found = ENGINE.run(JSON, [], [msgpack.packb(value)])
+    assert isinstance(found, list)
+    assert found[0] == found[1]
+
+
 numbers = st.integers(-(2**53), 2**53)
 replies = st.recursive(
     st.none() | numbers | st.binary(max_size=50) | st.binary(max_size=20).map(Simple),

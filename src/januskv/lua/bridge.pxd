@@ -9,8 +9,8 @@ cdef class _Body:
 cdef class Bridge:
     cdef State state
     cdef object runtime  # of lupa: as long as this lives its state is open
-    # Lua functions: what redis.call gives its words to, and a part of cmsgpack.unpack
-    cdef readonly object command, unpack
+    # Lua functions: what redis.call gives its words to, and parts of cmsgpack.unpack and cjson.encode
+    cdef readonly object command, unpack, encode
     cdef object hand, call, converted, set_max_memory
     cdef size_t limit
     cdef public bint three

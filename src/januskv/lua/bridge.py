@@ -19,9 +19,10 @@ class Bridge:
 
     three: bool  # replies to commands have the form of RESP3
     limited: bool  # memory is limited, as for scripts
-    # Lua functions: what redis.call gives its words to, and a part of cmsgpack.unpack.
+    # Lua functions: what redis.call gives its words to, and parts of cmsgpack.unpack and cjson.encode.
     command: Any
     unpack: Any
+    encode: Any
 
     def connect(self, interface: Any) -> None:
         """Note the functions of the sandbox's interface that are called here."""

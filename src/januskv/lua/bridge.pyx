@@ -13,8 +13,9 @@ fail, but inside of ``lua_pcall``, and memory is asked for before Lua's is taken
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from libc.math cimport floor
+from libc.math cimport floor, isfinite
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
 from libc.string cimport memcpy
 
 from januskv.resp.replies import Simple
@@ -57,6 +58,7 @@ cdef struct Api:
     void (*createtable)(State, int, int) noexcept
     int (*gc)(State, int, int) noexcept
     void (*getfield)(State, int, const char*) noexcept
+    int (*getmetatable)(State, int) noexcept
     int (*gettop)(State) noexcept
     int (*next)(State, int) noexcept
     size_t (*objlen)(State, int) noexcept
@@ -113,6 +115,7 @@ cdef int _find(bytes path) except -1:
     lua.createtable = <void (*)(State, int, int) noexcept>_function(handle, b"lua_createtable")
     lua.gc = <int (*)(State, int, int) noexcept>_function(handle, b"lua_gc")
     lua.getfield = <void (*)(State, int, const char*) noexcept>_function(handle, b"lua_getfield")
+    lua.getmetatable = <int (*)(State, int) noexcept>_function(handle, b"lua_getmetatable")
     lua.gettop = <int (*)(State) noexcept>_function(handle, b"lua_gettop")
     lua.next = <int (*)(State, int) noexcept>_function(handle, b"lua_next")
     lua.objlen = <size_t (*)(State, int) noexcept>_function(handle, b"lua_objlen")
@@ -141,7 +144,7 @@ cdef int _find(bytes path) except -1:
 
 
 cdef int _open(State state) noexcept:
-    """What ``package.loadlib`` finds: notes the state, and returns functions for ``hold``, redis.call and cmsgpack.unpack."""
+    """What ``package.loadlib`` finds: notes the state, and returns functions for ``hold``, redis.call, cmsgpack.unpack and cjson.encode."""
     global opened
     opened = state
     lua.pushcclosure(state, _hand, 0)
@@ -149,7 +152,9 @@ cdef int _open(State state) noexcept:
     lua.pushcclosure(state, _command, 1)
     lua.pushlightuserdata(state, opening)
     lua.pushcclosure(state, _unpack, 1)
-    return 3
+    lua.pushlightuserdata(state, opening)
+    lua.pushcclosure(state, _encode, 1)
+    return 4
 
 
 cdef int _hand(State state) noexcept:
@@ -259,6 +264,127 @@ cdef bint _read(State state, const unsigned char** place, const unsigned char* e
     return True
 
 
+cdef enum:
+    MOST_JSON = 1 << 16
+    DEEPEST_JSON = 16
+
+# JSON that is being written: a script runs at a time, and a jump out of Lua must leave nothing to be freed.
+cdef char[MOST_JSON] json
+cdef int json_size
+
+
+cdef int _encode(State state) noexcept:
+    """A value as cjson.encode spells it with its first settings; nil where the general way has to look at it."""
+    global json_size
+    json_size = 0
+    lua.settop(state, 1)
+    if (<Bridge>lua.touserdata(state, GLOBALS - 1)).fits(state, MOST_JSON) and _spell(state, 1, 0):
+        lua.pushlstring(state, json, json_size)
+    else:
+        lua.pushnil(state)
+    return 1
+
+
+cdef bint _add(const char* text, size_t size) noexcept:
+    global json_size
+    if json_size + size > MOST_JSON:
+        return False
+    memcpy(json + json_size, text, size)
+    json_size += <int>size
+    return True
+
+
+cdef bint _add_number(State state, int place) noexcept:
+    cdef char[40] text
+    cdef double number = lua.tonumber(state, place)
+    if not isfinite(number):
+        return False
+    return _add(text, snprintf(text, 40, b"%.14g", number))
+
+
+cdef bint _add_string(State state, int place) noexcept:
+    cdef size_t size = 0, i
+    cdef const char* text = lua.tolstring(state, place, &size)
+    cdef char[8] escape
+    cdef unsigned char letter
+    cdef bint fine = _add(b'"', 1)
+    for i in range(size):
+        letter = <unsigned char>text[i]
+        if letter >= 32 and letter != 34 and letter != 47 and letter != 92 and letter != 127:
+            fine = fine and _add(text + i, 1)
+            continue
+        escape[0] = 92
+        escape[1] = (
+            letter if letter == 34 or letter == 47 or letter == 92
+            else 98 if letter == 8 else 116 if letter == 9 else 110 if letter == 10
+            else 102 if letter == 12 else 114 if letter == 13 else 0
+        )
+        if escape[1]:
+            fine = fine and _add(escape, 2)
+        else:
+            fine = fine and _add(escape, snprintf(escape, 8, b"\\u%04x", <int>letter))
+    return fine and _add(b'"', 1)
+
+
+cdef bint _spell(State state, int place, int depth) noexcept:
+    """Write the value at a place of the stack; False where that is not possible or not common."""
+    cdef int kind = lua.type(state, place)
+    if kind == STRING:
+        return _add_string(state, place)
+    if kind == NUMBER:
+        return _add_number(state, place)
+    if kind == NOTHING:
+        return _add(b"null", 4)
+    if kind == BOOLEAN:
+        return _add(b"true", 4) if lua.toboolean(state, place) else _add(b"false", 5)
+    if kind != TABLE or depth == DEEPEST_JSON or not lua.checkstack(state, 8):
+        return False
+    if lua.getmetatable(state, place):  # it may be a read-only one, whose contents are elsewhere
+        return False
+    return _spell_table(state, place, depth)
+
+
+cdef bint _spell_table(State state, int place, int depth) noexcept:
+    cdef double number, largest = 0
+    cdef int items = 0, i, kind
+    cdef bint is_array = True
+    lua.pushnil(state)
+    while lua.next(state, place):
+        items += 1
+        if is_array:
+            number = lua.tonumber(state, -2) if lua.type(state, -2) == NUMBER else 0
+            is_array = number >= 1 and floor(number) == number
+            largest = max(largest, number)
+        lua.settop(state, -2)
+    if is_array and items:
+        if largest > 2 * items and largest > 10 or largest > MOST_JSON:
+            return False
+        for i in range(1, <int>largest + 1):
+            lua.rawgeti(state, place, i)
+            if not _add(b"[" if i == 1 else b",", 1) or not _spell(state, lua.gettop(state), depth + 1):
+                return False
+            lua.settop(state, -2)
+        return _add(b"]", 1)
+    if not items:
+        return _add(b"{}", 2)
+    items = 0
+    lua.pushnil(state)
+    while lua.next(state, place):
+        if not _add(b"," if items else b"{", 1):
+            return False
+        items += 1
+        kind = lua.type(state, -2)
+        if kind == STRING:
+            if not _add_string(state, -2):
+                return False
+        elif kind != NUMBER or not _add(b'"', 1) or not _add_number(state, -2) or not _add(b'"', 1):
+            return False
+        if not _add(b":", 1) or not _spell(state, lua.gettop(state), depth + 1):
+            return False
+        lua.settop(state, -2)
+    return _add(b"}", 1)
+
+
 class BridgeError(Exception):
     """Lua has failed outside of a script. ``text``: what it says."""
 
@@ -292,7 +418,7 @@ cdef class Bridge:
         if type(opener) is tuple:
             raise LookupError(opener[1].decode(errors="replace"))
         self.runtime = runtime
-        self.hand, self.command, self.unpack = opener()
+        self.hand, self.command, self.unpack, self.encode = opener()
         self.state = opened
         self.call = call
         self.converted = converted

@@ -181,6 +181,7 @@ class _Runtime:
             b"call": self._call,
             b"command": None if self.bridge is None else self.bridge.command,
             b"unpack_one": None if self.bridge is None else self.bridge.unpack,
+            b"encode_common": None if self.bridge is None else self.bridge.encode,
             b"more": self._more,
             b"take": self._take,
         }

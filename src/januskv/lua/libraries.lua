@@ -272,7 +272,9 @@ local function defaults()
     }
 end
 
-local function encoder(settings)
+local encode_common = host.encode_common
+
+local function encoder(settings, is_new)
     local parts, count, fault
 
     local function fail(value, reason)
@@ -375,6 +377,11 @@ local function encoder(settings)
     return function(...)
         if select("#", ...) ~= 1 then
             argument_error(1, 1, "expected 1 argument")
+        end
+        -- The bridge (bridge.pyx) spells what is common, with the first settings.
+        local text = encode_common and is_new() and encode_common((...))
+        if text then
+            return text
         end
         parts, count, fault = {}, 0, nil
         local ok, problem = tools.pcall(write, (...), 0)
@@ -656,7 +663,7 @@ end
 
 local changed -- settings of the shared library that a script has changed
 
-local function new_cjson(settings, touched)
+local function new_cjson(settings, touched, is_new)
     local cjson = { _NAME = "cjson", _VERSION = "2.1.0", null = null }
 
     local function arguments(most, count)
@@ -751,10 +758,15 @@ local function new_cjson(settings, touched)
     end
 
     function cjson.new()
-        return new_cjson(defaults(), function() end)
+        local untouched = true
+        return new_cjson(defaults(), function()
+            untouched = false
+        end, function()
+            return untouched
+        end)
     end
 
-    cjson.encode, cjson.decode = encoder(settings), decoder(settings)
+    cjson.encode, cjson.decode = encoder(settings, is_new), decoder(settings)
     return cjson
 end
 
@@ -762,6 +774,8 @@ local shared = defaults()
 libraries.cjson = new_cjson(shared, function()
     changed = true
     tools.dirty[1] = true
+end, function()
+    return not changed
 end)
 
 -- What a script has set ends with it.
