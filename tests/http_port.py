@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from januskv.http import HttpConnection, HttpListener
@@ -127,3 +129,16 @@ class HttpPort:
         self.loop.run_until_complete(self.listener.stop())
         self.loop.run_until_complete(self._settle())
         self.loop.close()
+
+
+@contextlib.contextmanager
+def open_ports() -> Iterator[Callable[..., HttpPort]]:
+    """Gives a function that opens ports, each of a house with its configuration; all are closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(**config: Any) -> HttpPort:
+            port = HttpPort(**config)
+            stack.callback(port.close)
+            return port
+
+        yield opened

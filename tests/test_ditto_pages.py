@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import gzip
 import json
 import zlib
@@ -23,7 +22,7 @@ from januskv.storage.event_batches import MOST_EVENT_BYTES as MOST_EVENT
 
 from .conftest import Caller
 from .http_api import Answer, Api, read_answer
-from .http_port import HttpPort
+from .http_port import open_ports
 
 EVENTS = "/api/v1/timeseries/s/events"
 DISTINCT = "/api/v2/timeseries/s/distinct_values"
@@ -36,14 +35,8 @@ Open = Callable[..., Api]
 
 @pytest.fixture
 def open_api() -> Iterator[Open]:
-    with contextlib.ExitStack() as stack:
-
-        def opened(**config: Any) -> Api:
-            port = HttpPort(**config)
-            stack.callback(port.close)
-            return Api(port)
-
-        yield opened
+    with open_ports() as opened:
+        yield lambda **config: Api(opened(**config))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import re
@@ -17,7 +16,7 @@ from januskv import __version__
 from januskv.http import ANSWER_S, REQUEST_S
 from januskv.timely_pages import MOST_BODY, MOST_POINTS_BODY
 
-from .http_port import HttpPort
+from .http_port import open_ports
 from .timely_api import HOUR, Api, T, read_answer
 
 Open = Callable[..., Api]
@@ -25,14 +24,8 @@ Open = Callable[..., Api]
 
 @pytest.fixture
 def open_api() -> Iterator[Open]:
-    with contextlib.ExitStack() as stack:
-
-        def opened(**config: Any) -> Api:
-            port = HttpPort(**config)
-            stack.callback(port.close)
-            return Api(port)
-
-        yield opened
+    with open_ports() as opened:
+        yield lambda **config: Api(opened(**config))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from januskv.compat.server.parameters import ConfigError
 
 from .http_api import Api
-from .http_port import HttpPort
+from .http_port import open_ports
 
 Open = Callable[..., Api]
 STORE = "/api/v4/store/write"
@@ -30,11 +29,10 @@ USERS = (
 
 @pytest.fixture
 def open_api() -> Iterator[Open]:
-    with contextlib.ExitStack() as stack:
+    with open_ports() as open_port:
 
         def opened(**config: Any) -> Api:
-            port = HttpPort(**config)
-            stack.callback(port.close)
+            port = open_port(**config)
             for line in USERS:
                 set_user(port.house, *line.split())
             return Api(port)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from januskv.compat.timely.websocket import TimelyWebSocket
 
 from .compat.timely.sockets import Socket, TimelyHouse, frames
 from .conftest import FakeTransport
-from .http_port import HttpPort
+from .http_port import open_ports
 from .timely_api import Api, T
 
 Open = Callable[..., Api]
@@ -35,11 +34,10 @@ USERS = (
 
 @pytest.fixture
 def open_api() -> Iterator[Open]:
-    with contextlib.ExitStack() as stack:
+    with open_ports() as open_port:
 
         def opened(**config: Any) -> Api:
-            port = HttpPort(**config)
-            stack.callback(port.close)
+            port = open_port(**config)
             for line in USERS:
                 set_user(port.house, *line.split())
             api = Api(port)
