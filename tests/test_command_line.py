@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from januskv.cli import help_text, main, read_config
+from januskv.compat.commands import build_table
 from januskv.compat.server.config import Config
 from januskv.compat.server.parameters import BY_NAME, DIRECTIVES, GROUPS, PARAMETERS, ConfigError
+from januskv.compat.server.server import Server
 from januskv.resp.replies import OK
+from januskv.storage.store import Store
 
 DEBIAN = Path(__file__).parent / "debian-redis.conf"
 
@@ -108,6 +111,17 @@ def test_wrong_options(words: list[str], lines: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config(words)
     assert str(caught.value).splitlines() == lines
+
+
+def test_users() -> None:
+    config = read_config(["--user", "shop on >pw ~cart:*", "--user", "admin", "on", "+@all", "--port", "1"])
+    assert config.user_lines == [
+        ("--user", [b"shop", b"on", b">pw", b"~cart:*"]),
+        ("--user", [b"admin", b"on", b"+@all"]),
+    ]
+    server = Server(Store(), build_table(), config)
+    server.users.begin()
+    assert set(server.users.by_name) == {"default", "shop", "admin"}
 
 
 def test_one_listener_is_enough() -> None:

@@ -36,6 +36,7 @@ def test_every_secret_is_masked() -> None:
         ("januskv import --password s3cret dump.aof", "januskv import --password *** dump.aof"),
         ("januskv export --password=s3cret --port 1", "januskv export --password=*** --port 1"),
         ("januskv --ditto-api-keys {} --port 1", "januskv --ditto-api-keys *** --port 1"),
+        ("januskv --user a on >s3cret ~* --port 1", "januskv --user *** *** *** *** --port 1"),
         ("januskv --port 1 --save no", "januskv --port 1 --save no"),
     ],
 )

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from . import __version__
-from .compat.server.config import Config
+from .compat.server.config import USER, Config
 from .compat.server.parameters import BY_NAME, GROUPS, PARAMETERS, ConfigError, Parameter
 from .process_title import VARIABLES
 
@@ -30,6 +30,7 @@ Every parameter of the configuration file can be given as an option and wins ove
 Memory values take units (64mb). Port 0 opens no listener; port -1 lets the kernel choose one,
 which the start-up line then names. A password is better kept in the file, or in the environment
 as JANUSKV_REQUIREPASS: as an option it can briefly be read by anyone who can list processes.
+--user 'NAME RULES' makes a user, as a line of the file does; it can be repeated (docs/users.md).
 Parameters of redis.conf that are not listed here are known too: see docs/configuration.md.
 
 examples:
@@ -102,8 +103,8 @@ def read_options(words: Sequence[str]) -> tuple[str | None, list[tuple[str, str]
                 wrong.append("--config: one file can be given")
             else:
                 path = values[0]
-        elif name not in BY_NAME:
-            near = difflib.get_close_matches(name, [*BY_NAME, "config", "help", "version"], 1, 0.6)
+        elif name not in BY_NAME and name != USER:
+            near = difflib.get_close_matches(name, [*BY_NAME, USER, "config", "help", "version"], 1, 0.6)
             meant = f", did you mean --{near[0]}?" if near else ""
             wrong.append(f"there is no option --{name}{meant}")
         elif not values and name != "save":
@@ -127,6 +128,9 @@ def read_config(words: Sequence[str]) -> Config:
     wrong: list[str] = []
     points: list[str] = []
     for name, value in options:
+        if name == USER:
+            config.add_user(value, "--user")
+            continue
         if name == "save":  # repeated options accumulate
             points.append(value)
             value = " ".join(points) if value else ""

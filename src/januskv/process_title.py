@@ -13,6 +13,7 @@ from collections.abc import Sequence
 # Options with a secret, and whether it may be several words.
 SECRETS = {
     "--requirepass": True,
+    "--user": True,  # its rules may have passwords
     "--password": False,
     "--masterauth": True,
     "--tls-key-file-pass": True,
