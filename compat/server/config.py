@@ -13,6 +13,7 @@ from typing import Any
 
 from januskv.commands.context import Settings
 from januskv.resp.inline import split_words
+from januskv.storage.durability.replacing import replace_file
 
 from .parameters import BY_NAME, DIRECTIVES, PARAMETERS, REDIS_SAVE_POINTS, ConfigError, Parameter, SavePoints, unknown
 
@@ -161,14 +162,7 @@ class Config(Settings):
         with open(self.path, "rb") as source:
             old = source.read().decode()
         new = self._as_toml(users) if self.path.endswith(".toml") else self._as_directives(old, users)
-        temporary = f"{self.path}.{os.getpid()}.tmp"
-        # It may hold a password: other users cannot read it before it has the old file's permissions.
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(new.encode(errors="surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, os.stat(self.path).st_mode & 0o7777)
-        os.replace(temporary, self.path)
+        replace_file(self.path, new.encode(errors="surrogateescape"))
 
     def _changed(self) -> dict[str, Parameter]:
         changed = {each.name: each for each in PARAMETERS if getattr(self, each.attribute) != each.default}

@@ -41,6 +41,7 @@ from .records import (
     record,
     record_pieces,
 )
+from .replacing import sync_folder
 from .replay import Unplayable, put_operation, redo_in_steps, session_operation
 
 _OURS = re.compile(r"(base|log)\.[0-9]+(\.new)?|manifest\.new")
@@ -182,11 +183,7 @@ class Directory:
 
     def sync(self) -> None:
         """Make created, renamed and removed names durable. Raises OSError."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path)
 
     def remove_leftovers(self, manifest: Manifest) -> None:
         """Remove our files that the manifest does not name."""

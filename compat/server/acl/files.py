@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Final
+
+from januskv.storage.durability.replacing import replace_file
 
 from .rights import User
 from .rules import BadRule, OpenBracket, RuleError, Rules, UnknownName, has_spaces, line_of, merged, text_of
@@ -69,32 +70,7 @@ def _add(
 
 def write(path: str, users: Iterable[User]) -> None:
     """Write users to a file, which is replaced as a whole. Raises OSError."""
-    text = b"".join(line_of(user) + b"\n" for user in users)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        mode = os.stat(path).st_mode & 0o7777
-    except FileNotFoundError:
-        mode = 0o600
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except OSError:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
-    _sync_folder(os.path.dirname(os.path.abspath(path)))
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(path, b"".join(line_of(user) + b"\n" for user in users))
 
 
 def configured(rules: Rules, user: User, words: list[bytes]) -> None:
