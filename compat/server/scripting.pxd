@@ -7,7 +7,7 @@ from januskv.compat.server.scripting_state cimport Running
 from januskv.storage.feed cimport Feed
 
 cdef class _Rules:
-    cdef bint forbidden, protected, spreads, writes
+    cdef bint forbidden, spreads, writes
 
 cdef class Scripting:
     cdef public object version, version_num, core, busy, table, state, evaluated, libraries, functions, evicted

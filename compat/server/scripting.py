@@ -48,13 +48,12 @@ KILLED: Final = "Script killed by user with "
 class _Rules:
     """What the flags of a command mean for scripts."""
 
-    __slots__ = ("forbidden", "protected", "spreads", "writes")
+    __slots__ = ("forbidden", "spreads", "writes")
 
     def __init__(self, flags: Flag) -> None:
         self.forbidden = bool(flags & (Flag.CONNECTION | Flag.NOSCRIPT))
         self.writes = Flag.WRITE in flags
         self.spreads = self.writes or Flag.MAY_REPLICATE in flags  # Redis would send it to replicas
-        self.protected = Flag.PROTECTED in flags
 
 
 class Scripting:
@@ -338,13 +337,10 @@ class Scripting:
                 return text.replace("NOPERM ", "NOPERM ACL failure in script: ", 1)
         if rules.spreads and running.read_only:
             return "ERR Write commands are not allowed from read-only scripts."
-        if rules.protected or not self.fast:
-            if rules.writes and self.state.write_fault:
-                return f"MISCONF {self.state.write_fault}"
-            if rules.protected or self.state.loading or self.state.write_fault:
-                fault = self.dispatcher.refusal(None, command, argv)
-                if fault is not None:
-                    return fault
+        if not self.fast:
+            fault = self.dispatcher.refusal_of_state(None, [command])
+            if fault is not None:
+                return fault
         if rules.writes:
             running.wrote = True
         return None

@@ -57,11 +57,9 @@ cdef struct Api:
     int (*checkstack)(State, int) noexcept
     void (*createtable)(State, int, int) noexcept
     int (*gc)(State, int, int) noexcept
-    void (*getfield)(State, int, const char*) noexcept
     int (*getmetatable)(State, int) noexcept
     int (*gettop)(State) noexcept
     int (*next)(State, int) noexcept
-    size_t (*objlen)(State, int) noexcept
     int (*pcall)(State, int, int, int) noexcept
     void (*pushboolean)(State, int) noexcept
     void (*pushcclosure)(State, Called, int) noexcept
@@ -114,11 +112,9 @@ cdef int _find(bytes path) except -1:
     lua.checkstack = <int (*)(State, int) noexcept>_function(handle, b"lua_checkstack")
     lua.createtable = <void (*)(State, int, int) noexcept>_function(handle, b"lua_createtable")
     lua.gc = <int (*)(State, int, int) noexcept>_function(handle, b"lua_gc")
-    lua.getfield = <void (*)(State, int, const char*) noexcept>_function(handle, b"lua_getfield")
     lua.getmetatable = <int (*)(State, int) noexcept>_function(handle, b"lua_getmetatable")
     lua.gettop = <int (*)(State) noexcept>_function(handle, b"lua_gettop")
     lua.next = <int (*)(State, int) noexcept>_function(handle, b"lua_next")
-    lua.objlen = <size_t (*)(State, int) noexcept>_function(handle, b"lua_objlen")
     lua.pcall = <int (*)(State, int, int, int) noexcept>_function(handle, b"lua_pcall")
     lua.pushboolean = <void (*)(State, int) noexcept>_function(handle, b"lua_pushboolean")
     lua.pushcclosure = <void (*)(State, Called, int) noexcept>_function(handle, b"lua_pushcclosure")
@@ -597,8 +593,7 @@ cdef class Bridge:
 
     cdef bint push(self, State state, object reply) except -1:
         """Put a reply on the stack, if it is of one of the common kinds and there is room for it; whether it was."""
-        cdef Py_ssize_t size
-        size = self.size(reply, 1)
+        cdef Py_ssize_t size = self.size(reply, 1)
         if size < 0 or not self.fits(state, size):
             return False
         self.put(state, reply)

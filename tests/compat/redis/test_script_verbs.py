@@ -160,3 +160,19 @@ def test_payloads() -> None:
         body = text + (10).to_bytes(2, "little")
         with pytest.raises(RespError):
             restored(body + crc64(body).to_bytes(8, "little"))
+
+
+def test_a_long_script_reads_while_nothing_can_be_logged(wire: Any) -> None:
+    scripting, state = wire.connection.server.scripting, wire.connection.server.state
+    wire("SET", "a", "1")
+    body = b"return {redis.call('GET', 'a'), redis.pcall('SET', 'a', '2')['err']}"
+    sha, script = scripting.script_of(body)
+    state.set_write_fault("the disk is full")
+    state.set_busy("BUSY others are told")
+    try:
+        found = scripting.eval(wire.connection.context, [b"EVAL", body, b"0"], sha, script, ([], []), False)
+    finally:
+        state.set_busy("")
+        state.set_write_fault("")
+    assert found == [b"1", b"MISCONF the disk is full"]
+    assert wire("GET", "a") == b"1"
